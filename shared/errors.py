@@ -1,0 +1,197 @@
+"""Every error of this project, named by what has to happen next.
+
+    SafetyAmpError
+     +-- ConfigurationError      settings are wrong or missing; an operator must act
+     +-- RetryLater              nothing is wrong with the work: come back after a delay
+     |    +-- RateLimited            the upstream's window is full
+     |    +-- CircuitOpen            the upstream's breaker is open
+     +-- APIError                an upstream's answer, or the lack of one
+     |    +-- InvalidRecord          400, 422: this record, until its data changes
+     |    +-- AccessRefused          401, 403: everything to this upstream; an operator must act
+     |    +-- NotFound               404, 410
+     |    +-- UpstreamUnavailable    5xx, timeouts, broken connections, bodies that are not JSON
+     +-- IncompleteRead          a read that did not earn its receipt: nothing may be concluded from it
+     +-- DatabaseError           Vista: connection, statement, permissions
+     +-- CacheError              Redis: never fatal, callers go on without it
+     +-- StorageError            documents
+     |    +-- DocumentExists         write-once document is there already
+     |    +-- DocumentChanged        compare-and-swap lost
+     |    +-- LeaseHeld              somebody else works on it
+     |    +-- LeaseLost              our lease ran out: stop at once
+     +-- BusError                Service Bus
+     +-- MessageError            a message that can never be handled
+     +-- RunConflict             the run's state does not allow what was asked (its run id is kept)
+     +-- UnknownRun              there is no such run
+
+Facts travel as attributes, the text is for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+EXCERPT_CHARACTERS = 500
+
+
+class SafetyAmpError(Exception):
+    """Root of all errors that this project raises on purpose."""
+
+
+@dataclass(frozen=True)
+class SettingProblem:
+    """One thing wrong with one setting.
+
+    ``setting`` is the name of the environment variable; ``text`` says what is wrong and what to do,
+    and never contains a secret's value.
+    """
+
+    setting: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.text}"
+
+
+class ConfigurationError(SafetyAmpError):
+    """Settings are missing or malformed; ``problems`` lists all of them, not only the first."""
+
+    def __init__(self, problems: Iterable[SettingProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class RetryLater(SafetyAmpError):
+    """The work is fine but cannot go on now.
+
+    ``delay_seconds`` is the time after which trying again makes sense.
+    """
+
+    def __init__(self, message: str, delay_seconds: float) -> None:
+        super().__init__(message)
+        self.delay_seconds = delay_seconds
+
+
+class RateLimited(RetryLater):
+    """The upstream's window of calls is full (our limiter says so, or a 429 did)."""
+
+
+class CircuitOpen(RetryLater):
+    """The upstream failed repeatedly and is left alone until the breaker lets a probe through."""
+
+
+class APIError(SafetyAmpError):
+    """An upstream answered with an error, or not at all.
+
+    ``status_code`` is None when there was no answer. ``response_text`` is a bounded excerpt.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status_code: int | None = None,
+        response_text: str | None = None,
+        *,
+        upstream: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.response_text = response_text[:EXCERPT_CHARACTERS] if response_text else response_text
+        self.upstream = upstream
+
+
+class InvalidRecord(APIError):
+    """400 or 422. ``field_errors`` maps field to the upstream's texts; only the names are dependable
+    (contracts: some texts are untranslated keys)."""
+
+    def __init__(
+        self,
+        message: str,
+        status_code: int | None = None,
+        response_text: str | None = None,
+        *,
+        upstream: str = "",
+        field_errors: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        super().__init__(message, status_code, response_text, upstream=upstream)
+        self.field_errors = dict(field_errors or {})
+
+
+class AccessRefused(APIError):
+    """401 or 403: the credential is wrong or lacks a permission. Retrying cannot help."""
+
+
+class NotFound(APIError):
+    """404 or 410."""
+
+
+class UpstreamUnavailable(APIError):
+    """5xx, a timeout, a broken connection, or a body that is not what was promised.
+
+    ``may_have_happened`` is True when the request may have reached the upstream, so that a POST must
+    not be repeated blindly.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status_code: int | None = None,
+        response_text: str | None = None,
+        *,
+        upstream: str = "",
+        may_have_happened: bool = True,
+    ) -> None:
+        super().__init__(message, status_code, response_text, upstream=upstream)
+        self.may_have_happened = may_have_happened
+
+
+class IncompleteRead(SafetyAmpError):
+    """A listing or query did not earn its receipt; nothing may be concluded from what is missing."""
+
+
+class DatabaseError(SafetyAmpError):
+    """Vista could not be reached or refused a statement. Texts carry no password and no data."""
+
+
+class CacheError(SafetyAmpError):
+    """Redis is away or answered with an error."""
+
+
+class StorageError(SafetyAmpError):
+    """A document could not be read or written."""
+
+
+class DocumentExists(StorageError):
+    """A write-once document is there already; somebody has done this before."""
+
+
+class DocumentChanged(StorageError):
+    """The document is not the one that was read (its ETag differs): read again and decide anew."""
+
+
+class LeaseHeld(StorageError):
+    """Somebody else holds the lease."""
+
+
+class LeaseLost(StorageError):
+    """The lease is no longer ours; whatever it protected must stop at once."""
+
+
+class BusError(SafetyAmpError):
+    """A message could not be sent."""
+
+
+class MessageError(SafetyAmpError):
+    """A message that no retry can make readable."""
+
+
+class RunConflict(SafetyAmpError):
+    """The state of ``run_id`` does not allow what was asked."""
+
+    def __init__(self, message: str, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class UnknownRun(SafetyAmpError):
+    """No document of this run exists."""

@@ -1,0 +1,128 @@
+"""The words of the sync: source record, desired and existing content, change, outcome.
+
+Everything here is a value: no I/O, no clock. Fields of a record are SafetyAmp's names with JSON values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+EntityName = Literal["departments", "jobs", "titles", "employees", "vehicles"]
+
+ENTITY_NEEDS: dict[EntityName, tuple[EntityName, ...]] = {
+    "departments": (),
+    "jobs": ("departments",),
+    "titles": (),
+    "employees": ("departments", "jobs", "titles"),
+    "vehicles": ("employees",),
+}
+"""Each entity with those that must be finished first (design, section 1), in the order of a run."""
+
+ENTITIES: tuple[EntityName, ...] = tuple(ENTITY_NEEDS)
+
+Action = Literal["create", "update", "deactivate", "reactivate"]
+RejectionKind = Literal["skipped", "invalid"]
+
+
+class Ref(NamedTuple):
+    """A target id that is looked up when the change is applied: `key` of `entity`.
+
+    `entity` is an entity's name, or "offices": then `key` is a region's name and the target is the one
+    site in that region's cluster whose name ends in HOME_OFFICE_SUFFIX.
+    """
+
+    entity: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One record as the source has it: its key and everything its mapping depends on.
+
+    `facts` is a flat tuple of plain values (text, numbers, dates, None); its digest decides whether the
+    record is looked at at all. Whatever influences the mapping must be in it: the row's columns, the
+    day's answer to "has this date come", what other records of the read imply (a shared phone).
+    """
+
+    key: str
+    facts: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What SafetyAmp should hold for a key.
+
+    `fields` are sent on creation and compared for update; `create_only` are sent on creation and never
+    compared (defaults that must not overwrite what somebody corrected). Values are JSON values or Refs;
+    None never occurs: a field without a value is left out. `active` False: the person has left.
+    `warnings` are texts for the report ("mobile_phone dropped: not a phone number").
+    """
+
+    key: str
+    fields: dict[str, Any]
+    create_only: dict[str, Any] = field(default_factory=dict)
+    active: bool = True
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that is not sent: `skipped` by a rule, or `invalid` (its data must be mended).
+
+    `reason` is a sentence with what to do and without personal data beyond the key; `field` names the
+    source column where there is one.
+    """
+
+    key: str
+    kind: RejectionKind
+    reason: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A record as SafetyAmp has it, normalised by the same functions as the desired content.
+
+    `key` is the entity's match key, None when the record has none (then it cannot be matched by key).
+    `match` is an alternative match value (vehicles: the gateway's serial), used once, for adoption.
+    `fields` holds only what the mapping writes or a request needs again; JSON values, None for null.
+    """
+
+    target_id: int | str
+    key: str | None
+    fields: dict[str, Any]
+    match: str | None = None
+
+
+class EntityMapping(Protocol):
+    """The pure part of an entity; one module per entity in `sync/entities/`.
+
+    The `source` argument is the entity's own source dataclass (see `sync/sources.py`).
+    """
+
+    name: EntityName
+    version: int
+    """Raised whenever the mapping's result for an unchanged record changes: digests include it."""
+
+    def records(self, source: Any) -> Iterator[SourceRecord | Rejected]:
+        """Source records in the order in which they should be applied; Rejected for rows without a usable
+        key and for keys that occur twice (a guess would be needed)."""
+        ...
+
+    def desired(self, record: SourceRecord, source: Any) -> Desired | Rejected:
+        """The mapping of one record."""
+        ...
+
+    def target(self, row: dict[str, Any]) -> Target | None:
+        """A row of SafetyAmp's listing, normalised; None when it is not of this entity's business."""
+        ...
+
+    def match_value(self, record: SourceRecord) -> str | None:
+        """The alternative match value of a source record, if the entity has one."""
+        ...
+
+    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+        """The fields that every update must repeat (required on PUT and PATCH), from the existing record."""
+        ...
