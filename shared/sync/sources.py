@@ -1,0 +1,93 @@
+"""What each entity's mapping is given: complete reads, already joined with what they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
+
+
+@dataclass(frozen=True)
+class MappingOptions:
+    """The settings that influence the mapping; part of every digest."""
+
+    home_office_suffix: str = " Office"
+    default_country: str = "US"
+    default_timezone: str = "America/Chicago"
+    default_role: str = "Field"
+    vehicle_site_id: int | None = None
+    vehicle_asset_type_id: int | None = None
+    vehicle_assign_driver: bool = False
+    driver_external_id: str = "payrollId"
+
+
+@dataclass(frozen=True)
+class DepartmentsSource:
+    """All rows of bPRDP of the company."""
+
+    rows: list[DepartmentRow]
+    options: MappingOptions = field(default_factory=MappingOptions)
+
+
+@dataclass(frozen=True)
+class JobsSource:
+    """All open jobs, and the department codes that have a cluster."""
+
+    rows: list[JobRow]
+    departments: frozenset[str]
+    options: MappingOptions = field(default_factory=MappingOptions)
+
+
+@dataclass(frozen=True)
+class TitlesSource:
+    """Titles of current employees as stored, untrimmed, possibly repeated."""
+
+    titles: list[str | None]
+    options: MappingOptions = field(default_factory=MappingOptions)
+
+
+@dataclass(frozen=True)
+class MailDirectory:
+    """E-mail addresses by employee number (text without leading zeros), from Microsoft Graph.
+
+    `usable`: one enabled account with a real address. `known`: every number that occurs, whatever the
+    account's state. `ambiguous`: numbers that two enabled accounts claim; neither is used.
+    """
+
+    usable: Mapping[str, str]
+    known: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class EmployeesSource:
+    """Employees with what their home site and e-mail depend on.
+
+    `latest_jobs`: employee number -> code of the latest open job. `job_keys`: keys of the jobs that the
+    sync keeps as sites. `regions`: department code -> region name. `offices`: regions that have exactly
+    one office site; `crowded_offices`: regions with more than one. `titles` need no list: a title that is
+    not there yet is looked up when the change is applied. `today` is the day in the company's time zone.
+    """
+
+    rows: Iterable[EmployeeRow]
+    latest_jobs: Mapping[int, str]
+    job_keys: frozenset[str]
+    regions: Mapping[str, str]
+    offices: frozenset[str]
+    crowded_offices: frozenset[str]
+    mails: MailDirectory
+    today: date
+    options: MappingOptions = field(default_factory=MappingOptions)
+
+
+@dataclass(frozen=True)
+class VehiclesSource:
+    """Samsara's vehicles and active drivers as their API returns them, and the known employee numbers."""
+
+    vehicles: list[dict[str, Any]]
+    drivers: list[dict[str, Any]]
+    employees: frozenset[str]
+    options: MappingOptions = field(default_factory=MappingOptions)
