@@ -1,6 +1,6 @@
-"""The settings: typed, validated together, secrets from Key Vault or the environment.
+"""The settings: typed, validated together, secrets from the environment or Key Vault.
 
-`Settings.load` reports every problem at once (ConfigurationError). Nothing is read at import.
+`load_settings` reports every problem at once (ConfigurationError). Nothing is read at import.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from shared.errors import ConfigurationError, SettingProblem
 
 SecretSource = Callable[[str], str | None]
-"""Gives the value of the secret with a setting's name, None when there is none; raises
+"""Gives the value of the secret with a setting's name, None when the vault has none; raises
 ConfigurationError when the vault cannot be asked."""
 
 SECRET_SETTINGS = (
@@ -30,18 +29,24 @@ SECRET_SETTINGS = (
 """Settings that may live in Key Vault (names there with `-` for `_`)."""
 
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+NCRONTAB_FIELDS = 6
 
 Positive = Annotated[int, Field(ge=1)]
-Percent = Annotated[float, Field(ge=0, le=100)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
-class Settings(BaseSettings):
-    """All settings of design.md section 6; attribute = environment variable in lower case."""
+class Settings(BaseModel):
+    """The settings of this system; each attribute is the environment variable in lower case.
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    The README's table says what they mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     azure_key_vault_url: str | None = None
+    azure_client_id: str | None = None
 
     safetyamp_base_url: str = "https://api.safetyamp.com"
     safetyamp_fqdn: str
@@ -70,6 +75,7 @@ class Settings(BaseSettings):
     azurewebjobsstorage: SecretStr | None = None
     azurewebjobsstorage__accountname: str | None = None
     azurewebjobsstorage__blobserviceuri: str | None = None
+    azurewebjobsstorage__clientid: str | None = None
     local_folder: str = ".local"
 
     redis_host: str = "localhost"
@@ -80,30 +86,200 @@ class Settings(BaseSettings):
     redis_username: str | None = None
 
     sync_schedule: str = "0 0 * * * *"
-    refresh_schedule: str = "0 30 2 * * *"
+    refresh_schedule: str = "0 30 8 * * *"
     sweep_schedule: str = "0 */5 * * * *"
     cache_ttl_hours: Annotated[float, Field(ge=0)] = 1
     api_rate_limit_calls: Positive = 60
-    api_rate_limit_period: Annotated[float, Field(gt=0)] = 61
+    api_rate_limit_period: PositiveSeconds = 61
     api_rate_limit_reserve: Annotated[int, Field(ge=0)] = 6
     max_processes: Positive = 4
     max_retry_attempts: Positive = 3
-    retry_delay_seconds: Annotated[float, Field(gt=0)] = 30
+    retry_delay_seconds: PositiveSeconds = 30
     breaker_failure_threshold: Positive = 5
-    breaker_recovery_seconds: Annotated[float, Field(gt=0)] = 60
+    breaker_recovery_seconds: PositiveSeconds = 60
     guard_max_deactivations: Annotated[int, Field(ge=0)] = 10
-    guard_max_percent: Percent = 20
+    guard_max_percent: Annotated[float, Field(ge=0, le=100)] = 20
 
     safetyamp_root_cluster: str | None = None
     safetyamp_default_role: str = "Field"
-    safetyamp_vehicle_site_id: int | None = None
-    safetyamp_vehicle_asset_type_id: int | None = None
+    safetyamp_vehicle_site_id: Positive | None = None
+    safetyamp_vehicle_asset_type_id: Positive | None = None
     vehicle_assign_driver: bool = False
     reenable_disabled: bool = False
     home_office_suffix: str = " Office"
-    default_country: str = "US"
+    default_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     default_timezone: str = "America/Chicago"
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     environment: str = "local"
     applicationinsights_connection_string: SecretStr | None = None
+
+    @property
+    def vehicles_enabled(self) -> bool:
+        """Whether vehicles are synchronised: both vehicle settings are there."""
+        return self.safetyamp_vehicle_site_id is not None
+
+
+def load_settings(
+    environment: Mapping[str, str], secrets: Callable[[str], SecretSource] | None = None
+) -> Settings:
+    """Read and check all settings.
+
+    `environment` maps names to text; empty values count as unset, names are compared without case (the
+    host writes `SERVICE_BUS_CONNECTION__fullyQualifiedNamespace`). `secrets` opens the vault at the URL
+    of AZURE_KEY_VAULT_URL; it is asked only for secrets that the environment does not give, so that
+    Key Vault references and local values win and a complete environment costs no call.
+    Raises ConfigurationError with all problems.
+    """
+    values = {name.lower(): text.strip() for name, text in environment.items() if text.strip()}
+    values = {name: text for name, text in values.items() if name in Settings.model_fields}
+    problems: list[SettingProblem] = []
+    if secrets is not None and (vault_url := values.get("azure_key_vault_url")):
+        problems += _add_secrets(values, secrets(vault_url))
+    problems += _unresolved_references(values)
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += _problems_of(error, {problem.setting for problem in problems})
+    problems += _cross_checks(settings or Settings.model_construct(**_with_defaults(values)))
+    if problems or settings is None:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _add_secrets(values: dict[str, str], source: SecretSource) -> list[SettingProblem]:
+    problems: list[SettingProblem] = []
+    for name in SECRET_SETTINGS:
+        if name.lower() in values:
+            continue
+        try:
+            secret = source(name)
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        if secret:
+            values[name.lower()] = secret
+    return problems
+
+
+def _unresolved_references(values: Mapping[str, str]) -> list[SettingProblem]:
+    return [
+        SettingProblem(
+            name.upper(),
+            "holds a Key Vault reference that Azure could not resolve: check the secret's name, the vault's"
+            " network rules and that the app's identity has the role Key Vault Secrets User",
+        )
+        for name, text in values.items()
+        if text.startswith(UNRESOLVED_REFERENCE)
+    ]
+
+
+def _problems_of(error: ValidationError, known: set[str]) -> list[SettingProblem]:
+    """Pydantic's findings without the inputs, which may be secrets."""
+    problems = []
+    for found in error.errors(include_input=False, include_url=False):
+        name = str(found["loc"][0]).upper()
+        if name in known:
+            continue
+        if found["type"] == "missing":
+            where = " (or as a secret in Key Vault)" if name in SECRET_SETTINGS else ""
+            text = f"is not set; set it as an environment variable{where}, see the README's table of settings"
+        else:
+            text = f"{found['msg'][0].lower()}{found['msg'][1:]}"
+        problems.append(SettingProblem(name, text))
+    return problems
+
+
+def _with_defaults(values: Mapping[str, str]) -> dict[str, Any]:
+    """What is there, for the cross checks when single values are wrong: only texts are compared there."""
+    texts = {name: field.default for name, field in Settings.model_fields.items() if not field.is_required()}
+    plain = {name: text for name, text in values.items() if isinstance(texts.get(name, ""), str | None)}
+    return {**dict.fromkeys(Settings.model_fields), **texts, **plain}
+
+
+def _cross_checks(settings: Settings) -> list[SettingProblem]:
+    return [
+        *_address_problems(settings),
+        *_schedule_problems(settings),
+        *_vehicle_problems(settings),
+        *_limit_problems(settings),
+        *_name_problems(settings),
+        *_connection_problems(settings),
+    ]
+
+
+def _address_problems(settings: Settings) -> list[SettingProblem]:
+    problems = []
+    for name in ("safetyamp_base_url", "samsara_base_url", "ms_graph_base_url", "ms_graph_authority"):
+        parts = urlsplit(getattr(settings, name) or "")
+        local = parts.scheme == "http" and parts.hostname in LOOPBACK and name != "ms_graph_authority"
+        if not parts.hostname or not (parts.scheme == "https" or local):
+            problems.append(
+                SettingProblem(
+                    name.upper(), "must be an https address such as https://host (http only for localhost)"
+                )
+            )
+    return problems
+
+
+def _schedule_problems(settings: Settings) -> list[SettingProblem]:
+    return [
+        SettingProblem(name.upper(), "must be NCRONTAB with six fields: second minute hour day month weekday")
+        for name in ("sync_schedule", "refresh_schedule", "sweep_schedule")
+        if len((getattr(settings, name) or "").split()) != NCRONTAB_FIELDS
+    ]
+
+
+def _vehicle_problems(settings: Settings) -> list[SettingProblem]:
+    site, asset_type = settings.safetyamp_vehicle_site_id, settings.safetyamp_vehicle_asset_type_id
+    problems = []
+    if (site is None) != (asset_type is None):
+        missing = "SAFETYAMP_VEHICLE_SITE_ID" if site is None else "SAFETYAMP_VEHICLE_ASSET_TYPE_ID"
+        problems.append(
+            SettingProblem(missing, "is needed too: vehicles need a site and an asset type of that site")
+        )
+    if site is not None and settings.samsara_api_key is None:
+        problems.append(
+            SettingProblem(
+                "SAMSARA_API_KEY",
+                "is not set but vehicles are on; set it, or unset SAFETYAMP_VEHICLE_SITE_ID",
+            )
+        )
+    return problems
+
+
+def _limit_problems(settings: Settings) -> list[SettingProblem]:
+    reserve, calls = settings.api_rate_limit_reserve, settings.api_rate_limit_calls
+    if isinstance(reserve, int) and isinstance(calls, int) and reserve >= calls:
+        return [SettingProblem("API_RATE_LIMIT_RESERVE", f"must be less than API_RATE_LIMIT_CALLS ({calls})")]
+    return []
+
+
+def _name_problems(settings: Settings) -> list[SettingProblem]:
+    problems = [
+        SettingProblem(name.upper(), "must be a column's name: letters, digits and underscores")
+        for name in ("vista_title_column", "vista_region_column")
+        if not IDENTIFIER.fullmatch(getattr(settings, name) or "")
+    ]
+    try:
+        ZoneInfo(settings.default_timezone)
+    except (ValueError, OSError, KeyError):
+        problems.append(SettingProblem("DEFAULT_TIMEZONE", "is no IANA time zone such as America/Chicago"))
+    return problems
+
+
+def _connection_problems(settings: Settings) -> list[SettingProblem]:
+    problems = []
+    if settings.service_bus_connection and settings.service_bus_connection__fullyqualifiednamespace:
+        problems.append(
+            SettingProblem(
+                "SERVICE_BUS_CONNECTION",
+                "and SERVICE_BUS_CONNECTION__fullyQualifiedNamespace are both set; keep one",
+            )
+        )
+    if settings.redis_auth == "entra" and not settings.redis_username:
+        problems.append(
+            SettingProblem("REDIS_USERNAME", "is needed with REDIS_AUTH=entra: the identity's object id")
+        )
+    return problems

@@ -1,0 +1,36 @@
+"""Liveness, readiness and metrics."""
+
+import azure.functions as func
+
+from functions.responses import json_response
+from shared import runtime
+from shared.sync.totals import overview
+from shared.telemetry.metrics import prometheus_text
+from shared.telemetry.readiness import missing
+from shared.version import VERSION
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route("health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
+def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the host wants the argument
+    """The process answers; nothing else is asked."""
+    return json_response({"status": "healthy", "version": VERSION})
+
+
+@blueprint.route("ready", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
+def ready(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
+    """Whether a run could work: 503 with what is missing otherwise."""
+    reasons = missing(runtime.current())
+    status = "not ready" if reasons else "ready"
+    return json_response({"status": status, "missing": reasons}, 503 if reasons else 200)
+
+
+@blueprint.route("metrics", methods=["GET"])
+def metrics(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
+    """Prometheus text, from the documents that all instances share."""
+    return func.HttpResponse(
+        prometheus_text(overview(runtime.current().documents)),
+        mimetype="text/plain",
+        headers={"Cache-Control": "no-store"},
+    )

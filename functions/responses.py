@@ -1,0 +1,55 @@
+"""Answers in JSON, and errors as problem details (RFC 9457)."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import azure.functions as func
+
+from shared.errors import BusError, ConfigurationError, RunConflict, StorageError, UnknownRun
+
+Handler = Callable[[func.HttpRequest], func.HttpResponse]
+
+
+class BadRequest(Exception):
+    """The request asks for something that does not exist; the text says what does."""
+
+
+def json_response(
+    value: Any, status: int = 200, headers: dict[str, str] | None = None, mimetype: str = "application/json"
+) -> func.HttpResponse:
+    """JSON, never cached."""
+    body = json.dumps(value, ensure_ascii=False)
+    return func.HttpResponse(
+        body, status_code=status, mimetype=mimetype, headers={"Cache-Control": "no-store", **(headers or {})}
+    )
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> func.HttpResponse:
+    """Problem details."""
+    value = {"type": "about:blank", "status": status, "title": title, "detail": detail, **more}
+    return json_response(value, status, mimetype="application/problem+json")
+
+
+def answers_problems(handler: Handler) -> Handler:
+    """Turn the errors that a request can cause into problem details; others are the host's 500."""
+
+    @wraps(handler)
+    def answer(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            return handler(req)
+        except BadRequest as error:
+            return problem(400, "Bad request", str(error))
+        except UnknownRun as error:
+            return problem(404, "Not found", str(error))
+        except RunConflict as error:
+            return problem(409, "Conflict", str(error), run_id=error.run_id, url=f"/api/runs/{error.run_id}")
+        except ConfigurationError as error:
+            return problem(
+                503, "Settings are wrong", str(error), problems=[str(found) for found in error.problems]
+            )
+        except (StorageError, BusError) as error:
+            return problem(503, "Storage or Service Bus is away", str(error))
+
+    return answer

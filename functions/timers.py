@@ -1,0 +1,38 @@
+"""Timers: the hourly run, the nightly run that lists SafetyAmp anew, and the sweep."""
+
+import logging
+
+import azure.functions as func
+
+from shared import runtime
+from shared.errors import RunConflict
+from shared.sync.runs import RunRequest, request_run
+from shared.sync.sweep import sweep as heal
+
+logger = logging.getLogger(__name__)
+blueprint = func.Blueprint()
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="%SYNC_SCHEDULE%")
+def start_scheduled_run(timer: func.TimerRequest) -> None:
+    """Start a run of all entities; a run under way makes it pass."""
+    _start(RunRequest(cause="past due" if timer.past_due else "schedule"))
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="%REFRESH_SCHEDULE%")
+def start_nightly_refresh(timer: func.TimerRequest) -> None:
+    """Start a run that compares with SafetyAmp itself instead of with what is known of it."""
+    _start(RunRequest(refresh=True, cause="past due refresh" if timer.past_due else "refresh"))
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host wants the argument
+    """Send again what the active run lacks."""
+    heal(runtime.current())
+
+
+def _start(request: RunRequest) -> None:
+    try:
+        request_run(runtime.current(), request)
+    except RunConflict as conflict:
+        logger.warning("no %s run was started: %s", request.cause, conflict)

@@ -1,0 +1,1 @@
+"""Stand-ins for SafetyAmp, Samsara and Microsoft Graph, as strict as the recorded traffic."""

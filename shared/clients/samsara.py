@@ -1,0 +1,68 @@
+"""Samsara: the vehicles and the active drivers, each in one listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.clients.headers import bearer_headers
+from shared.clients.http import HttpPipeline
+from shared.clients.listings import Distinct, checked_records, member
+from shared.clients.receipts import Reading, Receipt
+from shared.errors import IncompleteRead
+
+PAGE_SIZE = 512
+"""The greatest that Samsara allows (vendor page)."""
+
+
+def samsara_headers(api_key: str) -> Callable[[], Mapping[str, str]]:
+    """Headers of every call; raises ConfigurationError for a key that cannot stand in a header."""
+    headers = bearer_headers("SAMSARA_API_KEY", api_key)
+    return lambda: headers
+
+
+class SamsaraClient:
+    """Samsara's fleet API, read only. Fields without a value are left out of its records.
+
+    Errors are those of `HttpPipeline.request`, and IncompleteRead.
+    """
+
+    def __init__(self, pipeline: HttpPipeline) -> None:
+        self._pipeline = pipeline
+
+    def list_vehicles(self) -> Reading[dict[str, Any]]:
+        """All vehicles that the token may see."""
+        return self._list("vehicles", {})
+
+    def list_active_drivers(self) -> Reading[dict[str, Any]]:
+        """All drivers that are not deactivated."""
+        return self._list("drivers", {"driverActivationStatus": "active"})
+
+    def _list(self, resource: str, parameters: Mapping[str, Any]) -> Reading[dict[str, Any]]:
+        source = f"Samsara {resource}"
+        distinct = Distinct()
+        records: list[dict[str, Any]] = []
+        cursors: set[str] = set()
+        pages, cursor = 0, None
+        while pages == 0 or cursor is not None:
+            query = {"limit": PAGE_SIZE, **parameters, **({"after": cursor} if cursor else {})}
+            body = self._pipeline.request("GET", f"/fleet/{resource}", params=query)
+            records += distinct.new(checked_records(member(body, "data", source), source))
+            cursor = _next_cursor(body, cursors, source)
+            pages += 1
+        return Reading(records, Receipt(source, len(records), pages, ended="last cursor"))
+
+
+def _next_cursor(body: Any, seen: set[str], source: str) -> str | None:
+    """The cursor of the next page, None after the last; an empty page is not the end, only the flag is."""
+    pagination = member(body, "pagination", source)
+    has_next = member(pagination, "hasNextPage", source)
+    if has_next is False:
+        return None
+    cursor = member(pagination, "endCursor", source)
+    if has_next is not True or not isinstance(cursor, str) or not cursor:
+        raise IncompleteRead(f"{source}: a next page is announced without a cursor to it")
+    if cursor in seen:
+        raise IncompleteRead(f"{source}: the same cursor came twice, the listing would not end")
+    seen.add(cursor)
+    return cursor

@@ -1,0 +1,231 @@
+"""The composition root: builds every client once per process, on first use.
+
+The triggers call `current()`; a host or a test that brings its own parts calls `use(...)` before.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from shared.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from shared.clients.graph import GraphClient
+    from shared.clients.http import HeaderSource, HttpPipeline
+    from shared.clients.http_transport import SessionFactory
+    from shared.clients.safetyamp import SafetyAmpClient
+    from shared.clients.samsara import SamsaraClient
+    from shared.clients.vista import VistaClient
+    from shared.config import Settings
+    from shared.resilience.circuit_breaker import CircuitBreaker
+    from shared.resilience.rate_limiter import RateLimiter
+    from shared.resilience.redis_connection import RedisConnection, RedisFactory
+    from shared.storage.bus import Bus
+    from shared.storage.cache import Cache
+    from shared.storage.documents import Documents
+
+T = TypeVar("T")
+
+VISTA_CONNECTIONS = 4
+PATIENCE_SECONDS = 2.0
+"""The longest single wait inside a handler; longer ones give the handler's time back."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a host may bring instead of the Azure parts; None means the Azure one."""
+
+    clock: Clock | None = None
+    documents: Callable[[Settings], Documents] | None = None
+    bus: Callable[[Settings], Bus] | None = None
+    redis: Callable[[Settings], RedisFactory] | None = None
+    session: SessionFactory | None = None
+    patience_seconds: float = PATIENCE_SECONDS
+
+
+class _Once(Generic[T]):
+    """A property that one thread builds at the first use and that is kept; an error is not kept."""
+
+    def __init__(self, build: Callable[[Runtime], T]) -> None:
+        self._build = build
+
+    def __get__(self, runtime: Runtime, owner: type[Runtime]) -> T:
+        built = runtime._built
+        if self not in built:
+            with runtime._lock:
+                if self not in built:
+                    built[self] = self._build(runtime)
+        return cast(T, built[self])
+
+
+class Runtime:
+    """All parts of one process, each built at its first use."""
+
+    def __init__(self, environment: Mapping[str, str], parts: Parts | None = None) -> None:
+        self._environment = environment
+        self._parts = parts or Parts()
+        self._lock = threading.RLock()
+        self._built: dict[_Once[Any], Any] = {}
+        self.clock: Clock = self._parts.clock or SystemClock()
+
+    @_Once
+    def settings(self) -> Settings:
+        """Raises ConfigurationError with all problems at once."""
+        from shared.config import load_settings
+        from shared.key_vault import key_vault_secrets
+
+        return load_settings(self._environment, key_vault_secrets)
+
+    @_Once
+    def documents(self) -> Documents:
+        if self._parts.documents:
+            return self._parts.documents(self.settings)
+        from shared.storage.blob_container import blob_documents
+
+        return blob_documents(self.settings)
+
+    @_Once
+    def bus(self) -> Bus:
+        if self._parts.bus:
+            return self._parts.bus(self.settings)
+        from shared.storage.service_bus import service_bus
+
+        return service_bus(self.settings)
+
+    @_Once
+    def redis(self) -> RedisConnection:
+        from shared.resilience.redis_connection import RedisConnection, connect
+
+        factory = self._parts.redis or connect
+        return RedisConnection(factory(self.settings), self.clock)
+
+    @_Once
+    def cache(self) -> Cache:
+        from shared.storage.cache import Cache
+
+        return Cache(self.redis, self.clock)
+
+    @_Once
+    def safetyamp_limiter(self) -> RateLimiter:
+        """The one window that all processes share."""
+        from shared.resilience.local_rate_limiter import LocalRateLimiter
+        from shared.resilience.shared_rate_limiter import SharedRateLimiter
+
+        settings = self.settings
+        calls, period = settings.api_rate_limit_calls, settings.api_rate_limit_period
+        reserve, share = settings.api_rate_limit_reserve, 1 / settings.max_processes
+        alone = LocalRateLimiter(self.clock, calls, period, reserve, share, name="safetyamp")
+        return SharedRateLimiter(self.redis, "safetyamp", calls, period, reserve, alone)
+
+    def breaker(self, upstream: str) -> CircuitBreaker:
+        """A circuit breaker that all processes share."""
+        from shared.resilience.circuit_breaker import LocalCircuitBreaker, SharedCircuitBreaker
+
+        threshold, recovery = (
+            self.settings.breaker_failure_threshold,
+            self.settings.breaker_recovery_seconds,
+        )
+        alone = LocalCircuitBreaker(self.clock, upstream, threshold, recovery)
+        return SharedCircuitBreaker(self.redis, upstream, threshold, recovery, alone)
+
+    @_Once
+    def safetyamp(self) -> SafetyAmpClient:
+        from shared.clients.safetyamp import SafetyAmpClient, safetyamp_headers
+        from shared.version import VERSION
+
+        settings = self.settings
+        headers = safetyamp_headers(
+            settings.safetyamp_fqdn, settings.safetyamp_token.get_secret_value(), VERSION
+        )
+        return SafetyAmpClient(
+            self._pipeline("safetyamp", settings.safetyamp_base_url, headers, self.safetyamp_limiter)
+        )
+
+    @_Once
+    def samsara(self) -> SamsaraClient:
+        from shared.clients.samsara import SamsaraClient, samsara_headers
+
+        key = self.settings.samsara_api_key
+        headers = samsara_headers(key.get_secret_value() if key else "")
+        return SamsaraClient(self._unlimited("samsara", self.settings.samsara_base_url, headers))
+
+    @_Once
+    def graph(self) -> GraphClient:
+        from shared.clients.graph import GraphClient
+        from shared.clients.graph_tokens import GraphTokens, graph_scope
+
+        settings = self.settings
+        tokens = GraphTokens(
+            settings.ms_graph_tenant_id,
+            settings.ms_graph_client_id,
+            settings.ms_graph_client_secret.get_secret_value(),
+            settings.ms_graph_authority,
+            scope=graph_scope(settings.ms_graph_base_url),
+        )
+        pipeline = self._unlimited("graph", settings.ms_graph_base_url, tokens.headers)
+        return GraphClient(pipeline, tokens)
+
+    @_Once
+    def vista(self) -> VistaClient:
+        from shared.clients.connection_pool import ConnectionPool
+        from shared.clients.vista import VistaClient
+        from shared.clients.vista_connection import connect_factory
+
+        settings = self.settings
+        connect = connect_factory(settings.vista_connection_string.get_secret_value())
+        return VistaClient(
+            ConnectionPool(connect, VISTA_CONNECTIONS, self.clock),
+            settings.vista_company,
+            settings.vista_title_column,
+            settings.vista_region_column,
+            self.breaker("vista"),
+        )
+
+    def _unlimited(self, upstream: str, base_url: str, headers: HeaderSource) -> HttpPipeline:
+        from shared.resilience.rate_limiter import UnlimitedRateLimiter
+
+        return self._pipeline(upstream, base_url, headers, UnlimitedRateLimiter(self.clock, upstream))
+
+    def _pipeline(
+        self, upstream: str, base_url: str, headers: HeaderSource, limiter: RateLimiter
+    ) -> HttpPipeline:
+        from shared.clients.http import HttpPipeline
+        from shared.clients.http_transport import new_session
+        from shared.resilience.retry import RetryPolicy
+
+        settings = self.settings
+        return HttpPipeline(
+            upstream,
+            base_url,
+            headers,
+            limiter,
+            self.breaker(upstream),
+            RetryPolicy(settings.max_retry_attempts, settings.retry_delay_seconds),
+            self.clock,
+            self._parts.session or new_session,
+            patience_seconds=self._parts.patience_seconds,
+        )
+
+
+_current: Runtime | None = None
+_current_lock = threading.Lock()
+
+
+def current() -> Runtime:
+    """The process's runtime, made from the environment at the first call."""
+    global _current
+    with _current_lock:
+        if _current is None:
+            _current = Runtime(os.environ)
+        return _current
+
+
+def use(runtime: Runtime | None) -> None:
+    """Make `runtime` the process's own (None: forget it), for hosts and tests that bring their own parts."""
+    global _current
+    with _current_lock:
+        _current = runtime

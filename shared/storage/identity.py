@@ -1,0 +1,22 @@
+"""The credential with which this app introduces itself to Azure."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+
+def azure_credential(client_id: str | None) -> TokenCredential:
+    """The managed identity in Azure (`client_id` names a user-assigned one), the developer's own elsewhere.
+
+    Azure sets IDENTITY_ENDPOINT where a managed identity can be asked. DefaultAzureCredential would try
+    other sources first there, and might find another identity.
+    """
+    from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+
+    if client_id or "IDENTITY_ENDPOINT" in os.environ:
+        return ManagedIdentityCredential(client_id=client_id)
+    return DefaultAzureCredential()

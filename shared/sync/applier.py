@@ -1,0 +1,224 @@
+"""Applying one change: resolve its references, call SafetyAmp, understand the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
+from shared.sync.compare import ACCESS, Change, reference, value_digest
+from shared.sync.listing import RESOURCES, TargetLister
+from shared.sync.model import EntityMapping, Ref, Target
+from shared.sync.outcome import DONE, Outcome
+from shared.sync.resolver import Resolver
+from shared.sync.services import Services
+
+UNDROPPABLE = frozenset(
+    {
+        *("first_name", "last_name", "email", "home_site_id", "emp_id", "roles", ACCESS),
+        *("name", "ext_id", "cluster_id", "parent_cluster_id", "osha_establishment", "external_code"),
+        *("site_id", "asset_type_id"),
+    }
+)
+"""Fields without which a record would not be what it is: when SafetyAmp refuses one of these, the record is
+refused; any other refused field is left out and reported."""
+
+
+class Unresolved(Exception):
+    """A reference has no target id yet."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(f"{ref.entity} {ref.key}")
+        self.ref = ref
+
+
+class ChangeApplier:
+    """Applies changes of one entity within one handler.
+
+    Raises RetryLater, UpstreamUnavailable, AccessRefused and ConfigurationError, which concern more than
+    the one record; everything else becomes an outcome.
+    """
+
+    def __init__(
+        self, services: Services, mapping: EntityMapping, resolver: Resolver, lister: TargetLister
+    ) -> None:
+        self._lister = lister
+        self._client = services.safetyamp
+        self._clock = services.clock
+        self._mapping = mapping
+        self._resource = RESOURCES[mapping.name]
+        self._resolver = resolver
+
+    def apply(self, change: Change, *, may_have_happened: bool) -> Outcome:
+        """Apply one change. `may_have_happened`: an earlier attempt at this creation got no answer, so look
+        the record up before sending it again.
+
+        Raises Unresolved for a reference that may come later.
+        """
+        fields = self._resolve(change.fields)
+        if change.action == "create":
+            outcome = self._create(change, fields, may_have_happened)
+        else:
+            outcome = self._update(change, fields)
+        outcome.at = self._clock.now().isoformat()
+        if outcome.target_id is not None:
+            self._resolver.created[Ref(self._mapping.name, change.key)] = outcome.target_id
+        return outcome
+
+    def _resolve(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        resolved = {}
+        for name, value in fields.items():
+            ref = reference(value)
+            if ref is not None:
+                value = self._resolver.resolve(ref)
+                if value is None:
+                    raise Unresolved(ref)
+            resolved[name] = value
+        return resolved
+
+    def _create(self, change: Change, fields: dict[str, Any], may_have_happened: bool) -> Outcome:
+        if may_have_happened and (found := self._look_up(change, fields)):
+            return found
+        dropped: dict[str, list[str]] = {}
+        try:
+            created = self._client.create(self._resource, fields)
+        except InvalidRecord as error:
+            if may_have_happened and (found := self._look_up(change, fields)):
+                # The lost attempt was carried out after we had looked: our own record is in the way.
+                return found
+            dropped = droppable(error, fields)
+            if not dropped:
+                return self._refused(change, error)
+            fields = {name: value for name, value in fields.items() if name not in dropped}
+            try:
+                created = self._client.create(self._resource, fields)
+            except InvalidRecord as second:
+                return self._refused(change, second)
+        return self._done(change, fields, created["id"], dropped)
+
+    def _update(self, change: Change, fields: dict[str, Any]) -> Outcome:
+        dropped: dict[str, list[str]] = {}
+        try:
+            try:
+                self._send_update(change, fields)
+            except InvalidRecord as error:
+                dropped = droppable(error, fields)
+                rest = {name: value for name, value in fields.items() if name not in dropped}
+                if not dropped or not rest:
+                    return self._refused(change, error, dropped)
+                fields = rest
+                self._send_update(change, fields)
+        except InvalidRecord as error:
+            return self._refused(change, error)
+        except NotFound:
+            return self._outcome(
+                change,
+                "gone",
+                reason="SafetyAmp no longer has this record; it is planned anew in the next run",
+            )
+        return self._done(change, fields, change.target_id, dropped)
+
+    def _send_update(self, change: Change, fields: dict[str, Any]) -> None:
+        """Access that is switched on goes alone with the core fields (SafetyAmp contract), then the rest."""
+        parts = [fields]
+        if fields.get(ACCESS) == 1 and len(fields) > 1:
+            rest = {name: value for name, value in fields.items() if name != ACCESS}
+            parts = [{ACCESS: 1}, rest]
+        assert change.target_id is not None, "only creations have no target id"
+        for part in parts:
+            self._client.update(self._resource, change.target_id, {**change.core, **part})
+
+    def _look_up(self, change: Change, fields: dict[str, Any]) -> Outcome | None:
+        """Find the record of a creation that got no answer; None when it is not there."""
+        targets = self._lister.targets(self._mapping)
+        # Only a listing made after an attempt can tell what became of it.
+        self._lister.forget()
+        matches = [target for target in targets if self._is_ours(target, change, fields)]
+        if not matches:
+            return None
+        if len(matches) > 1:
+            ids = ", ".join(str(target.target_id) for target in matches)
+            return self._outcome(
+                change, "failed", reason=f"SafetyAmp has several records of this key (ids {ids}): keep one"
+            )
+        outcome = self._done(change, fields, matches[0].target_id, {})
+        outcome.adopted = True
+        return outcome
+
+    def _is_ours(self, target: Target, change: Change, fields: dict[str, Any]) -> bool:
+        if target.key is not None:
+            return target.key == change.key
+        if target.match is None:
+            return False
+        # Vehicles have no key in SafetyAmp: the same content, and not known under another vehicle.
+        same = all(
+            target.fields.get(name) == value for name, value in fields.items() if name in target.fields
+        )
+        return same and not self._is_known(target)
+
+    def _is_known(self, target: Target) -> bool:
+        state = self._resolver.state(self._mapping.name)
+        known = {record[0] for record in state.records.values()} if state else set()
+        return target.target_id in known or target.target_id in self._resolver.created.values()
+
+    def _done(
+        self,
+        change: Change,
+        fields: dict[str, Any],
+        target_id: int | str | None,
+        dropped: dict[str, list[str]],
+    ) -> Outcome:
+        digests = {name: _wanted_digest(change.fields[name]) for name in dropped}
+        return self._outcome(
+            change,
+            DONE[change.action],
+            target_id=target_id,
+            fields=fields,
+            dropped=dropped,
+            dropped_digests=digests,
+        )
+
+    def _refused(
+        self, change: Change, error: InvalidRecord, dropped: Mapping[str, list[str]] | None = None
+    ) -> Outcome:
+        digests = {name: _wanted_digest(change.fields[name]) for name in dropped or {}}
+        errors = error.field_errors or {"record": [f"answered {error.status_code} without naming a field"]}
+        return self._outcome(
+            change,
+            "refused",
+            errors=errors,
+            dropped_digests=digests,
+            reason=_advice(errors),
+        )
+
+    def _outcome(self, change: Change, result: Any, **facts: Any) -> Outcome:
+        return Outcome(change.key, change.action, result, change.digest, before=change.before, **facts)
+
+
+def droppable(error: InvalidRecord, sent: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The refused fields, when all of them can be left out; empty when the record cannot go without."""
+    refused = {name.split(".")[0]: texts for name, texts in error.field_errors.items()}
+    if not refused or any(name in UNDROPPABLE or name not in sent for name in refused):
+        return {}
+    return refused
+
+
+def is_ambiguous(change: Change, error: UpstreamUnavailable) -> bool:
+    """Whether the change may have been carried out although no answer came, and must not be repeated
+    blindly: only creations, an update can be repeated."""
+    return change.action == "create" and error.may_have_happened
+
+
+def _wanted_digest(value: Any) -> str:
+    return value_digest(reference(value) or value)
+
+
+def _advice(errors: Mapping[str, list[str]]) -> str:
+    fields = ", ".join(sorted(errors))
+    if any("taken" in text or "in use" in text for texts in errors.values() for text in texts):
+        return (
+            f"SafetyAmp refused {fields}: another SafetyAmp record has the same value. If it is the same"
+            " person or thing, give that record our key there (emp_id, site code) and run with refresh;"
+            " otherwise change the value in the source"
+        )
+    return f"SafetyAmp refused {fields}: mend the data in the source; it is tried again when it changes"

@@ -1,0 +1,277 @@
+"""Handling a batch message: apply its changes under a lease, one after the other, and store the outcomes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.clients.call_meter import metered
+from shared.errors import (
+    AccessRefused,
+    APIError,
+    CircuitOpen,
+    ConfigurationError,
+    LeaseHeld,
+    RateLimited,
+    RetryLater,
+    UpstreamUnavailable,
+)
+from shared.storage.documents import create_json, read_json
+from shared.sync import paths
+from shared.sync.applier import ChangeApplier, Unresolved, is_ambiguous
+from shared.sync.compare import Change
+from shared.sync.entities import mappings
+from shared.sync.entity_handler import send_batches
+from shared.sync.finish import advance, finish_entity
+from shared.sync.lease import LEASE_SECONDS, held_lease
+from shared.sync.listing import TargetLister
+from shared.sync.messages import BatchMessage
+from shared.sync.model import Ref
+from shared.sync.outcome import Outcome, outcome_from_json
+from shared.sync.progress import ProgressKeeper
+from shared.sync.reader import mapping_options
+from shared.sync.resolver import Resolver
+from shared.sync.runs import Run, change_run, read_run
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+HANDLER_SECONDS = 240.0
+"""After so long a batch is handed on: well below host.json's functionTimeout of 10 minutes, which would
+restart the whole worker process."""
+
+GIVE_UP_AFTER = timedelta(minutes=30)
+"""A SafetyAmp that has not answered for so long ends the entity: the next run tries again."""
+
+STORE_EVERY = 10
+"""Updates can be repeated, so their progress is stored now and then; before each creation it must be."""
+
+
+class HandOn(Exception):
+    """The batch cannot go on now; `delay_seconds` says when it can."""
+
+    def __init__(self, delay_seconds: float) -> None:
+        super().__init__(f"go on in {delay_seconds:.3f} s")
+        self.delay_seconds = delay_seconds
+
+
+def apply_batch(services: Services, message: BatchMessage) -> None:
+    """Apply a batch as far as it can come now. Safe to repeat at any time, from the start.
+
+    Returns normally when the message is done with, also when the rest has been handed on to a scheduled
+    copy; raises StorageError or BusError when the message must be delivered again.
+    """
+    documents = services.documents
+    run = read_run(documents, message.run_id)
+    if run is None or run.ended or message.entity not in run.entities:
+        logger.info("nothing to do for %s", message.message_id)
+        return
+    if run.entities[message.entity].ended:
+        advance(services, run)
+        return
+    plan = read_json(documents, paths.plan(message.run_id, message.entity))
+    if plan is None or message.batch > plan["batches"]:
+        logger.warning("%s belongs to no committed plan", message.message_id)
+        return
+    if documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
+        try:
+            with held_lease(services, paths.progress(message.run_id, message.entity, message.batch)) as lease:
+                _BatchWork(services, run, plan, message, lease.lease_id).complete()
+        except LeaseHeld:
+            # Somebody works on it, or died while working: look again when the lease has run out.
+            _hand_on(services, message, LEASE_SECONDS)
+            return
+        except HandOn as later:
+            _hand_on(services, message, later.delay_seconds)
+            return
+    finish_entity(services, run, message.entity)
+
+
+def _hand_on(services: Services, message: BatchMessage, delay_seconds: float) -> None:
+    at = services.clock.now() + timedelta(seconds=delay_seconds)
+    cause = f"go-on/{at:%Y%m%d%H%M%S%f}"
+    copy = BatchMessage(message.run_id, message.entity, message.batch, message.attempt + 1, cause)
+    services.bus.send([copy.to(services.settings.batch_queue, at)])
+
+
+class UpstreamDown(Exception):
+    """SafetyAmp has been away for too long to wait for it in this run."""
+
+
+class _BatchWork:
+    """The work on one batch within one handler."""
+
+    def __init__(
+        self, services: Services, run: Run, plan: dict[str, Any], message: BatchMessage, lease_id: str
+    ) -> None:
+        self._services = services
+        self._run = run
+        self._plan = plan
+        self._message = message
+        self._lease_id = lease_id
+        self._resolver = Resolver(services, run.run_id)
+        mapping = mappings(mapping_options(services.settings))[message.entity]
+        lister = TargetLister(services, paths.look_up(run.run_id, message.entity, message.batch))
+        self._applier = ChangeApplier(services, mapping, self._resolver, lister)
+        self._until = services.clock.monotonic() + HANDLER_SECONDS
+
+    def complete(self) -> None:
+        """Apply what is left and store the outcomes; raises HandOn when it has to go on later."""
+        with metered() as meter:
+            self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
+            self._remember_earlier()
+            changes = self._changes()
+            stop_reason = self._run.entities[self._message.entity].stop_reason
+            while len(self._keeper.progress.outcomes) < len(changes):
+                change = changes[len(self._keeper.progress.outcomes)]
+                if stop_reason:
+                    self._record(_stopped(change, stop_reason))
+                    continue
+                if self._services.clock.monotonic() > self._until:
+                    self._pause(0.0)
+                try:
+                    self._record(self._apply(change))
+                except (AccessRefused, ConfigurationError, UpstreamDown) as error:
+                    stop_reason = str(error)
+                    self._stop_entity(stop_reason)
+                    if self._keeper.progress.started is not None:
+                        self._record(_unsure(change, stop_reason))
+            self._store_outcomes(meter.calls, meter.waited_seconds)
+
+    def _changes(self) -> list[Change]:
+        path = paths.batch(
+            self._message.run_id, self._message.entity, self._plan["plan_id"], self._message.batch
+        )
+        return [Change(**change) for change in read_json(self._services.documents, path)["changes"]]
+
+    def _apply(self, change: Change) -> Outcome:
+        progress = self._keeper.progress
+        index = len(progress.outcomes)
+        may_have_happened = progress.started == index
+        if change.action == "create":
+            progress.started = index
+            self._keeper.store()
+        elif index % STORE_EVERY == 0:
+            self._keeper.store()
+        try:
+            return self._applier.apply(change, may_have_happened=may_have_happened)
+        except RateLimited as error:
+            # Raised before a call is made, or for a 429: nothing happened by this attempt.
+            self._pause(error.delay_seconds, started=index if may_have_happened else None)
+        except CircuitOpen as error:
+            self._note_blocked(str(error))
+            self._pause(error.delay_seconds, started=index if may_have_happened else None)
+        except RetryLater as error:
+            return self._unavailable(change, error, error.delay_seconds, unsure=may_have_happened)
+        except Unresolved as error:
+            return self._waiting(change, error.ref)
+        except UpstreamUnavailable as error:
+            delay = self._services.settings.retry_delay_seconds
+            unsure = may_have_happened or is_ambiguous(change, error)
+            return self._unavailable(change, error, delay, unsure=unsure)
+        except (AccessRefused, ConfigurationError):
+            raise
+        except APIError as error:
+            return Outcome(change.key, change.action, "failed", change.digest, reason=str(error))
+        raise AssertionError("unreachable: _pause always raises")
+
+    def _unavailable(self, change: Change, error: Exception, delay: float, *, unsure: bool) -> Outcome:
+        progress = self._keeper.progress
+        progress.attempts += 1
+        if progress.attempts >= self._services.settings.max_retry_attempts and not unsure:
+            return Outcome(change.key, change.action, "failed", change.digest, reason=str(error))
+        logger.warning("%s %s is tried again later: %s", self._message.entity, change.key, error)
+        self._note_blocked(str(error))
+        started = len(progress.outcomes) if unsure else None
+        self._pause(delay, started=started)
+        raise AssertionError("unreachable: _pause always raises")
+
+    def _note_blocked(self, reason: str) -> None:
+        """Raises UpstreamDown when SafetyAmp has not answered for too long."""
+        progress, now = self._keeper.progress, self._services.clock.now()
+        if progress.blocked_since is None:
+            progress.blocked_since = now.isoformat()
+        since = datetime.fromisoformat(progress.blocked_since)
+        if now - since >= GIVE_UP_AFTER:
+            raise UpstreamDown(f"no usable answer since {since:%Y-%m-%d %H:%M} UTC, last: {reason}")
+
+    def _waiting(self, change: Change, ref: Ref) -> Outcome:
+        """A reference into the same entity may still be created by an earlier batch; any other waits for
+        the next run."""
+        if ref.entity == self._message.entity and not self._earlier_batches_ended():
+            self._pause(self._services.settings.retry_delay_seconds)
+        return Outcome(
+            change.key,
+            change.action,
+            "waiting",
+            change.digest,
+            reason=f"waiting for {ref.entity} {ref.key}, which SafetyAmp does not have yet",
+        )
+
+    def _earlier_batches_ended(self) -> bool:
+        prefix = paths.outcomes(self._message.run_id, self._message.entity)
+        return sum(1 for _ in self._services.documents.list(prefix)) >= self._message.batch - 1
+
+    def _remember_earlier(self) -> None:
+        """What this run has created already can be referred to."""
+        for outcome in self._keeper.progress.outcomes:
+            self._remember(outcome)
+        if self._message.batch > 1:
+            prefix = paths.outcomes(self._message.run_id, self._message.entity)
+            for path in self._services.documents.list(prefix):
+                for stored in read_json(self._services.documents, path)["outcomes"]:
+                    self._remember(outcome_from_json(stored))
+
+    def _remember(self, outcome: Outcome) -> None:
+        if outcome.target_id is not None:
+            self._resolver.created[Ref(self._message.entity, outcome.key)] = outcome.target_id
+
+    def _record(self, outcome: Outcome) -> None:
+        progress = self._keeper.progress
+        progress.outcomes.append(outcome)
+        progress.started, progress.attempts, progress.blocked_since = None, 0, None
+
+    def _pause(self, delay_seconds: float, started: int | None = None) -> None:
+        """Store the progress and hand the batch on; always raises HandOn."""
+        progress = self._keeper.progress
+        progress.started = started
+        progress.next_at = (self._services.clock.now() + timedelta(seconds=delay_seconds)).isoformat()
+        self._keeper.store()
+        raise HandOn(delay_seconds)
+
+    def _stop_entity(self, reason: str) -> None:
+        """End the entity: no more calls; the other batches come at once, to note that nothing was tried."""
+        entity = self._message.entity
+        logger.error("%s of run %s stops: %s", entity, self._run.run_id, reason)
+
+        def stop(run: Run) -> None:
+            run.entities[entity].stop_reason = run.entities[entity].stop_reason or reason
+
+        change_run(self._services.documents, self._run.run_id, stop)
+        others = [number for number in range(1, self._plan["batches"] + 1) if number != self._message.batch]
+        if others:
+            send_batches(self._services, self._run, entity, others, cause="stop", spread=False)
+
+    def _store_outcomes(self, calls: Any, waited_seconds: float) -> None:
+        message = self._message
+        create_json(
+            self._services.documents,
+            paths.outcome(message.run_id, message.entity, message.batch),
+            {
+                "batch": message.batch,
+                "attempts": message.attempt,
+                "outcomes": [outcome.to_json() for outcome in self._keeper.progress.outcomes],
+                "calls": dict(calls),
+                "waited_seconds": round(waited_seconds, 3),
+            },
+        )
+
+
+def _unsure(change: Change, reason: str) -> Outcome:
+    text = f"may have been created, no answer came: {reason}"
+    return Outcome(change.key, change.action, "failed", change.digest, unsure=True, reason=text)
+
+
+def _stopped(change: Change, reason: str) -> Outcome:
+    return Outcome(change.key, change.action, "failed", change.digest, reason=f"not tried: {reason}")

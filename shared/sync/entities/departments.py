@@ -1,0 +1,124 @@
+"""Departments: regions and payroll departments of Vista become site clusters below the root cluster.
+
+Two kinds of records share the entity, because a department's parent is a region: `region:<name>` and the
+department's code. The root cluster cannot be created by the API (recorded traffic: 422 without a parent);
+it is only known, under the key `root`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.clients.rows import DepartmentRow
+from shared.sync.entities import cleaning, payload
+from shared.sync.entities.keys import by_key
+from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.sources import DepartmentsSource, MappingOptions
+
+ROOT_KEY = "root"
+REGION_PREFIX = "region:"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPayload:
+    """Fields of a site cluster that are written; `external_code` is unique over all clusters."""
+
+    name: str | None = None
+    parent_cluster_id: Ref | None = None
+    external_code: str | None = None
+    osha_establishment: int | None = None
+
+
+class DepartmentsMapping:
+    """Implements EntityMapping over DepartmentsSource."""
+
+    name: EntityName = "departments"
+    version: int = 1
+
+    def __init__(self, options: MappingOptions) -> None:
+        self.options = options
+
+    def records(self, source: DepartmentsSource) -> Iterator[SourceRecord | Rejected]:
+        """Regions first, as parents must exist before their departments; facts of a region: its name, of a
+        department: code, description, region."""
+        rows, rejected = by_key(source.rows, lambda row: cleaning.code(row.department), "PRDept", "Vista")
+        yield from rejected
+        for region in sorted({region for row in source.rows if (region := cleaning.text(row.region))}):
+            yield SourceRecord(REGION_PREFIX + region, (region,))
+        for key in sorted(rows):
+            yield self._department(key, rows[key])
+
+    def _department(self, key: str, row: DepartmentRow) -> SourceRecord | Rejected:
+        if key == ROOT_KEY or key.startswith(REGION_PREFIX):
+            reason = (
+                f"this code is reserved ({ROOT_KEY}, {REGION_PREFIX}...): give the department another one"
+            )
+            return Rejected(key, "invalid", reason, "PRDept")
+        return SourceRecord(key, (key, cleaning.text(row.description), cleaning.text(row.region)))
+
+    def desired(self, record: SourceRecord, source: DepartmentsSource) -> Desired | Rejected:  # noqa: ARG002
+        """A cluster; departments without description or region are skipped."""
+        if record.key.startswith(REGION_PREFIX):
+            return _region(record.key, *record.facts)
+        return _department(*record.facts)
+
+    def target(self, row: dict[str, Any]) -> Target | None:
+        """Root, region (depth 1) or department (depth 2); deeper clusters are other people's business.
+
+        A region whose code is not its name gets no key: it is not ours to move.
+        """
+        if row.get("deleted_at") is not None:
+            return None
+        name, external_code = cleaning.text(row.get("name")), cleaning.code(row.get("external_code"))
+        content = {
+            "name": name,
+            "parent_cluster_id": row.get("parent_cluster_id"),
+            "external_code": external_code,
+            "osha_establishment": cleaning.flag(row.get("osha_establishment")),
+        }
+        if row.get("parent_cluster_id") is None:
+            return Target(row["id"], ROOT_KEY, content)
+        if row.get("depth") == 1:
+            ours = name is not None and external_code in (None, name)
+            return Target(row["id"], f"{REGION_PREFIX}{name}" if ours else None, content)
+        return Target(row["id"], external_code, content) if row.get("depth") == 2 else None
+
+    def match_value(self, record: SourceRecord) -> str | None:  # noqa: ARG002
+        """None: the code is the only way to recognise a cluster."""
+        return None
+
+    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+        """Recorded traffic: PUT of a cluster without all three is refused with 422."""
+        return {
+            "name": existing.get("name"),
+            "parent_cluster_id": existing.get("parent_cluster_id"),
+            "osha_establishment": existing.get("osha_establishment") or 0,
+        }
+
+
+def mapping(options: MappingOptions) -> DepartmentsMapping:
+    """The mapping of departments under these settings."""
+    return DepartmentsMapping(options)
+
+
+def _region(key: str, region: str) -> Desired:
+    # The name is the key, so it is never compared: another name is another region.
+    compared = ClusterPayload(parent_cluster_id=Ref("departments", ROOT_KEY))
+    defaults = ClusterPayload(name=region, external_code=region, osha_establishment=0)
+    return payload.desired(key, compared, defaults, payload.Notes())
+
+
+def _department(key: str, description: str | None, region: str | None) -> Desired | Rejected:
+    if description is None:
+        return Rejected(key, "skipped", "Description is empty: fill it in Vista's bPRDP", "Description")
+    if region is None:
+        reason = "the region column (setting VISTA_REGION_COLUMN) is empty: fill it in Vista's bPRDP"
+        return Rejected(key, "skipped", reason, "udRegion")
+    compared = ClusterPayload(
+        name=f"{key} - {description}", parent_cluster_id=Ref("departments", REGION_PREFIX + region)
+    )
+    return payload.desired(
+        key, compared, ClusterPayload(external_code=key, osha_establishment=0), payload.Notes()
+    )

@@ -1,0 +1,156 @@
+"""What an employee's mapping depends on, found for the whole company in one cheap pass.
+
+This runs for everybody in every run, a hundred thousand people included, so it only parses dates, looks
+things up and finds repeats; cleaning and judging fields is left to the mapping of those who changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any, Literal, NamedTuple
+
+from shared.clients.rows import EmployeeRow
+from shared.sync.entities import cleaning
+from shared.sync.entities.keys import by_key
+from shared.sync.model import Rejected, SourceRecord
+from shared.sync.sources import EmployeesSource, MailDirectory
+
+Standing = Literal["active", "left", "future", "bad HireDate", "bad TermDate"]
+MailOrigin = Literal["graph", "vista", "unusable account", "ambiguous accounts"]
+SiteKind = Literal["jobs", "offices", "crowded", "no office", "no region"]
+
+_NAMED_AT_MOST = 5
+
+
+class EmployeeFacts(NamedTuple):
+    """The facts of an active employee; anybody else's facts are the standing alone, because nothing else
+    about them matters: a change of address of someone who left is no change."""
+
+    standing: Standing
+    row: EmployeeRow
+    email: str | None
+    """Without white space and in lower case, not yet checked."""
+    mail_origin: MailOrigin
+    email_sharers: str | None
+    """Numbers of other active employees with the same e-mail, as text for people."""
+    phone_holder: int | None
+    """The lower employee number that has the same phone number."""
+    site_kind: SiteKind
+    site_key: str | None
+    """The job, the region, or for "no region" the department."""
+
+    @classmethod
+    def of(cls, record: SourceRecord) -> EmployeeFacts:
+        """The facts of an active employee's record, which holds them flat."""
+        end = 1 + len(EmployeeRow._fields)
+        return cls(record.facts[0], EmployeeRow._make(record.facts[1:end]), *record.facts[end:])
+
+
+def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejected]:
+    """Rejected rows, then leavers, then everybody else; both in the order of their numbers."""
+    rows, rejected = by_key(source.rows, _key, "Employee", "Vista")
+    yield from rejected
+    others: list[tuple[EmployeeRow, Standing]] = []
+    for row in sorted(rows.values(), key=_number):
+        stands = standing(row, source.today)
+        if stands == "left":
+            yield SourceRecord(str(row.employee), (stands,))
+        else:
+            others.append((row, stands))
+    facts = _active_facts([row for row, stands in others if stands == "active"], source)
+    for row, stands in others:
+        yield SourceRecord(str(row.employee), next(facts) if stands == "active" else (stands,))
+
+
+def _key(row: EmployeeRow) -> str | None:
+    return None if row.employee is None else str(row.employee)
+
+
+def _number(row: EmployeeRow) -> int:
+    return row.employee or 0
+
+
+def standing(row: EmployeeRow, today: date) -> Standing:
+    """How somebody stands with the company today.
+
+    The day of TermDate is the first day without access. A TermDate before a HireDate that has come
+    contradicts it (rehired, or mistyped), and locking out on a guess is not for us: it is a bad TermDate.
+    One before a HireDate yet to come is somebody who left and will come back.
+    """
+    hired = _day_or_earliest(row.hire_date)
+    left = _day_or_earliest(row.term_date)
+    if left is not None and left <= cleaning.EARLIEST_DAY:
+        return "bad TermDate"
+    if left is not None and left <= today:
+        return "bad TermDate" if hired is not None and left < hired <= today else "left"
+    if hired is None or hired <= cleaning.EARLIEST_DAY:
+        return "bad HireDate"
+    return "future" if hired > today else "active"
+
+
+def _day_or_earliest(value: Any) -> date | None:
+    try:
+        return cleaning.day(value)
+    except ValueError:
+        return cleaning.EARLIEST_DAY
+
+
+def _active_facts(active: list[EmployeeRow], source: EmployeesSource) -> Iterator[tuple[Any, ...]]:
+    """EmployeeFacts, flat, of active employees in the order of their numbers."""
+    mails = [_mail(row, source.mails) for row in active]
+    sharers = _sharers((mail[0], _number(row)) for row, mail in zip(active, mails, strict=True))
+    holders: dict[str, int] = {}
+    for row, mail in zip(active, mails, strict=True):
+        others = _others(sharers.get(mail[0] or ""), _number(row))
+        yield ("active", *row, *mail, others, _holder(row, holders), *_home_site(row, source))
+
+
+def _mail(row: EmployeeRow, mails: MailDirectory) -> tuple[str | None, MailOrigin]:
+    number = str(row.employee)
+    address = mails.usable.get(number)
+    if address is not None:
+        return address, "graph"
+    if number in mails.ambiguous:
+        return cleaning.email_text(row.email), "ambiguous accounts"
+    return cleaning.email_text(row.email), "unusable account" if number in mails.known else "vista"
+
+
+def _sharers(mails: Iterable[tuple[str | None, int]]) -> dict[str, list[int]]:
+    """Addresses that several employees have, with their numbers in order."""
+    first: dict[str, int] = {}
+    shared: dict[str, list[int]] = {}
+    for address, number in mails:
+        if address is not None and (holder := first.setdefault(address, number)) != number:
+            shared.setdefault(address, [holder]).append(number)
+    return shared
+
+
+def _others(sharers: list[int] | None, own: int) -> str | None:
+    if sharers is None:
+        return None
+    # No more than are named, plus oneself, need be looked at: hundreds may share a made-up address.
+    named = [str(number) for number in sharers[: _NAMED_AT_MOST + 1] if number != own][:_NAMED_AT_MOST]
+    more = len(sharers) - 1 - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def _holder(row: EmployeeRow, holders: dict[str, int]) -> int | None:
+    phone = cleaning.phone(row.phone)
+    if phone is None:
+        return None
+    holder = holders.setdefault(phone, _number(row))
+    return None if holder == row.employee else holder
+
+
+def _home_site(row: EmployeeRow, source: EmployeesSource) -> tuple[SiteKind, str | None]:
+    job = cleaning.code(source.latest_jobs.get(_number(row)))
+    if job is not None and job in source.job_keys:
+        return "jobs", job
+    department = cleaning.code(row.department)
+    region = source.regions.get(department or "")
+    if region is None:
+        return "no region", department
+    if region in source.crowded_offices:
+        return "crowded", region
+    return ("offices" if region in source.offices else "no office"), region

@@ -1,0 +1,227 @@
+"""Employees: people of Vista's payroll, with their e-mail from Microsoft Graph, become users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.clients.rows import EmployeeRow
+from shared.sync.entities import cleaning, payload
+from shared.sync.entities.employee_facts import EmployeeFacts, employee_records
+from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.sources import EmployeesSource, MappingOptions
+
+
+@dataclass(frozen=True, slots=True)
+class UserPayload:
+    """Fields of a user that are written. `email` and `mobile_phone` are unique over all users, work_phone is
+    not (recorded traffic); `roles` is a Ref to the one role of a new user."""
+
+    first_name: str | None = None
+    middle_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    gender: int | None = None
+    date_of_birth: str | None = None
+    current_hire_date: str | None = None
+    street: str | None = None
+    street2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip_code: str | None = None
+    country: str | None = None
+    mobile_phone: str | None = None
+    work_phone: str | None = None
+    home_site_id: Ref | None = None
+    current_title_id: Ref | None = None
+    emp_id: str | None = None
+    timezone: str | None = None
+    roles: Ref | None = None
+    system_access: int | None = None
+    text_opt_out: int | None = None
+
+
+class EmployeesMapping:
+    """Implements EntityMapping over EmployeesSource."""
+
+    name: EntityName = "employees"
+    version: int = 1
+
+    def __init__(self, options: MappingOptions) -> None:
+        self.options = options
+
+    def records(self, source: EmployeesSource) -> Iterator[SourceRecord | Rejected]:
+        """Leavers first, then the rest, in the order of their numbers; facts: see EmployeeFacts."""
+        return employee_records(source)
+
+    def desired(self, record: SourceRecord, source: EmployeesSource) -> Desired | Rejected:  # noqa: ARG002
+        """A user; `active` False without fields for somebody who has left.
+
+        Invalid without first name, last name or an e-mail of one's own; skipped before the first day and
+        without a home site.
+        """
+        key, standing = record.key, record.facts[0]
+        if standing == "left":
+            return Desired(key, {}, active=False)
+        if standing == "future":
+            return Rejected(
+                key, "skipped", "hired on a later date: nothing to do before that day", "HireDate"
+            )
+        if standing != "active":
+            return _bad_date(key, standing.removeprefix("bad "))
+        facts = EmployeeFacts.of(record)
+        return _problem(key, facts, self.options) or self._user(key, facts)
+
+    def _user(self, key: str, facts: EmployeeFacts) -> Desired:
+        notes = payload.Notes()
+        compared = self._compared(facts, notes)
+        # With the account disabled or in doubt, Vista's address (mostly a private one) must do for a new
+        # user, but never replaces the address of somebody who has one.
+        fallback = cleaning.email(facts.email) if compared.email is None else None
+        if facts.mail_origin == "ambiguous accounts":
+            notes.warn("e-mail from Vista: two enabled Microsoft accounts have this employee number")
+        return payload.desired(key, compared, self._defaults(key, fallback), notes)
+
+    def _compared(self, facts: EmployeeFacts, notes: payload.Notes) -> UserPayload:
+        row = facts.row
+        country = cleaning.two_letters(row.country)
+        zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
+        phone = notes.kept("both phones", cleaning.phone(row.phone), row.phone, "Phone is not a phone number")
+        title = cleaning.text(row.title)
+        return UserPayload(
+            first_name=cleaning.text(row.first_name),
+            middle_name=cleaning.text(row.middle_name),
+            last_name=cleaning.text(row.last_name),
+            email=cleaning.email(facts.email) if facts.mail_origin in ("graph", "vista") else None,
+            gender=cleaning.gender(row.sex),
+            date_of_birth=notes.kept("date_of_birth", _birth(row), row.birth_date, "impossible BirthDate"),
+            current_hire_date=cleaning.iso_day(row.hire_date),
+            street=cleaning.text(row.street),
+            street2=cleaning.text(row.street2),
+            city=cleaning.text(row.city),
+            state=notes.kept("state", cleaning.two_letters(row.state), row.state, "not two letters"),
+            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code"),
+            country=notes.kept("country", country, row.country, "not two letters"),
+            mobile_phone=_own_phone(phone, facts.phone_holder, notes),
+            work_phone=phone,
+            home_site_id=Ref(facts.site_kind, facts.site_key or ""),
+            current_title_id=Ref("titles", title) if title else None,
+        )
+
+    def _defaults(self, emp_id: str, email: str | None) -> UserPayload:
+        return UserPayload(
+            email=email,
+            country=self.options.default_country,
+            emp_id=emp_id,
+            timezone=self.options.default_timezone,
+            roles=Ref("roles", self.options.default_role),
+            system_access=1,
+            text_opt_out=1,
+        )
+
+    def target(self, row: dict[str, Any]) -> Target | None:
+        """A user by the employee number; users without one are nobody's. `system_access` is 1 or 0."""
+        if row.get("deleted_at") is not None:
+            return None
+        country = cleaning.two_letters(row.get("country")) or self.options.default_country
+        fields: dict[str, Any] = {name: cleaning.text(row.get(name)) for name in _TEXTS}
+        fields |= {name: cleaning.normalised(clean, row.get(name)) for name, clean in _CLEANED.items()}
+        fields["zip_code"] = cleaning.normalised(
+            lambda value: cleaning.zip_code(value, country), row.get("zip_code")
+        )
+        fields["home_site_id"] = _id(row, "home_site_id", "home_site")
+        fields["current_title_id"] = _id(row, "current_title_id", "current_title")
+        return Target(row["id"], cleaning.code(row.get("emp_id")), fields)
+
+    def match_value(self, record: SourceRecord) -> str | None:  # noqa: ARG002
+        """None: nobody is adopted on the strength of a name or an address."""
+        return None
+
+    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+        """Recorded traffic: all three are required on PUT, whatever else changes."""
+        return {name: existing.get(name) for name in ("first_name", "last_name", "email")}
+
+
+_TEXTS = ("first_name", "middle_name", "last_name", "street", "street2", "city")
+_CLEANED = {
+    "email": cleaning.email,
+    "gender": cleaning.gender,
+    "date_of_birth": cleaning.iso_day,
+    "current_hire_date": cleaning.iso_day,
+    "state": cleaning.two_letters,
+    "country": cleaning.two_letters,
+    "mobile_phone": cleaning.phone,
+    "work_phone": cleaning.phone,
+    "system_access": cleaning.flag,
+}
+
+
+def mapping(options: MappingOptions) -> EmployeesMapping:
+    """The mapping of employees under these settings."""
+    return EmployeesMapping(options)
+
+
+def _id(row: dict[str, Any], name: str, nested: str) -> Any:
+    value = row.get(name)
+    return value if value is not None else (row.get(nested) or {}).get("id")
+
+
+def _birth(row: EmployeeRow) -> str | None:
+    """The birth date if it can be one; nobody is hired before being born, so the future is ruled out too."""
+    born, hired = cleaning.iso_day(row.birth_date), cleaning.iso_day(row.hire_date)
+    if born is None or hired is None:
+        return None
+    return born if cleaning.EARLIEST_DAY.isoformat() < born < hired else None
+
+
+def _own_phone(phone: str | None, holder: int | None, notes: payload.Notes) -> str | None:
+    if phone is None or holder is None:
+        return phone
+    notes.warn(f"mobile_phone dropped: employee {holder} has the same number, and it must be unique")
+    return None
+
+
+def _bad_date(key: str, column: str) -> Rejected:
+    rule = {
+        "HireDate": "HireDate is missing or impossible: mend it in Vista",
+        "TermDate": "TermDate is impossible or before HireDate: mend it in Vista",
+    }
+    return Rejected(key, "invalid", rule[column], column)
+
+
+def _problem(key: str, facts: EmployeeFacts, options: MappingOptions) -> Rejected | None:
+    row = facts.row
+    for column, value in (("FirstName", row.first_name), ("LastName", row.last_name)):
+        if cleaning.text(value) is None:
+            return Rejected(key, "invalid", f"{column} is empty: fill it in Vista", column)
+    return _mail_problem(key, facts) or _site_problem(key, facts, options)
+
+
+def _mail_problem(key: str, facts: EmployeeFacts) -> Rejected | None:
+    if cleaning.email(facts.email) is None:
+        state = "no e-mail" if facts.email is None else "the e-mail is malformed"
+        where = "in Vista" if facts.mail_origin == "vista" else "in Vista, or mend the Microsoft account"
+        return Rejected(key, "invalid", f"{state}: enter one {where}", "Email")
+    if facts.email_sharers is not None:
+        reason = f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
+        return Rejected(key, "invalid", reason, "Email")
+    return None
+
+
+def _site_problem(key: str, facts: EmployeeFacts, options: MappingOptions) -> Rejected | None:
+    suffix, place = options.home_office_suffix, facts.site_key
+    if facts.site_kind == "no region":
+        what = f"department {place} has no region" if place else "no department"
+        return Rejected(key, "skipped", f"no home site: no open job, and {what}: mend it in Vista", "PRDept")
+    if facts.site_kind == "no office":
+        todo = f"make a site there whose name ends in '{suffix}'"
+        return Rejected(
+            key, "skipped", f"no home site: no open job, and region {place} has no office: {todo}"
+        )
+    if facts.site_kind == "crowded":
+        todo = f"leave only one whose name ends in '{suffix}'"
+        return Rejected(
+            key, "skipped", f"no home site: no open job, and region {place} has two offices: {todo}"
+        )
+    return None

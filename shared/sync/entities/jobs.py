@@ -1,0 +1,150 @@
+"""Jobs: open jobs of Vista become sites in the cluster of their contract's department."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.clients.rows import JobRow
+from shared.sync.entities import cleaning, payload
+from shared.sync.entities.keys import by_key
+from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.sources import JobsSource, MappingOptions
+
+OFFICE_PREFIX = "office:"
+UNKNOWN_PLACE = "Unknown"
+DEFAULT_STATE = "LA"
+DEFAULT_ZIP = "00000"
+"""Defaults of the reference integration for jobs without an address; sent on creation only."""
+
+_DEPARTMENT_KNOWN = len(JobRow._fields)
+
+
+@dataclass(frozen=True, slots=True)
+class SitePayload:
+    """Fields of a site that are written; `ext_id` is unique over all sites (recorded traffic)."""
+
+    name: str | None = None
+    cluster_id: Ref | None = None
+    ext_id: str | None = None
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip_code: str | None = None
+    country: str | None = None
+    timezone: str | None = None
+
+
+class JobsMapping:
+    """Implements EntityMapping over JobsSource."""
+
+    name: EntityName = "jobs"
+    version: int = 1
+
+    def __init__(self, options: MappingOptions) -> None:
+        self.options = options
+
+    def records(self, source: JobsSource) -> Iterator[SourceRecord | Rejected]:
+        """In the order of their codes; facts: the row, and 1 when its department has a cluster."""
+        rows, rejected = by_key(source.rows, lambda row: cleaning.code(row.job), "Job", "Vista")
+        yield from rejected
+        for key in sorted(rows):
+            known = cleaning.code(rows[key].department) in source.departments
+            yield SourceRecord(key, (*rows[key], int(known)))
+
+    def desired(self, record: SourceRecord, source: JobsSource) -> Desired | Rejected:  # noqa: ARG002
+        """A site; a job whose department has no cluster is skipped."""
+        row = JobRow._make(record.facts[:_DEPARTMENT_KNOWN])
+        department = cleaning.code(row.department)
+        if department is None:
+            return Rejected(record.key, "skipped", "no department: set its contract's in Vista", "Department")
+        if not record.facts[_DEPARTMENT_KNOWN]:
+            return Rejected(record.key, "skipped", _unknown(department), "Department")
+        notes = payload.Notes()
+        compared = self._compared(record.key, row, department, notes)
+        return payload.desired(record.key, compared, self._defaults(record.key), notes)
+
+    def _compared(self, job: str, row: JobRow, department: str, notes: payload.Notes) -> SitePayload:
+        country = cleaning.two_letters(row.country)
+        zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
+        return SitePayload(
+            name=_site_name(job, row.description),
+            cluster_id=Ref("departments", department),
+            street=cleaning.text(row.street),
+            city=cleaning.text(row.city),
+            state=notes.kept("state", cleaning.two_letters(row.state), row.state, "not two letters"),
+            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code"),
+            country=notes.kept("country", country, row.country, "not two letters"),
+        )
+
+    def _defaults(self, job: str) -> SitePayload:
+        return SitePayload(
+            ext_id=job,
+            street=UNKNOWN_PLACE,
+            city=UNKNOWN_PLACE,
+            state=DEFAULT_STATE,
+            zip_code=DEFAULT_ZIP,
+            country=self.options.default_country,
+            timezone=self.options.default_timezone,
+        )
+
+    def target(self, row: dict[str, Any]) -> Target | None:
+        """A job site by its code, a home office as `office:<cluster id>`, any other site without a key.
+
+        Recorded answers say `ext_id`; `external_code` is what one client wrote for a while. Sites of that
+        time can have no code at all: they are offered for adoption by their exact name.
+        """
+        if row.get("deleted_at") is not None:
+            return None
+        content = self._content(row)
+        job = cleaning.code(row.get("ext_id")) or cleaning.code(row.get("external_code"))
+        if self._is_office(content["name"] or "", job):
+            return Target(row["id"], f"{OFFICE_PREFIX}{row.get('cluster_id')}", content)
+        return Target(row["id"], job, content, match=None if job else content["name"])
+
+    def _is_office(self, name: str, job: str | None) -> bool:
+        # An office may have a code of its own, and a job may be about an office ("123. - New Office"):
+        # only a job's name begins with its code.
+        if job is not None and name.startswith(f"{job} - "):
+            return False
+        return name.endswith(self.options.home_office_suffix.rstrip())
+
+    def _content(self, row: dict[str, Any]) -> dict[str, Any]:
+        country = cleaning.two_letters(row.get("country")) or self.options.default_country
+        return {
+            "name": cleaning.text(row.get("name")),
+            "cluster_id": row.get("cluster_id"),
+            "street": cleaning.text(row.get("street")),
+            "city": cleaning.text(row.get("city")),
+            "state": cleaning.normalised(cleaning.two_letters, row.get("state")),
+            "zip_code": cleaning.normalised(
+                lambda value: cleaning.zip_code(value, country), row.get("zip_code")
+            ),
+            "country": cleaning.normalised(cleaning.two_letters, row.get("country")),
+        }
+
+    def match_value(self, record: SourceRecord) -> str | None:
+        """The site's name, which finds a site that was created without its code."""
+        return _site_name(record.key, JobRow._make(record.facts[:_DEPARTMENT_KNOWN]).description)
+
+    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+        """The name is what every recorded PUT of a site carried."""
+        return {"name": existing.get("name")}
+
+
+def mapping(options: MappingOptions) -> JobsMapping:
+    """The mapping of jobs under these settings."""
+    return JobsMapping(options)
+
+
+def _site_name(job: str, description: str | None) -> str:
+    cleaned = cleaning.text(description)
+    return f"{job} - {cleaned}" if cleaned else job
+
+
+def _unknown(department: str) -> str:
+    return (
+        f"department {department} of its contract has no cluster: correct the contract in Vista, "
+        "or give the department a description and a region"
+    )

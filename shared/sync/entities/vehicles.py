@@ -1,0 +1,152 @@
+"""Vehicles: Samsara's fleet becomes assets of one site and one asset type.
+
+A vehicle is its Samsara id. `serial` is the gateway's, which moves between vehicles (Samsara contract): it
+is kept up to date in the asset, and only helps to adopt assets that existed before the sync.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from shared.sync.entities import cleaning, payload
+from shared.sync.entities.drivers import Driver, Drivers
+from shared.sync.entities.keys import by_key
+from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.sources import MappingOptions, VehiclesSource
+
+LISTED = 1
+"""Asset status "active". `unregulated` only means "no commercial motor vehicle", not "retired"."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPayload:
+    """Fields of an asset that are written; there are none for VIN, year and make."""
+
+    name: str | None = None
+    serial: str | None = None
+    model: str | None = None
+    description: str | None = None
+    code: str | None = None
+    status: int | None = None
+    site_id: int | None = None
+    asset_type_id: int | None = None
+    current_user_id: Ref | None = None
+
+
+class VehicleFacts(NamedTuple):
+    """The facts of a vehicle's record, cleaned; `serial_sharers` counts other vehicles with the serial."""
+
+    name: str | None
+    serial: str | None
+    model: str | None
+    notes: str | None
+    plate: str | None
+    serial_sharers: int
+    employee: str | None
+    driver_problem: str | None
+
+
+class VehiclesMapping:
+    """Implements EntityMapping over VehiclesSource."""
+
+    name: EntityName = "vehicles"
+    version: int = 1
+
+    def __init__(self, options: MappingOptions) -> None:
+        self.options = options
+
+    def records(self, source: VehiclesSource) -> Iterator[SourceRecord | Rejected]:
+        """In the order of their ids; the driver only counts with VEHICLE_ASSIGN_DRIVER."""
+        vehicles, rejected = by_key(
+            source.vehicles, lambda row: cleaning.code(row.get("id")), "id", "Samsara"
+        )
+        yield from rejected
+        drivers = Drivers(source.drivers, source.employees, self.options.driver_external_id)
+        serials = Counter(_serial(vehicle) for vehicle in vehicles.values())
+        for key in sorted(vehicles):
+            vehicle = vehicles[key]
+            driver = drivers.of(vehicle) if self.options.vehicle_assign_driver else Driver()
+            yield SourceRecord(key, tuple(_facts(vehicle, serials[_serial(vehicle)] - 1, driver)))
+
+    def desired(self, record: SourceRecord, source: VehiclesSource) -> Desired | Rejected:  # noqa: ARG002
+        """An asset; a vehicle without gateway is skipped, being retired or swapped for another record."""
+        facts = VehicleFacts._make(record.facts)
+        if facts.serial is None:
+            reason = "no gateway serial: a retired vehicle, or one whose gateway moved to another record"
+            return Rejected(record.key, "skipped", reason, "serial")
+        if facts.serial_sharers:
+            reason = f"{facts.serial_sharers} more vehicles have this gateway serial: mend in Samsara"
+            return Rejected(record.key, "invalid", reason, "serial")
+        notes = payload.Notes()
+        if facts.driver_problem is not None:
+            notes.warn(f"current_user_id left out: {facts.driver_problem}")
+        return payload.desired(record.key, self._compared(record.key, facts), AssetPayload(), notes)
+
+    def _compared(self, key: str, facts: VehicleFacts) -> AssetPayload:
+        code = facts.plate or f"Unit_{key[-4:]}"
+        return AssetPayload(
+            name=facts.name or code,
+            serial=facts.serial,
+            model=facts.model,
+            description=facts.notes,
+            code=code,
+            status=LISTED,
+            site_id=self.options.vehicle_site_id,
+            asset_type_id=self.options.vehicle_asset_type_id,
+            current_user_id=Ref("employees", facts.employee) if facts.employee else None,
+        )
+
+    def target(self, row: dict[str, Any]) -> Target | None:
+        """An asset; it holds no Samsara id, so it has no key and is found by its serial once."""
+        if row.get("deleted_at") is not None:
+            return None
+        serial = _serial(row)
+        fields = {
+            "name": cleaning.text(row.get("name")),
+            "serial": serial,
+            "model": cleaning.text(row.get("model")),
+            "description": cleaning.text(row.get("description")),
+            "code": cleaning.text(row.get("code")),
+            "status": row.get("status"),
+            "site_id": row.get("site_id"),
+            "asset_type_id": row.get("asset_type_id"),
+            "current_user_id": row.get("current_user_id"),
+        }
+        return Target(row["id"], None, fields, match=serial)
+
+    def match_value(self, record: SourceRecord) -> str | None:
+        """The gateway's serial, unless two vehicles claim it."""
+        facts = VehicleFacts._make(record.facts)
+        return None if facts.serial_sharers else facts.serial
+
+    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+        """Recorded traffic: site_id is required on PUT too; name and type by the documents."""
+        return {name: existing.get(name) for name in ("name", "site_id", "asset_type_id")}
+
+
+def mapping(options: MappingOptions) -> VehiclesMapping:
+    """The mapping of vehicles under these settings."""
+    return VehiclesMapping(options)
+
+
+def _facts(vehicle: Mapping[str, Any], serial_sharers: int, driver: Driver) -> VehicleFacts:
+    serial = _serial(vehicle)
+    return VehicleFacts(
+        name=cleaning.text(vehicle.get("name")),
+        serial=serial,
+        model=cleaning.text(vehicle.get("model")),
+        notes=cleaning.text(vehicle.get("notes")),
+        plate=cleaning.text(vehicle.get("licensePlate")),
+        serial_sharers=serial_sharers if serial is not None else 0,
+        employee=driver.employee,
+        driver_problem=driver.problem,
+    )
+
+
+def _serial(row: Mapping[str, Any]) -> str | None:
+    """The gateway's serial without hyphens: the same one occurs as `GFRV-43N-VGX` and `GFRV43NVGX`."""
+    written = cleaning.code(row.get("serial")) or cleaning.code((row.get("gateway") or {}).get("serial"))
+    return (written or "").replace("-", "").upper() or None

@@ -1,0 +1,146 @@
+"""Handling an entity message: plan the entity once, then see to it that its batches are on their way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from shared.clients.call_meter import Meter, metered
+from shared.errors import (
+    APIError,
+    ConfigurationError,
+    DatabaseError,
+    IncompleteRead,
+    LeaseHeld,
+    RateLimited,
+    RetryLater,
+    UpstreamUnavailable,
+)
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.finish import advance, end_entity, finish_entity, set_figures
+from shared.sync.lease import LEASE_SECONDS, held_lease
+from shared.sync.listing import TargetLister
+from shared.sync.messages import BatchMessage, EntityMessage
+from shared.sync.planner import make_plan
+from shared.sync.runs import EntityStatus, Run, change_run, read_run
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+
+def sync_entity(services: Services, message: EntityMessage) -> None:
+    """Bring the entity as far as it can come now. Safe to repeat at any time, from the start.
+
+    Returns normally when the message is done with, also when the work has been handed on to a later
+    message; raises StorageError or BusError when the message must be delivered again.
+    """
+    run = read_run(services.documents, message.run_id)
+    if run is None or run.ended or message.entity not in run.entities:
+        logger.info("nothing to do for %s", message.message_id)
+        return
+    if run.entities[message.entity].ended:
+        advance(services, run)
+        return
+    if not run.ready(message.entity):
+        # Whoever finishes what this entity needs sends a message that releases it.
+        return
+    plan = read_json(services.documents, paths.plan(run.run_id, message.entity))
+    if plan is None and not _plan(services, run, message):
+        return
+    start_plan(services, run, message.entity, cause=message.cause)
+
+
+def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
+    """Make the plan; False when the message was handed on or the entity has failed."""
+    entity = message.entity
+    with metered() as meter:
+        try:
+            with held_lease(services, paths.planning(run.run_id, entity)) as lease:
+                path = paths.planning(run.run_id, entity)
+                lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
+                make_plan(services, run, entity, lister, meter)
+        except LeaseHeld:
+            _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
+        except RateLimited as error:
+            _hand_on(services, message, error.delay_seconds, message.attempt, "wait")
+        except (RetryLater, UpstreamUnavailable, DatabaseError) as error:
+            if message.attempt < services.settings.max_retry_attempts:
+                logger.warning("planning %s failed, trying again: %s", entity, error)
+                delay = getattr(error, "delay_seconds", services.settings.retry_delay_seconds)
+                _hand_on(services, message, delay, message.attempt + 1, "retry")
+            else:
+                _fail(services, run, message, error, meter)
+        except (IncompleteRead, APIError, ConfigurationError) as error:
+            _fail(services, run, message, error, meter)
+        else:
+            return True
+    return False
+
+
+def _hand_on(
+    services: Services, message: EntityMessage, delay_seconds: float, attempt: int, why: str
+) -> None:
+    """Send the same work again, scheduled: the copy first, then the message at hand is completed."""
+    at = services.clock.now() + timedelta(seconds=delay_seconds)
+    copy = EntityMessage(message.run_id, message.entity, f"{why}/{at:%Y%m%d%H%M%S%f}", attempt)
+    services.bus.send([copy.to(services.settings.entity_queue, at)])
+
+
+def _fail(services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter) -> None:
+    logger.error("planning %s of run %s failed: %s", message.entity, run.run_id, error)
+
+    def fail(status: EntityStatus) -> None:
+        status.phase, status.reason = "failed", str(error)
+        status.calls, status.waited_seconds = dict(meter.calls), round(meter.waited_seconds, 3)
+
+    end_entity(services, run.run_id, message.entity, fail)
+
+
+def start_plan(services: Services, run: Run, entity: Any, *, cause: str) -> None:
+    """Act on the committed plan: end the entity, or send its batches."""
+    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    if run.request.mode == "plan":
+        _end_unapplied(services, run, entity, plan, "planned")
+    elif plan["held"] and not run.entities[entity].approved:
+        _end_unapplied(services, run, entity, plan, "held")
+    elif plan["batches"] == 0:
+        finish_entity(services, run, entity)
+    else:
+        change_run(services.documents, run.run_id, _applying(entity))
+        send_batches(services, run, entity, range(1, plan["batches"] + 1), cause=cause)
+
+
+def _applying(entity: Any) -> Callable[[Run], None]:
+    def change(run: Run) -> None:
+        if run.entities[entity].phase == "pending":
+            run.entities[entity].phase = "applying"
+
+    return change
+
+
+def _end_unapplied(services: Services, run: Run, entity: Any, plan: dict[str, Any], phase: Any) -> None:
+    def end(status: EntityStatus) -> None:
+        status.phase = phase
+        status.reason = "; ".join(plan["held"]) or None
+        set_figures(status, plan)
+
+    end_entity(services, run.run_id, entity, end)
+
+
+def send_batches(
+    services: Services, run: Run, entity: Any, numbers: Any, *, cause: str, spread: bool = True
+) -> None:
+    """Send batches, one window apart; without `spread` all at once."""
+    now, period = services.clock.now(), services.settings.api_rate_limit_period
+    queue = services.settings.batch_queue
+    services.bus.send(
+        [
+            BatchMessage(run.run_id, entity, number, 1, cause).to(
+                queue, now + timedelta(seconds=place * period) if spread and place else None
+            )
+            for place, number in enumerate(numbers)
+        ]
+    )

@@ -1,0 +1,166 @@
+"""Ending: merge outcomes into the state, release the entities that waited, and close the run.
+
+An entity is finished when every batch has an outcome: a listing, not a counter. Every function here may be
+called again at any time; each step finds out by itself whether it has been done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from shared.storage.documents import from_json, read_json, to_json, update_json
+from shared.sync import paths
+from shared.sync.merge import merge_outcomes
+from shared.sync.model import ENTITY_NEEDS, EntityName
+from shared.sync.outcome import DONE, Outcome, outcome_from_json
+from shared.sync.report import make_report
+from shared.sync.runs import EntityStatus, Run, RunPhase, change_run, release_active, send_entities
+from shared.sync.services import Services
+from shared.sync.state import EntityState, state_from_json
+from shared.sync.totals import add_run
+
+logger = logging.getLogger(__name__)
+
+COUNTED_AS = {
+    "created": "created",
+    "updated": "updated",
+    "reactivated": "updated",
+    "deactivated": "deactivated",
+    "waiting": "waiting",
+    "gone": "waiting",
+    "refused": "failed",
+    "failed": "failed",
+    "cancelled": "skipped",
+}
+"""In which of the report's counts each result goes."""
+
+COUNTS = (
+    "source",
+    "unchanged",
+    "created",
+    "updated",
+    "deactivated",
+    "skipped",
+    "invalid",
+    "failed",
+    "waiting",
+)
+
+
+def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
+    """End the entity if every batch has an outcome; otherwise do nothing."""
+    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    stored = list(_stored_outcomes(services, run.run_id, entity))
+    if len(stored) < plan["batches"]:
+        return
+    outcomes = [outcome_from_json(value) for batch in stored for value in batch["outcomes"]]
+    if plan["base"] or plan["batches"] or plan["counts_changed"]:
+        _merge(services, run, entity, plan, outcomes)
+    calls, waited = Counter(plan["calls"]), plan["waited_seconds"]
+    for batch in stored:
+        calls.update(batch["calls"])
+        waited += batch["waited_seconds"]
+
+    def end(status: EntityStatus) -> None:
+        status.phase = "failed" if status.stop_reason else "done"
+        status.reason = status.stop_reason
+        set_figures(status, plan, outcomes)
+        status.calls, status.waited_seconds = dict(calls), round(waited, 3)
+
+    end_entity(services, run.run_id, entity, end)
+
+
+def end_entity(
+    services: Services, run_id: str, entity: EntityName, end: Callable[[EntityStatus], None]
+) -> None:
+    """Set the entity's final status unless it has one, then let everything go on that waited for it."""
+
+    def change(run: Run) -> None:
+        status = run.entities[entity]
+        if not status.ended:
+            end(status)
+            status.finished_at = services.clock.now().isoformat()
+
+    run = change_run(services.documents, run_id, change)
+    logger.info("%s of run %s ended: %s", entity, run_id, run.entities[entity].phase)
+    advance(services, run, finished=entity)
+
+
+def advance(services: Services, run: Run, *, finished: EntityName | None = None) -> None:
+    """Send what can go on now that an entity has ended, or close the run after the last one."""
+    if all(status.ended for status in run.entities.values()):
+        finish_run(services, run.run_id)
+        return
+    released: list[EntityName] = [
+        name
+        for name, status in run.entities.items()
+        if status.phase == "pending" and ENTITY_NEEDS[name] and run.ready(name)
+    ]
+    if released:
+        send_entities(services, run.run_id, released, f"release/{finished or 'again'}")
+
+
+def finish_run(services: Services, run_id: str) -> None:
+    """Write the report, close the run's document, and let the next run start, in this order: a crash in
+    between leaves the run active, and the sweep does the rest."""
+
+    def close(run: Run) -> None:
+        if not run.ended:
+            run.phase = _phase_of(run)
+            run.finished_at = services.clock.now().isoformat()
+
+    run = change_run(services.documents, run_id, close)
+    report = make_report(services.documents, run)
+    services.documents.write(paths.report(run_id), to_json(report))
+    add_run(services.documents, run, report)
+    release_active(services.documents, run)
+    logger.info("run %s ended: %s", run_id, run.phase)
+
+
+def _phase_of(run: Run) -> RunPhase:
+    phases = [status.phase for status in run.entities.values()]
+    order: tuple[RunPhase, ...] = ("failed", "held", "cancelled", "planned")
+    return next((phase for phase in order if phase in phases), "done")
+
+
+def _stored_outcomes(services: Services, run_id: str, entity: EntityName) -> Iterator[dict[str, Any]]:
+    for path in services.documents.list(paths.outcomes(run_id, entity)):
+        yield read_json(services.documents, path)
+
+
+def _merge(
+    services: Services, run: Run, entity: EntityName, plan: dict[str, Any], outcomes: list[Outcome]
+) -> None:
+    """Merge into the state once: the state notes the run that changed it last."""
+    done_by = f"{run.run_id}/{plan['plan_id']}"
+
+    def change(value: Any) -> Any:
+        current = state_from_json(entity, value)
+        if current is not None and current.updated_by == done_by:
+            return None
+        state = _base_state(services, entity, plan) or current or EntityState(entity)
+        merge_outcomes(state, outcomes, run.run_id)
+        state.source_counts, state.updated_by = plan["source_counts"], done_by
+        return state.to_json()
+
+    update_json(services.documents, paths.state(entity), change)
+
+
+def _base_state(services: Services, entity: EntityName, plan: dict[str, Any]) -> EntityState | None:
+    document = services.documents.read(plan["base"]) if plan["base"] else None
+    return state_from_json(entity, from_json(document.data)) if document else None
+
+
+def set_figures(status: EntityStatus, plan: dict[str, Any], outcomes: Iterable[Outcome] = ()) -> None:
+    """The entity's counts, calls and waits from its plan and outcomes."""
+    counts = dict.fromkeys(COUNTS, 0)
+    for name in ("source", "unchanged", "skipped", "invalid"):
+        counts[name] = plan["counts"].get(name, 0)
+    for outcome in outcomes:
+        counts[COUNTED_AS[outcome.result]] += 1
+    status.counts = counts
+    status.planned = {action: plan["counts"].get(action, 0) for action in DONE}
+    status.calls, status.waited_seconds = dict(plan["calls"]), plan["waited_seconds"]

@@ -1,0 +1,118 @@
+"""Listing SafetyAmp's records of an entity, over several executions when the window is small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from shared.clients.call_meter import Meter
+from shared.errors import ConfigurationError, RetryLater, SettingProblem
+from shared.storage.documents import read_json, to_json
+from shared.sync import paths
+from shared.sync.guard import GuardLimits, refuse_shrunk_listing
+from shared.sync.model import EntityMapping, EntityName, Target
+from shared.sync.services import Services
+
+RESOURCES: dict[EntityName, str] = {
+    "departments": "site_clusters",
+    "jobs": "sites",
+    "titles": "user_titles",
+    "employees": "users",
+    "vehicles": "assets",
+}
+"""SafetyAmp's name of each entity's resource."""
+
+
+class TargetLister:
+    """A listing that survives being interrupted: when the limiter makes it wait too long, the pages read so
+    far are kept in a document, and the next execution goes on from there."""
+
+    def __init__(
+        self, services: Services, path: str, *, meter: Meter | None = None, lease_id: str | None = None
+    ) -> None:
+        """`path` is where pages are kept, written under `lease_id` if there is one; calls of earlier
+        executions are added to `meter` if it is given."""
+        self._services = services
+        self._path = path
+        self._lease_id = lease_id
+        self._meter = meter
+
+    def believable_targets(self, mapping: EntityMapping, last_listed: int | None) -> list[Target]:
+        """All records of the entity. Raises as `targets`, and IncompleteRead when far fewer records came
+        than the `last_listed` of the last listing."""
+        targets = self.targets(mapping)
+        settings = self._services.settings
+        limits = GuardLimits(settings.guard_max_deactivations, settings.guard_max_percent)
+        refuse_shrunk_listing(mapping.name, len(targets), last_listed, limits, paths.state(mapping.name))
+        return targets
+
+    def targets(self, mapping: EntityMapping) -> list[Target]:
+        """All records of the entity, complete. Raises RetryLater when it has to go on later, and the
+        client's errors."""
+        return self._clusters(mapping) if mapping.name == "departments" else self._pages(mapping)
+
+    def forget(self) -> None:
+        """Drop the pages that are kept, so that the next listing is a new one."""
+        self._services.documents.delete(self._path)
+
+    def _clusters(self, mapping: EntityMapping) -> list[Target]:
+        rows = self._services.safetyamp.list_site_clusters().records
+        inside = within_root(rows, self._services.settings.safetyamp_root_cluster)
+        return [target for row in inside if (target := mapping.target(row))]
+
+    def _pages(self, mapping: EntityMapping) -> list[Target]:
+        kept = read_json(self._services.documents, self._path) or {"page": 0, "targets": []}
+        targets = {kept_target["target_id"]: Target(**kept_target) for kept_target in kept["targets"]}
+        if self._meter:
+            self._meter.add(kept.get("calls", {}), kept.get("waited_seconds", 0.0))
+        page = kept["page"]
+        try:
+            for rows in self._services.safetyamp.list_pages(RESOURCES[mapping.name], start_page=page):
+                # A dictionary by id: a record that moved to a later page while listing is kept once.
+                targets.update((target.target_id, target) for target in _mapped(mapping, rows))
+                page += 1
+        except RetryLater:
+            self._keep(page, targets.values())
+            raise
+        return list(targets.values())
+
+    def _keep(self, page: int, targets: Iterable[Target]) -> None:
+        value: dict[str, Any] = {"page": page, "targets": [asdict(target) for target in targets]}
+        if self._meter:
+            value["calls"] = dict(self._meter.calls)
+            value["waited_seconds"] = self._meter.waited_seconds
+        self._services.documents.write(self._path, to_json(value), lease_id=self._lease_id)
+
+
+def _mapped(mapping: EntityMapping, rows: list[dict[str, Any]]) -> list[Target]:
+    return [target for row in rows if (target := mapping.target(row))]
+
+
+def within_root(rows: list[dict[str, Any]], name: str | None) -> list[dict[str, Any]]:
+    """The root cluster and everything below it.
+
+    `name` is SAFETYAMP_ROOT_CLUSTER; None means the only root. Raises ConfigurationError when there is no
+    such root: the API cannot create one (SafetyAmp contract: 422 without a parent).
+    """
+    roots = [row for row in rows if row.get("parent_cluster_id") is None]
+    chosen = [row for row in roots if name is None or row.get("name") == name]
+    if len(chosen) != 1:
+        found = ", ".join(sorted(repr(row.get("name")) for row in roots)) or "none"
+        raise ConfigurationError(
+            [
+                SettingProblem(
+                    "SAFETYAMP_ROOT_CLUSTER",
+                    f"must name the one root cluster that everything belongs to; SafetyAmp has: {found}. The"
+                    " API cannot create a root: make it in SafetyAmp, or mend the setting",
+                )
+            ]
+        )
+    inside = {chosen[0]["id"]}
+    kept = [chosen[0]]
+    waiting = [row for row in rows if row.get("parent_cluster_id") is not None]
+    while children := [row for row in waiting if row["parent_cluster_id"] in inside]:
+        kept += children
+        inside |= {row["id"] for row in children}
+        waiting = [row for row in waiting if row["id"] not in inside]
+    return kept

@@ -1,0 +1,54 @@
+"""Outcomes into the state: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared.sync.compare import ACCESS
+from shared.sync.outcome import Outcome
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, EntityState, Entry
+
+
+def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:
+    """Note in `state`, in place, what the outcomes of run `run_id` say of SafetyAmp's content.
+
+    Records that wait or failed for a passing reason keep their old digest, so that they are planned again.
+    """
+    for outcome in outcomes:
+        if outcome.went_well:
+            state.put(outcome.key, _applied(state.entry(outcome.key), outcome, run_id))
+        elif outcome.result == "refused":
+            state.put(outcome.key, _refused(state.entry(outcome.key), outcome))
+        elif outcome.result == "gone" or outcome.unsure:
+            state.put(outcome.key, Entry(None, None, {}, {GONE: True}))
+
+
+def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
+    entry = before or Entry(None, None, {}, {})
+    flags = {name: value for name, value in entry.flags.items() if name not in (FAILURE, GONE)}
+    if outcome.result == "deactivated":
+        flags[OFF_BY] = run_id
+    elif outcome.fields.get(ACCESS):
+        flags.pop(OFF_BY, None)
+    rejected = {
+        name: digest for name, digest in flags.get(REJECTED, {}).items() if name not in outcome.fields
+    }
+    rejected |= outcome.dropped_digests
+    flags.pop(REJECTED, None)
+    if rejected:
+        flags[REJECTED] = rejected
+    # An adopted record was sent by an attempt that got no answer: its content is looked at once more.
+    digest = None if outcome.adopted else outcome.digest
+    return Entry(outcome.target_id, digest, {**entry.fields, **outcome.fields}, flags)
+
+
+def _refused(before: Entry | None, outcome: Outcome) -> Entry:
+    entry = before or Entry(None, None, {}, {})
+    flags = {
+        **entry.flags,
+        FAILURE: {"digest": outcome.digest, "errors": outcome.errors, "at": outcome.at},
+    }
+    flags.pop(GONE, None)
+    if outcome.dropped_digests:
+        flags[REJECTED] = {**flags.get(REJECTED, {}), **outcome.dropped_digests}
+    return Entry(entry.target_id, None, entry.fields, flags)

@@ -1,0 +1,60 @@
+"""Where each document lives (design, section 3)."""
+
+from __future__ import annotations
+
+ACTIVE = "runs/active.json"
+
+
+def run(run_id: str) -> str:
+    """The run document."""
+    return f"runs/{run_id}/run.json"
+
+
+def report(run_id: str) -> str:
+    """The run's report, written once at its end."""
+    return f"runs/{run_id}/report.json"
+
+
+def plan(run_id: str, entity: str) -> str:
+    """The plan document: the commit point of planning."""
+    return f"runs/{run_id}/{entity}/plan.json"
+
+
+def planning(run_id: str, entity: str) -> str:
+    """What planners of an entity lease, and where a long listing keeps the pages it has read."""
+    return f"runs/{run_id}/{entity}/planning.json"
+
+
+def batch(run_id: str, entity: str, plan_id: str, number: int) -> str:
+    """A batch of changes. The path holds the plan's id, so that two attempts at planning never mix."""
+    return f"runs/{run_id}/{entity}/batches/{plan_id}/{number:04d}.json"
+
+
+def base(run_id: str, entity: str, plan_id: str) -> str:
+    """The state that the outcomes are merged into, when planning found it changed."""
+    return f"runs/{run_id}/{entity}/base/{plan_id}.json.gz"
+
+
+def progress(run_id: str, entity: str, number: int) -> str:
+    """How far a batch has come; appliers lease it."""
+    return f"runs/{run_id}/{entity}/progress/{number:04d}.json"
+
+
+def look_up(run_id: str, entity: str, number: int) -> str:
+    """Where the listing that looks for a record of an ambiguous creation keeps its pages."""
+    return f"runs/{run_id}/{entity}/look-up/{number:04d}.json"
+
+
+def outcomes(run_id: str, entity: str) -> str:
+    """Prefix of the outcomes of an entity."""
+    return f"runs/{run_id}/{entity}/outcomes/"
+
+
+def outcome(run_id: str, entity: str, number: int) -> str:
+    """The outcomes of a batch, written once."""
+    return f"{outcomes(run_id, entity)}{number:04d}.json"
+
+
+def state(entity: str) -> str:
+    """What is known of an entity in SafetyAmp."""
+    return f"state/{entity}.json.gz"

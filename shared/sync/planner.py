@@ -1,0 +1,117 @@
+"""Planning an entity: read, compare, ask the guard, and commit the plan."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from shared.clients.call_meter import Meter
+from shared.storage.documents import create_json, from_json, to_json
+from shared.sync import paths
+from shared.sync.drafting import Draft, draft_changes
+from shared.sync.entities import mappings
+from shared.sync.guard import GuardLimits, guard
+from shared.sync.listing import TargetLister
+from shared.sync.model import EntityMapping, EntityName
+from shared.sync.prerequisites import check_prerequisites
+from shared.sync.reader import SourceReader, mapping_options
+from shared.sync.resolver import Resolver
+from shared.sync.runs import Run
+from shared.sync.services import Services
+from shared.sync.state import EntityState, rebuild, state_from_json
+
+MOST_VANISHED_NAMED = 100
+
+
+def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLister, meter: Meter) -> None:
+    """Plan `entity` and commit the plan document; a plan that is there already stays.
+
+    Raises RetryLater when a listing has to go on later (its pages are kept), and the errors of reading
+    (IncompleteRead, DatabaseError, APIError, ConfigurationError): then nothing was concluded.
+    """
+    documents = services.documents
+    document = documents.read(paths.state(entity))
+    known = state_from_json(entity, from_json(document.data) if document else None)
+    resolver = Resolver(services, run.run_id)
+    mapping = mappings(mapping_options(services.settings))[entity]
+    read = SourceReader(services, resolver, refresh=run.request.refresh).read(
+        entity, known.source_counts if known else {}
+    )
+    state, listed = _current_state(mapping, known, lister, run)
+    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=not listed)
+    if draft.changes:
+        check_prerequisites(services, entity)
+    plan_id = secrets.token_hex(4)
+    base = _store_base(services, run, entity, plan_id, state) if listed or draft.state_changed else None
+    plan = {
+        "plan_id": plan_id,
+        "entity": entity,
+        "mode": run.request.mode,
+        "created_at": services.clock.now().isoformat(),
+        "state_etag": document.etag if document else None,
+        "base": base,
+        "batches": _store_batches(services, run, entity, plan_id, draft),
+        "counts": dict(draft.counts),
+        "source_counts": read.counts,
+        "counts_changed": read.counts != state.source_counts,
+        "held": _held(services, draft, state, read.counts),
+        "problems": draft.problems,
+        "vanished": _vanished(state, draft),
+        "calls": dict(meter.calls),
+        "waited_seconds": round(meter.waited_seconds, 3),
+    }
+    create_json(documents, paths.plan(run.run_id, entity), plan)
+
+
+def _current_state(
+    mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+) -> tuple[EntityState, bool]:
+    """The state to compare with, and whether SafetyAmp was listed for it."""
+    if known is not None and not run.request.refresh and not known.needs_listing():
+        return known, False
+    targets = lister.believable_targets(mapping, known.listed if known else None)
+    return rebuild(mapping.name, targets, known), True
+
+
+def _held(services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]) -> list[str]:
+    limits = GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
+    return guard(
+        limits,
+        deactivations=draft.counts["deactivate"],
+        known=sum(1 for record in state.records.values() if record[0] is not None),
+        source_counts=source_counts,
+        last_counts=state.source_counts,
+    )
+
+
+def _store_base(services: Services, run: Run, entity: EntityName, plan_id: str, state: EntityState) -> str:
+    path = paths.base(run.run_id, entity, plan_id)
+    services.documents.write(path, to_json(state.to_json()))
+    return path
+
+
+def _store_batches(services: Services, run: Run, entity: EntityName, plan_id: str, draft: Draft) -> int:
+    """Store the changes in batches of about one window of calls; returns their number."""
+    size = batch_size(services)
+    numbers = range(0, len(draft.changes), size)
+    for number, first in enumerate(numbers, start=1):
+        changes = [change.to_json() for change in draft.changes[first : first + size]]
+        create_json(
+            services.documents, paths.batch(run.run_id, entity, plan_id, number), {"changes": changes}
+        )
+    return len(numbers)
+
+
+def batch_size(services: Services) -> int:
+    """About one window of calls, less what is kept for interactive work."""
+    return services.settings.api_rate_limit_calls - services.settings.api_rate_limit_reserve
+
+
+def _vanished(state: EntityState, draft: Draft) -> dict[str, Any]:
+    """Records of SafetyAmp that have no source record: reported, never removed."""
+    gone = sorted(
+        key
+        for key, record in state.records.items()
+        if record[0] is not None and key not in draft.seen and key != "root" and not key.startswith("office:")
+    )
+    return {"count": len(gone), "keys": gone[:MOST_VANISHED_NAMED]}

@@ -1,0 +1,83 @@
+"""The report of a run: what an operator is told, made from documents alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from shared.storage.documents import Documents, read_json
+from shared.sync import paths
+from shared.sync.outcome import outcome_from_json
+from shared.sync.runs import Run
+
+MOST_PROBLEMS = 200
+"""Problems named in a report; all of them are in the plan and outcome documents."""
+
+
+def make_report(documents: Documents, run: Run) -> dict[str, Any]:
+    """The report as one JSON object: per entity status, counts and problems; calls, waits, duration."""
+    calls: Counter[str] = Counter()
+    for status in run.entities.values():
+        calls.update(status.calls)
+    return {
+        "run_id": run.run_id,
+        "phase": run.phase,
+        "mode": run.request.mode,
+        "cause": run.request.cause,
+        "refresh": run.request.refresh,
+        "requested_at": run.requested_at,
+        "finished_at": run.finished_at,
+        "duration_seconds": _duration(run),
+        "calls": dict(calls),
+        "waited_seconds": round(sum(status.waited_seconds for status in run.entities.values()), 3),
+        "entities": {
+            name: {
+                **status.counts,
+                "phase": status.phase,
+                "held": status.phase == "held",
+                "reason": status.reason,
+                "planned": status.planned,
+                **_findings(documents, run.run_id, name),
+            }
+            for name, status in run.entities.items()
+        },
+    }
+
+
+def _duration(run: Run) -> float | None:
+    if run.finished_at is None:
+        return None
+    return (
+        datetime.fromisoformat(run.finished_at) - datetime.fromisoformat(run.requested_at)
+    ).total_seconds()
+
+
+def _findings(documents: Documents, run_id: str, entity: str) -> dict[str, Any]:
+    plan = read_json(documents, paths.plan(run_id, entity))
+    if plan is None:
+        return {"problems": [], "problems_total": 0, "vanished": {"count": 0, "keys": []}}
+    problems = [*plan["problems"], *_outcome_problems(documents, run_id, entity)]
+    return {
+        "problems": problems[:MOST_PROBLEMS],
+        "problems_total": len(problems),
+        "vanished": plan["vanished"],
+    }
+
+
+def _outcome_problems(documents: Documents, run_id: str, entity: str) -> Iterator[dict[str, Any]]:
+    """What went wrong while applying, without the values: texts name fields only."""
+    for path in documents.list(paths.outcomes(run_id, entity)):
+        for value in read_json(documents, path)["outcomes"]:
+            outcome = outcome_from_json(value)
+            if not outcome.went_well:
+                yield _problem(outcome.key, outcome.result, outcome.reason, sorted(outcome.errors))
+            elif outcome.dropped:
+                names = ", ".join(sorted(outcome.dropped))
+                text = f"SafetyAmp refused {names}; the record went without"
+                yield _problem(outcome.key, "reported", text, sorted(outcome.dropped))
+
+
+def _problem(key: str, kind: str, reason: str | None, fields: list[str]) -> dict[str, Any]:
+    return {"key": key, "kind": kind, "reason": reason, "field": ", ".join(fields) or None}

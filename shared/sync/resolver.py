@@ -1,0 +1,83 @@
+"""From references to target ids, as late as possible."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from shared.errors import ConfigurationError, SettingProblem
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.model import EntityName, Ref
+from shared.sync.services import Services
+from shared.sync.state import EntityState, state_from_json
+
+ROLES_CACHE = "safetyamp_roles"
+ROLES_MAX_AGE_HOURS = 24
+
+
+class Resolver:
+    """Looks references up in the states of one moment; make a new one per handler.
+
+    `run_id` lets a plan-only run see what its own earlier entities found in SafetyAmp. `created` maps keys
+    of the entity at hand to the ids that this run has created already.
+    """
+
+    def __init__(self, services: Services, run_id: str) -> None:
+        self._services = services
+        self._run_id = run_id
+        self._states: dict[str, EntityState | None] = {}
+        self._role_ids: dict[str, int] | None = None
+        self.created: dict[Ref, Any] = {}
+
+    def resolve(self, ref: Ref) -> Any:
+        """The target id, or the value a request needs in its place; None when it is not known (yet)."""
+        if ref in self.created:
+            return self.created[ref]
+        if ref.entity == "roles":
+            return [{"id": self._role_id(ref.key)}]
+        if ref.entity == "offices":
+            return self._office(ref.key)
+        state = self.state(cast(EntityName, ref.entity))
+        return state.target_id(ref.key) if state else None
+
+    def state(self, entity: EntityName) -> EntityState | None:
+        """The entity's state, with what this run's plan found when it has found something new."""
+        if entity not in self._states:
+            self._states[entity] = self._read_state(entity)
+        return self._states[entity]
+
+    def _read_state(self, entity: EntityName) -> EntityState | None:
+        documents = self._services.documents
+        plan = read_json(documents, paths.plan(self._run_id, entity))
+        if plan and plan["mode"] == "plan" and plan["base"]:
+            return state_from_json(entity, read_json(documents, plan["base"]))
+        return state_from_json(entity, read_json(documents, paths.state(entity)))
+
+    def _office(self, region: str) -> int | str | None:
+        cluster_id = self.resolve(Ref("departments", f"region:{region}"))
+        return None if cluster_id is None else self.resolve(Ref("jobs", f"office:{cluster_id}"))
+
+    def _role_id(self, name: str) -> int:
+        roles = self._roles(refresh=False)
+        if name not in roles:
+            # What is cached may be older than the role.
+            roles = self._roles(refresh=True)
+        if name not in roles:
+            known = ", ".join(sorted(roles))
+            raise ConfigurationError(
+                [SettingProblem("SAFETYAMP_DEFAULT_ROLE", f"SafetyAmp has no role {name!r}; it has: {known}")]
+            )
+        return roles[name]
+
+    def _roles(self, *, refresh: bool) -> dict[str, int]:
+        if self._role_ids is None or refresh:
+            self._role_ids = cast(
+                "dict[str, int]",
+                self._services.cache.get_cached_data(
+                    ROLES_CACHE, self._list_roles, ROLES_MAX_AGE_HOURS, force_refresh=refresh
+                ),
+            )
+        return self._role_ids
+
+    def _list_roles(self) -> dict[str, int]:
+        return {role["name"]: role["id"] for role in self._services.safetyamp.list_all("roles").records}

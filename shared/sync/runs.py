@@ -1,0 +1,246 @@
+"""Runs: requesting one, its document, and which may go on.
+
+At most one run is active at a time (`runs/active.json`, compare-and-swap). Everything that must survive a
+crash is in the documents; messages only make things go on sooner.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from shared.errors import BusError, RunConflict, UnknownRun
+from shared.storage.documents import Documents, create_json, read_json, update_json
+from shared.sync import paths
+from shared.sync.messages import EntityMessage
+from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+Mode = Literal["plan", "apply"]
+EntityPhase = Literal["pending", "applying", "done", "planned", "held", "failed", "cancelled", "off"]
+RunPhase = Literal["running", "done", "planned", "held", "failed", "cancelled"]
+
+ENDED: frozenset[str] = frozenset({"done", "planned", "held", "failed", "cancelled", "off"})
+RUN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is asked for. `refresh` lists SafetyAmp anew instead of trusting the state; `retry_failed` also
+    tries records again that SafetyAmp refused and whose data has not changed."""
+
+    mode: Mode = "apply"
+    entities: tuple[EntityName, ...] = ENTITIES
+    refresh: bool = False
+    retry_failed: bool = False
+    cause: str = "manual"
+
+
+@dataclass
+class EntityStatus:
+    """Where an entity of a run stands. `reason` says why it failed or is held or off; `stop_reason` is set
+    while its remaining batches are being ended without calls."""
+
+    phase: EntityPhase = "pending"
+    reason: str | None = None
+    stop_reason: str | None = None
+    approved: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    planned: dict[str, int] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    waited_seconds: float = 0.0
+    finished_at: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in ENDED
+
+
+@dataclass
+class Run:
+    """The run document."""
+
+    run_id: str
+    request: RunRequest
+    requested_at: str
+    entities: dict[EntityName, EntityStatus]
+    phase: RunPhase = "running"
+    finished_at: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.phase != "running"
+
+    def ready(self, entity: EntityName) -> bool:
+        """Whether all that `entity` needs is finished, one way or another."""
+        return all(self.entities[need].ended for need in ENTITY_NEEDS[entity] if need in self.entities)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document."""
+        return {"version": RUN_VERSION, **asdict(self)}
+
+
+def run_from_json(value: dict[str, Any]) -> Run:
+    """The run of a document."""
+    request = dict(value["request"])
+    request["entities"] = tuple(request["entities"])
+    return Run(
+        run_id=value["run_id"],
+        request=RunRequest(**request),
+        requested_at=value["requested_at"],
+        entities={name: EntityStatus(**status) for name, status in value["entities"].items()},
+        phase=value["phase"],
+        finished_at=value["finished_at"],
+    )
+
+
+def new_run_id(now: datetime) -> str:
+    """Sorts by time; the random part keeps two requests of one second apart."""
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def read_active(documents: Documents) -> dict[str, Any] | None:
+    """The document that says which run is active, if any, and when one last ended well."""
+    return cast("dict[str, Any] | None", read_json(documents, paths.ACTIVE))
+
+
+def active_run_id(documents: Documents) -> str | None:
+    """The run under way, if there is one."""
+    active = read_active(documents)
+    return active["run_id"] if active else None
+
+
+def read_run(documents: Documents, run_id: str) -> Run | None:
+    """The run's document, None when there is none."""
+    value = read_json(documents, paths.run(run_id))
+    return None if value is None else run_from_json(value)
+
+
+def get_run(documents: Documents, run_id: str) -> Run:
+    """The run's document; raises UnknownRun."""
+    run = read_run(documents, run_id)
+    if run is None:
+        raise UnknownRun(f"there is no run {run_id}")
+    return run
+
+
+def change_run(documents: Documents, run_id: str, change: Callable[[Run], None]) -> Run:
+    """Compare-and-swap on the run document; `change` may be called again on a newer version."""
+
+    def apply(value: Any) -> Any:
+        if value is None:
+            raise UnknownRun(f"there is no run {run_id}")
+        run = run_from_json(value)
+        change(run)
+        after = run.to_json()
+        return None if after == value else after
+
+    return run_from_json(update_json(documents, paths.run(run_id), apply))
+
+
+def request_run(services: Services, request: RunRequest) -> str:
+    """Start a run and return its id.
+
+    Raises RunConflict with the active run's id when one is under way. When Service Bus cannot be reached
+    the run stands nevertheless: the sweep sends its messages later.
+    """
+    now = services.clock.now()
+    run_id = new_run_id(now)
+    _claim(services.documents, run_id, {"run_id": run_id, "request": asdict(request), "at": now.isoformat()})
+    ensure_run(services)
+    try:
+        send_entities(services, run_id, request.entities, "start")
+    except BusError as error:
+        logger.warning("run %s waits for the sweep, its messages could not be sent: %s", run_id, error)
+    return run_id
+
+
+def ensure_run(services: Services) -> str | None:
+    """Make sure that the active run has its document (the claim comes first, a crash may separate them).
+
+    Returns the active run's id."""
+    active = read_active(services.documents)
+    if not active or active["run_id"] is None:
+        return None
+    run_id = cast(str, active["run_id"])
+    request = {**active["request"], "entities": tuple(active["request"]["entities"])}
+    run = Run(
+        run_id=run_id,
+        request=RunRequest(**request),
+        requested_at=active["at"],
+        entities={name: _first_status(services, name) for name in ENTITIES if name in request["entities"]},
+    )
+    create_json(services.documents, paths.run(run_id), run.to_json())
+    return run_id
+
+
+def _first_status(services: Services, entity: EntityName) -> EntityStatus:
+    if entity == "vehicles" and not services.settings.vehicles_enabled:
+        return EntityStatus(
+            "off",
+            reason="vehicles are off: set SAFETYAMP_VEHICLE_SITE_ID and SAFETYAMP_VEHICLE_ASSET_TYPE_ID",
+        )
+    return EntityStatus()
+
+
+def _claim(documents: Documents, run_id: str, claim: dict[str, Any]) -> None:
+    def change(active: Any) -> Any:
+        if active and active["run_id"] not in (None, run_id):
+            raise RunConflict(f"run {active['run_id']} is under way", active["run_id"])
+        return {**claim, "last_done_at": (active or {}).get("last_done_at")}
+
+    update_json(documents, paths.ACTIVE, change)
+
+
+def release_active(documents: Documents, run: Run) -> None:
+    """Let the next run start."""
+
+    def change(active: Any) -> Any:
+        if not active or active["run_id"] != run.run_id:
+            return None
+        last_done_at = run.finished_at if run.phase == "done" else active.get("last_done_at")
+        return {"run_id": None, "last_done_at": last_done_at}
+
+    update_json(documents, paths.ACTIVE, change)
+
+
+def send_entities(services: Services, run_id: str, entities: Sequence[EntityName], cause: str) -> None:
+    """Send one message per entity. Raises BusError."""
+    queue = services.settings.entity_queue
+    services.bus.send([EntityMessage(run_id, entity, cause).to(queue) for entity in entities])
+
+
+def approve(services: Services, run_id: str) -> None:
+    """Let the held plans of an ended run go on.
+
+    Raises UnknownRun, and RunConflict when nothing is held, another run is active, or SafetyAmp's known
+    state has changed since the plan was made (then it no longer says what would happen: start a new run).
+    """
+    run = get_run(services.documents, run_id)
+    held = [name for name, status in run.entities.items() if status.phase == "held"]
+    if not held:
+        raise RunConflict(f"run {run_id} holds no plan", run_id)
+    for entity in held:
+        plan = read_json(services.documents, paths.plan(run_id, entity))
+        state = services.documents.read(paths.state(entity))
+        if plan["state_etag"] != (state and state.etag):
+            raise RunConflict(
+                f"the plan of {entity} in run {run_id} is older than the last changes: start a new run",
+                run_id,
+            )
+    claim = {"run_id": run_id, "request": asdict(run.request), "at": run.requested_at}
+    _claim(services.documents, run_id, claim)
+
+    def reopen(run: Run) -> None:
+        run.phase, run.finished_at = "running", None
+        for entity in held:
+            run.entities[entity] = EntityStatus(phase="pending", approved=True)
+
+    change_run(services.documents, run_id, reopen)
+    send_entities(services, run_id, held, f"approve/{services.clock.now():%Y%m%d%H%M%S}")

@@ -1,0 +1,180 @@
+"""What the sync knows of an entity in SafetyAmp: target ids, fields, digests, failures, per key.
+
+The document (`state/{entity}.json.gz`) is replaced as a whole by compare-and-swap when an entity is
+finished, and can be rebuilt at any time by listing SafetyAmp once.
+
+Records stay in the compact form of the JSON document, `[target_id, digest, fields, flags]` with fields as
+JSON text: a run without changes reads only digests, and parsing the fields of a hundred thousand people
+would take most of its time and memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.sync.model import Target
+
+STATE_VERSION = 1
+
+OFF_BY = "off_by"
+"""Flag: the run that deactivated the person, so that a rehire may be switched on again."""
+REJECTED = "rejected"
+"""Flag: field -> digest of the value that SafetyAmp refused; not sent again until the value changes."""
+FAILURE = "failure"
+"""Flag: {digest, errors, at} of the refused record; not tried again until its data changes."""
+GONE = "gone"
+"""Flag: SafetyAmp answered 404 for the known id; the next plan lists SafetyAmp before it creates anew."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One record. `target_id` None: not in SafetyAmp, as far as we know (a failure is remembered)."""
+
+    target_id: int | str | None
+    digest: str | None
+    fields: dict[str, Any]
+    flags: dict[str, Any]
+
+
+@dataclass(slots=True)
+class EntityState:
+    """The state of one entity.
+
+    `ambiguous` maps keys that several SafetyAmp records claim to those records' ids; `unmatched` holds
+    records without a key by their alternative match value. `source_counts` are the sizes of the last good
+    reads by what was read; `listed` is the size of the last listing, None if there was none.
+    """
+
+    entity: str
+    updated_by: str | None = None
+    listed: int | None = None
+    source_counts: dict[str, int] = field(default_factory=dict)
+    records: dict[str, list[Any]] = field(default_factory=dict)
+    ambiguous: dict[str, list[int | str]] = field(default_factory=dict)
+    unmatched: dict[str, list[Any]] = field(default_factory=dict)
+
+    def digest(self, key: str) -> str | None:
+        """The digest of the source record that the target was last made equal to."""
+        record = self.records.get(key)
+        return record[1] if record else None
+
+    def target_id(self, key: str) -> int | str | None:
+        """The id in SafetyAmp."""
+        record = self.records.get(key)
+        return record[0] if record else None
+
+    def entry(self, key: str) -> Entry | None:
+        """The record in full."""
+        record = self.records.get(key)
+        if record is None:
+            return None
+        return Entry(record[0], record[1], json.loads(record[2]), dict(record[3] or {}))
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Store a record."""
+        self.records[key] = [entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None]
+
+    def settle(self, key: str, digest: str) -> None:
+        """Note that the target equals what the source record with this digest asks for."""
+        self.records[key][1] = digest
+
+    def take_unmatched(self, match: str) -> Entry | None:
+        """Remove and return the record with this match value, to be adopted under a key."""
+        record = self.unmatched.pop(match, None)
+        return None if record is None else Entry(record[0], None, json.loads(record[1]), {})
+
+    def keys(self) -> Iterator[str]:
+        """All keys, also those of remembered failures."""
+        return iter(self.records)
+
+    def needs_listing(self) -> bool:
+        """Whether a record vanished from SafetyAmp, so that SafetyAmp must be listed before planning."""
+        return any(record[3] and GONE in record[3] for record in self.records.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The document."""
+        return {
+            "version": STATE_VERSION,
+            "entity": self.entity,
+            "updated_by": self.updated_by,
+            "listed": self.listed,
+            "source_counts": self.source_counts,
+            "ambiguous": self.ambiguous,
+            "unmatched": self.unmatched,
+            "records": self.records,
+        }
+
+
+def state_from_json(entity: str, value: Mapping[str, Any] | None) -> EntityState | None:
+    """The state, or None when there is no document or one of another version (it is rebuilt then)."""
+    if value is None or value.get("version") != STATE_VERSION:
+        return None
+    return EntityState(
+        entity=entity,
+        updated_by=value["updated_by"],
+        listed=value["listed"],
+        source_counts=value["source_counts"],
+        records=value["records"],
+        ambiguous=value["ambiguous"],
+        unmatched=value["unmatched"],
+    )
+
+
+def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -> EntityState:
+    """The state as a complete listing shows it.
+
+    Digests, failures and who was switched off by us are carried over from `known`. Records with an
+    alternative match value keep the key under which their id is known.
+    """
+    state = EntityState(entity=entity)
+    known_keys = _keys_by_id(known) if known else {}
+    listed = 0
+    for target in targets:
+        listed += 1
+        key = target.key if target.key is not None else known_keys.get(target.target_id)
+        if key is not None:
+            _add(state, key, target, known)
+        elif target.match is not None:
+            state.unmatched[target.match] = [target.target_id, _compact(target.fields)]
+    state.listed = listed
+    if known is not None:
+        state.updated_by, state.source_counts = known.updated_by, dict(known.source_counts)
+        _keep_failures(state, known)
+    return state
+
+
+def _add(state: EntityState, key: str, target: Target, known: EntityState | None) -> None:
+    if key in state.ambiguous:
+        state.ambiguous[key].append(target.target_id)
+        return
+    if (twin := state.target_id(key)) is not None:
+        del state.records[key]
+        state.ambiguous[key] = [twin, target.target_id]
+        return
+    before = known.entry(key) if known else None
+    same = before is not None and before.target_id in (target.target_id, None)
+    flags = dict(before.flags) if before and same else {}
+    flags.pop(GONE, None)
+    if before is not None and before.target_id is None:
+        # The record exists after all: what was remembered of failing to create it is of no use.
+        flags.pop(FAILURE, None)
+    if target.fields.get("system_access"):
+        flags.pop(OFF_BY, None)
+    state.put(key, Entry(target.target_id, None, target.fields, flags))
+
+
+def _keep_failures(state: EntityState, known: EntityState) -> None:
+    for key, record in known.records.items():
+        if key not in state.records and key not in state.ambiguous and record[3] and FAILURE in record[3]:
+            state.records[key] = [None, None, "{}", {FAILURE: record[3][FAILURE]}]
+
+
+def _keys_by_id(known: EntityState) -> dict[int | str, str]:
+    return {record[0]: key for key, record in known.records.items() if record[0] is not None}
+
+
+def _compact(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,83 @@
+"""The sweep: whatever got lost is sent again.
+
+Sending any message again is safe, so the sweep needs no knowledge of what went wrong: it looks at the
+documents of the active run and sends what they lack.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.entity_handler import send_batches
+from shared.sync.finish import finish_entity, finish_run
+from shared.sync.model import EntityName
+from shared.sync.runs import Run, ensure_run, get_run, read_run, send_entities
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+OVERDUE_AFTER = timedelta(minutes=3)
+"""A batch is sent again when it is so much later than planned; less would pile up copies of batches that
+wait for their window."""
+
+
+def sweep(services: Services, *, at_once: bool = False) -> str | None:
+    """Heal the active run; returns its id, None when there is none.
+
+    `at_once` sends everything that has no outcome, overdue or not: for a process that starts with an empty
+    bus and knows that no message is on its way.
+    """
+    run_id = ensure_run(services)
+    if run_id is None:
+        return None
+    run = get_run(services.documents, run_id)
+    if run.ended:
+        finish_run(services, run_id)
+        return run_id
+    cause = f"sweep/{services.clock.now():%Y%m%d%H%M}"
+    for entity, status in run.entities.items():
+        if not status.ended:
+            _heal_entity(services, run, entity, cause, at_once)
+    after = read_run(services.documents, run_id)
+    if after and all(status.ended for status in after.entities.values()):
+        finish_run(services, run_id)
+    return run_id
+
+
+def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, at_once: bool) -> None:
+    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    if plan is None or run.entities[entity].phase == "pending":
+        if run.ready(entity):
+            send_entities(services, run.run_id, [entity], cause)
+        return
+    missing = _missing_batches(services, run, entity, plan)
+    if not missing:
+        finish_entity(services, run, entity)
+        return
+    due = [number for number in missing if at_once or _is_overdue(services, run, entity, plan, number)]
+    if due:
+        logger.info("sending %d batches of %s of run %s again", len(due), entity, run.run_id)
+        send_batches(services, run, entity, due, cause=cause, spread=at_once)
+
+
+def _missing_batches(services: Services, run: Run, entity: EntityName, plan: dict[str, Any]) -> list[int]:
+    there = set(services.documents.list(paths.outcomes(run.run_id, entity)))
+    return [
+        number
+        for number in range(1, plan["batches"] + 1)
+        if paths.outcome(run.run_id, entity, number) not in there
+    ]
+
+
+def _is_overdue(services: Services, run: Run, entity: EntityName, plan: dict[str, Any], number: int) -> bool:
+    progress = read_json(services.documents, paths.progress(run.run_id, entity, number))
+    if progress and progress["next_at"]:
+        due = datetime.fromisoformat(progress["next_at"])
+    else:
+        spread = timedelta(seconds=(number - 1) * services.settings.api_rate_limit_period)
+        due = datetime.fromisoformat(plan["created_at"]) + spread
+    return services.clock.now() > due + OVERDUE_AFTER

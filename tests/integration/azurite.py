@@ -1,0 +1,55 @@
+"""Azurite's blob service as a local stand-in for Blob Storage: started once, on a free port, in memory."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+START_SECONDS = 30
+# Azurite's published development account; everybody's, and no secret.
+ACCOUNT = "devstoreaccount1"
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+MISSING = "azurite-blob is not on the PATH (npm install -g azurite)"
+
+
+def is_installed() -> bool:
+    return shutil.which("azurite-blob") is not None
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Runs the service and gives its connection string."""
+    port = _free_port()
+    command = [shutil.which("azurite-blob") or "azurite-blob", "--blobHost", "127.0.0.1"]
+    command += ["--blobPort", str(port), "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"]
+    command += ["--disableTelemetry"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await_port(port, process)
+        yield (
+            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
+            f"BlobEndpoint=http://127.0.0.1:{port}/{ACCOUNT};"
+        )
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with closing(socket.socket()) as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"azurite-blob did not listen on port {port} within {START_SECONDS} s")
