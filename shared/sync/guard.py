@@ -20,13 +20,14 @@ def guard(
     limits: GuardLimits,
     *,
     deactivations: int,
-    known: int,
+    size: int,
     source_counts: Mapping[str, int],
     last_counts: Mapping[str, int],
 ) -> list[str]:
     """Reasons to hold a plan until an operator approves it; empty when it may go on.
 
-    `known` is the number of records of the entity in SafetyAmp; the counts are sizes of reads by what was
+    `size` is that of the entity: records in SafetyAmp, or in the source when SafetyAmp is still being
+    filled; the counts are sizes of reads by what was
     read, now and at the last good run.
     """
     reasons = []
@@ -35,9 +36,9 @@ def guard(
             f"{deactivations} people would be deactivated, "
             f"GUARD_MAX_DEACTIVATIONS is {limits.max_deactivations}"
         )
-    if deactivations and deactivations * 100 > limits.max_percent * known:
+    if deactivations and deactivations * 100 > limits.max_percent * size:
         reasons.append(
-            f"{deactivations} of {known} people would be deactivated, "
+            f"{deactivations} of {size} people would be deactivated, "
             f"GUARD_MAX_PERCENT is {limits.max_percent:g}"
         )
     for name, count in source_counts.items():

@@ -8,7 +8,7 @@ from typing import Any
 from shared.clients.call_meter import Meter
 from shared.storage.documents import create_json, from_json, to_json
 from shared.sync import paths
-from shared.sync.drafting import Draft, draft_changes
+from shared.sync.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.entities import mappings
 from shared.sync.guard import GuardLimits, guard
 from shared.sync.listing import TargetLister
@@ -32,12 +32,13 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     documents = services.documents
     document = documents.read(paths.state(entity))
     known = state_from_json(entity, from_json(document.data) if document else None)
-    resolver = Resolver(services, run.run_id)
+    resolver = Resolver(services, run.run_id, entity)
     mapping = mappings(mapping_options(services.settings))[entity]
     read = SourceReader(services, resolver, refresh=run.request.refresh).read(
         entity, known.source_counts if known else {}
     )
     state, listed = _current_state(mapping, known, lister, run)
+    resolver.provide(state)
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=not listed)
     if draft.changes:
         check_prerequisites(services, entity)
@@ -75,10 +76,12 @@ def _current_state(
 
 def _held(services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]) -> list[str]:
     limits = GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
+    known = sum(1 for record in state.records.values() if record[0] is not None)
+    wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
     return guard(
         limits,
         deactivations=draft.counts["deactivate"],
-        known=sum(1 for record in state.records.values() if record[0] is not None),
+        size=max(known, wanted),
         source_counts=source_counts,
         last_counts=state.source_counts,
     )

@@ -18,13 +18,15 @@ ROLES_MAX_AGE_HOURS = 24
 class Resolver:
     """Looks references up in the states of one moment; make a new one per handler.
 
-    `run_id` lets a plan-only run see what its own earlier entities found in SafetyAmp. `created` maps keys
-    of the entity at hand to the ids that this run has created already.
+    `own` is the entity at hand: what its plan found in SafetyAmp counts although it is not merged into the
+    state yet. In a plan-only run, which never merges, that is so for every entity. `created` maps keys of
+    the entity at hand to the ids that this run has created already.
     """
 
-    def __init__(self, services: Services, run_id: str) -> None:
+    def __init__(self, services: Services, run_id: str, own: EntityName) -> None:
         self._services = services
         self._run_id = run_id
+        self._own = own
         self._states: dict[str, EntityState | None] = {}
         self._role_ids: dict[str, int] | None = None
         self.created: dict[Ref, Any] = {}
@@ -46,10 +48,14 @@ class Resolver:
             self._states[entity] = self._read_state(entity)
         return self._states[entity]
 
+    def provide(self, state: EntityState) -> None:
+        """Use this state of the entity at hand, which is being planned."""
+        self._states[self._own] = state
+
     def _read_state(self, entity: EntityName) -> EntityState | None:
         documents = self._services.documents
         plan = read_json(documents, paths.plan(self._run_id, entity))
-        if plan and plan["mode"] == "plan" and plan["base"]:
+        if plan and plan["base"] and (plan["mode"] == "plan" or entity == self._own):
             return state_from_json(entity, read_json(documents, plan["base"]))
         return state_from_json(entity, read_json(documents, paths.state(entity)))
 
