@@ -60,6 +60,11 @@ class ConfigurationError(SafetyAmpError):
         self.problems = tuple(problems)
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
+    @classmethod
+    def of(cls, setting: str, text: str) -> ConfigurationError:
+        """The error of a single problem."""
+        return cls([SettingProblem(setting, text)])
+
 
 class RetryLater(SafetyAmpError):
     """The work is fine but cannot go on now.

@@ -7,6 +7,7 @@ import random as randomness
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from json import dumps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -256,7 +257,8 @@ class HttpPipeline:
             "client_request_id": client_id,
         }
         failed = status is None or status >= 400
-        logger.log(logging.WARNING if failed else logging.DEBUG, "upstream call", extra=facts)
+        # JSON in the message: the worker drops `extra` fields on the way to Application Insights.
+        logger.log(logging.WARNING if failed else logging.DEBUG, "upstream call %s", dumps(facts))
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

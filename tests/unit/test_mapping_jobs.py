@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.clients.rows import DepartmentRow, JobRow
-from shared.sync.entities import departments, home_sites, jobs
+from shared.sync.entities import home_sites, jobs
 from shared.sync.model import Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import JobsSource, MappingOptions
 

@@ -1,0 +1,37 @@
+# Two commands do everything on a fresh machine: make run, make test.
+PYTHON ?= python3
+VENV ?= .venv
+TESTS ?= tests
+BIN := $(VENV)/bin
+
+.PHONY: run test check bench deployable clean
+
+run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
+	$(BIN)/python -m local demo
+
+test: $(VENV)/installed   ## all tests
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/installed   ## formatter, linter, type checker
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy function_app.py functions shared local tests
+
+bench: $(VENV)/installed   ## calls, CPU and memory at 500 to 100 000 employees
+	$(BIN)/python -m local.bench
+
+deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.txt and nothing else
+	$(VENV)-azure/bin/python -c "import function_app; print(len(function_app.app.get_functions()), 'functions')"
+
+$(VENV)/installed: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(VENV)-azure/installed: requirements.txt
+	$(PYTHON) -m venv $(VENV)-azure
+	$(VENV)-azure/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+clean:
+	rm -rf .venv* .local* .mypy_cache .ruff_cache .pytest_cache bench.json

@@ -1,0 +1,78 @@
+"""One run from start to end in this process, on the embedded stack."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from local.progress import Display, run_progress
+from local.stack import LocalStack
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.runs import RunRequest, active_run_id, approve, get_run, request_run
+from shared.sync.sweep import sweep
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+
+NOTHING_FAILED, SOMETHING_FAILED, SETTINGS_WRONG, PLAN_HELD = 0, 1, 2, 3
+"""Exit statuses."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended. `resumed`: an earlier process had begun it."""
+
+    report: dict[str, Any]
+    resumed: bool
+
+
+def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finished:
+    """Run to the end.
+
+    A run that an earlier process left unfinished in the same documents is completed first; if it is what
+    was asked for, that is all.
+    """
+    unfinished = sweep(stack.runtime, at_once=True)
+    if unfinished is not None:
+        logger.warning("completing run %s, which was interrupted", unfinished)
+        finished = Finished(_to_the_end(stack, unfinished, display), resumed=True)
+        if _same(get_run(stack.runtime.documents, unfinished).request, request):
+            return finished
+    run_id = request_run(stack.runtime, request)
+    return Finished(_to_the_end(stack, run_id, display), resumed=False)
+
+
+def approve_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
+    """Let the held plans of a run go on, to the end. Raises UnknownRun and RunConflict."""
+    approve(stack.runtime, run_id)
+    return Finished(_to_the_end(stack, run_id, display), resumed=False)
+
+
+def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, Any]:
+    documents = stack.runtime.documents
+    stack.host.start(timers=False)
+    try:
+        while active_run_id(documents) == run_id:
+            usage = stack.runtime.safetyamp_limiter.usage()
+            display.show(run_progress(documents, get_run(documents, run_id), usage))
+            stack.clock.sleep(POLL_SECONDS)
+    finally:
+        stack.host.stop()
+    display.show(run_progress(documents, get_run(documents, run_id), stack.runtime.safetyamp_limiter.usage()))
+    report: dict[str, Any] = read_json(documents, paths.report(run_id))
+    return report
+
+
+def _same(one: RunRequest, other: RunRequest) -> bool:
+    return (one.mode, set(one.entities), one.refresh) == (other.mode, set(other.entities), other.refresh)
+
+
+def exit_status(report: dict[str, Any]) -> int:
+    """What a run's report means for a shell."""
+    entities = report["entities"].values()
+    if report["phase"] == "failed" or any(entity.get("failed", 0) for entity in entities):
+        return SOMETHING_FAILED
+    return PLAN_HELD if any(entity["held"] for entity in entities) else NOTHING_FAILED

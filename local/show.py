@@ -1,0 +1,65 @@
+"""A run's report for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from shared.sync.finish import COUNTS
+
+MOST_SHOWN = 12
+QUIET_KINDS = ("skipped",)
+
+
+def show_report(console: Console, report: dict[str, Any], *, problems: bool = True) -> None:
+    """Print the table of counts, why entities ended badly, and what an operator should look at."""
+    mode = " (plan only: nothing was changed)" if report["mode"] == "plan" else ""
+    table = Table(title=f"Run {report['run_id']}: {report['phase']}{mode}", title_justify="left")
+    table.add_column("entity")
+    columns = (*COUNTS, "planned") if report["mode"] == "plan" else COUNTS
+    for name in columns:
+        table.add_column(name, justify="right")
+    for name, entity in report["entities"].items():
+        values = {**entity, "planned": sum(entity["planned"].values())}
+        table.add_row(name, *(_count(values.get(column, 0)) for column in columns))
+    console.print(table)
+    calls = ", ".join(f"{name} {count}" for name, count in sorted(report["calls"].items())) or "none"
+    console.print(
+        f"calls: {calls}; waited for limits {report['waited_seconds']:.1f} s; took "
+        f"{report['duration_seconds'] or 0:.1f} s",
+        highlight=False,
+    )
+    for name, entity in report["entities"].items():
+        _show_reason(console, report["run_id"], name, entity)
+        if problems:
+            _show_problems(console, name, entity)
+
+
+def _count(value: int) -> str:
+    return str(value) if value else "[dim]0[/dim]"
+
+
+def _show_reason(console: Console, run_id: str, name: str, entity: dict[str, Any]) -> None:
+    if entity["held"]:
+        console.print(f"[yellow]{name} is held:[/yellow] {escape(entity['reason'])}", highlight=False)
+        console.print(
+            f"  look at the plan, then approve it with: python -m local once --approve {run_id}",
+            soft_wrap=True,
+        )
+    elif entity["phase"] == "failed":
+        console.print(f"[bold red]{name} failed:[/bold red] {escape(entity['reason'] or '')}", soft_wrap=True)
+    elif entity["phase"] == "off":
+        console.print(f"[dim]{escape(entity['reason'] or '')}[/dim]", highlight=False)
+
+
+def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:
+    shown = [problem for problem in entity["problems"] if problem["kind"] not in QUIET_KINDS]
+    for problem in shown[:MOST_SHOWN]:
+        where = f" ({problem['field']})" if problem["field"] else ""
+        text = f"  {name} {problem['key']} {problem['kind']}{where}: {problem['reason']}"
+        console.print(escape(text), highlight=False, soft_wrap=True)
+    if len(shown) > MOST_SHOWN:
+        console.print(f"  ... and {len(shown) - MOST_SHOWN} more of {name}, all with --json", highlight=False)
