@@ -151,7 +151,7 @@ class Runtime:
 
         key = self.settings.samsara_api_key
         headers = samsara_headers(key.get_secret_value() if key else "")
-        return SamsaraClient(self._unlimited("samsara", self.settings.samsara_base_url, headers))
+        return SamsaraClient(self.unlimited_pipeline("samsara", self.settings.samsara_base_url, headers))
 
     @_Once
     def graph(self) -> GraphClient:
@@ -166,7 +166,7 @@ class Runtime:
             settings.ms_graph_authority,
             scope=graph_scope(settings.ms_graph_base_url),
         )
-        pipeline = self._unlimited("graph", settings.ms_graph_base_url, tokens.headers)
+        pipeline = self.unlimited_pipeline("graph", settings.ms_graph_base_url, tokens.headers)
         return GraphClient(pipeline, tokens)
 
     @_Once
@@ -185,7 +185,8 @@ class Runtime:
             self.breaker("vista"),
         )
 
-    def _unlimited(self, upstream: str, base_url: str, headers: HeaderSource) -> HttpPipeline:
+    def unlimited_pipeline(self, upstream: str, base_url: str, headers: HeaderSource) -> HttpPipeline:
+        """A pipeline without a limiter of ours: Samsara and Graph allow far more than we ask."""
         from shared.resilience.rate_limiter import UnlimitedRateLimiter
 
         return self._pipeline(upstream, base_url, headers, UnlimitedRateLimiter(self.clock, upstream))

@@ -10,7 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from local.simulators.exchange import AnswerLost, Handler, SimRequest
+from local.simulators.exchange import AnswerLost, Handler, SimRequest, SimResponse
 
 
 class SimulatorAdapter(HTTPAdapter):
@@ -37,6 +37,10 @@ class SimulatorAdapter(HTTPAdapter):
         except AnswerLost as lost:
             kind = requests.ReadTimeout if lost.how == "timeout" else requests.ConnectionError
             raise kind(str(lost), request=request) from lost
+        return self.response_of(request, answer)
+
+    def response_of(self, request: requests.PreparedRequest, answer: SimResponse) -> requests.Response:
+        """The answer as `requests` gives it to its caller."""
         raw = HTTPResponse(
             body=io.BytesIO(answer.body),
             headers=HTTPHeaderDict(answer.headers),

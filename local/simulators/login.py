@@ -45,6 +45,13 @@ class Login:
         """Make all tokens invalid at once."""
         self._valid_until.clear()
 
+    def issue(self) -> str:
+        """A new token, as a login that went well gives it."""
+        self._issued += 1
+        bearer = f"graph-{self._issued:04d}"
+        self._valid_until[bearer] = self._clock.monotonic() + LIFETIME_SECONDS
+        return bearer
+
     def answer(self, request: SimRequest) -> SimResponse:
         """The openid-configuration or a token."""
         suffix, method = (DISCOVERY, "GET") if request.path.endswith(DISCOVERY) else (TOKEN, "POST")
@@ -72,10 +79,7 @@ class Login:
         refusal = self._refusal(form)
         if refusal is not None:
             return refusal
-        self._issued += 1
-        bearer = f"graph-{self._issued:04d}"
-        self._valid_until[bearer] = self._clock.monotonic() + LIFETIME_SECONDS
-        answer = {"token_type": "Bearer", "expires_in": LIFETIME_SECONDS, "access_token": bearer}
+        answer = {"token_type": "Bearer", "expires_in": LIFETIME_SECONDS, "access_token": self.issue()}
         return json_response(200, {**answer, "ext_expires_in": LIFETIME_SECONDS})
 
     def _refusal(self, form: dict[str, Any]) -> SimResponse | None:
