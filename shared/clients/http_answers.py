@@ -18,6 +18,12 @@ from shared.errors import (
 )
 
 UPSTREAM_TITLES = {"safetyamp": "SafetyAmp", "samsara": "Samsara", "graph": "Microsoft Graph"}
+CREDENTIALS = {
+    "safetyamp": "SAFETYAMP_TOKEN and SAFETYAMP_FQDN",
+    "samsara": "SAMSARA_API_KEY and its scopes Read Vehicles and Read Drivers",
+    "graph": "the app registration of MS_GRAPH_CLIENT_ID: User.Read.All with admin consent",
+}
+"""Where an operator must look when an upstream refuses the credential."""
 
 REQUEST_ID_HEADERS = ("request-id", "x-request-id")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}\Z")
@@ -108,7 +114,8 @@ def unavailable(call: Call, answer: Answer, detail: str = "") -> UpstreamUnavail
 
 def _refusal(call: Call, answer: Answer) -> APIError:
     if answer.status in OF_THE_CREDENTIAL:
-        return AccessRefused(_text(call, answer), answer.status, answer.excerpt, upstream=call.upstream)
+        hint = f": check {CREDENTIALS.get(call.upstream, 'the credential')}"
+        return AccessRefused(_text(call, answer, hint), answer.status, answer.excerpt, upstream=call.upstream)
     if answer.status in (*OF_THE_RECORD, *GONE):
         return _record_refusal(call, answer)
     hint = ": redirects are not followed, check the base URL" if answer.status < 400 else ""

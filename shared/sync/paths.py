@@ -55,6 +55,11 @@ def outcome(run_id: str, entity: str, number: int) -> str:
     return f"{outcomes(run_id, entity)}{number:04d}.json"
 
 
+def lookup(resource: str) -> str:
+    """A small listing of SafetyAmp that is kept."""
+    return f"state/lookups/{resource}.json"
+
+
 def state(entity: str) -> str:
     """What is known of an entity in SafetyAmp."""
     return f"state/{entity}.json.gz"

@@ -12,6 +12,7 @@ from shared.sync.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.entities import mappings
 from shared.sync.guard import GuardLimits, guard
 from shared.sync.listing import TargetLister
+from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
 from shared.sync.prerequisites import check_prerequisites
 from shared.sync.reader import SourceReader, mapping_options
@@ -37,7 +38,7 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     read = SourceReader(services, resolver, refresh=run.request.refresh).read(
         entity, known.source_counts if known else {}
     )
-    state, listed = _current_state(mapping, known, lister, run)
+    state, listed = _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=not listed)
     if draft.changes:
@@ -65,11 +66,13 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
 
 
 def _current_state(
-    mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
 ) -> tuple[EntityState, bool]:
     """The state to compare with, and whether SafetyAmp was listed for it."""
     if known is not None and not run.request.refresh and not known.needs_listing():
         return known, False
+    if run.request.refresh:
+        forget_lookups(services)
     targets = lister.believable_targets(mapping, known.listed if known else None)
     return rebuild(mapping.name, targets, known), True
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from shared.errors import ConfigurationError, SettingProblem
+from shared.errors import ConfigurationError
+from shared.sync.lookups import sites_of_asset_types
 from shared.sync.model import EntityName
 from shared.sync.services import Services
-
-ASSET_TYPES_CACHE = "safetyamp_asset_types"
-MAX_AGE_HOURS = 24
 
 
 def check_prerequisites(services: Services, entity: EntityName) -> None:
@@ -23,18 +19,16 @@ def _check_asset_type(services: Services) -> None:
     contract: "selected asset type id is invalid")."""
     problem = _asset_type_problem(services, refresh=False)
     if problem:
-        # What is cached may be older than the operator's mending.
+        # What is kept may be older than the operator's mending.
         problem = _asset_type_problem(services, refresh=True)
     if problem:
-        raise ConfigurationError([SettingProblem("SAFETYAMP_VEHICLE_ASSET_TYPE_ID", problem)])
+        raise ConfigurationError.of("SAFETYAMP_VEHICLE_ASSET_TYPE_ID", problem)
 
 
 def _asset_type_problem(services: Services, *, refresh: bool) -> str | None:
     type_id = services.settings.safetyamp_vehicle_asset_type_id
     site_id = services.settings.safetyamp_vehicle_site_id
-    sites = services.cache.get_cached_data(
-        ASSET_TYPES_CACHE, lambda: _sites_of_asset_types(services), MAX_AGE_HOURS, force_refresh=refresh
-    )
+    sites = sites_of_asset_types(services, refresh=refresh)
     if str(type_id) not in sites:
         return f"SafetyAmp has no asset type {type_id}"
     if sites[str(type_id)] != site_id:
@@ -43,8 +37,3 @@ def _asset_type_problem(services: Services, *, refresh: bool) -> str | None:
             f"but SAFETYAMP_VEHICLE_SITE_ID is {site_id}"
         )
     return None
-
-
-def _sites_of_asset_types(services: Services) -> dict[str, Any]:
-    """Asset type id (as text, for JSON) -> site id."""
-    return {str(row["id"]): row.get("site_id") for row in services.safetyamp.list_all("asset_types").records}

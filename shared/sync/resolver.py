@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from shared.errors import ConfigurationError, SettingProblem
+from shared.errors import ConfigurationError
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.lookups import role_ids
 from shared.sync.model import EntityName, Ref
 from shared.sync.services import Services
 from shared.sync.state import EntityState, state_from_json
-
-ROLES_CACHE = "safetyamp_roles"
-ROLES_MAX_AGE_HOURS = 24
 
 
 class Resolver:
@@ -64,26 +62,14 @@ class Resolver:
         return None if cluster_id is None else self.resolve(Ref("jobs", f"office:{cluster_id}"))
 
     def _role_id(self, name: str) -> int:
-        roles = self._roles(refresh=False)
-        if name not in roles:
-            # What is cached may be older than the role.
-            roles = self._roles(refresh=True)
-        if name not in roles:
-            known = ", ".join(sorted(roles))
-            raise ConfigurationError(
-                [SettingProblem("SAFETYAMP_DEFAULT_ROLE", f"SafetyAmp has no role {name!r}; it has: {known}")]
+        if self._role_ids is None or name not in self._role_ids:
+            self._role_ids = role_ids(self._services)
+        if name not in self._role_ids:
+            # What is kept may be older than the role.
+            self._role_ids = role_ids(self._services, refresh=True)
+        if name not in self._role_ids:
+            known = ", ".join(sorted(self._role_ids))
+            raise ConfigurationError.of(
+                "SAFETYAMP_DEFAULT_ROLE", f"SafetyAmp has no role {name!r}; it has: {known}"
             )
-        return roles[name]
-
-    def _roles(self, *, refresh: bool) -> dict[str, int]:
-        if self._role_ids is None or refresh:
-            self._role_ids = cast(
-                "dict[str, int]",
-                self._services.cache.get_cached_data(
-                    ROLES_CACHE, self._list_roles, ROLES_MAX_AGE_HOURS, force_refresh=refresh
-                ),
-            )
-        return self._role_ids
-
-    def _list_roles(self) -> dict[str, int]:
-        return {role["name"]: role["id"] for role in self._services.safetyamp.list_all("roles").records}
+        return self._role_ids[name]
