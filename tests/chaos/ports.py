@@ -18,6 +18,7 @@ from shared.clients.vista import VistaClient
 from shared.errors import BusError, DatabaseError, DocumentChanged, StorageError
 from shared.storage.bus import Message
 from shared.storage.documents import Document
+from shared.sync import paths
 from tests.chaos.faults import Weather
 from tests.chaos.scheduler import Scheduler
 
@@ -169,10 +170,17 @@ class ChaosAdapter(HTTPAdapter):
 
 
 class ChaosVista:
-    """Vista that fails, or gives fewer rows than it has."""
+    """Vista that fails, or shows employees as they are not, once there is a good read to compare with.
 
-    def __init__(self, inner: VistaClient, scheduler: Scheduler, weather: Weather) -> None:
+    Before that nothing can tell a wrong read from the truth; what it makes happen (one of two people with
+    one phone number is not there, the other gets it) is right for the source seen.
+    """
+
+    def __init__(
+        self, inner: VistaClient, scheduler: Scheduler, weather: Weather, store: MemoryDocuments
+    ) -> None:
         self._inner = inner
+        self._store = store
         self._scheduler = scheduler
         self._weather = weather
 
@@ -182,10 +190,12 @@ class ChaosVista:
             if self._weather.strikes("vista"):
                 raise DatabaseError("injected: Vista did not answer")
             reading = getattr(self._inner, name)(*arguments)
-            if name == "employees" and self._weather.strikes("fewer rows"):
+            if name != "employees" or self._store.read(paths.state("employees")) is None:
+                return reading
+            if self._weather.strikes("fewer rows"):
                 self._scheduler.note("Vista gives half of the employees")
                 return _half(reading)
-            if name == "employees" and self._weather.strikes("mass termination"):
+            if self._weather.strikes("mass termination"):
                 self._scheduler.note("Vista shows most employees as terminated")
                 return _terminated(reading)
             return reading

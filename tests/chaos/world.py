@@ -183,7 +183,7 @@ class World:
             self._step(until=quiet)
 
     def _maybe_change_weather(self) -> None:
-        if self.dice.random() < 0.01:
+        if self.dice.random() < 0.004:
             self.weather.climate = self.dice.choice(self.climates)
             self.scheduler.note(f"weather: {self.weather.climate}")
         if "outage" in self.climates and self.dice.random() < 0.002:
@@ -334,7 +334,7 @@ class World:
         )
         runtime = Runtime(self._environment(), parts)
         # Attributes of the instance go before those that the class would build.
-        vars(runtime)["vista"] = ChaosVista(runtime.vista, self.scheduler, self.weather)
+        vars(runtime)["vista"] = ChaosVista(runtime.vista, self.scheduler, self.weather, self.store)
         vars(runtime)["graph"] = self._graph(runtime)
         return runtime
 
