@@ -18,7 +18,6 @@ from shared.clock import Clock
 logger = logging.getLogger(__name__)
 
 LONGEST_SLEEP_SECONDS = 1.0
-RENEW_EVERY_SECONDS = 15.0
 
 
 class LocalHost:
@@ -48,7 +47,7 @@ class LocalHost:
         for queue in self._queues:
             for number in range(self._options.max_concurrent_calls):
                 self._spawn(f"{queue}-{number}", self._work, queue)
-        self._spawn("lock-renewal", self._renew_locks)
+        self._spawn("lock-renewal", self._keep_locks)
         if timers:
             for timer in self._timers:
                 self._spawn(f"timer-{timer.name}", self._tick, timer)
@@ -73,6 +72,15 @@ class LocalHost:
         """Run a timer function now."""
         function = next(timer for timer in self._timers if timer.name == name)
         self._invoke(function, {function.trigger["name"]: TimerRequest(past_due=False)})
+
+    def renew_locks(self) -> None:
+        """Renew the lock of every message at work, host.json's maxAutoLockRenewalDuration long."""
+        with self._in_hand_lock:
+            in_hand = list(self._in_hand.values())
+        now = self._clock.now()
+        for locked, renew_until in in_hand:
+            if now < renew_until:
+                self._renew(locked)
 
     def _spawn(self, name: str, target: Any, *arguments: Any) -> None:
         thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
@@ -118,15 +126,10 @@ class LocalHost:
             return False
         return True
 
-    def _renew_locks(self) -> None:
+    def _keep_locks(self) -> None:
         while self._running.is_set():
             self._clock.sleep(LONGEST_SLEEP_SECONDS)
-            with self._in_hand_lock:
-                in_hand = list(self._in_hand.values())
-            now = self._clock.now()
-            for locked, renew_until in in_hand:
-                if now < renew_until:
-                    self._renew(locked)
+            self.renew_locks()
 
     def _renew(self, locked: LockedMessage) -> None:
         try:
@@ -135,16 +138,21 @@ class LocalHost:
             logger.debug("%s was settled before its lock was renewed", locked.message.message_id)
 
     def _tick(self, timer: HostFunction) -> None:
-        """Run a timer by its NCRONTAB schedule, in UTC as in Azure."""
-        schedule = croniter(timer.trigger["schedule"], self._clock.now(), second_at_beginning=True)
-        due: datetime = schedule.get_next(datetime)
+        """Run a timer by its schedule; ticks that passed while it was at work are left out."""
+        due = next_tick(timer.trigger["schedule"], self._clock.now())
         while self._running.is_set():
             if self._clock.now() < due:
                 self._clock.sleep(self._seconds_until(due))
                 continue
             self.run_timer(timer.name)
-            while due <= self._clock.now():
-                due = schedule.get_next(datetime)
+            due = next_tick(timer.trigger["schedule"], self._clock.now())
+
+
+def next_tick(schedule: str, after: datetime) -> datetime:
+    """The first moment of an NCRONTAB schedule (six fields, the first is the second) after `after`, which is
+    in UTC, as Azure reads schedules."""
+    moment: datetime = croniter(schedule, after, second_at_beginning=True).get_next(datetime)
+    return moment
 
 
 def _native(locked: LockedMessage) -> ServiceBusMessage:

@@ -11,8 +11,6 @@ from local.http_host import HttpHost, HttpServer
 from local.stack import LocalStack
 from shared.sync.sweep import sweep
 
-FUNCTIONS_KEY_SETTING = "LOCAL_FUNCTIONS_KEY"
-
 
 def serve(stack: LocalStack, console: Console, address: str, port: int, key: str | None) -> None:
     """Serve until SIGINT or SIGTERM, then let the functions at work return.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -28,8 +28,12 @@ SECRET_SETTINGS = (
 )
 """Settings that may live in Key Vault (names there with `-` for `_`)."""
 
+BLANKS_COUNT = ("home_office_suffix",)
+"""Settings whose leading and trailing blanks mean something: a site `Backoffice` is no ` Office`."""
+
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NOT_SET = "not set"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NCRONTAB_FIELDS = 6
 
@@ -121,38 +125,52 @@ class Settings(BaseModel):
 
 
 def load_settings(
-    environment: Mapping[str, str], secrets: Callable[[str], SecretSource] | None = None
+    environment: Mapping[str, str], secrets: Callable[[str, str | None], SecretSource] | None = None
 ) -> Settings:
     """Read and check all settings.
 
     `environment` maps names to text; empty values count as unset, names are compared without case (the
     host writes `SERVICE_BUS_CONNECTION__fullyQualifiedNamespace`). `secrets` opens the vault at the URL
-    of AZURE_KEY_VAULT_URL; it is asked only for secrets that the environment does not give, so that
-    Key Vault references and local values win and a complete environment costs no call.
+    of AZURE_KEY_VAULT_URL for the identity AZURE_CLIENT_ID; it is asked only for secrets that the
+    environment does not give, so that Key Vault references and local values win and a complete environment
+    costs no call.
     Raises ConfigurationError with all problems.
     """
-    values = {name.lower(): text.strip() for name, text in environment.items() if text.strip()}
-    values = {name: text for name, text in values.items() if name in Settings.model_fields}
+    values = {name.lower(): text for name, text in environment.items() if text.strip()}
+    values = {
+        name: text if name in BLANKS_COUNT else text.strip()
+        for name, text in values.items()
+        if name in Settings.model_fields
+    }
     problems: list[SettingProblem] = []
     if secrets is not None and (vault_url := values.get("azure_key_vault_url")):
-        problems += _add_secrets(values, secrets(vault_url))
+        problems += _add_secrets(values, secrets, vault_url)
     problems += _unresolved_references(values)
-    settings: Settings | None = None
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         problems += _problems_of(error, {problem.setting for problem in problems})
-    problems += _cross_checks(settings or Settings.model_construct(**_with_defaults(values)))
-    if problems or settings is None:
+        settings = _readable_part(values, error)
+    known = {problem.setting for problem in problems}
+    problems += [problem for problem in _cross_checks(settings) if problem.setting not in known]
+    if problems:
         raise ConfigurationError(problems)
     return settings
 
 
-def _add_secrets(values: dict[str, str], source: SecretSource) -> list[SettingProblem]:
+def _add_secrets(
+    values: dict[str, str], secrets: Callable[[str, str | None], SecretSource], vault_url: str
+) -> list[SettingProblem]:
+    missing = [name for name in SECRET_SETTINGS if name.lower() not in values]
+    if not missing:
+        return []
+    if not _is_safe_address(vault_url, local_http=False):
+        return [
+            SettingProblem("AZURE_KEY_VAULT_URL", "must be an address such as https://NAME.vault.azure.net")
+        ]
+    source = secrets(vault_url, values.get("azure_client_id"))
     problems: list[SettingProblem] = []
-    for name in SECRET_SETTINGS:
-        if name.lower() in values:
-            continue
+    for name in missing:
         try:
             secret = source(name)
         except ConfigurationError as error:
@@ -191,11 +209,12 @@ def _problems_of(error: ValidationError, known: set[str]) -> list[SettingProblem
     return problems
 
 
-def _with_defaults(values: Mapping[str, str]) -> dict[str, Any]:
-    """What is there, for the cross checks when single values are wrong: only texts are compared there."""
-    texts = {name: field.default for name, field in Settings.model_fields.items() if not field.is_required()}
-    plain = {name: text for name, text in values.items() if isinstance(texts.get(name, ""), str | None)}
-    return {**dict.fromkeys(Settings.model_fields), **texts, **plain}
+def _readable_part(values: Mapping[str, str], error: ValidationError) -> Settings:
+    """Settings for the cross checks when single values are wrong: defaults instead of those."""
+    wrong = {found["loc"][0] for found in error.errors(include_input=False, include_url=False)}
+    required = {name: NOT_SET for name, field in Settings.model_fields.items() if field.is_required()}
+    readable = {name: text for name, text in values.items() if name not in wrong}
+    return Settings.model_validate({**required, **readable})
 
 
 def _cross_checks(settings: Settings) -> list[SettingProblem]:
@@ -210,24 +229,30 @@ def _cross_checks(settings: Settings) -> list[SettingProblem]:
 
 
 def _address_problems(settings: Settings) -> list[SettingProblem]:
-    problems = []
-    for name in ("safetyamp_base_url", "samsara_base_url", "ms_graph_base_url", "ms_graph_authority"):
-        parts = urlsplit(getattr(settings, name) or "")
-        local = parts.scheme == "http" and parts.hostname in LOOPBACK and name != "ms_graph_authority"
-        if not parts.hostname or not (parts.scheme == "https" or local):
-            problems.append(
-                SettingProblem(
-                    name.upper(), "must be an https address such as https://host (http only for localhost)"
-                )
-            )
-    return problems
+    return [
+        SettingProblem(
+            name.upper(), "must be an https address such as https://host (http only for localhost)"
+        )
+        for name in ("safetyamp_base_url", "samsara_base_url", "ms_graph_base_url", "ms_graph_authority")
+        if not _is_safe_address(getattr(settings, name), local_http=name != "ms_graph_authority")
+    ]
+
+
+def _is_safe_address(address: str, *, local_http: bool) -> bool:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises for a port that is none
+    except ValueError:
+        return False
+    local = local_http and parts.scheme == "http" and parts.hostname in LOOPBACK
+    return bool(parts.hostname) and (parts.scheme == "https" or local)
 
 
 def _schedule_problems(settings: Settings) -> list[SettingProblem]:
     return [
         SettingProblem(name.upper(), "must be NCRONTAB with six fields: second minute hour day month weekday")
         for name in ("sync_schedule", "refresh_schedule", "sweep_schedule")
-        if len((getattr(settings, name) or "").split()) != NCRONTAB_FIELDS
+        if len(getattr(settings, name).split()) != NCRONTAB_FIELDS
     ]
 
 
@@ -251,7 +276,7 @@ def _vehicle_problems(settings: Settings) -> list[SettingProblem]:
 
 def _limit_problems(settings: Settings) -> list[SettingProblem]:
     reserve, calls = settings.api_rate_limit_reserve, settings.api_rate_limit_calls
-    if isinstance(reserve, int) and isinstance(calls, int) and reserve >= calls:
+    if reserve >= calls:
         return [SettingProblem("API_RATE_LIMIT_RESERVE", f"must be less than API_RATE_LIMIT_CALLS ({calls})")]
     return []
 
@@ -260,7 +285,7 @@ def _name_problems(settings: Settings) -> list[SettingProblem]:
     problems = [
         SettingProblem(name.upper(), "must be a column's name: letters, digits and underscores")
         for name in ("vista_title_column", "vista_region_column")
-        if not IDENTIFIER.fullmatch(getattr(settings, name) or "")
+        if not IDENTIFIER.fullmatch(getattr(settings, name))
     ]
     try:
         ZoneInfo(settings.default_timezone)

@@ -48,13 +48,16 @@ class ChangeApplier:
         self._mapping = mapping
         self._resource = RESOURCES[mapping.name]
         self._resolver = resolver
+        self.looked_up = False
+        """Whether the record of the change at hand has been looked up to the end, and was not there."""
 
-    def apply(self, change: Change, *, may_have_happened: bool) -> Outcome:
+    def apply(self, change: Change, *, may_have_happened: bool, looked_up: bool = False) -> Outcome:
         """Apply one change. `may_have_happened`: an earlier attempt at this creation got no answer, so look
-        the record up before sending it again.
+        the record up before sending it again, unless that has been done since (`looked_up`).
 
         Raises Unresolved for a reference that may come later.
         """
+        self.looked_up = looked_up
         fields = self._resolve(change.fields)
         if change.action == "create":
             outcome = self._create(change, fields, may_have_happened)
@@ -77,7 +80,7 @@ class ChangeApplier:
         return resolved
 
     def _create(self, change: Change, fields: dict[str, Any], may_have_happened: bool) -> Outcome:
-        if may_have_happened and (found := self._look_up(change, fields)):
+        if may_have_happened and not self.looked_up and (found := self._look_up(change, fields)):
             return found
         dropped: dict[str, list[str]] = {}
         try:
@@ -98,18 +101,19 @@ class ChangeApplier:
 
     def _update(self, change: Change, fields: dict[str, Any]) -> Outcome:
         dropped: dict[str, list[str]] = {}
+        taken: dict[str, Any] = {}
         try:
             try:
-                self._send_update(change, fields)
+                self._send_update(change, fields, taken)
             except InvalidRecord as error:
                 dropped = droppable(error, fields)
                 rest = {name: value for name, value in fields.items() if name not in dropped}
                 if not dropped or not rest:
-                    return self._refused(change, error, dropped)
+                    return self._refused(change, error, dropped, taken)
                 fields = rest
-                self._send_update(change, fields)
+                self._send_update(change, fields, taken)
         except InvalidRecord as error:
-            return self._refused(change, error)
+            return self._refused(change, error, taken=taken)
         except NotFound:
             return self._outcome(
                 change,
@@ -118,15 +122,20 @@ class ChangeApplier:
             )
         return self._done(change, fields, change.target_id, dropped)
 
-    def _send_update(self, change: Change, fields: dict[str, Any]) -> None:
-        """Access that is switched on goes alone with the core fields (SafetyAmp contract), then the rest."""
+    def _send_update(self, change: Change, fields: dict[str, Any], taken: dict[str, Any]) -> None:
+        """Access that is switched on goes alone with the core fields (SafetyAmp contract), then the rest.
+
+        `taken` notes what SafetyAmp took; that is not sent again.
+        """
         parts = [fields]
-        if fields.get(ACCESS) == 1 and len(fields) > 1:
+        if fields.get(ACCESS) == 1:
             rest = {name: value for name, value in fields.items() if name != ACCESS}
             parts = [{ACCESS: 1}, rest]
         assert change.target_id is not None, "only creations have no target id"
         for part in parts:
-            self._client.update(self._resource, change.target_id, {**change.core, **part})
+            if not part.keys() <= taken.keys():
+                self._client.update(self._resource, change.target_id, {**change.core, **part})
+                taken.update(part)
 
     def _look_up(self, change: Change, fields: dict[str, Any]) -> Outcome | None:
         """Find the record of a creation that got no answer; None when it is not there."""
@@ -135,13 +144,19 @@ class ChangeApplier:
         self._lister.forget()
         matches = [target for target in targets if self._is_ours(target, change, fields)]
         if not matches:
+            self.looked_up = True
             return None
         if len(matches) > 1:
             ids = ", ".join(str(target.target_id) for target in matches)
+            # Unsure, so that the next run lists SafetyAmp and rejects the key instead of creating a third.
             return self._outcome(
-                change, "failed", reason=f"SafetyAmp has several records of this key (ids {ids}): keep one"
+                change,
+                "failed",
+                unsure=True,
+                reason=f"SafetyAmp has several records of this key (ids {ids}): keep one",
             )
-        outcome = self._done(change, fields, matches[0].target_id, {})
+        # What it holds, not what was sent: it may be older than the attempt, or have been changed since.
+        outcome = self._done(change, matches[0].fields, matches[0].target_id, {})
         outcome.adopted = True
         return outcome
 
@@ -179,13 +194,18 @@ class ChangeApplier:
         )
 
     def _refused(
-        self, change: Change, error: InvalidRecord, dropped: Mapping[str, list[str]] | None = None
+        self,
+        change: Change,
+        error: InvalidRecord,
+        dropped: Mapping[str, list[str]] | None = None,
+        taken: Mapping[str, Any] | None = None,
     ) -> Outcome:
         digests = {name: _wanted_digest(change.fields[name]) for name in dropped or {}}
         errors = error.field_errors or {"record": [f"answered {error.status_code} without naming a field"]}
         return self._outcome(
             change,
             "refused",
+            fields=dict(taken or {}),
             errors=errors,
             dropped_digests=digests,
             reason=_advice(errors),
@@ -203,10 +223,10 @@ def droppable(error: InvalidRecord, sent: Mapping[str, Any]) -> dict[str, list[s
     return refused
 
 
-def is_ambiguous(change: Change, error: UpstreamUnavailable) -> bool:
+def is_ambiguous(change: Change, error: Exception) -> bool:
     """Whether the change may have been carried out although no answer came, and must not be repeated
     blindly: only creations, an update can be repeated."""
-    return change.action == "create" and error.may_have_happened
+    return change.action == "create" and isinstance(error, UpstreamUnavailable) and error.may_have_happened
 
 
 def _wanted_digest(value: Any) -> str:

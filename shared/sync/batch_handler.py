@@ -12,6 +12,7 @@ from shared.errors import (
     APIError,
     CircuitOpen,
     ConfigurationError,
+    IncompleteRead,
     LeaseHeld,
     RateLimited,
     RetryLater,
@@ -20,7 +21,7 @@ from shared.errors import (
 from shared.storage.documents import create_json, read_json
 from shared.sync import paths
 from shared.sync.applier import ChangeApplier, Unresolved, is_ambiguous
-from shared.sync.compare import Change
+from shared.sync.compare import Change, reference
 from shared.sync.entities import mappings
 from shared.sync.entity_handler import send_batches
 from shared.sync.finish import advance, finish_entity
@@ -120,13 +121,13 @@ class _BatchWork:
         """Apply what is left and store the outcomes; raises HandOn when it has to go on later."""
         with metered() as meter:
             self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
-            self._remember_earlier()
             changes = self._changes()
+            self._remember_earlier(changes)
             stop_reason = self._run.entities[self._message.entity].stop_reason
             while len(self._keeper.progress.outcomes) < len(changes):
                 change = changes[len(self._keeper.progress.outcomes)]
                 if stop_reason:
-                    self._record(_stopped(change, stop_reason))
+                    self._record(self._not_applied(change, stop_reason))
                     continue
                 if self._services.clock.monotonic() > self._until:
                     self._pause(0.0)
@@ -135,8 +136,6 @@ class _BatchWork:
                 except (AccessRefused, ConfigurationError, UpstreamDown) as error:
                     stop_reason = str(error)
                     self._stop_entity(stop_reason)
-                    if self._keeper.progress.started is not None:
-                        self._record(_unsure(change, stop_reason))
             self._store_outcomes(meter.calls, meter.waited_seconds)
 
     def _changes(self) -> list[Change]:
@@ -149,42 +148,51 @@ class _BatchWork:
         progress = self._keeper.progress
         index = len(progress.outcomes)
         may_have_happened = progress.started == index
+        started_before = progress.started
+        looked_up, progress.looked_up = may_have_happened and progress.looked_up, False
         if change.action == "create":
             progress.started = index
             self._keeper.store()
         elif index % STORE_EVERY == 0:
             self._keeper.store()
         try:
-            return self._applier.apply(change, may_have_happened=may_have_happened)
+            return self._applier.apply(change, may_have_happened=may_have_happened, looked_up=looked_up)
         except RateLimited as error:
-            # Raised before a call is made, or for a 429: nothing happened by this attempt.
-            self._pause(error.delay_seconds, started=index if may_have_happened else None)
+            # Raised before a call is made, or for a 429: nothing happened by this attempt. A look-up that
+            # used up the window must not be repeated, or it would use up the next one too.
+            progress.looked_up = self._applier.looked_up
+            self._pause(error.delay_seconds, started=started_before)
         except CircuitOpen as error:
+            progress.looked_up = self._applier.looked_up
+            progress.started = started_before
             self._note_blocked(str(error))
-            self._pause(error.delay_seconds, started=index if may_have_happened else None)
+            self._pause(error.delay_seconds, started=started_before)
         except RetryLater as error:
             return self._unavailable(change, error, error.delay_seconds, unsure=may_have_happened)
         except Unresolved as error:
+            progress.started = started_before
             return self._waiting(change, error.ref)
-        except UpstreamUnavailable as error:
+        except (UpstreamUnavailable, IncompleteRead) as error:
             delay = self._services.settings.retry_delay_seconds
             unsure = may_have_happened or is_ambiguous(change, error)
             return self._unavailable(change, error, delay, unsure=unsure)
         except (AccessRefused, ConfigurationError):
+            # An answer, or nothing was sent: only an earlier attempt may have happened.
+            progress.started = started_before
             raise
         except APIError as error:
-            return Outcome(change.key, change.action, "failed", change.digest, reason=str(error))
+            return _failed(change, str(error), unsure=may_have_happened)
         raise AssertionError("unreachable: _pause always raises")
 
     def _unavailable(self, change: Change, error: Exception, delay: float, *, unsure: bool) -> Outcome:
         progress = self._keeper.progress
         progress.attempts += 1
         if progress.attempts >= self._services.settings.max_retry_attempts and not unsure:
-            return Outcome(change.key, change.action, "failed", change.digest, reason=str(error))
+            return _failed(change, str(error))
         logger.warning("%s %s is tried again later: %s", self._message.entity, change.key, error)
+        progress.started = len(progress.outcomes) if unsure else None
         self._note_blocked(str(error))
-        started = len(progress.outcomes) if unsure else None
-        self._pause(delay, started=started)
+        self._pause(delay, started=progress.started)
         raise AssertionError("unreachable: _pause always raises")
 
     def _note_blocked(self, reason: str) -> None:
@@ -199,8 +207,13 @@ class _BatchWork:
     def _waiting(self, change: Change, ref: Ref) -> Outcome:
         """A reference into the same entity may still be created by an earlier batch; any other waits for
         the next run."""
-        if ref.entity == self._message.entity and not self._earlier_batches_ended():
-            self._pause(self._services.settings.retry_delay_seconds)
+        if ref.entity == self._message.entity:
+            if not self._earlier_batches_ended():
+                self._pause(self._services.settings.retry_delay_seconds)
+            # One of them may have ended after this handler had begun.
+            self._remember_earlier_batches()
+            if self._resolver.resolve(ref) is not None:
+                return self._apply(change)
         return Outcome(
             change.key,
             change.action,
@@ -210,18 +223,31 @@ class _BatchWork:
         )
 
     def _earlier_batches_ended(self) -> bool:
-        prefix = paths.outcomes(self._message.run_id, self._message.entity)
-        return sum(1 for _ in self._services.documents.list(prefix)) >= self._message.batch - 1
+        run_id, entity, batch = self._message.run_id, self._message.entity, self._message.batch
+        earlier = {paths.outcome(run_id, entity, number) for number in range(1, batch)}
+        return earlier <= set(self._services.documents.list(paths.outcomes(run_id, entity)))
 
-    def _remember_earlier(self) -> None:
+    def _remember_earlier(self, changes: list[Change]) -> None:
         """What this run has created already can be referred to."""
         for outcome in self._keeper.progress.outcomes:
             self._remember(outcome)
-        if self._message.batch > 1:
-            prefix = paths.outcomes(self._message.run_id, self._message.entity)
-            for path in self._services.documents.list(prefix):
-                for stored in read_json(self._services.documents, path)["outcomes"]:
-                    self._remember(outcome_from_json(stored))
+        if self._message.batch > 1 and self._looks_back(changes):
+            self._remember_earlier_batches()
+
+    def _remember_earlier_batches(self) -> None:
+        prefix = paths.outcomes(self._message.run_id, self._message.entity)
+        for path in self._services.documents.list(prefix):
+            for stored in read_json(self._services.documents, path)["outcomes"]:
+                self._remember(outcome_from_json(stored))
+
+    def _looks_back(self, changes: list[Change]) -> bool:
+        """Whether it matters what earlier batches created: for references into the same entity, and for a
+        look-up, which must not take their records for its own. Every batch reading all batches before it
+        would make thousands of batches quadratic."""
+        refs = (reference(value) for change in changes for value in change.fields.values())
+        return self._keeper.progress.started is not None or any(
+            ref is not None and ref.entity == self._message.entity for ref in refs
+        )
 
     def _remember(self, outcome: Outcome) -> None:
         if outcome.target_id is not None:
@@ -231,6 +257,7 @@ class _BatchWork:
         progress = self._keeper.progress
         progress.outcomes.append(outcome)
         progress.started, progress.attempts, progress.blocked_since = None, 0, None
+        progress.looked_up = False
 
     def _pause(self, delay_seconds: float, started: int | None = None) -> None:
         """Store the progress and hand the batch on; always raises HandOn."""
@@ -239,6 +266,12 @@ class _BatchWork:
         progress.next_at = (self._services.clock.now() + timedelta(seconds=delay_seconds)).isoformat()
         self._keeper.store()
         raise HandOn(delay_seconds)
+
+    def _not_applied(self, change: Change, reason: str) -> Outcome:
+        """The entity has stopped; a creation that was sent before may be there nevertheless."""
+        if self._keeper.progress.started == len(self._keeper.progress.outcomes):
+            return _failed(change, f"may have been created, no answer came: {reason}", unsure=True)
+        return _failed(change, f"not tried: {reason}")
 
     def _stop_entity(self, reason: str) -> None:
         """End the entity: no more calls; the other batches come at once, to note that nothing was tried."""
@@ -268,10 +301,5 @@ class _BatchWork:
         )
 
 
-def _unsure(change: Change, reason: str) -> Outcome:
-    text = f"may have been created, no answer came: {reason}"
-    return Outcome(change.key, change.action, "failed", change.digest, unsure=True, reason=text)
-
-
-def _stopped(change: Change, reason: str) -> Outcome:
-    return Outcome(change.key, change.action, "failed", change.digest, reason=f"not tried: {reason}")
+def _failed(change: Change, reason: str, *, unsure: bool = False) -> Outcome:
+    return Outcome(change.key, change.action, "failed", change.digest, unsure=unsure, reason=reason)

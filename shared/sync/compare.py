@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.sync.model import Action, Desired, Ref
@@ -36,7 +36,7 @@ class Change:
 
     def to_json(self) -> dict[str, Any]:
         """The form in a batch document."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,16 @@ def _deactivation(
 
 def _differences(desired: Desired, entry: Entry, resolve: Resolve) -> dict[str, Any]:
     rejected = entry.flags.get(REJECTED, {})
+
+    def differs(name: str, value: Any) -> bool:
+        wanted = resolve(value) if isinstance(value, Ref) else value
+        # A reference that is not known yet equals nothing, not even an empty field: it has to be waited for.
+        return wanted is None or wanted != entry.fields.get(name)
+
     return {
         name: value
         for name, value in desired.fields.items()
-        if (resolve(value) if isinstance(value, Ref) else value) != entry.fields.get(name)
-        and rejected.get(name) != value_digest(value)
+        if differs(name, value) and rejected.get(name) != value_digest(value)
     }
 
 

@@ -78,7 +78,8 @@ class _Drafting:
         self._trust_digests = trust_digests
         self._retry_failed = run.request.retry_failed
         self._reenable = services.settings.reenable_disabled
-        self._fingerprint = repr(mapping_options(services.settings))
+        # Whatever a comparison depends on beside the record: a changed setting must be noticed.
+        self._fingerprint = repr((mapping_options(services.settings), self._reenable))
 
     def consider(self, record: SourceRecord | Rejected, source: Any) -> None:
         draft = self.draft
@@ -91,8 +92,8 @@ class _Drafting:
         if self._trust_digests and self._state.digest(record.key) == digest:
             draft.counts["unchanged"] += 1
             return
-        if record.key in self._state.ambiguous:
-            ids = ", ".join(str(target_id) for target_id in self._state.ambiguous[record.key])
+        if twins := self._twins(record):
+            ids = ", ".join(str(target_id) for target_id in twins)
             draft.reject(
                 Rejected(
                     record.key, "invalid", f"several SafetyAmp records claim this key (ids {ids}): keep one"
@@ -107,8 +108,11 @@ class _Drafting:
 
     def _compare(self, record: SourceRecord, desired: Desired, digest: str) -> None:
         draft = self.draft
-        entry = self._state.entry(record.key) or self._adopt(record)
-        if entry and self._is_known_failure(entry, digest):
+        entry = self._state.entry(record.key)
+        if entry is None or entry.target_id is None:
+            entry = self._adopt(record) or entry
+        # Somebody who has left is tried again in every run: the record's data will not change any more.
+        if entry and desired.active and self._is_known_failure(entry, digest):
             draft.reject(Rejected(record.key, "invalid", _failure_text(entry)))
             return
         result = compare(
@@ -137,13 +141,27 @@ class _Drafting:
             self._state.settle(key, digest)
             self.draft.state_changed = True
 
+    def _twins(self, record: SourceRecord) -> list[int | str]:
+        """Ids of several SafetyAmp records that claim the key, or the match value of an unknown key."""
+        if record.key in self._state.ambiguous:
+            return self._state.ambiguous[record.key]
+        match = self._match_value(record)
+        ids = self._state.unmatched_ids(match) if match else []
+        return ids if len(ids) > 1 else []
+
+    def _match_value(self, record: SourceRecord) -> str | None:
+        """The alternative match value of a record that is not known in SafetyAmp by its key."""
+        known = self._state.target_id(record.key) is not None
+        return None if known else self._mapping.match_value(record)
+
     def _adopt(self, record: SourceRecord) -> Entry | None:
         """A record that existed before the sync and is recognised by its alternative match value."""
-        match = self._mapping.match_value(record)
-        entry = self._state.take_unmatched(match) if match else None
-        if entry is not None:
-            self._state.put(record.key, entry)
-            self.draft.state_changed = True
+        match = self._match_value(record)
+        if not match or not self._state.unmatched_ids(match):
+            return None
+        entry = self._state.take_unmatched(match)
+        self._state.put(record.key, entry)
+        self.draft.state_changed = True
         return entry
 
     def _is_known_failure(self, entry: Entry, digest: str) -> bool:

@@ -20,6 +20,7 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.bulk import bulk_work
 from shared.sync.finish import advance, end_entity, finish_entity, set_figures
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
@@ -56,12 +57,16 @@ def sync_entity(services: Services, message: EntityMessage) -> None:
 def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
     """Make the plan; False when the message was handed on or the entity has failed."""
     entity = message.entity
-    with metered() as meter:
+    with metered() as meter, bulk_work():
         try:
             with held_lease(services, paths.planning(run.run_id, entity)) as lease:
                 path = paths.planning(run.run_id, entity)
                 lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
-                make_plan(services, run, entity, lister, meter)
+                try:
+                    make_plan(services, run, entity, lister, meter)
+                except RetryLater:
+                    lister.keep()
+                    raise
         except LeaseHeld:
             _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
         except RateLimited as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.storage.documents import from_json, read_json, to_json, update_json
@@ -53,9 +53,10 @@ COUNTS = (
 def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
     """End the entity if every batch has an outcome; otherwise do nothing."""
     plan = read_json(services.documents, paths.plan(run.run_id, entity))
-    stored = list(_stored_outcomes(services, run.run_id, entity))
-    if len(stored) < plan["batches"]:
+    outcome_paths = list(services.documents.list(paths.outcomes(run.run_id, entity)))
+    if len(outcome_paths) < plan["batches"]:
         return
+    stored = [read_json(services.documents, path) for path in outcome_paths]
     outcomes = [outcome_from_json(value) for batch in stored for value in batch["outcomes"]]
     if plan["base"] or plan["batches"] or plan["counts_changed"]:
         _merge(services, run, entity, plan, outcomes)
@@ -126,24 +127,22 @@ def _phase_of(run: Run) -> RunPhase:
     return next((phase for phase in order if phase in phases), "done")
 
 
-def _stored_outcomes(services: Services, run_id: str, entity: EntityName) -> Iterator[dict[str, Any]]:
-    for path in services.documents.list(paths.outcomes(run_id, entity)):
-        yield read_json(services.documents, path)
-
-
 def _merge(
     services: Services, run: Run, entity: EntityName, plan: dict[str, Any], outcomes: list[Outcome]
 ) -> None:
-    """Merge into the state once: the state notes the run that changed it last."""
-    done_by = f"{run.run_id}/{plan['plan_id']}"
+    """Merge once, into the state that the plan was made from: the state notes who changed it last."""
 
     def change(value: Any) -> Any:
         current = state_from_json(entity, value)
-        if current is not None and current.updated_by == done_by:
+        if (current.updated_by if current else None) != plan["state_by"]:
+            # It has been merged before, and a later run may have gone on from there; or the document was
+            # deleted meanwhile, and a state of these outcomes alone would know nothing of all the others.
             return None
-        state = _base_state(services, entity, plan) or current or EntityState(entity)
+        state = _base_state(services, entity, plan) or current
+        if state is None:
+            return None
         merge_outcomes(state, outcomes, run.run_id)
-        state.source_counts, state.updated_by = plan["source_counts"], done_by
+        state.source_counts, state.updated_by = plan["source_counts"], f"{run.run_id}/{plan['plan_id']}"
         return state.to_json()
 
     update_json(services.documents, paths.state(entity), change)

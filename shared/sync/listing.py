@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from shared.clients.call_meter import Meter
-from shared.errors import ConfigurationError, RetryLater, SettingProblem
+from shared.errors import ConfigurationError, RetryLater, SettingProblem, UpstreamUnavailable
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.model import EntityMapping, EntityName, Target
+from shared.sync.prerequisites import HAVE_PREREQUISITES
 from shared.sync.services import Services
 
 RESOURCES: dict[EntityName, str] = {
@@ -25,8 +26,8 @@ RESOURCES: dict[EntityName, str] = {
 
 
 class TargetLister:
-    """A listing that survives being interrupted: when the limiter makes it wait too long, the pages read so
-    far are kept in a document, and the next execution goes on from there."""
+    """A listing that survives being interrupted: when the limiter makes it wait too long, or SafetyAmp does
+    not answer, the pages read so far are kept in a document, and the next execution goes on from there."""
 
     def __init__(
         self, services: Services, path: str, *, meter: Meter | None = None, lease_id: str | None = None
@@ -37,6 +38,7 @@ class TargetLister:
         self._path = path
         self._lease_id = lease_id
         self._meter = meter
+        self._complete: tuple[int, list[Target]] | None = None
 
     def believable_targets(self, mapping: EntityMapping, last_listed: int | None) -> list[Target]:
         """All records of the entity. Raises as `targets`, and IncompleteRead when far fewer records came
@@ -51,6 +53,13 @@ class TargetLister:
         """All records of the entity, complete. Raises RetryLater when it has to go on later, and the
         client's errors."""
         return self._clusters(mapping) if mapping.name == "departments" else self._pages(mapping)
+
+    def keep(self) -> None:
+        """Keep a listing that came to its end, for planning that has to go on later because its next calls
+        have no place in the window: it must not begin by listing all again, or a listing that fills a window
+        would be all that ever happens. Only entities that need more calls for planning are kept."""
+        if self._complete is not None:
+            self._keep(*self._complete, complete=True)
 
     def forget(self) -> None:
         """Drop the pages that are kept, so that the next listing is a new one."""
@@ -67,18 +76,27 @@ class TargetLister:
         if self._meter:
             self._meter.add(kept.get("calls", {}), kept.get("waited_seconds", 0.0))
         page = kept["page"]
+        if kept.get("complete"):
+            return list(targets.values())
         try:
             for rows in self._services.safetyamp.list_pages(RESOURCES[mapping.name], start_page=page):
                 # A dictionary by id: a record that moved to a later page while listing is kept once.
                 targets.update((target.target_id, target) for target in _mapped(mapping, rows))
                 page += 1
-        except RetryLater:
+        except (RetryLater, UpstreamUnavailable):
             self._keep(page, targets.values())
             raise
-        return list(targets.values())
+        listed = list(targets.values())
+        if mapping.name in HAVE_PREREQUISITES:
+            self._complete = (page, listed)
+        return listed
 
-    def _keep(self, page: int, targets: Iterable[Target]) -> None:
-        value: dict[str, Any] = {"page": page, "targets": [asdict(target) for target in targets]}
+    def _keep(self, page: int, targets: Iterable[Target], *, complete: bool = False) -> None:
+        value: dict[str, Any] = {
+            "page": page,
+            "complete": complete,
+            "targets": [asdict(target) for target in targets],
+        }
         if self._meter:
             value["calls"] = dict(self._meter.calls)
             value["waited_seconds"] = self._meter.waited_seconds

@@ -49,6 +49,8 @@ def _refused(before: Entry | None, outcome: Outcome) -> Entry:
         FAILURE: {"digest": outcome.digest, "errors": outcome.errors, "at": outcome.at},
     }
     flags.pop(GONE, None)
+    if outcome.fields.get(ACCESS):
+        flags.pop(OFF_BY, None)
     if outcome.dropped_digests:
         flags[REJECTED] = {**flags.get(REJECTED, {}), **outcome.dropped_digests}
-    return Entry(entry.target_id, None, entry.fields, flags)
+    return Entry(entry.target_id, None, {**entry.fields, **outcome.fields}, flags)

@@ -99,7 +99,7 @@ def _text(value: dict[str, Any], name: str) -> str:
 
 
 def _number(value: dict[str, Any], name: str) -> int:
-    if not isinstance(value.get(name), int) or value[name] < 1:
+    if type(value.get(name)) is not int or value[name] < 1:
         raise MessageError(f"the message has no {name}")
     return cast(int, value[name])
 

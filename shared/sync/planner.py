@@ -51,6 +51,7 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
         "mode": run.request.mode,
         "created_at": services.clock.now().isoformat(),
         "state_etag": document.etag if document else None,
+        "state_by": known.updated_by if known else None,
         "base": base,
         "batches": _store_batches(services, run, entity, plan_id, draft),
         "counts": dict(draft.counts),

@@ -7,10 +7,12 @@ from shared.sync.lookups import sites_of_asset_types
 from shared.sync.model import EntityName
 from shared.sync.services import Services
 
+HAVE_PREREQUISITES: frozenset[EntityName] = frozenset({"vehicles"})
+
 
 def check_prerequisites(services: Services, entity: EntityName) -> None:
     """Raises ConfigurationError naming the setting that points at nothing."""
-    if entity == "vehicles":
+    if entity in HAVE_PREREQUISITES:
         _check_asset_type(services)
 
 

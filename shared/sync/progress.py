@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.clients.call_meter import Meter
@@ -18,12 +18,14 @@ class Progress:
     """Progress of a batch.
 
     `started` is the index of a creation that was sent and whose answer is not stored: it may have happened.
+    `looked_up`: its record was looked up since, and is not there.
     `attempts` counts the failed attempts at the change that is next. `next_at` is when the batch was meant
     to go on. `blocked_since` is when SafetyAmp stopped answering, None while it answers.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     started: int | None = None
+    looked_up: bool = False
     attempts: int = 0
     next_at: str | None = None
     blocked_since: str | None = None
@@ -32,7 +34,7 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
-        return {**asdict(self), "outcomes": [outcome.to_json() for outcome in self.outcomes]}
+        return {**vars(self), "outcomes": [outcome.to_json() for outcome in self.outcomes]}
 
 
 def progress_from_json(value: dict[str, Any] | None) -> Progress:

@@ -109,6 +109,8 @@ class SourceReader:
         job_keys = self._syncable("jobs", self._jobs())
         regions = regions_of_departments(self._departments().rows)
         offices, crowded = self._offices(frozenset(regions.values()))
+        # Before the employees are read: the accounts, which take as much memory, are dropped here.
+        mails = mail_directory(self._cached("graph_users", self._services.graph.list_users))
         latest = self._counted(self._services.vista.latest_open_jobs(self.today()))
         return EmployeesSource(
             rows=self._counted(self._services.vista.employees()),
@@ -117,7 +119,7 @@ class SourceReader:
             regions=regions,
             offices=offices,
             crowded_offices=crowded,
-            mails=mail_directory(self._cached("graph_users", self._services.graph.list_users)),
+            mails=mails,
             today=self.today(),
             options=self._options,
         )

@@ -15,6 +15,9 @@ from shared.sync.runs import Run
 MOST_PROBLEMS = 200
 """Problems named in a report; all of them are in the plan and outcome documents."""
 
+LEAST_URGENT = ("invalid", "reported", "waiting", "skipped")
+"""Kinds of problems that come after all others, in this order."""
+
 
 def make_report(documents: Documents, run: Run) -> dict[str, Any]:
     """The report as one JSON object: per entity status, counts and problems; calls, waits, duration."""
@@ -59,11 +62,17 @@ def _findings(documents: Documents, run_id: str, entity: str) -> dict[str, Any]:
     if plan is None:
         return {"problems": [], "problems_total": 0, "vanished": {"count": 0, "keys": []}}
     problems = [*plan["problems"], *_outcome_problems(documents, run_id, entity)]
+    # Thousands who left long ago must not crowd out the one record that somebody has to mend.
+    problems.sort(key=_urgency)
     return {
         "problems": problems[:MOST_PROBLEMS],
         "problems_total": len(problems),
         "vanished": plan["vanished"],
     }
+
+
+def _urgency(problem: dict[str, Any]) -> int:
+    return LEAST_URGENT.index(problem["kind"]) if problem["kind"] in LEAST_URGENT else -1
 
 
 def _outcome_problems(documents: Documents, run_id: str, entity: str) -> Iterator[dict[str, Any]]:

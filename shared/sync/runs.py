@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -83,7 +84,10 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
-        return {"version": RUN_VERSION, **asdict(self)}
+        value = {"version": RUN_VERSION, **asdict(self)}
+        # As JSON gives it back: a tuple never equals a list, and every update would write the document.
+        value["request"]["entities"] = list(self.request.entities)
+        return value
 
 
 def run_from_json(value: dict[str, Any]) -> Run:
@@ -136,7 +140,8 @@ def change_run(documents: Documents, run_id: str, change: Callable[[Run], None])
     def apply(value: Any) -> Any:
         if value is None:
             raise UnknownRun(f"there is no run {run_id}")
-        run = run_from_json(value)
+        # A copy: a change made in place must not show in what it is compared with.
+        run = run_from_json(deepcopy(value))
         change(run)
         after = run.to_json()
         return None if after == value else after
@@ -152,7 +157,7 @@ def request_run(services: Services, request: RunRequest) -> str:
     """
     now = services.clock.now()
     run_id = new_run_id(now)
-    _claim(services.documents, run_id, {"run_id": run_id, "request": asdict(request), "at": now.isoformat()})
+    _claim(services.documents, run_id, request, now.isoformat())
     ensure_run(services)
     try:
         send_entities(services, run_id, request.entities, "start")
@@ -189,9 +194,12 @@ def _first_status(services: Services, entity: EntityName) -> EntityStatus:
     return EntityStatus()
 
 
-def _claim(documents: Documents, run_id: str, claim: dict[str, Any]) -> None:
+def _claim(documents: Documents, run_id: str, request: RunRequest, at: str) -> None:
+    # The token tells our own claim, whose confirmation got lost, from somebody else's of the same run.
+    claim = {"run_id": run_id, "request": asdict(request), "at": at, "token": secrets.token_hex(8)}
+
     def change(active: Any) -> Any:
-        if active and active["run_id"] not in (None, run_id):
+        if active and active["run_id"] is not None and active.get("token") != claim["token"]:
             raise RunConflict(f"run {active['run_id']} is under way", active["run_id"])
         return {**claim, "last_done_at": (active or {}).get("last_done_at")}
 
@@ -226,21 +234,31 @@ def approve(services: Services, run_id: str) -> None:
     held = [name for name, status in run.entities.items() if status.phase == "held"]
     if not held:
         raise RunConflict(f"run {run_id} holds no plan", run_id)
-    for entity in held:
-        plan = read_json(services.documents, paths.plan(run_id, entity))
-        state = services.documents.read(paths.state(entity))
-        if plan["state_etag"] != (state and state.etag):
-            raise RunConflict(
-                f"the plan of {entity} in run {run_id} is older than the last changes: start a new run",
-                run_id,
-            )
-    claim = {"run_id": run_id, "request": asdict(run.request), "at": run.requested_at}
-    _claim(services.documents, run_id, claim)
+    _claim(services.documents, run_id, run.request, run.requested_at)
+    # Only now: while the claim stands no other run changes a state.
+    try:
+        _refuse_old_plans(services.documents, run_id, held)
+    except RunConflict:
+        release_active(services.documents, run)
+        raise
 
     def reopen(run: Run) -> None:
-        run.phase, run.finished_at = "running", None
-        for entity in held:
+        still_held = [name for name in held if run.entities[name].phase == "held"]
+        if still_held:
+            run.phase, run.finished_at = "running", None
+        for entity in still_held:
             run.entities[entity] = EntityStatus(phase="pending", approved=True)
 
     change_run(services.documents, run_id, reopen)
     send_entities(services, run_id, held, f"approve/{services.clock.now():%Y%m%d%H%M%S}")
+
+
+def _refuse_old_plans(documents: Documents, run_id: str, entities: Sequence[EntityName]) -> None:
+    for entity in entities:
+        plan = read_json(documents, paths.plan(run_id, entity))
+        state = documents.read(paths.state(entity))
+        if plan is None or plan["state_etag"] != (state and state.etag):
+            raise RunConflict(
+                f"the plan of {entity} in run {run_id} is older than the last changes: start a new run",
+                run_id,
+            )

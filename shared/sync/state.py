@@ -44,8 +44,8 @@ class EntityState:
     """The state of one entity.
 
     `ambiguous` maps keys that several SafetyAmp records claim to those records' ids; `unmatched` holds
-    records without a key by their alternative match value. `source_counts` are the sizes of the last good
-    reads by what was read; `listed` is the size of the last listing, None if there was none.
+    records without a key by their alternative match value, mostly one each. `source_counts` are the sizes
+    of the last good reads by what was read; `listed` is the size of the last listing, None if there was none.
     """
 
     entity: str
@@ -54,7 +54,7 @@ class EntityState:
     source_counts: dict[str, int] = field(default_factory=dict)
     records: dict[str, list[Any]] = field(default_factory=dict)
     ambiguous: dict[str, list[int | str]] = field(default_factory=dict)
-    unmatched: dict[str, list[Any]] = field(default_factory=dict)
+    unmatched: dict[str, list[list[Any]]] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -81,10 +81,14 @@ class EntityState:
         """Note that the target equals what the source record with this digest asks for."""
         self.records[key][1] = digest
 
-    def take_unmatched(self, match: str) -> Entry | None:
-        """Remove and return the record with this match value, to be adopted under a key."""
-        record = self.unmatched.pop(match, None)
-        return None if record is None else Entry(record[0], None, json.loads(record[1]), {})
+    def unmatched_ids(self, match: str) -> list[int | str]:
+        """Ids of the records without a key that have this match value."""
+        return [record[0] for record in self.unmatched.get(match, ())]
+
+    def take_unmatched(self, match: str) -> Entry:
+        """Remove and return the one record with this match value, to be adopted under a key."""
+        [record] = self.unmatched.pop(match)
+        return Entry(record[0], None, json.loads(record[1]), {})
 
     def keys(self) -> Iterator[str]:
         """All keys, also those of remembered failures."""
@@ -138,7 +142,8 @@ def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -
         if key is not None:
             _add(state, key, target, known)
         elif target.match is not None:
-            state.unmatched[target.match] = [target.target_id, _compact(target.fields)]
+            record = [target.target_id, _compact(target.fields)]
+            state.unmatched.setdefault(target.match, []).append(record)
     state.listed = listed
     if known is not None:
         state.updated_by, state.source_counts = known.updated_by, dict(known.source_counts)

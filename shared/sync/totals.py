@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from shared.storage.documents import Documents, read_json, update_json
@@ -12,20 +15,29 @@ from shared.sync.runs import Run, active_run_id, read_active
 
 TOTALS = "state/totals.json"
 
+RUNS_KEPT_APART = 50
+"""Two days of hourly runs: a plan that is approved later than that is counted as one more run."""
+
 Figures = dict[str, dict[str, float]]
 
 
 def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
-    """Count an ended run. Counting it again (after a crash, or when a held plan was approved) replaces what
-    was counted for it: the last run is kept apart from those before."""
+    """Count an ended run.
+
+    Counting it again (after a crash, by a handler that comes late, or when a held plan was approved) only
+    adds what is new: the last runs are kept apart from those before. Nothing ever gets less, or Prometheus
+    would take it for a restart; an approved run has ended both as held and as done.
+    """
     figures = _figures_of(report)
 
     def change(value: Any) -> Any:
-        totals = value or {"before": {}, "last": {}, "last_run": None}
-        before = totals["before"]
-        if totals["last_run"] not in (None, run.run_id):
-            before = add_figures(before, totals["last"])
-        return {"before": before, "last": figures, "last_run": run.run_id}
+        totals = value or {"before": {}, "recent": {}}
+        before, recent = totals["before"], dict(totals["recent"])
+        recent[run.run_id] = greatest_figures(recent.get(run.run_id, {}), figures)
+        for run_id in sorted(recent)[:-RUNS_KEPT_APART]:
+            before = add_figures(before, recent.pop(run_id))
+        after = {"before": before, "recent": recent}
+        return None if after == value else after
 
     update_json(documents, TOTALS, change)
 
@@ -46,13 +58,22 @@ def _figures_of(report: dict[str, Any]) -> Figures:
 
 def add_figures(first: Figures, second: Figures) -> Figures:
     """The sum of two sets of figures, name by name."""
-    total: Figures = {}
+    return _combined(first, second, operator.add)
+
+
+def greatest_figures(first: Figures, second: Figures) -> Figures:
+    """The greater of each two figures, name by name."""
+    return _combined(first, second, max)
+
+
+def _combined(first: Figures, second: Figures, combine: Callable[[float, float], float]) -> Figures:
+    combined: Figures = {}
     for group in {**first, **second}:
-        names = {**first.get(group, {}), **second.get(group, {})}
-        total[group] = {
-            name: first.get(group, {}).get(name, 0.0) + second.get(group, {}).get(name, 0.0) for name in names
+        one, other = first.get(group, {}), second.get(group, {})
+        combined[group] = {
+            name: combine(one.get(name, 0.0), other.get(name, 0.0)) for name in {**one, **other}
         }
-    return total
+    return combined
 
 
 @dataclass(frozen=True)
@@ -66,10 +87,10 @@ class Overview:
 
 def overview(documents: Documents) -> Overview:
     """The figures of this moment."""
-    totals = read_json(documents, TOTALS) or {"before": {}, "last": {}}
+    totals = read_json(documents, TOTALS) or {"before": {}, "recent": {}}
     last_done = (read_active(documents) or {}).get("last_done_at")
     return Overview(
-        totals=add_figures(totals["before"], totals["last"]),
+        totals=reduce(add_figures, totals["recent"].values(), totals["before"]),
         active=active_run_id(documents) is not None,
         last_done_at=datetime.fromisoformat(last_done) if last_done else None,
     )

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from shared.storage.documents import read_json
-from tests.chaos.world import KEY_FIELDS, LIMIT_CALLS, World
+from tests.chaos.world import KEY_FIELDS, World
 
 Check = Callable[[World], Iterator[str]]
 CHECKS: dict[str, Check] = {}
@@ -106,10 +106,17 @@ def counters_add_up(world: World) -> Iterator[str]:
 def the_window_was_kept(world: World) -> Iterator[str]:
     """SafetyAmp never saw more calls in a window than it allows; without Redis each process has a share."""
     peak = world.tenant.safetyamp.peak_window
-    if peak > LIMIT_CALLS and not world.redis_was_away:
-        yield f"{peak} calls in a window of {LIMIT_CALLS}"
+    if peak > (world.limit_calls or 0) and not world.redis_was_away:
+        yield f"{peak} calls in a window of {world.limit_calls}"
     if world.tenant.safetyamp.throttled and not world.redis_was_away:
         yield f"{world.tenant.safetyamp.throttled} calls were refused by the simulator"
+
+
+@check
+def the_breaker_lets_one_probe_through(world: World) -> Iterator[str]:
+    """While the breaker is open nobody calls; afterwards one call at a time, until one goes well."""
+    if not world.redis_was_away:
+        yield from world.breaker_watch.faults[:3]
 
 
 @check
@@ -172,7 +179,7 @@ def _key(resource: str, row: dict[str, Any]) -> str:
 @cache
 def reference_content(changed: bool) -> dict[str, dict[str, Any]]:
     """What a calm world of one process ends with."""
-    world = World(seed=-1, climates=("calm",), processes_count=1, company_changes=changed)
+    world = World(seed=-1, climates=("calm",), processes_count=1, company_changes=changed, limit_calls=60)
     try:
         world.run()
         return content(world)

@@ -19,8 +19,9 @@ from shared.errors import BusError, DatabaseError, DocumentChanged, StorageError
 from shared.storage.bus import Message
 from shared.storage.documents import Document
 from shared.sync import paths
+from tests.chaos.breaker_watch import BreakerWatch
 from tests.chaos.faults import Weather
-from tests.chaos.scheduler import Scheduler
+from tests.chaos.scheduler import Killed, Scheduler
 
 T = TypeVar("T")
 
@@ -126,13 +127,36 @@ class ChaosBus:
 class ChaosAdapter(HTTPAdapter):
     """The way to a simulator: slow, broken before or after the effect, and sometimes nonsense."""
 
-    def __init__(self, inner: SimulatorAdapter, scheduler: Scheduler, weather: Weather) -> None:
+    def __init__(
+        self,
+        inner: SimulatorAdapter,
+        scheduler: Scheduler,
+        weather: Weather,
+        watch: BreakerWatch | None,
+    ) -> None:
         super().__init__()
+        self._watch = watch
         self._inner = inner
         self._scheduler = scheduler
         self._weather = weather
 
     def send(self, request: requests.PreparedRequest, *_how: Any, **_named: Any) -> requests.Response:
+        number = self._watch.begins() if self._watch else 0
+        good: bool | None = False
+        try:
+            response = self._exchange(request)
+            good = None if response.status_code == 429 else response.status_code < 500
+            good = good and not response.headers.get("X-Injected")
+            return response
+        except Killed:
+            # Nobody hears of the answer; a probe's lease runs out.
+            number = 0
+            raise
+        finally:
+            if self._watch and number:
+                self._watch.ends(number, good=good)
+
+    def _exchange(self, request: requests.PreparedRequest) -> requests.Response:
         what = f"{request.method} {request.path_url}"
         seconds = self._weather.latency(0.3)
         self._scheduler.pause(f"calls {what}", min(seconds, CLIENT_TIMEOUT_SECONDS) / 2)
@@ -149,7 +173,7 @@ class ChaosAdapter(HTTPAdapter):
         if fault == "timeout after":
             raise requests.ReadTimeout("injected", request=request)
         if fault == "html after":
-            return self._answer(request, 200, b"<html>maintenance</html>", {})
+            return self._answer(request, 200, b"<html>maintenance</html>", {"X-Injected": "html"})
         return self._answer(request, 500, b"{}", {})
 
     def _without_effect(self, fault: str, request: requests.PreparedRequest) -> requests.Response:

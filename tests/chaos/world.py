@@ -37,6 +37,7 @@ from shared.sync.entity_handler import sync_entity
 from shared.sync.messages import parse_batch_message, parse_entity_message
 from shared.sync.runs import RunRequest, active_run_id, request_run
 from shared.sync.sweep import sweep
+from tests.chaos.breaker_watch import BreakerWatch
 from tests.chaos.faults import CLIMATES, Weather
 from tests.chaos.ports import ChaosAdapter, ChaosBus, ChaosDocuments, ChaosVista, SkewedClock
 from tests.chaos.scheduler import Scheduler
@@ -44,7 +45,7 @@ from tests.chaos.virtual_redis import VirtualClient, VirtualRedis
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 PEOPLE = 40
-LIMIT_CALLS, LIMIT_PERIOD = 60, 61.0
+LIMITS, LIMIT_PERIOD = (20, 60), 61.0
 SWEEP_EVERY = timedelta(minutes=5)
 STORMY = timedelta(minutes=25)
 """Faults happen for so long; then it stays calm and everything must come right."""
@@ -86,6 +87,8 @@ class World:
     climates: tuple[str, ...] = tuple(CLIMATES)
     processes_count: int = 3
     company_changes: bool = True
+    limit_calls: int | None = None
+    """SafetyAmp's limit; None draws one. A small one makes many small batches."""
     scheduler: Scheduler = field(init=False)
     logged: list[str] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
@@ -95,13 +98,15 @@ class World:
         self.clock = FakeClock(START)
         self.scheduler = Scheduler(self.seed, self.clock)
         self.dice = self.scheduler.dice
+        self.limit_calls = self.limit_calls or self.dice.choice(LIMITS)
+        self.breaker_watch = BreakerWatch(self.clock)
         self.weather = Weather(self.dice)
         self.store = MemoryDocuments(self.clock)
         self.bus = InProcessBus(self.clock, {"entity-sync": QueueOptions(), "change-batches": QueueOptions()})
         self.redis = VirtualRedis(self.clock)
         self.company: Company = demo_company(START.date(), PEOPLE, jobs=12, vehicles=6)
         self.tenant: Tenant = build_tenant(
-            self.clock, self.company.seed, calls=LIMIT_CALLS, period=LIMIT_PERIOD
+            self.clock, self.company.seed, calls=self.limit_calls, period=LIMIT_PERIOD
         )
         self.seeded_keys = Counter(
             (resource, row[name])
@@ -128,14 +133,17 @@ class World:
             storm_ends = self.clock.now() + STORMY
             change_at = self.clock.now() + timedelta(minutes=self.dice.uniform(1, 20))
             self._request()
+            self._request()
             changed = not self.company_changes
             while self.clock.now() < storm_ends:
                 if not changed and self.clock.now() >= change_at:
                     self._change_company()
                     changed = True
                 self._maybe_change_weather()
-                if self.dice.random() < 0.002:
-                    self._request()
+                if self.dice.random() < (0.0005 if active_run_id(self.store) else 0.05):
+                    # Often two at a time, as when an operator presses the button at the full hour.
+                    for _ in range(self.dice.choice((1, 2))):
+                        self._request()
                 self._step(until=storm_ends)
             if not changed:
                 self._change_company()
@@ -348,7 +356,8 @@ class World:
         session.trust_env = False
         for name, url in HOSTS.items():
             inner = SimulatorAdapter(getattr(self.tenant, name))
-            session.mount(url, ChaosAdapter(inner, self.scheduler, self.weather))
+            watch = self.breaker_watch if name == "safetyamp" else None
+            session.mount(url, ChaosAdapter(inner, self.scheduler, self.weather, watch))
         return session
 
     def _environment(self) -> dict[str, str]:
@@ -359,6 +368,7 @@ class World:
             "MS_GRAPH_BASE_URL": HOSTS["graph"] + "/v1.0",
             "VISTA_CONNECTION_STRING": connection_string(self._database),
             "MAX_PROCESSES": "4",
+            "API_RATE_LIMIT_CALLS": str(self.limit_calls),
         }
 
 

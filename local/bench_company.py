@@ -1,0 +1,185 @@
+"""A company of a given size and the whole app in virtual time, for counting calls.
+
+The simulated SafetyAmp has its real limit, so a first load of 100 000 people takes 30 virtual hours; with
+the simulators in this process and a clock that moves only when nothing else can happen, it takes minutes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from local.company import demo_company
+from local.company_model import Company, Row
+from local.fake_clock import FakeClock
+from local.memory_documents import MemoryDocuments
+from local.simulators.adapter import SimulatorAdapter
+from local.simulators.exchange import Handler
+from local.simulators.server import SimulatorServer
+from local.stack import LocalStack
+from shared.clock import SystemClock
+from shared.resilience.redis_connection import connect
+from shared.runtime import Parts
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.model import EntityName
+from shared.sync.runs import RunRequest, active_run_id, request_run
+from shared.sync.state import EntityState, state_from_json
+from shared.sync.sweep import sweep
+
+SWEEP_EVERY = timedelta(minutes=5)
+EMPLOYEES_PER_JOB, EMPLOYEES_PER_VEHICLE, SMALLEST_JOBS = 50, 20, 120
+NOBODY_LISTENS = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "9"}
+"""A Redis that is away: a real one, or its scripts' clock, has no place in virtual time."""
+
+
+@dataclass(frozen=True)
+class RunCalls:
+    """What one run asked of SafetyAmp. `pages` are pages of listings, `repeated` those asked for again,
+    `writes` creations and updates; `planned` are the changes that the plans held."""
+
+    pages: int
+    repeated: int
+    writes: int
+    planned: int
+
+    @property
+    def calls(self) -> int:
+        """All of them."""
+        return self.pages + self.writes
+
+
+class BenchCompany:
+    """The company, its upstreams and the app."""
+
+    def __init__(self, employees: int, server: SimulatorServer, company: Company, clock: FakeClock) -> None:
+        self.employees = employees
+        self._server = server
+        self._company = company
+        self._clock = clock
+        self._requests: Counter[tuple[str, str]] = Counter()
+        self._documents = MemoryDocuments(clock)
+        parts = Parts(clock=clock, documents=lambda _: self._documents, redis=connect, session=self._session)
+        self._stack = LocalStack({**self.settings(), "MAX_PROCESSES": "1"}, parts)
+
+    def settings(self) -> dict[str, str]:
+        """Settings for this process and others."""
+        return {**self._server.settings(), **NOBODY_LISTENS}
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self._clock.now()
+
+    def close(self) -> None:
+        """Stop the app."""
+        self._stack.close()
+
+    def run(self) -> RunCalls:
+        """A whole run of all entities. Raises RuntimeError when an entity does not end well."""
+        self._requests.clear()
+        run_id = request_run(self._stack.runtime, RunRequest(cause="bench"))
+        self._finish()
+        report: dict[str, Any] = read_json(self._documents, paths.report(run_id))
+        if report["phase"] != "done":
+            raise RuntimeError(f"run {run_id} of {self.employees} employees ended as {report['phase']}")
+        reads = {url: count for (method, url), count in self._requests.items() if method == "GET"}
+        return RunCalls(
+            pages=sum(reads.values()),
+            repeated=sum(reads.values()) - len(reads),
+            writes=self._requests.total() - sum(reads.values()),
+            planned=sum(sum(entity["planned"].values()) for entity in report["entities"].values()),
+        )
+
+    def change(self, count: int) -> None:
+        """Give `count` current employees another address."""
+        people = self._synchronised()
+        for number in range(count):
+            person = people[number * len(people) // count]
+            person["Address"] = f"{number} Changed Street"
+        self._server.replace_company(self._company)
+
+    def save_states(self, folder: Path) -> None:
+        """Write the state documents where FolderDocuments finds them."""
+        for path in self._documents.list("state/"):
+            document = self._documents.read(path)
+            assert document is not None, "the documents belong to this thread alone"
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(document.data)
+
+    def _synchronised(self) -> list[Row]:
+        """Employees who are current and in SafetyAmp."""
+        state = self._state("employees")
+        return [
+            person
+            for person in self._company.own_employees()
+            if person["HireDate"] and not person["TermDate"] and state.target_id(str(person["Employee"]))
+        ]
+
+    def _state(self, entity: EntityName) -> EntityState:
+        state = state_from_json(entity, read_json(self._documents, paths.state(entity)))
+        assert state is not None, "there has been a run"
+        return state
+
+    def _finish(self) -> None:
+        """Deliver messages, moving the clock to whatever comes next, until no run is active."""
+        next_sweep = self._clock.now() + SWEEP_EVERY
+        while active_run_id(self._documents) is not None:
+            while self._stack.host.step():
+                pass
+            due = self._stack.bus.next_due()
+            self._clock.advance_to(min(due, next_sweep) if due else next_sweep)
+            if self._clock.now() >= next_sweep:
+                sweep(self._stack.runtime)
+                next_sweep += SWEEP_EVERY
+
+    def _session(self) -> requests.Session:
+        tenant = self._server.tenant
+        session = requests.Session()
+        session.trust_env = False
+        url = self._server.url
+        session.mount(f"{url}/safetyamp", _Counting(tenant.safetyamp, "/safetyamp", self._requests))
+        session.mount(f"{url}/samsara", SimulatorAdapter(tenant.samsara, "/samsara"))
+        session.mount(f"{url}/graph", SimulatorAdapter(tenant.graph, "/graph"))
+        return session
+
+
+class _Counting(SimulatorAdapter):
+    """Counts requests by method and whole URL."""
+
+    def __init__(self, simulator: Handler, prefix: str, counted: Counter[tuple[str, str]]) -> None:
+        super().__init__(simulator, prefix)
+        self._counted = counted
+
+    def send(self, request: requests.PreparedRequest, *how: Any, **named: Any) -> requests.Response:
+        self._counted[request.method or "", request.url or ""] += 1
+        return super().send(request, *how, **named)
+
+
+@contextmanager
+def bench_company(employees: int, folder: Path) -> Iterator[BenchCompany]:
+    """The company with nothing of it in SafetyAmp yet but what the demo company has there; its simulators
+    listen while the block runs, so that other processes can read from Graph and Vista too."""
+    clock = FakeClock(SystemClock().now())
+    company = demo_company(
+        clock.now().date(),
+        employees,
+        jobs=max(SMALLEST_JOBS, employees // EMPLOYEES_PER_JOB),
+        vehicles=employees // EMPLOYEES_PER_VEHICLE,
+    )
+    with SimulatorServer(company, folder, clock=clock) as server:
+        app = BenchCompany(employees, server, company, clock)
+        # MSAL has a session of its own, which goes to the login's real port.
+        os.environ["REQUESTS_CA_BUNDLE"] = app.settings()["REQUESTS_CA_BUNDLE"]
+        try:
+            yield app
+        finally:
+            app.close()

@@ -1,0 +1,156 @@
+"""The proof of the proof: with one safety mechanism switched off, the simulation finds the damage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from local.kept_documents import KeptDocuments
+from local.memory_documents import MemoryDocuments
+from shared.resilience.shared_rate_limiter import SharedRateLimiter
+from shared.sync import batch_handler, planner
+from shared.sync.applier import ChangeApplier
+from shared.sync.messages import BatchMessage, EntityMessage
+from shared.sync.progress import ProgressKeeper
+from tests.chaos.seeds import run_seed
+from tests.chaos.virtual_redis import VirtualRedis
+
+Patch = AbstractContextManager[Any]
+
+
+def lease_off() -> Iterator[Patch]:
+    """Everybody gets every lease, and every write counts as under it."""
+    write = MemoryDocuments.write
+
+    def write_always(self: MemoryDocuments, path: str, data: bytes, *, lease_id: str | None = None) -> str:
+        self._store_lease(path, None)
+        return write(self, path, data)
+
+    yield mock.patch.object(KeptDocuments, "acquire_lease", lambda *_: "everybody")
+    yield mock.patch.object(KeptDocuments, "renew_lease", lambda *_: None)
+    yield mock.patch.object(MemoryDocuments, "write", write_always)
+
+
+def commit_point_off() -> Iterator[Patch]:
+    """A second plan replaces the first one."""
+
+    def overwrite(documents: Any, path: str, value: Any) -> bool:
+        from shared.storage.documents import to_json
+
+        documents.write(path, to_json(value))
+        return True
+
+    yield mock.patch.object(planner, "create_json", overwrite)
+    yield mock.patch.object(batch_handler, "create_json", overwrite)
+    yield mock.patch.object(KeptDocuments, "acquire_lease", lambda *_: "everybody")
+    yield mock.patch.object(KeptDocuments, "renew_lease", lambda *_: None)
+
+
+def look_up_off() -> Iterator[Patch]:
+    """A creation without an answer is simply repeated."""
+    yield mock.patch.object(ChangeApplier, "_look_up", lambda *_: None)
+
+
+def outcome_before_completion_off() -> Iterator[Patch]:
+    """Nothing is stored before a creation is sent: a crash forgets it."""
+    yield mock.patch.object(ProgressKeeper, "store", lambda _: None)
+
+
+def message_ids_off() -> Iterator[Patch]:
+    """Ids without the cause: duplicate detection swallows releases, reschedulings and sweeps."""
+    yield mock.patch.object(EntityMessage, "message_id", property(lambda m: f"{m.run_id}/{m.entity}"))
+    yield mock.patch.object(
+        BatchMessage, "message_id", property(lambda m: f"{m.run_id}/{m.entity}/{m.batch}")
+    )
+
+
+def compare_and_swap_off() -> Iterator[Patch]:
+    """The last writer wins."""
+
+    def replace(self: MemoryDocuments, path: str, data: bytes, etag: str) -> str:
+        return self.write(path, data)
+
+    yield mock.patch.object(MemoryDocuments, "replace", replace)
+
+
+def guard_off() -> Iterator[Patch]:
+    """Every plan goes on."""
+    yield mock.patch.object(planner, "guard", lambda *_, **__: [])
+
+
+def single_probe_off() -> Iterator[Patch]:
+    """After the recovery time everybody may call."""
+    load = VirtualRedis.load
+
+    def load_without_probe(self: VirtualRedis, text: str) -> str:
+        return load(self, text.replace("(probe == '' or now >= probe_until)", "true"))
+
+    def forgetful(self: VirtualRedis, sha: str, keys: list[str], arguments: list[Any]) -> Any:
+        if sha not in self._scripts and sha in aliases:
+            sha = aliases[sha]
+        return evaluate(self, sha, keys, arguments)
+
+    import hashlib
+
+    aliases: dict[str, str] = {}
+    evaluate = VirtualRedis.evaluate
+
+    def load_and_alias(self: VirtualRedis, text: str) -> str:
+        loaded = load_without_probe(self, text)
+        aliases[hashlib.sha1(text.encode()).hexdigest()] = loaded
+        return loaded
+
+    yield mock.patch.object(VirtualRedis, "load", load_and_alias)
+    yield mock.patch.object(VirtualRedis, "evaluate", forgetful)
+
+
+def shared_window_off() -> Iterator[Patch]:
+    """Every process counts for itself, up to the whole limit."""
+    made = SharedRateLimiter.__init__
+
+    def alone(self: SharedRateLimiter, connection: Any, name: str, *rest: Any, **named: Any) -> None:
+        made(self, connection, f"{name}-{id(self)}", *rest, **named)
+
+    yield mock.patch.object(SharedRateLimiter, "__init__", alone)
+
+
+MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, Any]]] = {
+    "lease": (lease_off, "", 40, {}),
+    "commit point": (commit_point_off, "", 40, {}),
+    "look-up": (look_up_off, "nothing_is_there_twice", 20, {"climates": ("network",)}),
+    "outcome before completion": (outcome_before_completion_off, "", 30, {"climates": ("crashes",)}),
+    "message ids": (message_ids_off, "", 5, {}),
+    "compare-and-swap": (compare_and_swap_off, "", 40, {}),
+    "guard": (guard_off, "only_leavers_are_deactivated", 20, {"climates": ("source",)}),
+    "single probe": (
+        single_probe_off,
+        "the_breaker_lets_one_probe_through",
+        20,
+        {"climates": ("outage", "calm"), "processes_count": 4, "limit_calls": 20},
+    ),
+    "shared window": (
+        shared_window_off,
+        "the_window_was_kept",
+        10,
+        {"limit_calls": 20, "climates": ("calm",)},
+    ),
+}
+"""Mechanism -> how it is switched off, which check must notice (any when empty), within how many seeds, and
+the weather that tries it."""
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_without_the_mechanism_the_simulation_finds_a_violation(mechanism: str) -> None:
+    switch_off, check, seeds, options = MECHANISMS[mechanism]
+    for seed in range(seeds):
+        with ExitStack() as stack:
+            for patch in switch_off():
+                stack.enter_context(patch)
+            found = run_seed(seed, **options)
+        if any(line.startswith(check) for line in found):
+            return
+    pytest.fail(f"{seeds} seeds found nothing wrong without the {mechanism}")

@@ -1,0 +1,149 @@
+"""The app as an operator has it: real processes, real HTTP, real kills."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local.vista_database import connection_string
+from tests.e2e.app_process import UpProcess, app_settings, kill_once_when, local, wait_for
+from tests.e2e.processes import SimulatorProcess, run_once
+from tests.e2e.rig import doubles
+
+COMPANY = ("--employees", "60", "--calls", "120", "--period", "1")
+"""A load of some 260 calls, 120 of them per second."""
+
+UNIQUE = {"site_clusters": "external_code", "sites": "ext_id", "user_titles": "name", "assets": "serial"}
+CHANGES = ("created", "updated", "deactivated", "waiting")
+SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\n]*"(,[a-z_]+="[^"\n]*")*\})? [0-9.e+-]+')
+
+
+@pytest.fixture(scope="module")
+def simulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    """Upstreams for the tests that do not care what an earlier one has left in them."""
+    with SimulatorProcess(tmp_path_factory.mktemp("upstreams"), *COMPANY) as process:
+        yield process
+
+
+def has_created(process: SimulatorProcess, amount: int) -> bool:
+    """Whether so many records have been created."""
+    return bool(sum(process.stats()["created"].values()) >= amount)
+
+
+def test_a_first_load_that_is_killed_again_and_again_creates_everything_once(tmp_path: Path) -> None:
+    with SimulatorProcess(tmp_path, *COMPANY) as upstreams:
+        before = Counter({name: len(rows) for name, rows in upstreams.snapshot().items()})
+        settings = app_settings(upstreams.settings, tmp_path)
+        for amount in (10, 90, 170):
+            kill_once_when(settings, tmp_path, partial(has_created, upstreams, amount))
+        last = run_once(upstreams.settings, tmp_path)
+        assert last.report["resumed"]
+        rows, created = upstreams.snapshot(), Counter(upstreams.stats()["created"])
+        assert created.total() > 170
+        assert Counter({name: len(rows[name]) for name in rows}) == before + created
+        assert not [field for name, field in UNIQUE.items() if doubles(rows[name], field)]
+        # Two accounts of one number were there before; the sync reports them and makes no third.
+        assert len(doubles(rows["users"], "emp_id")) == 1
+        calls = upstreams.stats()["calls"]
+        again = run_once(upstreams.settings, tmp_path)
+        assert {change for counts in again.counts(CHANGES).values() for change in counts.values()} == {0}
+        assert upstreams.stats()["calls"] == calls
+
+
+def test_a_plan_changes_nothing(simulators: SimulatorProcess, tmp_path: Path) -> None:
+    before = simulators.snapshot()
+    done = local(app_settings(simulators.settings, tmp_path), tmp_path, "once", "--plan", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["phase"] == "planned"
+    assert sum(entity["planned"]["create"] for entity in report["entities"].values()) > 0
+    assert simulators.snapshot() == before
+
+
+def test_wrong_settings_are_all_named_at_once_and_no_secret_is_printed(tmp_path: Path) -> None:
+    settings = {
+        "SAFETYAMP_TOKEN": "s3cret-token",
+        "SAFETYAMP_BASE_URL": "http://api.example",
+        "SYNC_SCHEDULE": "hourly",
+        "VISTA_CONNECTION_STRING": "SERVER=x;PWD=s3cret-password",
+        "REDIS_PORT": "many",
+    }
+    done = local(settings, tmp_path, "once")
+    assert done.returncode == 2
+    missing = ("SAFETYAMP_FQDN", "MS_GRAPH_TENANT_ID", "MS_GRAPH_CLIENT_ID", "MS_GRAPH_CLIENT_SECRET")
+    for name in (*missing, "SAFETYAMP_BASE_URL", "SYNC_SCHEDULE", "REDIS_PORT"):
+        assert name in done.stderr
+    assert "SAFETYAMP_TOKEN" not in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_app_serves_runs_over_http_until_it_is_told_to_stop(
+    simulators: SimulatorProcess, tmp_path: Path
+) -> None:
+    with UpProcess(app_settings(simulators.settings, tmp_path), tmp_path) as app:
+        assert app.ask("GET", "/health").json()["status"] == "healthy"
+        assert app.ask("GET", "/ready").json() == {"status": "ready", "missing": []}
+        check_problem(app.ask("POST", "/api/sync/payroll"), 400, "departments")
+        check_problem(app.ask("GET", "/api/runs/20200101-000000-000000"), 404, "20200101-000000-000000")
+        started = app.ask("POST", "/api/sync/all")
+        assert started.status_code == 202
+        location = started.headers["Location"]
+        assert location == started.json()["url"]
+        refused = check_problem(app.ask("POST", "/api/sync/titles"), 409, "under way")
+        assert refused["run_id"] == started.json()["run_id"]
+        wait_for(lambda: app.ask("GET", location).json()["phase"] != "running")
+        report = app.ask("GET", location).json()
+        assert report["entities"]["employees"]["source"] > 0
+        assert {entity["phase"] for entity in report["entities"].values()} == {"done"}
+        # The report's phase is written before the next run may start.
+        wait_for(lambda: app.ask("POST", "/api/sync/titles").status_code == 202)
+        check_metrics(app.ask("GET", "/metrics"))
+        assert app.terminate() == 0
+        assert "Traceback" not in app.output
+
+
+def test_the_app_says_what_is_missing_and_is_ready_when_it_is_there(
+    simulators: SimulatorProcess, tmp_path: Path
+) -> None:
+    database = tmp_path / "later.db"
+    settings = app_settings(
+        simulators.settings, tmp_path, VISTA_CONNECTION_STRING=connection_string(database)
+    )
+    with UpProcess(settings, tmp_path, "--key", "s3cret-key") as app:
+        answer = app.ask("GET", "/ready")
+        assert answer.status_code == 503
+        assert any("VISTA_CONNECTION_STRING" in reason for reason in answer.json()["missing"])
+        real = simulators.settings["VISTA_CONNECTION_STRING"].removeprefix("sqlite:///")
+        shutil.copy(real, database)
+        assert app.ask("GET", "/ready").status_code == 200
+        assert app.ask("GET", "/metrics").status_code == 401
+        assert app.ask("GET", "/metrics", headers={"x-functions-key": "s3cret-key"}).status_code == 200
+        assert app.terminate() == 0
+        assert "s3cret" not in app.output
+
+
+def check_problem(answer: requests.Response, status: int, text: str) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    problem: dict[str, Any] = answer.json()
+    assert text in problem["detail"]
+    return problem
+
+
+def check_metrics(answer: requests.Response) -> None:
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    samples = [line for line in answer.text.splitlines() if not line.startswith("# ")]
+    assert [line for line in samples if not SAMPLE.fullmatch(line)] == []
+    values = dict(line.rsplit(" ", 1) for line in samples)
+    assert float(values["sync_duration_seconds_count"]) >= 1
+    assert float(values['api_requests_total{service="safetyamp"}']) > 0

@@ -1,0 +1,84 @@
+"""The engine's services over documents in memory, with a bus that keeps what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from local.fake_clock import FakeClock
+from local.memory_documents import MemoryDocuments
+from shared.clients.receipts import Reading, Receipt
+from shared.config import Settings, load_settings
+from shared.errors import BusError
+from shared.storage.bus import Message
+from shared.sync.services import Services
+
+REQUIRED = {
+    "SAFETYAMP_FQDN": "two-rivers.safetyamp.test",
+    "SAFETYAMP_TOKEN": "token-5ecret",
+    "MS_GRAPH_TENANT_ID": "tenant",
+    "MS_GRAPH_CLIENT_ID": "client",
+    "MS_GRAPH_CLIENT_SECRET": "graph-5ecret",
+    "VISTA_CONNECTION_STRING": "Driver=x;PWD=vista-5ecret",
+}
+
+
+class KeptBus:
+    """Keeps what is sent; `away` makes sending fail."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.away = False
+
+    def send(self, messages: Sequence[Message]) -> None:
+        if self.away:
+            raise BusError("Service Bus is away")
+        self.sent += messages
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Message ids without the run's, which is random."""
+        return [message.message_id.split("/", 1)[1] for message in self.sent]
+
+
+class PagedSafetyAmp:
+    """Listings from given pages; `fail_at` maps a page to the error that it raises once."""
+
+    def __init__(
+        self, pages: Sequence[list[dict[str, Any]]] = (), clusters: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        self.pages = list(pages)
+        self.clusters = list(clusters)
+        self.fail_at: dict[int, Exception] = {}
+        self.asked: list[int] = []
+
+    def list_pages(self, resource: str, start_page: int = 0) -> Iterator[list[dict[str, Any]]]:
+        for page in range(start_page, len(self.pages) + 1):
+            self.asked.append(page)
+            if error := self.fail_at.pop(page, None):
+                raise error
+            if page == len(self.pages):
+                return
+            yield self.pages[page]
+
+    def list_site_clusters(self) -> Reading[dict[str, Any]]:
+        return Reading(self.clusters, Receipt("SafetyAmp site_clusters", len(self.clusters), 1, "whole tree"))
+
+
+class EngineRig:
+    """Implements what these tests need of Services."""
+
+    def __init__(self, safetyamp: Any = None, **settings: str) -> None:
+        self.clock = FakeClock()
+        self.documents = MemoryDocuments(self.clock)
+        self.bus = KeptBus()
+        self.settings: Settings = load_settings({**REQUIRED, **settings})
+        self.safetyamp: Any = safetyamp or PagedSafetyAmp()
+
+    @property
+    def services(self) -> Services:
+        """This rig as the engine wants it."""
+        return cast(Services, self)

@@ -1,0 +1,370 @@
+"""Applying a batch when answers are missing, refused or late: what is known afterwards must be true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.errors import (
+    AccessRefused,
+    APIError,
+    CircuitOpen,
+    IncompleteRead,
+    InvalidRecord,
+    UpstreamUnavailable,
+)
+from shared.storage.documents import read_json, to_json
+from shared.sync import paths
+from shared.sync.batch_handler import GIVE_UP_AFTER, apply_batch
+from shared.sync.compare import Change
+from shared.sync.messages import BatchMessage, parse_batch_message
+from shared.sync.model import Action, EntityName
+from shared.sync.outcome import Outcome, outcome_from_json
+from shared.sync.runs import EntityStatus, Run, RunRequest, get_run
+from shared.sync.state import EntityState, Entry
+from tests.unit.engine_rig import EngineRig, PagedSafetyAmp
+
+RUN = "20260105-120000-abcdef"
+PLAN_ID = "0a1b2c3d"
+
+LOST = UpstreamUnavailable("no answer", upstream="safetyamp")
+OPEN = CircuitOpen("the breaker is open", 60.0)
+DENIED = AccessRefused("401: check SAFETYAMP_TOKEN", 401)
+ODD = APIError("answered 409", 409)
+
+
+class ScriptedSafetyAmp(PagedSafetyAmp):
+    """Writes raise the errors of the script in turn (None: goes well); `writes` keeps what was sent.
+
+    A `lost` write is carried out although its error is raised.
+    """
+
+    def __init__(self, *script: Exception | None, lost: Sequence[int] = ()) -> None:
+        super().__init__([[]])
+        self.script = list(script)
+        self.lost = set(lost)
+        self.writes: list[dict[str, Any]] = []
+
+    def create(self, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
+        number = len(self.writes)
+        self.writes.append(payload)
+        error = self.script.pop(0) if self.script else None
+        if error is None or number in self.lost:
+            self.pages[0].append({"id": 100 + number, "depth": 1, **payload})
+        if error is not None:
+            raise error
+        return {"id": 100 + number}
+
+    def update(self, resource: str, target_id: int | str, payload: dict[str, Any]) -> dict[str, Any]:
+        self.writes.append(payload)
+        if self.script and (error := self.script.pop(0)):
+            raise error
+        return {}
+
+
+class BatchRig(EngineRig):
+    """A run with one entity under way, whose plan has these batches of changes."""
+
+    def __init__(
+        self, safetyamp: ScriptedSafetyAmp, *batches: list[Change], entity: EntityName = "titles"
+    ) -> None:
+        super().__init__(safetyamp)
+        self.entity: EntityName = entity
+        run = Run(RUN, RunRequest(), self.now, {entity: EntityStatus("applying")})
+        plan = {
+            "plan_id": PLAN_ID,
+            "mode": "apply",
+            "batches": len(batches),
+            "base": None,
+            "state_by": None,
+            "counts": {},
+            "counts_changed": False,
+            "source_counts": {},
+            "calls": {},
+            "waited_seconds": 0.0,
+            "problems": [],
+            "vanished": {},
+        }
+        self.put(paths.run(RUN), run.to_json())
+        self.put(paths.plan(RUN, entity), plan)
+        for number, changes in enumerate(batches, start=1):
+            value = {"changes": [change.to_json() for change in changes]}
+            self.put(paths.batch(RUN, entity, PLAN_ID, number), value)
+
+    @property
+    def now(self) -> str:
+        return self.clock.now().isoformat()
+
+    def put(self, path: str, value: Any) -> None:
+        self.documents.write(path, to_json(value))
+
+    def deliver(self, batch: int = 1) -> None:
+        """Handle the batch's message, or the next one of it that was sent."""
+        apply_batch(self.services, BatchMessage(RUN, self.entity, batch, 1, "start"))
+
+    def deliver_to_the_end(self, batch: int = 1) -> list[Outcome]:
+        """Handle the batch and its scheduled copies, moving the clock, until it has outcomes."""
+        self.deliver(batch)
+        while not self.outcomes(batch):
+            message = self.bus.sent.pop()
+            assert message.deliver_at is not None, "nothing was handed on"
+            self.clock.advance_to(message.deliver_at)
+            apply_batch(self.services, parse_batch_message(message.body.encode()))
+        return self.outcomes(batch)
+
+    def outcomes(self, batch: int = 1) -> list[Outcome]:
+        stored = read_json(self.documents, paths.outcome(RUN, self.entity, batch)) or {"outcomes": []}
+        return [outcome_from_json(value) for value in stored["outcomes"]]
+
+    def progress(self, batch: int = 1) -> dict[str, Any]:
+        found: dict[str, Any] = read_json(self.documents, paths.progress(RUN, self.entity, batch))
+        return found
+
+
+def change(key: str, action: Action = "create", **fields: Any) -> Change:
+    return Change(key, action, None if action == "create" else 5, fields or {"name": key}, {}, {}, "digest")
+
+
+def reference_to(key: str) -> dict[str, Any]:
+    return {"$ref": ["departments", key]}
+
+
+def test_a_creation_without_an_answer_is_looked_up_and_not_repeated_when_it_is_there() -> None:
+    rig = BatchRig(ScriptedSafetyAmp(LOST, lost=[0]), [change("Welder")])
+    [outcome] = rig.deliver_to_the_end()
+    assert (outcome.result, outcome.target_id, outcome.adopted) == ("created", 100, True)
+    assert len(rig.safetyamp.writes) == 1
+
+
+def test_an_adopted_record_is_known_with_what_it_holds_and_not_with_what_was_sent() -> None:
+    """Else the next comparison would find nothing to do, whatever somebody had made of it."""
+    safetyamp = ScriptedSafetyAmp(LOST, lost=[0])
+    rig = BatchRig(safetyamp, [change("10", name="10 - Paving", external_code="10")], entity="departments")
+    rig.deliver()
+    found = {"id": 100, "depth": 2, "parent_cluster_id": 2, "external_code": "10", "name": "10 - Old"}
+    root = {"id": 1, "depth": 0, "parent_cluster_id": None, "name": "Root"}
+    safetyamp.clusters = [root, {**root, "id": 2, "depth": 1, "parent_cluster_id": 1}, found]
+    [outcome] = rig.deliver_to_the_end()
+    assert (outcome.adopted, outcome.target_id, outcome.fields["name"]) == (True, 100, "10 - Old")
+
+
+def test_a_creation_without_an_answer_is_sent_again_when_it_is_not_there() -> None:
+    rig = BatchRig(ScriptedSafetyAmp(LOST), [change("Welder")])
+    [outcome] = rig.deliver_to_the_end()
+    assert (outcome.result, outcome.target_id, outcome.adopted) == ("created", 101, False)
+
+
+def test_of_several_records_of_the_key_none_is_taken_and_the_next_run_lists_safetyamp() -> None:
+    rig = BatchRig(ScriptedSafetyAmp(LOST, lost=[0]), [change("Welder")])
+    rig.safetyamp.pages[0].append({"id": 7, "name": "Welder"})
+    [outcome] = rig.deliver_to_the_end()
+    assert (outcome.result, outcome.unsure, outcome.target_id) == ("failed", True, None)
+    assert "7, 100" in (outcome.reason or "")
+
+
+def test_a_creation_that_failed_after_a_lost_attempt_may_be_there() -> None:
+    rig = BatchRig(ScriptedSafetyAmp(LOST, ODD), [change("Welder")])
+    [outcome] = rig.deliver_to_the_end()
+    assert (outcome.result, outcome.unsure) == ("failed", True)
+    rig = BatchRig(ScriptedSafetyAmp(ODD), [change("Welder")])
+    [outcome] = rig.deliver_to_the_end()
+    assert (outcome.result, outcome.unsure) == ("failed", False)
+
+
+def test_a_look_up_that_is_cut_off_is_tried_again_later() -> None:
+    rig = BatchRig(ScriptedSafetyAmp(LOST, lost=[0]), [change("Welder")])
+    rig.safetyamp.fail_at = {0: IncompleteRead("the answer has no 'data'")}
+    [outcome] = rig.deliver_to_the_end()
+    assert (outcome.result, outcome.adopted) == ("created", True)
+
+
+class TestStopping:
+    """`unsure` is what makes the next run list SafetyAmp before it creates: too few is a record twice."""
+
+    def test_a_refused_credential_tried_nothing_and_leaves_no_doubt(self) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(None, DENIED), [change("A"), change("B"), change("C")])
+        created, refused, other = rig.deliver_to_the_end()
+        assert created.result == "created"
+        for outcome in (refused, other):
+            assert (outcome.result, outcome.unsure) == ("failed", False)
+            assert "not tried" in (outcome.reason or "")
+            assert "SAFETYAMP_TOKEN" in (outcome.reason or "")
+        assert len(rig.safetyamp.writes) == 2
+
+    def test_a_refused_credential_after_a_lost_attempt_leaves_the_doubt(self) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(LOST, DENIED), [change("A"), change("B")])
+        first, other = rig.deliver_to_the_end()
+        assert (first.unsure, other.unsure) == (True, False)
+
+    def test_a_stop_by_another_batch_leaves_the_doubt_of_a_lost_attempt(self) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(LOST, DENIED), [change("A"), change("B")], [change("C")])
+        rig.deliver(1)
+        rig.deliver(2)
+        first, other = rig.deliver_to_the_end(1)
+        assert (first.unsure, other.unsure) == (True, False)
+        assert "may have been created" in (first.reason or "")
+        assert len(rig.safetyamp.writes) == 2
+
+    def test_a_kill_in_the_middle_of_a_creation_leaves_the_doubt(self) -> None:
+        class Killed(BaseException):
+            """The process is gone."""
+
+        rig = BatchRig(ScriptedSafetyAmp(), [change("A")], [change("B")])
+        rig.safetyamp.script = [Killed()]
+        with pytest.raises(Killed):
+            rig.deliver(1)
+        rig.safetyamp.script = [DENIED]
+        rig.deliver(2)
+        [outcome] = rig.deliver_to_the_end(1)
+        assert outcome.unsure
+
+    @pytest.mark.parametrize(("error", "unsure"), [(OPEN, False), (LOST, True)], ids=["open", "lost"])
+    def test_an_upstream_that_stays_away_ends_the_entity(self, error: Exception, unsure: bool) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(*[error] * 500), [change("A"), change("B")])
+        began = rig.clock.now()
+        first, other = rig.deliver_to_the_end()
+        assert GIVE_UP_AFTER <= rig.clock.now() - began < GIVE_UP_AFTER + timedelta(minutes=5)
+        assert (first.unsure, other.unsure) == (unsure, False)
+        status = get_run(rig.documents, RUN).entities["titles"]
+        assert status.phase == "failed"
+        assert "no usable answer since 2026-01-05 12:00" in (status.reason or "")
+
+    def test_the_other_batches_are_sent_at_once(self) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(DENIED), [change("A")], [change("B")], [change("C")])
+        rig.deliver(2)
+        sent = [(parse_batch_message(one.body.encode()).batch, one.deliver_at) for one in rig.bus.sent]
+        assert sent == [(1, None), (3, None)]
+
+
+class TestReactivation:
+    """Access goes alone, then the rest; each may be refused."""
+
+    ON = change("1001", "reactivate", system_access=1, city="Coast", mobile_phone="+15550001")
+
+    def outcome(self, *script: Exception | None) -> tuple[Outcome, list[dict[str, Any]]]:
+        rig = BatchRig(ScriptedSafetyAmp(*script), [self.ON], entity="employees")
+        [outcome] = rig.deliver_to_the_end()
+        return outcome, rig.safetyamp.writes
+
+    def test_sends_access_first(self) -> None:
+        outcome, writes = self.outcome()
+        assert outcome.result == "reactivated"
+        assert writes == [{"system_access": 1}, {"city": "Coast", "mobile_phone": "+15550001"}]
+
+    def test_access_that_was_taken_is_known_when_the_rest_is_refused(self) -> None:
+        refusal = InvalidRecord("422", 422, field_errors={"email": ["taken"]})
+        outcome, _ = self.outcome(None, refusal)
+        assert (outcome.result, outcome.fields) == ("refused", {"system_access": 1})
+
+    def test_access_that_was_taken_is_not_sent_again_without_the_refused_field(self) -> None:
+        refusal = InvalidRecord("422", 422, field_errors={"mobile_phone": ["taken"]})
+        outcome, writes = self.outcome(None, refusal)
+        assert (outcome.result, outcome.fields) == ("reactivated", {"system_access": 1, "city": "Coast"})
+        assert writes[2:] == [{"city": "Coast"}]
+
+    def test_access_that_was_refused_is_not_known(self) -> None:
+        refusal = InvalidRecord("422", 422, field_errors={"email": ["taken"]})
+        outcome, writes = self.outcome(refusal)
+        assert (outcome.result, outcome.fields, len(writes)) == ("refused", {}, 1)
+
+
+class TestReferencesIntoTheSameEntity:
+    REGION = change("region:Coast", name="Coast")
+    DEPARTMENT = change("10", name="10 - Paving", parent_cluster_id=reference_to("region:Coast"))
+
+    def rig(self, *batches: list[Change]) -> BatchRig:
+        return BatchRig(ScriptedSafetyAmp(), *batches, entity="departments")
+
+    def test_are_found_within_the_batch(self) -> None:
+        region, department = self.rig([self.REGION, self.DEPARTMENT]).deliver_to_the_end()
+        assert department.fields["parent_cluster_id"] == region.target_id
+
+    def test_are_found_in_an_earlier_batch(self) -> None:
+        rig = self.rig([self.REGION], [self.DEPARTMENT])
+        [region] = rig.deliver_to_the_end(1)
+        [department] = rig.deliver_to_the_end(2)
+        assert department.fields["parent_cluster_id"] == region.target_id
+
+    def test_wait_for_the_earlier_batches_and_not_for_as_many_others(self) -> None:
+        rig = self.rig([self.REGION], [self.DEPARTMENT], [change("20", name="20 - Steel")])
+        rig.deliver_to_the_end(3)
+        rig.deliver(2)
+        assert rig.outcomes(2) == []
+        copy = rig.bus.sent.pop()
+        [region] = rig.deliver_to_the_end(1)
+        apply_batch(rig.services, parse_batch_message(copy.body.encode()))
+        [department] = rig.outcomes(2)
+        assert department.fields["parent_cluster_id"] == region.target_id
+
+    def test_are_found_when_the_earlier_batch_ended_while_this_one_was_at_work(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rig = self.rig([self.REGION], [change("20", name="20 - Steel"), self.DEPARTMENT])
+        create = rig.safetyamp.create
+
+        def end_the_other_batch_first(resource: str, payload: dict[str, Any]) -> Any:
+            if payload["name"] == "20 - Steel":
+                rig.deliver(1)
+            return create(resource, payload)
+
+        monkeypatch.setattr(rig.safetyamp, "create", end_the_other_batch_first)
+        rig.deliver(2)
+        [region] = rig.outcomes(1)
+        _, department = rig.outcomes(2)
+        assert department.fields["parent_cluster_id"] == region.target_id
+
+    def test_that_nobody_created_wait_for_the_next_run(self) -> None:
+        rig = self.rig([self.DEPARTMENT])
+        [outcome] = rig.deliver_to_the_end()
+        assert (outcome.result, outcome.unsure) == ("waiting", False)
+        assert rig.safetyamp.writes == []
+
+
+class TestMerging:
+    """The state is merged into once, and only while it is the one that the plan was made from."""
+
+    def rig(self, **plan: Any) -> BatchRig:
+        rig = BatchRig(ScriptedSafetyAmp(), [change("Welder")])
+        path = paths.plan(RUN, "titles")
+        rig.put(path, {**read_json(rig.documents, path), "state_by": "earlier/plan", **plan})
+        return rig
+
+    def state(self, updated_by: str | None, **ids: int) -> dict[str, Any]:
+        state = EntityState("titles", updated_by=updated_by)
+        for key, target_id in ids.items():
+            state.put(key, Entry(target_id, "digest", {"name": key}, {}))
+        return state.to_json()
+
+    def records(self, rig: BatchRig) -> dict[str, Any] | None:
+        value = read_json(rig.documents, paths.state("titles"))
+        return None if value is None else {key: record[0] for key, record in value["records"].items()}
+
+    def test_adds_the_outcomes_to_what_was_known(self) -> None:
+        rig = self.rig()
+        rig.put(paths.state("titles"), self.state("earlier/plan", Foreman=1))
+        rig.deliver()
+        assert self.records(rig) == {"Foreman": 1, "Welder": 100}
+        assert read_json(rig.documents, paths.state("titles"))["updated_by"] == f"{RUN}/{PLAN_ID}"
+
+    def test_starts_from_what_planning_found(self) -> None:
+        rig = self.rig(base=paths.base(RUN, "titles", PLAN_ID), state_by=None)
+        rig.put(paths.base(RUN, "titles", PLAN_ID), self.state(None, Foreman=1))
+        rig.deliver()
+        assert self.records(rig) == {"Foreman": 1, "Welder": 100}
+
+    def test_by_a_handler_that_comes_late_does_not_undo_a_later_run(self) -> None:
+        rig = self.rig(base=paths.base(RUN, "titles", PLAN_ID))
+        rig.put(paths.base(RUN, "titles", PLAN_ID), self.state("earlier/plan", Foreman=1))
+        rig.put(paths.state("titles"), self.state("later/plan", Foreman=1, Welder=100, Mason=101))
+        rig.deliver()
+        assert self.records(rig) == {"Foreman": 1, "Welder": 100, "Mason": 101}
+
+    def test_makes_no_state_of_these_outcomes_alone_when_the_document_was_deleted_meanwhile(self) -> None:
+        """The next run would take all others for missing, and create them again."""
+        rig = self.rig()
+        rig.deliver()
+        assert self.records(rig) is None
+        assert get_run(rig.documents, RUN).entities["titles"].phase == "done"

@@ -1,0 +1,198 @@
+"""What is sent for one record: desired against existing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from shared.sync.compare import Change, Comparison, compare, digest_of, reference, value_digest
+from shared.sync.model import Desired, Ref
+from shared.sync.state import OFF_BY, REJECTED, Entry
+
+ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
+SITE = Ref("jobs", "100.")
+IDS = {SITE: 7}
+
+
+def core(existing: dict[str, Any]) -> dict[str, Any]:
+    return {"first_name": existing.get("first_name")}
+
+
+def compared(desired: Desired, entry: Entry | None, *, reenable: bool = False) -> Comparison:
+    return compare(desired, entry, "digest", core=core, resolve=IDS.get, reenable=reenable)
+
+
+def change_of(desired: Desired, entry: Entry | None, *, reenable: bool = False) -> Change:
+    change = compared(desired, entry, reenable=reenable).change
+    assert change is not None
+    return change
+
+
+def known(fields: dict[str, Any], **flags: Any) -> Entry:
+    return Entry("aaaaa", "old", fields, flags)
+
+
+def wants(**fields: Any) -> Desired:
+    return Desired("1001", fields)
+
+
+@pytest.mark.parametrize("entry", [None, Entry(None, None, {}, {})], ids=["unknown", "only a memory"])
+def test_a_record_that_safetyamp_lacks_is_created_with_defaults_and_references_kept(
+    entry: Entry | None,
+) -> None:
+    desired = Desired("1001", {"home_site_id": SITE, "city": "Delta"}, {"country": "US"}, warnings=("w",))
+    assert change_of(desired, entry) == Change(
+        key="1001",
+        action="create",
+        target_id=None,
+        fields={"home_site_id": {"$ref": ["jobs", "100."]}, "city": "Delta", "country": "US"},
+        before={},
+        core={},
+        digest="digest",
+        warnings=["w"],
+    )
+
+
+def test_an_update_sends_what_differs_and_repeats_the_core_as_it_is() -> None:
+    change = change_of(wants(first_name="Anna", city="Delta"), known(ANN))
+    assert (change.action, change.target_id) == ("update", "aaaaa")
+    assert (change.fields, change.before) == ({"first_name": "Anna"}, {"first_name": "Ann"})
+    assert change.core == {"first_name": "Ann"}
+
+
+EQUAL: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, ANN),
+    ({"city": "Delta"}, ANN),
+    ({"home_site_id": SITE}, {"home_site_id": 7}),
+    ({"first_name": "Ann"}, {"first_name": "Ann", "nickname": "A"}),
+]
+
+
+@pytest.mark.parametrize(("fields", "existing"), EQUAL)
+def test_equal_content_is_no_change(fields: dict[str, Any], existing: dict[str, Any]) -> None:
+    assert compared(wants(**fields), known(existing)) == Comparison(None)
+
+
+def test_what_the_source_does_not_say_is_left_alone() -> None:
+    assert compared(wants(first_name="Ann"), known({**ANN, "city": "Elsewhere"})).change is None
+
+
+def test_create_only_fields_never_overwrite() -> None:
+    desired = Desired("1001", {"city": "Delta"}, {"country": "US"})
+    assert compared(desired, known({"city": "Delta", "country": "MX"})).change is None
+
+
+@pytest.mark.parametrize("existing", [{}, {"current_title_id": None}, {"current_title_id": 3}])
+def test_a_reference_that_is_not_known_yet_equals_nothing(existing: dict[str, Any]) -> None:
+    """Taking it for equal to an empty field would settle the record, and the title would never come."""
+    change = change_of(wants(current_title_id=Ref("titles", "Welder")), known(existing))
+    assert change.fields == {"current_title_id": {"$ref": ["titles", "Welder"]}}
+
+
+def test_a_refused_value_is_sent_again_only_when_it_has_changed() -> None:
+    entry = known({}, **{REJECTED: {"mobile_phone": value_digest("+15550001"), "title": value_digest(SITE)}})
+    assert compared(wants(mobile_phone="+15550001", title=SITE), entry).change is None
+    assert change_of(wants(mobile_phone="+15550002"), entry).fields == {"mobile_phone": "+15550002"}
+
+
+OFF = {**ANN, "system_access": 0}
+LEFT = Desired("1001", {}, active=False)
+
+
+@pytest.mark.parametrize("access", [1, None])
+def test_a_leaver_loses_access_and_nothing_else(access: int | None) -> None:
+    change = change_of(LEFT, known({**ANN, "system_access": access}))
+    assert (change.action, change.fields, change.before) == (
+        "deactivate",
+        {"system_access": 0},
+        {"system_access": access},
+    )
+    assert change.core == {"first_name": "Ann"}
+
+
+@pytest.mark.parametrize("entry", [None, Entry(None, None, {}, {}), known(OFF)], ids=repr)
+def test_a_leaver_without_access_is_left_alone(entry: Entry | None) -> None:
+    assert compared(LEFT, entry) == Comparison(None)
+
+
+def test_a_rehired_person_whom_the_sync_switched_off_is_switched_on_with_the_changes() -> None:
+    change = change_of(wants(city="Coast"), known(OFF, **{OFF_BY: "run"}))
+    assert (change.action, change.fields) == ("reactivate", {"system_access": 1, "city": "Coast"})
+
+
+def test_a_person_switched_off_by_hand_is_reported_and_kept_up_to_date_without_access() -> None:
+    result = compared(wants(city="Coast"), known(OFF))
+    assert result.change is not None
+    assert (result.change.action, result.change.fields) == ("update", {"city": "Coast"})
+    assert result.note is not None
+    assert "REENABLE_DISABLED" in result.note
+    assert compared(wants(city="Delta"), known(OFF)) == Comparison(None, result.note)
+
+
+def test_with_the_setting_a_person_switched_off_by_hand_is_switched_on() -> None:
+    assert change_of(wants(), known(OFF), reenable=True).action == "reactivate"
+
+
+def test_a_change_comes_back_from_its_document_as_it_was() -> None:
+    change = change_of(wants(home_site_id=Ref("jobs", "200."), city="Coast"), known(ANN))
+    assert Change(**json.loads(json.dumps(change.to_json()))) == change
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"$ref": ["jobs", "100."]}, SITE),
+        ("100.", None),
+        (7, None),
+        (None, None),
+        ([{"id": 3}], None),
+        ({"id": 3}, None),
+    ],
+)
+def test_a_stored_reference_is_told_from_a_value(value: Any, found: Ref | None) -> None:
+    assert reference(value) == found
+
+
+FACTS = ("1001", "O'Brien", 1, 1.5, None, date(2026, 1, 2))
+
+OTHERS: list[tuple[Any, ...]] = [
+    ("1001", "O'Brien", 1, 1.5, None),
+    ("1001", "O'Brien", "1", 1.5, None, date(2026, 1, 2)),
+    ("1001", "O'Brien", True, 1.5, None, date(2026, 1, 2)),
+    ("1001", "O'Brien", 1, 1.5, "None", date(2026, 1, 2)),
+    ("1001", "O'Brien", 1, 1.5, None, datetime(2026, 1, 2)),  # noqa: DTZ001 - as the driver gives it
+    ("1001", "O'Brien ", 1, 1.5, None, date(2026, 1, 2)),
+    ("1001, 'O\\'Brien'", 1, 1.5, None, date(2026, 1, 2)),
+]
+
+
+@pytest.mark.parametrize("facts", OTHERS, ids=repr)
+def test_other_facts_have_another_digest(facts: tuple[Any, ...]) -> None:
+    assert digest_of(1, "settings", facts) != digest_of(1, "settings", FACTS)
+
+
+def test_the_digest_depends_on_version_and_settings_and_on_nothing_else() -> None:
+    digest = digest_of(1, "settings", FACTS)
+    assert digest == digest_of(1, "settings", tuple(list(FACTS)))
+    assert len({digest, digest_of(2, "settings", FACTS), digest_of(1, "others", FACTS)}) == 3
+
+
+def test_text_that_is_no_unicode_has_a_digest_too() -> None:
+    assert digest_of(1, "", ("\udc80",)) != digest_of(1, "", ("\udc81",))
+    assert value_digest("\udc80") != value_digest("\udc81")
+
+
+def test_a_value_read_back_from_a_document_has_the_digest_of_the_value_sent() -> None:
+    for value in ("é", 1, 1.5, True, None, [{"id": 3}]):
+        assert value_digest(json.loads(json.dumps(value))) == value_digest(value)
+
+
+def test_the_entry_is_left_as_it_was() -> None:
+    entry = known(OFF, **{OFF_BY: "run"})
+    before = replace(entry, fields=dict(entry.fields), flags=dict(entry.flags))
+    compared(wants(city="Coast"), entry)
+    assert entry == before

@@ -1,0 +1,97 @@
+"""The guard: numbers in, reasons out."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.errors import IncompleteRead
+from shared.sync.guard import GuardLimits, guard, refuse_empty, refuse_shrunk_listing
+
+LIMITS = GuardLimits(max_deactivations=10, max_percent=20)
+
+DEACTIVATIONS: list[tuple[int, int, int]] = [
+    (0, 0, 0),
+    (0, 100, 0),
+    (10, 50, 0),
+    (10, 49, 1),
+    (11, 1000, 1),
+    (11, 20, 2),
+    (1, 5, 0),
+    (1, 4, 1),
+    (1, 0, 1),
+]
+
+
+@pytest.mark.parametrize(("deactivations", "size", "reasons"), DEACTIVATIONS)
+def test_deactivations_beyond_number_or_percentage_are_held(
+    deactivations: int, size: int, reasons: int
+) -> None:
+    found = guard(LIMITS, deactivations=deactivations, size=size, source_counts={}, last_counts={})
+    assert len(found) == reasons
+    assert all(str(deactivations) in reason for reason in found)
+
+
+@pytest.mark.parametrize(
+    ("limits", "deactivations", "held"),
+    [
+        (GuardLimits(0, 100), 1, True),
+        (GuardLimits(0, 100), 0, False),
+        (GuardLimits(1000, 0), 1, True),
+        (GuardLimits(1000, 0), 0, False),
+        (GuardLimits(1000, 100), 100, False),
+        (GuardLimits(1000, 0.5), 1, True),
+    ],
+)
+def test_limits_at_their_bounds(limits: GuardLimits, deactivations: int, held: bool) -> None:
+    found = guard(limits, deactivations=deactivations, size=100, source_counts={}, last_counts={})
+    assert bool(found) is held
+
+
+SOURCES: list[tuple[dict[str, int], dict[str, int], int]] = [
+    ({"Vista jobs": 80}, {"Vista jobs": 100}, 0),
+    ({"Vista jobs": 79}, {"Vista jobs": 100}, 1),
+    ({"Vista jobs": 1000}, {"Vista jobs": 100}, 0),
+    ({"Vista jobs": 0}, {"Vista jobs": 0}, 0),
+    ({"Vista jobs": 1}, {}, 0),
+    ({}, {"Vista jobs": 100}, 0),
+    ({"a": 1, "b": 2}, {"a": 10, "b": 20}, 2),
+]
+
+
+@pytest.mark.parametrize(("now", "last", "reasons"), SOURCES)
+def test_a_source_that_shrank_beyond_the_percentage_is_held(
+    now: dict[str, int], last: dict[str, int], reasons: int
+) -> None:
+    found = guard(LIMITS, deactivations=0, size=100, source_counts=now, last_counts=last)
+    assert len(found) == reasons
+
+
+def test_a_reason_names_both_numbers_and_the_setting() -> None:
+    [number, share, source] = guard(
+        LIMITS, deactivations=30, size=100, source_counts={"Vista jobs": 5}, last_counts={"Vista jobs": 50}
+    )
+    assert "30" in number
+    assert "GUARD_MAX_DEACTIVATIONS is 10" in number
+    assert "30 of 100" in share
+    assert "GUARD_MAX_PERCENT is 20" in share
+    assert "Vista jobs: 5 records where the last good run read 50" in source
+
+
+def test_an_empty_source_is_an_error_and_says_what_was_there() -> None:
+    refuse_empty("Vista jobs", 1, 100, "Check it")
+    with pytest.raises(IncompleteRead, match=r"Vista jobs.*last good run read 100.*Check it"):
+        refuse_empty("Vista jobs", 0, 100, "Check it")
+    with pytest.raises(IncompleteRead, match="Check it"):
+        refuse_empty("Vista jobs", 0, None, "Check it")
+
+
+@pytest.mark.parametrize(
+    ("count", "last", "believed"),
+    [(80, 100, True), (79, 100, False), (0, 100, False), (0, None, True), (0, 0, True), (300, 100, True)],
+)
+def test_a_listing_that_lost_much_is_not_believed(count: int, last: int | None, believed: bool) -> None:
+    if believed:
+        refuse_shrunk_listing("jobs", count, last, LIMITS, "state/jobs.json.gz")
+        return
+    with pytest.raises(IncompleteRead, match=r"state/jobs\.json\.gz"):
+        refuse_shrunk_listing("jobs", count, last, LIMITS, "state/jobs.json.gz")

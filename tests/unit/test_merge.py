@@ -1,0 +1,143 @@
+"""Outcomes into the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.sync.merge import merge_outcomes
+from shared.sync.outcome import Outcome, Result, outcome_from_json
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, EntityState, Entry
+
+ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
+OLD = Entry("aaaaa", "old", ANN, {})
+
+
+def merged(before: Entry | None, result: Result, **facts: Any) -> Entry | None:
+    """The entry after one outcome."""
+    state = EntityState("employees")
+    if before is not None:
+        state.put("k", before)
+    merge_outcomes(state, [Outcome("k", "any", result, "new", **facts)], "run-1")
+    return state.entry("k")
+
+
+def test_a_creation_is_known_with_what_safetyamp_took() -> None:
+    assert merged(None, "created", target_id="aaaaa", fields=ANN) == Entry("aaaaa", "new", ANN, {})
+
+
+def test_an_update_replaces_what_was_sent_and_keeps_the_rest() -> None:
+    assert merged(OLD, "updated", target_id="aaaaa", fields={"city": "Coast"}) == Entry(
+        "aaaaa", "new", {**ANN, "city": "Coast"}, {}
+    )
+
+
+def test_an_adopted_record_is_compared_once_more() -> None:
+    entry = merged(None, "created", target_id="aaaaa", fields=ANN, adopted=True)
+    assert entry == Entry("aaaaa", None, ANN, {})
+
+
+ACCESS: list[tuple[str, Entry, Result, dict[str, Any], dict[str, Any]]] = [
+    ("a leaver is ours to switch on again", OLD, "deactivated", {"system_access": 0}, {OFF_BY: "run-1"}),
+    (
+        "the last run that switched off counts",
+        Entry("aaaaa", "old", ANN, {OFF_BY: "run-0"}),
+        "deactivated",
+        {"system_access": 0},
+        {OFF_BY: "run-1"},
+    ),
+    (
+        "whoever is on is nobody's to switch on",
+        Entry("aaaaa", "old", {**ANN, "system_access": 0}, {OFF_BY: "run-0"}),
+        "reactivated",
+        {"system_access": 1},
+        {},
+    ),
+    (
+        "an update without access changes nothing of it",
+        Entry("aaaaa", "old", {**ANN, "system_access": 0}, {OFF_BY: "run-0"}),
+        "updated",
+        {"city": "Coast"},
+        {OFF_BY: "run-0"},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "result", "fields", "flags"), [case[1:] for case in ACCESS], ids=[case[0] for case in ACCESS]
+)
+def test_who_was_switched_off_by_us(
+    before: Entry, result: Result, fields: dict[str, Any], flags: dict[str, Any]
+) -> None:
+    assert merged(before, result, target_id="aaaaa", fields=fields) == Entry(
+        "aaaaa", "new", {**before.fields, **fields}, flags
+    )
+
+
+def test_success_forgets_failures() -> None:
+    before = Entry("aaaaa", None, ANN, {FAILURE: {"digest": "old"}, GONE: True})
+    assert merged(before, "updated", target_id="aaaaa", fields={}) == Entry("aaaaa", "new", ANN, {})
+
+
+def test_a_field_left_out_is_remembered_until_another_value_of_it_is_taken() -> None:
+    dropped = merged(
+        OLD,
+        "updated",
+        target_id="aaaaa",
+        fields={"city": "Coast"},
+        dropped={"mobile_phone": ["taken"]},
+        dropped_digests={"mobile_phone": "p1"},
+    )
+    assert dropped == Entry("aaaaa", "new", {**ANN, "city": "Coast"}, {REJECTED: {"mobile_phone": "p1"}})
+    other = merged(dropped, "updated", target_id="aaaaa", fields={"city": "Delta"})
+    assert other is not None
+    assert other.flags == {REJECTED: {"mobile_phone": "p1"}}
+    taken = merged(dropped, "updated", target_id="aaaaa", fields={"mobile_phone": "+15550002"})
+    assert taken is not None
+    assert taken.flags == {}
+
+
+def test_a_refused_record_is_remembered_with_its_errors_and_not_taken_for_equal() -> None:
+    entry = merged(OLD, "refused", errors={"email": ["taken"]}, at="now", dropped_digests={"x": "1"})
+    failure = {"digest": "new", "errors": {"email": ["taken"]}, "at": "now"}
+    assert entry == Entry("aaaaa", None, ANN, {FAILURE: failure, REJECTED: {"x": "1"}})
+
+
+def test_a_refused_creation_is_remembered_without_an_id() -> None:
+    entry = merged(None, "refused", errors={"email": ["taken"]}, at="now")
+    assert entry is not None
+    assert (entry.target_id, entry.digest, entry.fields) == (None, None, {})
+
+
+def test_access_that_was_switched_on_before_the_rest_was_refused_is_known() -> None:
+    """Otherwise nobody would switch it off when that person leaves again."""
+    before = Entry("aaaaa", "old", {**ANN, "system_access": 0}, {OFF_BY: "run-0"})
+    entry = merged(before, "refused", errors={"email": ["taken"]}, fields={"system_access": 1})
+    assert entry is not None
+    assert entry.fields["system_access"] == 1
+    assert set(entry.flags) == {FAILURE}
+
+
+@pytest.mark.parametrize(("result", "unsure"), [("gone", False), ("failed", True)])
+def test_what_may_or_may_not_be_there_makes_the_next_run_list_safetyamp(result: Result, unsure: bool) -> None:
+    for before in (None, OLD):
+        assert merged(before, result, unsure=unsure) == Entry(None, None, {}, {GONE: True})
+
+
+@pytest.mark.parametrize("result", ["failed", "waiting", "cancelled"])
+def test_what_did_not_happen_changes_nothing_and_is_planned_again(result: Result) -> None:
+    assert merged(OLD, result) == OLD
+    assert merged(None, result) is None
+
+
+def test_an_outcome_comes_back_from_its_document_as_it_was() -> None:
+    outcome = Outcome("k", "update", "refused", "d", fields={"a": None}, errors={"b": ["c"]}, unsure=True)
+    assert outcome_from_json(outcome.to_json()) == outcome
+    assert Outcome("k", "update", "updated", "d", target_id=7).to_json() == {
+        "key": "k",
+        "action": "update",
+        "result": "updated",
+        "digest": "d",
+        "target_id": 7,
+    }
