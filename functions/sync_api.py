@@ -10,6 +10,7 @@ from shared import runtime
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.report import make_report
 from shared.sync.runs import Mode, RunRequest, approve, get_run, request_run
+from shared.sync.stopping import stop_run
 
 blueprint = func.Blueprint()
 
@@ -39,6 +40,16 @@ def approve_run(req: func.HttpRequest) -> func.HttpResponse:
     """Let the held plans of a run go on."""
     run_id = _run_id_of(req)
     approve(runtime.current(), run_id)
+    url = f"/api/runs/{run_id}"
+    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
+
+
+@blueprint.route("api/runs/{run_id}/cancel", methods=["POST"])
+@answers_problems
+def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Stop a run: what was done stays done, the rest is not tried."""
+    run_id = _run_id_of(req)
+    stop_run(runtime.current(), run_id, "cancelled by an operator", cancelled=True)
     url = f"/api/runs/{run_id}"
     return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
 

@@ -11,7 +11,7 @@ from shared.clients.listings import Distinct, checked_records, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import AccessRefused, IncompleteRead
 
-USER_QUERY = {"$select": "id,employeeId,mail,accountEnabled,userPrincipalName", "$top": 999}
+USER_QUERY = {"$select": "id,employeeId,mail,accountEnabled", "$top": 999}
 """employeeId and accountEnabled come only when selected; 999 is the largest page (Graph documentation).
 No filter: an account that somebody disabled must not look like an employee without e-mail."""
 
@@ -30,7 +30,7 @@ class GraphClient:
         self._tokens = tokens
 
     def list_users(self) -> Reading[dict[str, Any]]:
-        """All accounts, enabled or not, with id, employeeId, mail, accountEnabled and userPrincipalName."""
+        """All accounts, enabled or not, with id, employeeId, mail and accountEnabled."""
         source = "Microsoft Graph users"
         distinct = Distinct()
         records: list[dict[str, Any]] = []

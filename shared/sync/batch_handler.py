@@ -16,6 +16,7 @@ from shared.errors import (
     LeaseHeld,
     RateLimited,
     RetryLater,
+    SafetyAmpError,
     UpstreamUnavailable,
 )
 from shared.storage.documents import create_json, read_json
@@ -23,18 +24,18 @@ from shared.sync import paths
 from shared.sync.applier import ChangeApplier, Unresolved, is_ambiguous
 from shared.sync.compare import Change, reference
 from shared.sync.entities import mappings
-from shared.sync.entity_handler import send_batches
 from shared.sync.finish import advance, finish_entity
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref
-from shared.sync.outcome import Outcome, outcome_from_json
+from shared.sync.outcome import Outcome, Result, outcome_from_json
 from shared.sync.progress import ProgressKeeper
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
-from shared.sync.runs import Run, change_run, read_run
+from shared.sync.runs import Run, read_run
 from shared.sync.services import Services
+from shared.sync.stopping import stop_entity
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class _BatchWork:
                     self._record(self._apply(change))
                 except (AccessRefused, ConfigurationError, UpstreamDown) as error:
                     stop_reason = str(error)
-                    self._stop_entity(stop_reason)
+                    stop_entity(self._services, self._run.run_id, self._message.entity, stop_reason)
             self._store_outcomes(meter.calls, meter.waited_seconds)
 
     def _changes(self) -> list[Change]:
@@ -182,6 +183,13 @@ class _BatchWork:
             raise
         except APIError as error:
             return _failed(change, str(error), unsure=may_have_happened)
+        except (SafetyAmpError, HandOn, UpstreamDown):
+            raise
+        except Exception as error:
+            # One record that nobody thought of must not stop the others, or come back for ever.
+            logger.exception("%s %s met an unexpected error", self._message.entity, change.key)
+            reason = f"unexpected {type(error).__name__} while applying, see the log"
+            return _failed(change, reason, unsure=change.action == "create")
         raise AssertionError("unreachable: _pause always raises")
 
     def _unavailable(self, change: Change, error: Exception, delay: float, *, unsure: bool) -> Outcome:
@@ -271,23 +279,13 @@ class _BatchWork:
         """The entity has stopped; a creation that was sent before may be there nevertheless."""
         if self._keeper.progress.started == len(self._keeper.progress.outcomes):
             return _failed(change, f"may have been created, no answer came: {reason}", unsure=True)
-        return _failed(change, f"not tried: {reason}")
-
-    def _stop_entity(self, reason: str) -> None:
-        """End the entity: no more calls; the other batches come at once, to note that nothing was tried."""
-        entity = self._message.entity
-        logger.error("%s of run %s stops: %s", entity, self._run.run_id, reason)
-
-        def stop(run: Run) -> None:
-            run.entities[entity].stop_reason = run.entities[entity].stop_reason or reason
-
-        change_run(self._services.documents, self._run.run_id, stop)
-        others = [number for number in range(1, self._plan["batches"] + 1) if number != self._message.batch]
-        if others:
-            send_batches(self._services, self._run, entity, others, cause="stop", spread=False)
+        result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
+        return Outcome(change.key, change.action, result, change.digest, reason=f"not tried: {reason}")
 
     def _store_outcomes(self, calls: Any, waited_seconds: float) -> None:
         message = self._message
+        # Under the lease: who has lost it must not have the last word.
+        self._keeper.store()
         create_json(
             self._services.documents,
             paths.outcome(message.run_id, message.entity, message.batch),

@@ -129,7 +129,8 @@ class _Drafting:
             draft.counts[result.change.action] += 1
             draft.changes.append(result.change)
         elif entry is None or entry.target_id is None:
-            draft.reject(Rejected(record.key, "skipped", "has left and is not in SafetyAmp"))
+            # Everybody who ever left is among these: counted, but not listed one by one.
+            draft.counts["skipped"] += 1
         else:
             draft.counts["unchanged"] += 1
             self._settle(record.key, entry, digest)

@@ -10,26 +10,34 @@ from typing import Any
 from shared.clients.call_meter import Meter, metered
 from shared.errors import (
     APIError,
+    BusError,
     ConfigurationError,
     DatabaseError,
     IncompleteRead,
     LeaseHeld,
     RateLimited,
     RetryLater,
+    SafetyAmpError,
+    StorageError,
     UpstreamUnavailable,
 )
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.batches import missing_batches, send_batches
 from shared.sync.bulk import bulk_work
 from shared.sync.finish import advance, end_entity, finish_entity, set_figures
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
-from shared.sync.messages import BatchMessage, EntityMessage
+from shared.sync.messages import EntityMessage
+from shared.sync.model import EntityName
 from shared.sync.planner import make_plan
-from shared.sync.runs import EntityStatus, Run, change_run, read_run
+from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run, read_run
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
+
+SWEEP = "sweep/"
+"""How the causes of the sweep's messages begin."""
 
 
 def sync_entity(services: Services, message: EntityMessage) -> None:
@@ -68,7 +76,10 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
                     lister.keep()
                     raise
         except LeaseHeld:
-            _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
+            # Somebody plans, or died while planning. A message of the sweep is not kept alive for that: the
+            # next sweep looks again, and copies of each would pile up during a long listing.
+            if not message.cause.startswith(SWEEP):
+                _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
         except RateLimited as error:
             _hand_on(services, message, error.delay_seconds, message.attempt, "wait")
         except (RetryLater, UpstreamUnavailable, DatabaseError) as error:
@@ -80,6 +91,14 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
                 _fail(services, run, message, error, meter)
         except (IncompleteRead, APIError, ConfigurationError) as error:
             _fail(services, run, message, error, meter)
+        except (StorageError, BusError):
+            raise
+        except Exception as error:
+            # A record that nobody thought of must not keep this run, and with it all later ones, going round
+            # for ever.
+            logger.exception("planning %s of run %s met an unexpected error", entity, run.run_id)
+            unexpected = SafetyAmpError(f"unexpected {type(error).__name__} while planning, see the log")
+            _fail(services, run, message, unexpected, meter)
         else:
             return True
     return False
@@ -104,7 +123,7 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
     end_entity(services, run.run_id, message.entity, fail)
 
 
-def start_plan(services: Services, run: Run, entity: Any, *, cause: str) -> None:
+def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) -> None:
     """Act on the committed plan: end the entity, or send its batches."""
     plan = read_json(services.documents, paths.plan(run.run_id, entity))
     if run.request.mode == "plan":
@@ -115,10 +134,10 @@ def start_plan(services: Services, run: Run, entity: Any, *, cause: str) -> None
         finish_entity(services, run, entity)
     else:
         change_run(services.documents, run.run_id, _applying(entity))
-        send_batches(services, run, entity, range(1, plan["batches"] + 1), cause=cause)
+        send_batches(services, run, entity, missing_batches(services, run, entity, plan), cause=cause)
 
 
-def _applying(entity: Any) -> Callable[[Run], None]:
+def _applying(entity: EntityName) -> Callable[[Run], None]:
     def change(run: Run) -> None:
         if run.entities[entity].phase == "pending":
             run.entities[entity].phase = "applying"
@@ -126,26 +145,12 @@ def _applying(entity: Any) -> Callable[[Run], None]:
     return change
 
 
-def _end_unapplied(services: Services, run: Run, entity: Any, plan: dict[str, Any], phase: Any) -> None:
+def _end_unapplied(
+    services: Services, run: Run, entity: EntityName, plan: dict[str, Any], phase: EntityPhase
+) -> None:
     def end(status: EntityStatus) -> None:
         status.phase = phase
         status.reason = "; ".join(plan["held"]) or None
         set_figures(status, plan)
 
     end_entity(services, run.run_id, entity, end)
-
-
-def send_batches(
-    services: Services, run: Run, entity: Any, numbers: Any, *, cause: str, spread: bool = True
-) -> None:
-    """Send batches, one window apart; without `spread` all at once."""
-    now, period = services.clock.now(), services.settings.api_rate_limit_period
-    queue = services.settings.batch_queue
-    services.bus.send(
-        [
-            BatchMessage(run.run_id, entity, number, 1, cause).to(
-                queue, now + timedelta(seconds=place * period) if spread and place else None
-            )
-            for place, number in enumerate(numbers)
-        ]
-    )

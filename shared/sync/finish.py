@@ -66,7 +66,7 @@ def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
         waited += batch["waited_seconds"]
 
     def end(status: EntityStatus) -> None:
-        status.phase = "failed" if status.stop_reason else "done"
+        status.phase = "done" if not status.stop_reason else "cancelled" if status.cancelled else "failed"
         status.reason = status.stop_reason
         set_figures(status, plan, outcomes)
         status.calls, status.waited_seconds = dict(calls), round(waited, 3)

@@ -46,11 +46,12 @@ class RunRequest:
 @dataclass
 class EntityStatus:
     """Where an entity of a run stands. `reason` says why it failed or is held or off; `stop_reason` is set
-    while its remaining batches are being ended without calls."""
+    while its remaining batches are being ended without calls, `cancelled` when an operator wished so."""
 
     phase: EntityPhase = "pending"
     reason: str | None = None
     stop_reason: str | None = None
+    cancelled: bool = False
     approved: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)

@@ -3,9 +3,9 @@
 The document (`state/{entity}.json.gz`) is replaced as a whole by compare-and-swap when an entity is
 finished, and can be rebuilt at any time by listing SafetyAmp once.
 
-Records stay in the compact form of the JSON document, `[target_id, digest, fields, flags]` with fields as
-JSON text: a run without changes reads only digests, and parsing the fields of a hundred thousand people
-would take most of its time and memory.
+Records stay in the compact form of the JSON document, `[target_id, digest, fields, flags]` with fields as a
+text: a run without changes reads only digests, and parsing the fields of a hundred thousand people would
+take most of its time and memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 
 from shared.sync.model import Target
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+_SWAPPED_QUOTES = str.maketrans({'"': "'", "'": '"'})
 
 OFF_BY = "off_by"
 """Flag: the run that deactivated the person, so that a rehire may be switched on again."""
@@ -71,7 +72,7 @@ class EntityState:
         record = self.records.get(key)
         if record is None:
             return None
-        return Entry(record[0], record[1], json.loads(record[2]), dict(record[3] or {}))
+        return Entry(record[0], record[1], _fields(record[2]), dict(record[3] or {}))
 
     def put(self, key: str, entry: Entry) -> None:
         """Store a record."""
@@ -88,7 +89,7 @@ class EntityState:
     def take_unmatched(self, match: str) -> Entry:
         """Remove and return the one record with this match value, to be adopted under a key."""
         [record] = self.unmatched.pop(match)
-        return Entry(record[0], None, json.loads(record[1]), {})
+        return Entry(record[0], None, _fields(record[1]), {})
 
     def keys(self) -> Iterator[str]:
         """All keys, also those of remembered failures."""
@@ -182,4 +183,11 @@ def _keys_by_id(known: EntityState) -> dict[int | str, str]:
 
 
 def _compact(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    """The fields as JSON with the two kinds of quotes swapped: within the document's own JSON each `"` would
+    have to be escaped, and reading those escapes took half of the time of a run without changes."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(_SWAPPED_QUOTES)
+
+
+def _fields(compact: str) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(compact.translate(_SWAPPED_QUOTES))
+    return fields

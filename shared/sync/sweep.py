@@ -12,17 +12,23 @@ from typing import Any
 
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.entity_handler import send_batches
+from shared.sync.batches import missing_batches, send_batches
+from shared.sync.entity_handler import SWEEP
 from shared.sync.finish import finish_entity, finish_run
 from shared.sync.model import EntityName
 from shared.sync.runs import Run, ensure_run, get_run, read_run, send_entities
 from shared.sync.services import Services
+from shared.sync.stopping import stop_run
 
 logger = logging.getLogger(__name__)
 
 OVERDUE_AFTER = timedelta(minutes=3)
 """A batch is sent again when it is so much later than planned; less would pile up copies of batches that
 wait for their window."""
+
+DEADLINE = timedelta(hours=48)
+"""A run that has not ended by then is stopped, so that it does not keep later ones out for ever. The first
+load of 100 000 people takes 28 hours at SafetyAmp's limit."""
 
 
 def sweep(services: Services, *, at_once: bool = False) -> str | None:
@@ -38,7 +44,10 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     if run.ended:
         finish_run(services, run_id)
         return run_id
-    cause = f"sweep/{services.clock.now():%Y%m%d%H%M}"
+    if services.clock.now() - datetime.fromisoformat(run.requested_at) > DEADLINE:
+        stop_run(services, run_id, f"the run had not ended after {DEADLINE}", cancelled=False)
+        run = get_run(services.documents, run_id)
+    cause = f"{SWEEP}{services.clock.now():%Y%m%d%H%M}"
     for entity, status in run.entities.items():
         if not status.ended:
             _heal_entity(services, run, entity, cause, at_once)
@@ -54,7 +63,7 @@ def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, a
         if run.ready(entity):
             send_entities(services, run.run_id, [entity], cause)
         return
-    missing = _missing_batches(services, run, entity, plan)
+    missing = missing_batches(services, run, entity, plan)
     if not missing:
         finish_entity(services, run, entity)
         return
@@ -62,15 +71,6 @@ def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, a
     if due:
         logger.info("sending %d batches of %s of run %s again", len(due), entity, run.run_id)
         send_batches(services, run, entity, due, cause=cause, spread=at_once)
-
-
-def _missing_batches(services: Services, run: Run, entity: EntityName, plan: dict[str, Any]) -> list[int]:
-    there = set(services.documents.list(paths.outcomes(run.run_id, entity)))
-    return [
-        number
-        for number in range(1, plan["batches"] + 1)
-        if paths.outcome(run.run_id, entity, number) not in there
-    ]
 
 
 def _is_overdue(services: Services, run: Run, entity: EntityName, plan: dict[str, Any], number: int) -> bool:

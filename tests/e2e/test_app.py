@@ -13,11 +13,13 @@ import pytest
 from local.company import change_company
 from local.company_model import vista_date
 from shared import runtime
+from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import RunConflict
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.runs import RunRequest, active_run_id, approve, request_run
 from shared.sync.state import state_from_json
+from shared.sync.stopping import stop_run
 from shared.sync.sweep import sweep
 from tests.e2e.app_rig import START, AppRig
 
@@ -507,3 +509,44 @@ def test_a_state_of_another_version_is_rebuilt(loaded: AppRig) -> None:
     report = loaded.run(entities=("titles",))
     assert report["entities"]["titles"]["unchanged"] == len(state["records"])
     assert writes(loaded) == Counter()
+
+
+def test_a_cancelled_run_keeps_what_was_done_and_the_next_run_does_the_rest(rig: AppRig) -> None:
+    run_id = request_run(rig.stack.runtime, RunRequest())
+    while not rig.safetyamp.created.get("users"):
+        if not rig.stack.host.step():
+            rig.clock.advance_to(rig.stack.bus.next_due() or rig.clock.now())
+    stop_run(rig.stack.runtime, run_id, "cancelled by an operator", cancelled=True)
+    rig.finish()
+    report = rig.report(run_id)
+    assert report["phase"] == "cancelled"
+    rest = rig.run()
+    assert rest["phase"] == "done"
+    assert max(Counter(row["email"] for row in rig.safetyamp.snapshot()["users"]).values()) == 1
+    counts_add_up(rest)
+
+
+def test_a_run_past_its_deadline_is_ended_by_the_sweep(rig: AppRig) -> None:
+    run_id = request_run(rig.stack.runtime, RunRequest())
+    rig.new_stack()
+    rig.clock.advance(timedelta(hours=49))
+    sweep(rig.stack.runtime)
+    rig.finish()
+    assert rig.report(run_id)["phase"] == "failed"
+    assert "had not ended" in rig.report(run_id)["entities"]["jobs"]["reason"]
+
+
+def test_a_record_that_nobody_thought_of_fails_alone(rig: AppRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = SafetyAmpClient.create
+
+    def stumble(self: SafetyAmpClient, resource: str, payload: Any) -> Any:
+        if payload.get("emp_id") == PLAIN:
+            raise KeyError("surprise")
+        return create(self, resource, payload)
+
+    monkeypatch.setattr(SafetyAmpClient, "create", stumble)
+    report = rig.run()
+    assert "unexpected KeyError" in problems(report, "employees", PLAIN)
+    assert report["entities"]["employees"]["created"] > 25
+    monkeypatch.setattr(SafetyAmpClient, "create", create)
+    assert rig.run()["entities"]["employees"]["created"] == 1

@@ -6,8 +6,9 @@ things up and finds repeats; cleaning and judging fields is left to the mapping 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from shared.clients.rows import EmployeeRow
@@ -101,9 +102,10 @@ def _active_facts(active: list[EmployeeRow], source: EmployeesSource) -> Iterato
     mails = [_mail(row, source.mails) for row in active]
     sharers = _sharers((mail[0], _number(row)) for row, mail in zip(active, mails, strict=True))
     holders: dict[str, int] = {}
+    code = cache(cleaning.code)  # few jobs and departments, many employees
     for row, mail in zip(active, mails, strict=True):
-        others = _others(sharers.get(mail[0] or ""), _number(row))
-        yield ("active", *row, *mail, others, _holder(row, holders), *_home_site(row, source))
+        others = _others(sharers[mail[0]], _number(row)) if mail[0] in sharers else None
+        yield ("active", *row, *mail, others, _holder(row, holders), *_home_site(row, source, code))
 
 
 def _mail(row: EmployeeRow, mails: MailDirectory) -> tuple[str | None, MailOrigin]:
@@ -116,19 +118,17 @@ def _mail(row: EmployeeRow, mails: MailDirectory) -> tuple[str | None, MailOrigi
     return cleaning.email_text(row.email), "unusable account" if number in mails.known else "vista"
 
 
-def _sharers(mails: Iterable[tuple[str | None, int]]) -> dict[str, list[int]]:
+def _sharers(mails: Iterable[tuple[str | None, int]]) -> dict[str | None, list[int]]:
     """Addresses that several employees have, with their numbers in order."""
     first: dict[str, int] = {}
-    shared: dict[str, list[int]] = {}
+    shared: dict[str | None, list[int]] = {}
     for address, number in mails:
         if address is not None and (holder := first.setdefault(address, number)) != number:
             shared.setdefault(address, [holder]).append(number)
     return shared
 
 
-def _others(sharers: list[int] | None, own: int) -> str | None:
-    if sharers is None:
-        return None
+def _others(sharers: list[int], own: int) -> str:
     # No more than are named, plus oneself, need be looked at: hundreds may share a made-up address.
     named = [str(number) for number in sharers[: _NAMED_AT_MOST + 1] if number != own][:_NAMED_AT_MOST]
     more = len(sharers) - 1 - len(named)
@@ -143,11 +143,13 @@ def _holder(row: EmployeeRow, holders: dict[str, int]) -> int | None:
     return None if holder == row.employee else holder
 
 
-def _home_site(row: EmployeeRow, source: EmployeesSource) -> tuple[SiteKind, str | None]:
-    job = cleaning.code(source.latest_jobs.get(_number(row)))
+def _home_site(
+    row: EmployeeRow, source: EmployeesSource, code: Callable[[str | None], str | None]
+) -> tuple[SiteKind, str | None]:
+    job = code(source.latest_jobs.get(_number(row)))
     if job is not None and job in source.job_keys:
         return "jobs", job
-    department = cleaning.code(row.department)
+    department = code(row.department)
     region = source.regions.get(department or "")
     if region is None:
         return "no region", department

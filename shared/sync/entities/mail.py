@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from shared.sync.entities import cleaning
@@ -16,20 +16,25 @@ def mail_directory(users: Iterable[dict[str, Any]]) -> MailDirectory:
     employee number are two claims, whether or not both have mail: nobody can tell whose number it is. An
     account that the listing brings twice (paging while accounts change) is one account.
     """
-    accounts = _accounts_by_number(users)
-    usable: dict[str, str] = {}
+    known: set[str] = set()
+    enabled: dict[str, dict[str, Any]] = {}
     ambiguous: set[str] = set()
-    for number, claims in accounts.items():
-        enabled = [user for user in claims if user.get("accountEnabled") is not False]
-        if len(enabled) > 1:
+    for number, user in _numbered(users):
+        known.add(number)
+        if user.get("accountEnabled") is False:
+            continue
+        if enabled.setdefault(number, user) is not user:
             ambiguous.add(number)
-        elif enabled and (address := _real_address(enabled[0])):
-            usable[number] = address
-    return MailDirectory(usable=usable, known=frozenset(accounts), ambiguous=frozenset(ambiguous))
+    usable = {
+        number: address
+        for number, user in enabled.items()
+        if number not in ambiguous and (address := _real_address(user))
+    }
+    return MailDirectory(usable=usable, known=frozenset(known), ambiguous=frozenset(ambiguous))
 
 
-def _accounts_by_number(users: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    accounts: dict[str, list[dict[str, Any]]] = {}
+def _numbered(users: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each account once, with its employee number; accounts without one are left out."""
     seen: set[str] = set()
     for user in users:
         number = cleaning.number(user.get("employeeId"))
@@ -38,8 +43,7 @@ def _accounts_by_number(users: Iterable[dict[str, Any]]) -> dict[str, list[dict[
             continue
         if account_id is not None:
             seen.add(account_id)
-        accounts.setdefault(number, []).append(user)
-    return accounts
+        yield number, user
 
 
 def _real_address(user: dict[str, Any]) -> str | None:

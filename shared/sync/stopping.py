@@ -1,0 +1,54 @@
+"""Stopping before the end: an entity that cannot go on, a run that an operator cancels or that is overdue.
+
+Nothing is dropped: every batch that is left gets an outcome that says that its changes were not tried, so
+that what had been done is merged into the state like at any other end.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from shared.errors import RunConflict
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.batches import missing_batches, send_batches
+from shared.sync.finish import end_entity
+from shared.sync.model import EntityName
+from shared.sync.runs import EntityStatus, Run, change_run, get_run
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+
+def stop_entity(
+    services: Services, run_id: str, entity: EntityName, reason: str, *, cancelled: bool = False
+) -> None:
+    """No more calls for this entity; its batches come at once and note that nothing was tried."""
+    logger.error("%s of run %s stops: %s", entity, run_id, reason)
+
+    def stop(run: Run) -> None:
+        status = run.entities[entity]
+        if not status.ended and status.stop_reason is None:
+            status.stop_reason, status.cancelled = reason, cancelled
+
+    run = change_run(services.documents, run_id, stop)
+    plan = read_json(services.documents, paths.plan(run_id, entity))
+    if plan is None:
+        end_entity(services, run_id, entity, lambda status: _end_unplanned(status, reason, cancelled))
+    elif missing := missing_batches(services, run, entity, plan):
+        cause = f"stop/{services.clock.now():%Y%m%d%H%M%S}"
+        send_batches(services, run, entity, missing, cause=cause, spread=False)
+
+
+def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:
+    status.phase, status.reason = ("cancelled" if cancelled else "failed"), reason
+
+
+def stop_run(services: Services, run_id: str, reason: str, *, cancelled: bool) -> None:
+    """Stop all entities that have not ended. Raises UnknownRun, and RunConflict for a run that has ended."""
+    run = get_run(services.documents, run_id)
+    if run.ended:
+        raise RunConflict(f"run {run_id} has ended already ({run.phase})", run_id)
+    for entity, status in run.entities.items():
+        if not status.ended:
+            stop_entity(services, run_id, entity, reason, cancelled=cancelled)
