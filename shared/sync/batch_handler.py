@@ -136,7 +136,7 @@ class _BatchWork:
                     self._record(self._apply(change))
                 except (AccessRefused, ConfigurationError, UpstreamDown) as error:
                     stop_reason = str(error)
-                    stop_entity(self._services, self._run.run_id, self._message.entity, stop_reason)
+                    self._stop_entity(stop_reason)
             self._store_outcomes(meter.calls, meter.waited_seconds)
 
     def _changes(self) -> list[Change]:
@@ -281,6 +281,10 @@ class _BatchWork:
             return _failed(change, f"may have been created, no answer came: {reason}", unsure=True)
         result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
         return Outcome(change.key, change.action, result, change.digest, reason=f"not tried: {reason}")
+
+    def _stop_entity(self, reason: str) -> None:
+        message = self._message
+        stop_entity(self._services, message.run_id, message.entity, reason, at_hand=message.batch)
 
     def _store_outcomes(self, calls: Any, waited_seconds: float) -> None:
         message = self._message

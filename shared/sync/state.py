@@ -17,7 +17,7 @@ from typing import Any
 
 from shared.sync.model import Target
 
-STATE_VERSION = 2
+STATE_VERSION = 1
 _SWAPPED_QUOTES = str.maketrans({'"': "'", "'": '"'})
 
 OFF_BY = "off_by"
@@ -91,6 +91,10 @@ class EntityState:
         [record] = self.unmatched.pop(match)
         return Entry(record[0], None, _fields(record[1]), {})
 
+    def add_unmatched(self, match: str, target_id: int | str, fields: Mapping[str, Any]) -> None:
+        """Keep a record of SafetyAmp that has no key of ours, to be adopted by its match value."""
+        self.unmatched.setdefault(match, []).append([target_id, _compact(fields)])
+
     def keys(self) -> Iterator[str]:
         """All keys, also those of remembered failures."""
         return iter(self.records)
@@ -143,8 +147,7 @@ def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -
         if key is not None:
             _add(state, key, target, known)
         elif target.match is not None:
-            record = [target.target_id, _compact(target.fields)]
-            state.unmatched.setdefault(target.match, []).append(record)
+            state.add_unmatched(target.match, target.target_id, target.fields)
     state.listed = listed
     if known is not None:
         state.updated_by, state.source_counts = known.updated_by, dict(known.source_counts)

@@ -21,9 +21,16 @@ logger = logging.getLogger(__name__)
 
 
 def stop_entity(
-    services: Services, run_id: str, entity: EntityName, reason: str, *, cancelled: bool = False
+    services: Services,
+    run_id: str,
+    entity: EntityName,
+    reason: str,
+    *,
+    cancelled: bool = False,
+    at_hand: int | None = None,
 ) -> None:
-    """No more calls for this entity; its batches come at once and note that nothing was tried."""
+    """No more calls for this entity; its batches come at once and note that nothing was tried. `at_hand` is
+    the batch that the caller ends itself."""
     logger.error("%s of run %s stops: %s", entity, run_id, reason)
 
     def stop(run: Run) -> None:
@@ -35,7 +42,7 @@ def stop_entity(
     plan = read_json(services.documents, paths.plan(run_id, entity))
     if plan is None:
         end_entity(services, run_id, entity, lambda status: _end_unplanned(status, reason, cancelled))
-    elif missing := missing_batches(services, run, entity, plan):
+    elif missing := [number for number in missing_batches(services, run, entity, plan) if number != at_hand]:
         cause = f"stop/{services.clock.now():%Y%m%d%H%M%S}"
         send_batches(services, run, entity, missing, cause=cause, spread=False)
 

@@ -30,8 +30,8 @@ def lease_off() -> Iterator[Patch]:
         self._store_lease(path, None)
         return write(self, path, data)
 
-    yield mock.patch.object(KeptDocuments, "acquire_lease", lambda *_: "everybody")
-    yield mock.patch.object(KeptDocuments, "renew_lease", lambda *_: None)
+    yield mock.patch.object(KeptDocuments, "acquire_lease", return_value="everybody")
+    yield mock.patch.object(KeptDocuments, "renew_lease", return_value=None)
     yield mock.patch.object(MemoryDocuments, "write", write_always)
 
 
@@ -46,18 +46,18 @@ def commit_point_off() -> Iterator[Patch]:
 
     yield mock.patch.object(planner, "create_json", overwrite)
     yield mock.patch.object(batch_handler, "create_json", overwrite)
-    yield mock.patch.object(KeptDocuments, "acquire_lease", lambda *_: "everybody")
-    yield mock.patch.object(KeptDocuments, "renew_lease", lambda *_: None)
+    yield mock.patch.object(KeptDocuments, "acquire_lease", return_value="everybody")
+    yield mock.patch.object(KeptDocuments, "renew_lease", return_value=None)
 
 
 def look_up_off() -> Iterator[Patch]:
     """A creation without an answer is simply repeated."""
-    yield mock.patch.object(ChangeApplier, "_look_up", lambda *_: None)
+    yield mock.patch.object(ChangeApplier, "_look_up", return_value=None)
 
 
 def outcome_before_completion_off() -> Iterator[Patch]:
     """Nothing is stored before a creation is sent: a crash forgets it."""
-    yield mock.patch.object(ProgressKeeper, "store", lambda _: None)
+    yield mock.patch.object(ProgressKeeper, "store", return_value=None)
 
 
 def message_ids_off() -> Iterator[Patch]:
@@ -79,7 +79,7 @@ def compare_and_swap_off() -> Iterator[Patch]:
 
 def guard_off() -> Iterator[Patch]:
     """Every plan goes on."""
-    yield mock.patch.object(planner, "guard", lambda *_, **__: [])
+    yield mock.patch.object(planner, "guard", return_value=[])
 
 
 def single_probe_off() -> Iterator[Patch]:

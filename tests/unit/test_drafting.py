@@ -144,7 +144,7 @@ class TestTwins:
 class TestAdoption:
     def test_takes_the_record_with_the_match_value_and_makes_it_equal(self) -> None:
         drafter = Drafter()
-        drafter.state.unmatched["SN1"] = [[7, '{"name":"Old","serial":"SN1"}']]
+        drafter.state.add_unmatched("SN1", 7, {"name": "Old", "serial": "SN1"})
         draft = drafter.draft(thing("1", serial="SN1"))
         [change] = draft.changes
         assert (change.action, change.target_id, change.fields) == ("update", 7, {"name": "Truck"})
@@ -152,14 +152,14 @@ class TestAdoption:
 
     def test_is_for_one_record_only(self) -> None:
         drafter = Drafter()
-        drafter.state.unmatched["SN1"] = [[7, '{"name":"Truck","serial":"SN1"}']]
+        drafter.state.add_unmatched("SN1", 7, {"name": "Truck", "serial": "SN1"})
         draft = drafter.draft(thing("1", serial="SN1"), thing("2", serial="SN1"))
         assert actions(draft) == [("create", "2")]
 
     def test_is_not_prevented_by_an_earlier_refusal_to_create(self) -> None:
         drafter = Drafter()
         drafter.know("1", Entry(None, None, {}, {FAILURE: {"digest": "old", "errors": {}}}))
-        drafter.state.unmatched["SN1"] = [[7, '{"name":"Truck","serial":"SN1"}']]
+        drafter.state.add_unmatched("SN1", 7, {"name": "Truck", "serial": "SN1"})
         assert drafter.draft(thing("1", serial="SN1")).changes == []
         assert drafter.state.target_id("1") == 7
 
