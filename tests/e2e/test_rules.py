@@ -1,4 +1,4 @@
-"""What the whole app does, in virtual time, against the simulators."""
+"""The rules of the sync, one by one, with the whole app in virtual time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from shared.sync.runs import RunRequest, active_run_id, approve, request_run
 from shared.sync.state import state_from_json
 from shared.sync.stopping import stop_run
 from shared.sync.sweep import sweep
-from tests.e2e.app_rig import START, AppRig
+from tests.e2e.demo_rig import DemoRig
+from tests.e2e.rig import START
 
 PLAIN = "10005"
 """An employee without any oddity."""
@@ -34,33 +35,33 @@ def _forget_runtime() -> Iterator[None]:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> AppRig:
-    return AppRig(tmp_path)
+def rig(tmp_path: Path) -> DemoRig:
+    return DemoRig(tmp_path)
 
 
 @pytest.fixture
-def loaded(rig: AppRig) -> AppRig:
+def loaded(rig: DemoRig) -> DemoRig:
     """After a first load."""
-    rig.run()
+    rig.report_of()
     rig.tenant.safetyamp.calls.clear()
     return rig
 
 
-def employee(rig: AppRig, key: str) -> dict[str, Any]:
+def employee(rig: DemoRig, key: str) -> dict[str, Any]:
     return next(row for row in rig.company.own_employees() if str(row["Employee"]) == key)
 
 
-def user(rig: AppRig, emp_id: str) -> dict[str, Any]:
+def user(rig: DemoRig, emp_id: str) -> dict[str, Any]:
     users = [row for row in rig.safetyamp.snapshot()["users"] if row["emp_id"] == emp_id]
     assert len(users) == 1, f"{len(users)} users have emp_id {emp_id}"
     return dict(users[0])
 
 
-def writes(rig: AppRig) -> Counter[str]:
+def writes(rig: DemoRig) -> Counter[str]:
     return Counter(call.method for call in rig.safetyamp.calls if call.method != "GET")
 
 
-def reads(rig: AppRig) -> int:
+def reads(rig: DemoRig) -> int:
     return sum(1 for call in rig.safetyamp.calls if call.method == "GET")
 
 
@@ -69,16 +70,21 @@ def problems(report: dict[str, Any], entity: str, key: str) -> str:
     return "; ".join(found)
 
 
-def terminate(rig: AppRig, keys: list[str], days_ago: int = 1) -> None:
+def terminate(rig: DemoRig, keys: list[str], days_ago: int = 1) -> None:
     for key in keys:
         employee(rig, key)["TermDate"] = vista_date(START.date() - timedelta(days=days_ago))
-    rig.publish_company()
+    rig.publish()
 
 
-def current_keys(rig: AppRig) -> list[str]:
+def current_keys(rig: DemoRig) -> list[str]:
     known = state_from_json("employees", read_json(rig.documents, paths.state("employees")))
     assert known is not None
     return [key for key in known.records if known.digest(key) and user(rig, key)["system_access"]]
+
+
+def lose_messages(rig: DemoRig) -> None:
+    for queue in ("entity-sync", "change-batches"):
+        rig.stack.bus._queue(queue).waiting.clear()
 
 
 def counts_add_up(report: dict[str, Any]) -> None:
@@ -87,8 +93,8 @@ def counts_add_up(report: dict[str, Any]) -> None:
         assert sum(entity[name] for name in names) == entity["source"]
 
 
-def test_a_first_load_calls_each_listing_once_and_then_only_writes(rig: AppRig) -> None:
-    report = rig.run()
+def test_a_first_load_calls_each_listing_once_and_then_only_writes(rig: DemoRig) -> None:
+    report = rig.report_of()
     # Six listings of one page and the empty page that ends it (roles and asset types among them), and the
     # cluster tree; every other call is a write.
     assert reads(rig) == 6 * 2 + 1
@@ -101,38 +107,38 @@ def test_a_first_load_calls_each_listing_once_and_then_only_writes(rig: AppRig) 
     counts_add_up(report)
 
 
-def test_a_second_run_makes_no_call(loaded: AppRig) -> None:
-    report = loaded.run()
+def test_a_second_run_makes_no_call(loaded: DemoRig) -> None:
+    report = loaded.report_of()
     assert loaded.safetyamp.calls == []
     assert report["calls"].get("safetyamp", 0) == 0
     counts_add_up(report)
 
 
-def test_changed_records_cost_exactly_one_write_each(loaded: AppRig) -> None:
+def test_changed_records_cost_exactly_one_write_each(loaded: DemoRig) -> None:
     expected = change_company(loaded.company)
-    loaded.publish_company()
-    report = loaded.run()
+    loaded.publish()
+    report = loaded.report_of()
     assert reads(loaded) == 0
     assert sum(writes(loaded).values()) == len(expected)
     counts_add_up(report)
 
 
-def test_a_refresh_of_an_equal_company_only_reads(loaded: AppRig) -> None:
-    loaded.run(refresh=True)
+def test_a_refresh_of_an_equal_company_only_reads(loaded: DemoRig) -> None:
+    loaded.report_of(refresh=True)
     assert writes(loaded) == Counter()
     assert reads(loaded) > 0
 
 
-def test_what_was_changed_by_hand_is_put_right_by_a_refresh(loaded: AppRig) -> None:
+def test_what_was_changed_by_hand_is_put_right_by_a_refresh(loaded: DemoRig) -> None:
     loaded.safetyamp.edit("users", user(loaded, PLAIN)["id"], first_name="Somebody")
-    loaded.run(refresh=True)
+    loaded.report_of(refresh=True)
     assert user(loaded, PLAIN)["first_name"] == employee(loaded, PLAIN)["FirstName"].strip()
     assert writes(loaded) == Counter({"PATCH": 1})
 
 
-def test_a_plan_only_run_changes_nothing_and_says_what_it_would_do(rig: AppRig) -> None:
+def test_a_plan_only_run_changes_nothing_and_says_what_it_would_do(rig: DemoRig) -> None:
     before = rig.safetyamp.snapshot()
-    report = rig.run(mode="plan")
+    report = rig.report_of(mode="plan")
     assert rig.safetyamp.snapshot() == before
     assert report["phase"] == "planned"
     assert report["entities"]["employees"]["planned"]["create"] > 0
@@ -141,91 +147,91 @@ def test_a_plan_only_run_changes_nothing_and_says_what_it_would_do(rig: AppRig) 
     ] == []
 
 
-def test_a_single_entity_can_be_run(rig: AppRig) -> None:
-    report = rig.run(entities=("titles",))
+def test_a_single_entity_can_be_run(rig: DemoRig) -> None:
+    report = rig.report_of(entities=("titles",))
     assert list(report["entities"]) == ["titles"]
     assert report["entities"]["titles"]["created"] > 0
 
 
-def test_a_second_request_is_told_the_active_run(rig: AppRig) -> None:
+def test_a_second_request_is_told_the_active_run(rig: DemoRig) -> None:
     run_id = request_run(rig.stack.runtime, RunRequest())
     with pytest.raises(RunConflict) as conflict:
         request_run(rig.stack.runtime, RunRequest())
     assert conflict.value.run_id == run_id
 
 
-def test_a_leaver_loses_access_on_the_day_and_not_before(loaded: AppRig) -> None:
+def test_a_leaver_loses_access_on_the_day_and_not_before(loaded: DemoRig) -> None:
     employee(loaded, PLAIN)["TermDate"] = vista_date(START.date() + timedelta(days=2))
-    loaded.publish_company()
-    loaded.run()
+    loaded.publish()
+    loaded.report_of()
     assert user(loaded, PLAIN)["system_access"] is True
     loaded.clock.advance(timedelta(days=2))
-    report = loaded.run()
+    report = loaded.report_of()
     assert user(loaded, PLAIN)["system_access"] is False
     assert report["entities"]["employees"]["deactivated"] == 1
 
 
-def test_a_rehired_person_whom_the_sync_switched_off_is_switched_on(loaded: AppRig) -> None:
+def test_a_rehired_person_whom_the_sync_switched_off_is_switched_on(loaded: DemoRig) -> None:
     terminate(loaded, [PLAIN])
-    loaded.run()
+    loaded.report_of()
     employee(loaded, PLAIN)["TermDate"] = None
     employee(loaded, PLAIN)["Address"] = "77 New Street"
-    loaded.publish_company()
-    report = loaded.run()
+    loaded.publish()
+    report = loaded.report_of()
     assert user(loaded, PLAIN)["system_access"] is True
     assert user(loaded, PLAIN)["street"] == "77 New Street"
     assert report["entities"]["employees"]["updated"] == 1
 
 
-def test_a_person_switched_off_by_hand_is_reported_and_left_alone(loaded: AppRig) -> None:
+def test_a_person_switched_off_by_hand_is_reported_and_left_alone(loaded: DemoRig) -> None:
     loaded.safetyamp.edit("users", user(loaded, PLAIN)["id"], system_access=False)
-    report = loaded.run(refresh=True)
+    report = loaded.report_of(refresh=True)
     assert user(loaded, PLAIN)["system_access"] is False
     assert "switched off in SafetyAmp by hand" in problems(report, "employees", PLAIN)
 
 
 def test_with_the_setting_a_person_switched_off_by_hand_is_switched_on(tmp_path: Path) -> None:
-    rig = AppRig(tmp_path, REENABLE_DISABLED="true")
-    rig.run()
+    rig = DemoRig(tmp_path, REENABLE_DISABLED="true")
+    rig.report_of()
     rig.safetyamp.edit("users", user(rig, PLAIN)["id"], system_access=False)
-    rig.run(refresh=True)
+    rig.report_of(refresh=True)
     assert user(rig, PLAIN)["system_access"] is True
 
 
-def test_the_guard_holds_a_mass_deactivation_and_approval_lets_that_plan_go_on(loaded: AppRig) -> None:
+def test_the_guard_holds_a_mass_deactivation_and_approval_lets_that_plan_go_on(loaded: DemoRig) -> None:
     leavers = current_keys(loaded)[:12]
     terminate(loaded, leavers)
     before = loaded.safetyamp.snapshot()["users"]
-    report = loaded.run()
+    report = loaded.report_of()
     assert report["phase"] == "held"
     assert "12 people would be deactivated" in report["entities"]["employees"]["reason"]
     assert loaded.safetyamp.snapshot()["users"] == before
     approve(loaded.stack.runtime, report["run_id"])
-    loaded.finish()
-    assert loaded.report(report["run_id"])["entities"]["employees"]["deactivated"] == 12
+    approved = loaded.finish(report["run_id"])
+    assert approved.entity("employees")["deactivated"] == 12
     assert not any(user(loaded, key)["system_access"] for key in leavers)
 
 
-def test_a_plan_that_is_older_than_the_last_changes_cannot_be_approved(loaded: AppRig) -> None:
+def test_a_plan_that_is_older_than_the_last_changes_cannot_be_approved(loaded: DemoRig) -> None:
     leavers = current_keys(loaded)[:12]
     terminate(loaded, leavers)
-    held = loaded.run()["run_id"]
+    held = loaded.report_of()["run_id"]
     for key in leavers:
         employee(loaded, key)["TermDate"] = None
     employee(loaded, PLAIN)["Address"] = "77 New Street"
-    loaded.publish_company()
-    loaded.run()
+    loaded.publish()
+    loaded.report_of()
     with pytest.raises(RunConflict, match="older than the last changes"):
         approve(loaded.stack.runtime, held)
     assert active_run_id(loaded.documents) is None
 
 
-def test_an_empty_source_fails_its_entity_and_stops_no_other(loaded: AppRig) -> None:
+def test_an_empty_source_fails_its_entity_and_stops_no_other(loaded: DemoRig) -> None:
     people = loaded.company.tables["bPREH"]
     loaded.company.tables["bPREH"] = []
     loaded.company.vehicles[0]["name"] = "Renamed"
-    loaded.publish_company()
-    report = loaded.run()
+    loaded.publish()
+    report = loaded.report_of()
     for entity in ("titles", "employees"):
         assert report["entities"][entity]["phase"] == "failed"
         assert "returned no records" in report["entities"][entity]["reason"]
@@ -233,80 +239,80 @@ def test_an_empty_source_fails_its_entity_and_stops_no_other(loaded: AppRig) -> 
     assert report["entities"]["vehicles"]["updated"] == 1
     assert sum(writes(loaded).values()) == 1
     loaded.company.tables["bPREH"] = people
-    loaded.publish_company()
-    assert loaded.run()["phase"] == "done"
+    loaded.publish()
+    assert loaded.report_of()["phase"] == "done"
     assert sum(writes(loaded).values()) == 1
 
 
-def test_a_source_that_shrank_is_held(loaded: AppRig) -> None:
+def test_a_source_that_shrank_is_held(loaded: DemoRig) -> None:
     del loaded.company.tables["bPREH"][20:]
-    loaded.publish_company()
-    report = loaded.run(entities=("employees",))
+    loaded.publish()
+    report = loaded.report_of(entities=("employees",))
     assert report["entities"]["employees"]["held"]
     assert "where the last good run read 40" in report["entities"]["employees"]["reason"]
 
 
-def test_an_unreachable_vista_names_the_setting_after_the_retries(rig: AppRig) -> None:
+def test_an_unreachable_vista_names_the_setting_after_the_retries(rig: DemoRig) -> None:
     rig.database.unlink()
-    rig.new_stack()
-    report = rig.run()
+    rig.start_again()
+    report = rig.report_of()
     assert {e["phase"] for n, e in report["entities"].items() if n != "vehicles"} == {"failed"}
     assert "VISTA_CONNECTION_STRING" in report["entities"]["departments"]["reason"]
     assert report["entities"]["vehicles"]["created"] > 0
 
 
-def test_a_page_that_fails_halfway_creates_nobody_and_the_next_run_does(rig: AppRig) -> None:
+def test_a_page_that_fails_halfway_creates_nobody_and_the_next_run_does(rig: DemoRig) -> None:
     rig.safetyamp.fail_next(100, 500, match="GET /api/users")
-    report = rig.run()
+    report = rig.report_of()
     assert report["entities"]["employees"]["phase"] == "failed"
     assert not [call for call in rig.safetyamp.calls if call[:2] == ("POST", "/api/users")]
     rig.safetyamp.heal()
     rig.clock.advance(timedelta(minutes=5))
-    assert rig.run()["entities"]["employees"]["created"] > 30
+    assert rig.report_of()["entities"]["employees"]["created"] > 30
 
 
-def test_a_refused_token_stops_the_entity_at_once_and_names_the_setting(loaded: AppRig) -> None:
+def test_a_refused_token_stops_the_entity_at_once_and_names_the_setting(loaded: DemoRig) -> None:
     change_company(loaded.company)
-    loaded.publish_company()
+    loaded.publish()
     loaded.safetyamp.fail_next(1, 401, '{"message":"Unauthenticated."}', match="PATCH /api/users*")
-    report = loaded.run()
+    report = loaded.report_of()
     entity = report["entities"]["employees"]
     assert entity["phase"] == "failed"
     assert "SAFETYAMP_TOKEN" in entity["reason"]
     assert "not tried" in str(entity["problems"])
     assert report["entities"]["jobs"]["created"] == 1
     counts_add_up(report)
-    assert loaded.run()["phase"] == "done"
+    assert loaded.report_of()["phase"] == "done"
 
 
-def test_a_refused_field_that_can_go_is_left_out_and_not_sent_again(loaded: AppRig) -> None:
+def test_a_refused_field_that_can_go_is_left_out_and_not_sent_again(loaded: DemoRig) -> None:
     employee(loaded, PLAIN)["Address"] = "77 New Street"
     employee(loaded, PLAIN)["City"] = "Elsewhere"
-    loaded.publish_company()
+    loaded.publish()
     errors = '{"message":"invalid","errors":{"city":["validation.city"]}}'
     loaded.safetyamp.fail_next(1, 422, errors, match="PATCH /api/users*")
-    report = loaded.run()
+    report = loaded.report_of()
     assert report["entities"]["employees"]["updated"] == 1
     assert "SafetyAmp refused city" in problems(report, "employees", PLAIN)
     assert user(loaded, PLAIN)["street"] == "77 New Street"
     loaded.tenant.safetyamp.calls.clear()
-    loaded.run(refresh=True)
+    loaded.report_of(refresh=True)
     assert writes(loaded) == Counter()
 
 
-def test_a_refused_record_is_tried_again_only_when_its_data_changes_or_an_operator_asks(rig: AppRig) -> None:
-    report = rig.run()
+def test_a_refused_record_is_tried_again_only_when_its_data_changes_or_an_operator_asks(rig: DemoRig) -> None:
+    report = rig.report_of()
     assert report["entities"]["employees"]["failed"] == 1  # another account has this person's e-mail
     key = next(p["key"] for p in report["entities"]["employees"]["problems"] if p["kind"] == "refused")
     rig.tenant.safetyamp.calls.clear()
-    again = rig.run()
+    again = rig.report_of()
     assert rig.safetyamp.calls == []
     assert "data has not changed" in problems(again, "employees", key)
-    rig.run(retry_failed=True)
+    rig.report_of(retry_failed=True)
     assert sum(writes(rig).values()) == 1
     employee(rig, key)["Address"] = "77 New Street"
-    rig.publish_company()
-    rig.run()
+    rig.publish()
+    rig.report_of()
     assert sum(writes(rig).values()) == 2
 
 
@@ -322,10 +328,10 @@ def test_a_refused_record_is_tried_again_only_when_its_data_changes_or_an_operat
     ],
 )
 def test_a_creation_without_an_answer_is_there_exactly_once(
-    rig: AppRig, resource: str, entity: str, written: bool
+    rig: DemoRig, resource: str, entity: str, written: bool
 ) -> None:
     rig.safetyamp.fail_next(1, match=f"POST /api/{resource}", after_write=written, lose="timeout")
-    report = rig.run()
+    report = rig.report_of()
     assert report["entities"][entity]["failed"] == (1 if entity == "employees" else 0)
     names = Counter(
         (row.get("name"), row.get("emp_id"), row.get("serial"), row.get("email"))
@@ -333,142 +339,73 @@ def test_a_creation_without_an_answer_is_there_exactly_once(
     )
     assert max(names.values()) == 1
     rig.tenant.safetyamp.calls.clear()
-    rig.run(refresh=True)
+    rig.report_of(refresh=True)
     assert writes(rig) == Counter()
 
 
-def test_a_record_that_vanished_from_safetyamp_is_created_anew_by_the_next_run(loaded: AppRig) -> None:
+def test_a_record_that_vanished_from_safetyamp_is_created_anew_by_the_next_run(loaded: DemoRig) -> None:
     loaded.safetyamp.remove("users", user(loaded, PLAIN)["id"])
     employee(loaded, PLAIN)["Address"] = "77 New Street"
-    loaded.publish_company()
-    report = loaded.run()
+    loaded.publish()
+    report = loaded.report_of()
     assert "no longer has this record" in problems(report, "employees", PLAIN)
-    report = loaded.run()
+    report = loaded.report_of()
     assert report["entities"]["employees"]["created"] == 1
     assert user(loaded, PLAIN)["street"] == "77 New Street"
 
 
-def test_a_person_waits_for_a_job_whose_creation_failed(rig: AppRig) -> None:
+def test_a_person_waits_for_a_job_whose_creation_failed(rig: DemoRig) -> None:
     rig.safetyamp.fail_next(1, 422, '{"message":"x","errors":{"name":["bad"]}}', match="POST /api/sites")
-    report = rig.run()
+    report = rig.report_of()
     job = next(p["key"] for p in report["entities"]["jobs"]["problems"] if p["kind"] == "refused")
     waiting = [p for p in report["entities"]["employees"]["problems"] if p["kind"] == "waiting"]
     assert waiting
     assert all(p["reason"].startswith(f"waiting for jobs {job}") for p in waiting)
-    report = rig.run(retry_failed=True)
+    report = rig.report_of(retry_failed=True)
     assert report["entities"]["employees"]["created"] == len(waiting)
 
 
-def test_a_lost_state_is_rebuilt_by_listing_without_a_write(loaded: AppRig) -> None:
+def test_a_lost_state_is_rebuilt_by_listing_without_a_write(loaded: DemoRig) -> None:
     for path in list(loaded.documents.list("state/")):
         loaded.documents.delete(path)
-    loaded.run()
+    loaded.report_of()
     # Vehicles without their state are recognised by the gateway's serial; the refused record is tried anew.
     assert writes(loaded) == Counter({"POST": 1})
 
 
 def test_an_asset_type_of_another_site_fails_vehicles_and_names_the_setting(tmp_path: Path) -> None:
-    rig = AppRig(tmp_path, SAFETYAMP_VEHICLE_ASSET_TYPE_ID="4711")
-    report = rig.run(entities=("vehicles",))
+    rig = DemoRig(tmp_path, SAFETYAMP_VEHICLE_ASSET_TYPE_ID="4711")
+    report = rig.report_of(entities=("vehicles",))
     assert "SAFETYAMP_VEHICLE_ASSET_TYPE_ID" in report["entities"]["vehicles"]["reason"]
     assert not writes(rig)
 
 
 def test_without_the_vehicle_settings_vehicles_are_off_and_said_to_be(tmp_path: Path) -> None:
-    rig = AppRig(tmp_path, SAFETYAMP_VEHICLE_SITE_ID="", SAFETYAMP_VEHICLE_ASSET_TYPE_ID="")
-    report = rig.run()
+    rig = DemoRig(tmp_path, SAFETYAMP_VEHICLE_SITE_ID="", SAFETYAMP_VEHICLE_ASSET_TYPE_ID="")
+    report = rig.report_of()
     assert report["entities"]["vehicles"]["phase"] == "off"
     assert "SAFETYAMP_VEHICLE_SITE_ID" in report["entities"]["vehicles"]["reason"]
     assert report["phase"] == "done"
 
 
 def test_a_root_cluster_that_does_not_exist_fails_departments_with_what_there_is(tmp_path: Path) -> None:
-    rig = AppRig(tmp_path, SAFETYAMP_ROOT_CLUSTER="Nowhere")
-    report = rig.run(entities=("departments",))
+    rig = DemoRig(tmp_path, SAFETYAMP_ROOT_CLUSTER="Nowhere")
+    report = rig.report_of(entities=("departments",))
     assert "SAFETYAMP_ROOT_CLUSTER" in report["entities"]["departments"]["reason"]
     assert "Pelican Fork Builders" in report["entities"]["departments"]["reason"]
 
 
 def test_a_long_listing_goes_on_in_the_next_execution(tmp_path: Path) -> None:
-    rig = AppRig(tmp_path, API_RATE_LIMIT_CALLS="7", API_RATE_LIMIT_RESERVE="0")
-    rig.run()
+    rig = DemoRig(tmp_path, API_RATE_LIMIT_CALLS="7", API_RATE_LIMIT_RESERVE="0")
+    rig.report_of()
     assert rig.safetyamp.peak_window <= 7
     before = len(rig.safetyamp.calls)
-    rig.run(refresh=True)
+    rig.report_of(refresh=True)
     assert len(rig.safetyamp.calls) - before < 15, "pages were listed again"
     assert writes(rig)["POST"] > 0
 
 
-class Crash(BaseException):
-    """The process is killed here."""
-
-
-def test_killed_at_any_step_the_run_is_completed_with_nothing_twice(tmp_path: Path) -> None:
-    """For each n: the process dies before its n-th effect, a new one begins with an empty bus."""
-    reference = AppRig(tmp_path)
-    reference.run()
-    expected = content(reference)
-    effects = 0
-    for step in range(1, 400, 7):
-        rig = AppRig(tmp_path)
-        died = kill_at(rig, step)
-        effects = max(effects, step if died else 0)
-        rig.new_stack()
-        rig.clock.advance(61)  # the dead process's leases run out
-        if sweep(rig.stack.runtime, at_once=True) is None:
-            request_run(rig.stack.runtime, RunRequest())
-        rig.finish()
-        assert content(rig) == expected, f"killed before effect {step}"
-        if not died:
-            break
-    assert effects > 200, "the loop never reached the later steps"
-
-
-def kill_at(rig: AppRig, step: int) -> bool:
-    """Run, dying before the step-th write to documents or SafetyAmp; False when it ended before."""
-    left = [step]
-
-    def counted(operation: Any) -> Any:
-        def call(*arguments: Any, **named: Any) -> Any:
-            left[0] -= 1
-            if left[0] <= 0:
-                raise Crash
-            return operation(*arguments, **named)
-
-        return call
-
-    documents, safetyamp = rig.documents, rig.tenant.safetyamp
-    originals = {
-        (target, name): getattr(target, name)
-        for target, names in ((documents, ("create", "replace", "write")), (safetyamp, ("handle",)))
-        for name in names
-    }
-    for (target, name), operation in originals.items():
-        setattr(target, name, counted(operation))
-    try:
-        rig.run()
-    except Crash:
-        return True
-    finally:
-        for target, name in originals:
-            delattr(target, name)
-    return False
-
-
-def content(rig: AppRig) -> dict[str, list[tuple[str, ...]]]:
-    """SafetyAmp's content without ids, which depend on the order of creation."""
-    ids = ("id", "cluster_id", "parent_cluster_id", "home_site_id", "current_title_id", "path")
-    times = ("created_at", "updated_at")
-    return {
-        resource: sorted(
-            tuple(f"{name}={value}" for name, value in sorted(row.items()) if name not in (*ids, *times))
-            for row in rows
-        )
-        for resource, rows in rig.safetyamp.snapshot().items()
-    }
-
-
-def test_a_message_that_comes_twice_changes_the_world_once(rig: AppRig) -> None:
+def test_a_message_that_comes_twice_changes_the_world_once(rig: DemoRig) -> None:
     send = rig.stack.bus.send
 
     def send_twice(messages: Any) -> None:
@@ -478,65 +415,61 @@ def test_a_message_that_comes_twice_changes_the_world_once(rig: AppRig) -> None:
         send(messages)
 
     rig.stack.bus.send = send_twice  # type: ignore[method-assign]
-    report = rig.run()
+    report = rig.report_of()
     counts_add_up(report)
-    rig.finish()
+    rig.drain()
     assert max(Counter(row["email"] for row in rig.safetyamp.snapshot()["users"]).values()) == 1
     assert rig.safetyamp.created["users"] == report["entities"]["employees"]["created"]
 
 
-def test_the_sweep_finds_messages_that_were_lost(rig: AppRig) -> None:
+def test_the_sweep_finds_messages_that_were_lost(rig: DemoRig) -> None:
     run_id = request_run(rig.stack.runtime, RunRequest())
-    rig.new_stack()  # a new bus: all messages are gone
-    rig.clock.advance(timedelta(minutes=5))
-    rig.finish()
-    assert rig.report(run_id)["phase"] == "done"
+    lose_messages(rig)
+    assert rig.finish(run_id, sweeping=True).report["phase"] == "done"
 
 
-def test_a_claimed_run_without_its_document_is_healed(rig: AppRig) -> None:
+def test_a_claimed_run_without_its_document_is_healed(rig: DemoRig) -> None:
     """A crash between the claim of the active run and its document."""
     run_id = request_run(rig.stack.runtime, RunRequest())
     rig.documents.delete(paths.run(run_id))
-    rig.new_stack()
+    lose_messages(rig)
     assert sweep(rig.stack.runtime) == run_id
-    rig.finish()
-    assert rig.report(run_id)["phase"] == "done"
+    assert rig.finish(run_id).report["phase"] == "done"
 
 
-def test_a_state_of_another_version_is_rebuilt(loaded: AppRig) -> None:
+def test_a_state_of_another_version_is_rebuilt(loaded: DemoRig) -> None:
     state = read_json(loaded.documents, paths.state("titles"))
     loaded.documents.write(paths.state("titles"), to_json({**state, "version": 0}))
-    report = loaded.run(entities=("titles",))
+    report = loaded.report_of(entities=("titles",))
     assert report["entities"]["titles"]["unchanged"] == len(state["records"])
     assert writes(loaded) == Counter()
 
 
-def test_a_cancelled_run_keeps_what_was_done_and_the_next_run_does_the_rest(rig: AppRig) -> None:
+def test_a_cancelled_run_keeps_what_was_done_and_the_next_run_does_the_rest(rig: DemoRig) -> None:
     run_id = request_run(rig.stack.runtime, RunRequest())
     while not rig.safetyamp.created.get("users"):
         if not rig.stack.host.step():
             rig.clock.advance_to(rig.stack.bus.next_due() or rig.clock.now())
     stop_run(rig.stack.runtime, run_id, "cancelled by an operator", cancelled=True)
-    rig.finish()
-    report = rig.report(run_id)
+    report = rig.finish(run_id).report
     assert report["phase"] == "cancelled"
-    rest = rig.run()
+    rest = rig.report_of()
     assert rest["phase"] == "done"
     assert max(Counter(row["email"] for row in rig.safetyamp.snapshot()["users"]).values()) == 1
     counts_add_up(rest)
 
 
-def test_a_run_past_its_deadline_is_ended_by_the_sweep(rig: AppRig) -> None:
+def test_a_run_past_its_deadline_is_ended_by_the_sweep(rig: DemoRig) -> None:
     run_id = request_run(rig.stack.runtime, RunRequest())
-    rig.new_stack()
+    lose_messages(rig)
     rig.clock.advance(timedelta(hours=49))
     sweep(rig.stack.runtime)
-    rig.finish()
-    assert rig.report(run_id)["phase"] == "failed"
-    assert "had not ended" in rig.report(run_id)["entities"]["jobs"]["reason"]
+    ended = rig.finish(run_id)
+    assert ended.report["phase"] == "failed"
+    assert "had not ended" in ended.entity("jobs")["reason"]
 
 
-def test_a_record_that_nobody_thought_of_fails_alone(rig: AppRig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_nobody_thought_of_fails_alone(rig: DemoRig, monkeypatch: pytest.MonkeyPatch) -> None:
     create = SafetyAmpClient.create
 
     def stumble(self: SafetyAmpClient, resource: str, payload: Any) -> Any:
@@ -545,8 +478,8 @@ def test_a_record_that_nobody_thought_of_fails_alone(rig: AppRig, monkeypatch: p
         return create(self, resource, payload)
 
     monkeypatch.setattr(SafetyAmpClient, "create", stumble)
-    report = rig.run()
+    report = rig.report_of()
     assert "unexpected KeyError" in problems(report, "employees", PLAIN)
     assert report["entities"]["employees"]["created"] > 25
     monkeypatch.setattr(SafetyAmpClient, "create", create)
-    assert rig.run()["entities"]["employees"]["created"] == 1
+    assert rig.report_of()["entities"]["employees"]["created"] == 1
