@@ -4,7 +4,7 @@ VENV ?= .venv
 TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench deployable clean
+.PHONY: run test check bench soak deployable clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
@@ -19,6 +19,10 @@ check: $(VENV)/installed   ## formatter, linter, type checker
 
 bench: $(VENV)/installed   ## calls, CPU and memory at 500 to 100 000 employees
 	$(BIN)/python -m local.bench
+
+SEEDS ?= 1000
+soak: $(VENV)/installed   ## any number of seeds of the simulation, on all cores
+	$(BIN)/python -m tests.chaos.soak --seeds $(SEEDS)
 
 deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.txt and nothing else
 	$(VENV)-azure/bin/python -c "import function_app; print(len(function_app.app.get_functions()), 'functions')"

@@ -15,6 +15,7 @@ HTTP_FAULTS = (
     "500 after",
     "html after",
 )
+# In all weathers of a world that knows "redis", Redis vanishes, comes back, or loses its data or scripts.
 CLIMATES: dict[str, dict[str, float]] = {
     "calm": {},
     "crashes": {"crash": 0.01, "lock": 0.2},
@@ -22,7 +23,9 @@ CLIMATES: dict[str, dict[str, float]] = {
     "storage": {"documents": 0.01, "bus": 0.05, "conflict": 0.1},
     "source": {"fewer rows": 0.5, "mass termination": 0.5, "vista": 0.1},
     "outage": {"http": 1.0},
+    "redis": {},
     "slow": {"slow": 0.1, "lock": 0.3, "crash": 0.002},
+    "stalled": {"slow": 0.4, "lock": 0.3, "fewer rows": 0.2},
     "everything": {
         **{"crash": 0.004, "lock": 0.2, "http": 0.08, "documents": 0.005, "bus": 0.03},
         **{"conflict": 0.05, "vista": 0.05, "slow": 0.03, "fewer rows": 0.05, "mass termination": 0.05},

@@ -26,7 +26,7 @@ class VirtualRedis:
         self.away = False
         self._values: dict[str, Any] = {}
         self._expires: dict[str, float] = {}
-        self._scripts: dict[str, Callable[..., Any]] = {}
+        self.scripts: dict[str, Callable[..., Any]] = {}
         self._lua = lupa.LuaRuntime(unpack_returned_tuples=True, encoding="latin-1")
         self._compile = self._lua.eval(
             "function(text, call) return function(keys, argv)"
@@ -42,18 +42,18 @@ class VirtualRedis:
 
     def forget_scripts(self) -> None:
         """SCRIPT FLUSH."""
-        self._scripts.clear()
+        self.scripts.clear()
 
     def load(self, text: str) -> str:
         sha = hashlib.sha1(text.encode()).hexdigest()
-        self._scripts[sha] = self._compile(text, self._call_from_lua)
+        self.scripts[sha] = self._compile(text, self._call_from_lua)
         return sha
 
     def evaluate(self, sha: str, keys: list[str], arguments: list[Any]) -> Any:
-        if sha not in self._scripts:
+        if sha not in self.scripts:
             raise NoScriptError("NOSCRIPT No matching script.")
         lua_keys, lua_arguments = (self._lua.table_from(list(map(_text, part))) for part in (keys, arguments))
-        return _reply(self._scripts[sha](lua_keys, lua_arguments))
+        return _reply(self.scripts[sha](lua_keys, lua_arguments))
 
     def get(self, key: str) -> Any:
         self._drop_expired(key)
