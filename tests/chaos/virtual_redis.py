@@ -2,6 +2,9 @@
 
 fakeredis takes its time from the machine's clock and needs milliseconds per script; a simulation of
 thousands of runs needs neither. Only the commands that the product uses are there; others raise.
+
+Lua is 5.1, a real Redis's, by name: fakeredis loads that one with its symbols in sight, and another Lua
+in the same process would call into it and crash.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import lupa
+from lupa import lua51
 from redis.commands.core import Script
 from redis.exceptions import ConnectionError, NoScriptError
 
@@ -27,12 +30,11 @@ class VirtualRedis:
         self._values: dict[str, Any] = {}
         self._expires: dict[str, float] = {}
         self.scripts: dict[str, Callable[..., Any]] = {}
-        self._lua = lupa.LuaRuntime(unpack_returned_tuples=True, encoding="latin-1")
+        self._lua = lua51.LuaRuntime(unpack_returned_tuples=True, encoding="latin-1")
         self._compile = self._lua.eval(
             "function(text, call) return function(keys, argv)"
             " local env = setmetatable({KEYS=keys, ARGV=argv, redis={call=call}}, {__index=_G})"
-            " local chunk = load and load(text, 'script', 't', env) or setfenv(loadstring(text), env)"
-            " return chunk() end end"
+            " return setfenv(loadstring(text), env)() end end"
         )
 
     def empty(self) -> None:
@@ -220,7 +222,7 @@ def _text(value: Any) -> str:
 
 def _reply(value: Any) -> Any:
     """Lua's value as Redis would send it: numbers as integers, texts as bytes, tables as lists."""
-    if lupa.lua_type(value) == "table":
+    if lua51.lua_type(value) == "table":
         return [_reply(value[index]) for index in range(1, len(value) + 1)]
     if isinstance(value, str):
         return value.encode()
