@@ -21,7 +21,7 @@ from shared.resilience.retry import RetryPolicy, parse_retry_after
 
 if TYPE_CHECKING:
     from shared.resilience.circuit_breaker import CircuitBreaker
-    from shared.resilience.rate_limiter import Permit, RateLimiter
+    from shared.resilience.rate_limiter import RateLimiter
 
 logger = logging.getLogger(__name__)
 
@@ -155,19 +155,25 @@ class HttpPipeline:
         raise APIError(f"{self.upstream}: a link leads to another host", upstream=self.upstream)
 
     def _exchange(self, request: _Request, waits: _Waits) -> _Result:
-        """One attempt, with the breaker told how it went."""
+        """One attempt, with the breaker told how it went; asked again after a wait for the limiter, because
+        it may have opened meanwhile."""
         beat()
-        self._pass_breaker(waits)
-        verdict = self._breaker.released
-        try:
-            result = self._attempt(request, waits)
-            verdict = self._verdict(result.error)
-            return result
-        except UpstreamUnavailable:  # the login, which the headers may need, is part of the upstream
-            verdict = self._breaker.failed
-            raise
-        finally:
-            verdict()
+        while True:
+            self._pass_breaker(waits)
+            verdict = self._breaker.released
+            try:
+                result = self._attempt(request)
+                verdict = self._verdict(result.error)
+                return result
+            except RateLimited as error:
+                full = error
+            except UpstreamUnavailable:  # the login, which the headers may need, is part of the upstream
+                verdict = self._breaker.failed
+                raise
+            finally:
+                verdict()
+            if not waits.slept(full.delay_seconds):
+                raise full
 
     def _verdict(self, error: APIError | None) -> Callable[[], None]:
         if isinstance(error, UpstreamUnavailable):
@@ -176,9 +182,9 @@ class HttpPipeline:
             return self._breaker.released
         return self._breaker.succeeded
 
-    def _attempt(self, request: _Request, waits: _Waits) -> _Result:
+    def _attempt(self, request: _Request) -> _Result:
         headers = self._headers()
-        permit = self._take_slot(waits)
+        permit = self._limiter.acquire(interactive=is_interactive())
         started = self._clock.monotonic()
         outcome: Answer | UpstreamUnavailable
         try:
@@ -209,14 +215,6 @@ class HttpPipeline:
                 self._breaker.before_call()
                 return
             except CircuitOpen as error:
-                if not waits.slept(error.delay_seconds):
-                    raise
-
-    def _take_slot(self, waits: _Waits) -> Permit:
-        while True:
-            try:
-                return self._limiter.acquire(interactive=is_interactive())
-            except RateLimited as error:
                 if not waits.slept(error.delay_seconds):
                     raise
 

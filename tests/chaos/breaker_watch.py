@@ -34,7 +34,8 @@ class BreakerWatch:
         """A call begins; returns its number."""
         self._number += 1
         now = self._clock.now()
-        if self._opened_at is not None:
+        # A call let through at the very moment of the opening is an ordinary one.
+        if self._opened_at is not None and now > self._opened_at + ROUNDING:
             if now < self._opened_at + RECOVERY - ROUNDING:
                 self.faults.append(
                     f"a call at {now:%H:%M:%S.%f} although open since {self._opened_at:%H:%M:%S.%f}"

@@ -120,6 +120,13 @@ def the_breaker_lets_one_probe_through(world: World) -> Iterator[str]:
 
 
 @check
+def redis_is_used_where_it_is_there(world: World) -> Iterator[str]:
+    """Nobody falls back on its own limiter and breaker while Redis answers."""
+    if not world.redis_was_away and any("Redis" in line for line in world.logged):
+        yield next(line for line in world.logged if "Redis" in line)
+
+
+@check
 def no_personal_data_leaks(world: World) -> Iterator[str]:
     """No message and no log line holds a person's name, address, phone or e-mail."""
     texts = [message.body + message.message_id for message in world.sent] + world.logged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import random
 import secrets
 import tempfile
 import uuid
@@ -386,13 +387,18 @@ class SimulatedTokens:
 @contextmanager
 def deterministic(dice: Any) -> Iterator[None]:
     """All randomness of the product from the seed."""
+    before = random.getstate()
+    random.seed(dice.getrandbits(64))
     with (
         mock.patch.object(
             secrets, "token_hex", lambda count=16: f"{dice.getrandbits(8 * count):0{2 * count}x}"
         ),
         mock.patch.object(uuid, "uuid4", functools.partial(_uuid, dice)),
     ):
-        yield
+        try:
+            yield
+        finally:
+            random.setstate(before)
 
 
 def _uuid(dice: Any) -> uuid.UUID:
