@@ -36,6 +36,7 @@ from shared.sync.state import EntityState, state_from_json
 from shared.sync.sweep import sweep
 
 SWEEP_EVERY = timedelta(minutes=5)
+NOON_UTC = 18
 EMPLOYEES_PER_JOB, EMPLOYEES_PER_VEHICLE, SMALLEST_JOBS = 50, 20, 120
 NOBODY_LISTENS = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "9"}
 """A Redis that is away: a real one, or its scripts' clock, has no place in virtual time."""
@@ -168,7 +169,8 @@ class _Counting(SimulatorAdapter):
 def bench_company(employees: int, folder: Path) -> Iterator[BenchCompany]:
     """The company with nothing of it in SafetyAmp yet but what the demo company has there; its simulators
     listen while the block runs, so that other processes can read from Graph and Vista too."""
-    clock = FakeClock(SystemClock().now())
+    # About noon it is the same day in UTC and in the company's time zone: who leaves on that day is gone.
+    clock = FakeClock(SystemClock().now().replace(hour=NOON_UTC))
     company = demo_company(
         clock.now().date(),
         employees,
