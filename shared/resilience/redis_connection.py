@@ -63,6 +63,7 @@ class RedisConnection:
             return operation(self._connected())
         except (ConnectionError, TimeoutError) as error:
             self._pause(error)
+            _forget_frames(error)
             raise CacheError(f"Redis does not answer ({type(error).__name__}); see REDIS_HOST") from error
         except RedisError as error:
             raise CacheError(f"Redis refused a command ({type(error).__name__})") from error
@@ -86,6 +87,17 @@ class RedisConnection:
             "Redis does not answer",
             extra={"error": type(error).__name__, "pause_seconds": self._pause_seconds},
         )
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of a Redis client's error and of those behind it.
+
+    They are part of reference cycles, whose frames keep those of all callers, and so everything that a plan
+    has read, until the garbage collector comes by.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def connect(

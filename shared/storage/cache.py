@@ -110,12 +110,23 @@ class Cache:
             return None
 
     def _store(self, name: str, value: Any, max_age_seconds: float) -> None:
-        entry = {"stored_at": self._clock.now().timestamp(), "value": value}
-        lifetime_ms = max(1, round(max_age_seconds * 1000))
+        data = self._encoded(name, value)
+        if data is not None:
+            self._put(name, data, max(1, round(max_age_seconds * 1000)))
+
+    def _encoded(self, name: str, value: Any) -> bytes | None:
         try:
-            data = to_json(entry)
+            return to_json({"stored_at": self._clock.now().timestamp(), "value": value})
+        except (TypeError, ValueError) as error:
+            self._report(name, "value was not cached", error)
+            return None
+
+    def _put(self, name: str, data: bytes, lifetime_ms: int) -> None:
+        # The value is not in this frame: Redis clients' errors are part of cycles, which keep the frames of
+        # their traceback until the garbage collector comes, and a value may be a whole listing.
+        try:
             self._connection.run(lambda client: client.set(DATA_PREFIX + name, data, px=lifetime_ms))
-        except (CacheError, TypeError, ValueError) as error:
+        except CacheError as error:
             self._report(name, "value was not cached", error)
 
     def _report(self, name: str, event: str, error: Exception) -> None:
