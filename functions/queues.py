@@ -1,17 +1,28 @@
-"""Queues: one message per entity to plan, one per batch to apply.
+"""Queues: one message per entity to plan, one per batch to apply; and what could not be handled.
 
-A function that returns completes its message; one that raises gets it again at once. A message that can
-never be read raises every time, until the queue's delivery count moves it to the dead letters.
+A function that returns completes its message; one that raises gets it again at once, until the queue's
+delivery count moves it to the dead letters. A message that can never be read is given up at the first
+delivery: Python functions cannot send a message to the dead letters themselves.
 """
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import azure.functions as func
 
 from shared import runtime
+from shared.errors import BusError, MessageError, StorageError
 from shared.sync.batch_handler import apply_batch as apply_changes
+from shared.sync.dead_letters import DeadLetter, Kind, bury
 from shared.sync.entity_handler import sync_entity as bring_forward
 from shared.sync.messages import parse_batch_message, parse_entity_message
+from shared.sync.services import Services
 
+Parsed = TypeVar("Parsed")
 blueprint = func.Blueprint()
+
+DEAD_LETTER_PAUSE_SECONDS = 5.0
+"""Dead letters come again at once and without an end while storage is away."""
 
 
 @blueprint.service_bus_queue_trigger(
@@ -19,7 +30,7 @@ blueprint = func.Blueprint()
 )
 def sync_entity(message: func.ServiceBusMessage) -> None:
     """Plan an entity and send its batches."""
-    bring_forward(runtime.current(), parse_entity_message(message.get_body()))
+    _handle("entity", message, parse_entity_message, bring_forward)
 
 
 @blueprint.service_bus_queue_trigger(
@@ -27,4 +38,53 @@ def sync_entity(message: func.ServiceBusMessage) -> None:
 )
 def apply_batch(message: func.ServiceBusMessage) -> None:
     """Apply a batch of changes."""
-    apply_changes(runtime.current(), parse_batch_message(message.get_body()))
+    _handle("batch", message, parse_batch_message, apply_changes)
+
+
+@blueprint.service_bus_queue_trigger(
+    arg_name="message", queue_name="%ENTITY_QUEUE%/$deadletterqueue", connection="SERVICE_BUS_CONNECTION"
+)
+def give_up_entity(message: func.ServiceBusMessage) -> None:
+    """End an entity whose message could not be handled."""
+    _bury_dead("entity", message)
+
+
+@blueprint.service_bus_queue_trigger(
+    arg_name="message", queue_name="%BATCH_QUEUE%/$deadletterqueue", connection="SERVICE_BUS_CONNECTION"
+)
+def give_up_batch(message: func.ServiceBusMessage) -> None:
+    """End a batch whose message could not be handled."""
+    _bury_dead("batch", message)
+
+
+def _handle(
+    kind: Kind,
+    message: func.ServiceBusMessage,
+    parse: Callable[[bytes], Parsed],
+    handle: Callable[[Services, Parsed], None],
+) -> None:
+    services = runtime.current()
+    with services.shutdown.working():
+        try:
+            parsed = parse(message.get_body())
+        except MessageError as error:
+            bury(services, _dead_letter(kind, message, str(error)))
+            return
+        handle(services, parsed)
+
+
+def _bury_dead(kind: Kind, message: func.ServiceBusMessage) -> None:
+    services = runtime.current()
+    reason = message.dead_letter_reason or "no reason given"
+    if message.dead_letter_error_description:
+        reason += f" ({message.dead_letter_error_description})"
+    with services.shutdown.working():
+        try:
+            bury(services, _dead_letter(kind, message, reason))
+        except (StorageError, BusError):
+            services.clock.sleep(DEAD_LETTER_PAUSE_SECONDS)
+            raise
+
+
+def _dead_letter(kind: Kind, message: func.ServiceBusMessage, reason: str) -> DeadLetter:
+    return DeadLetter(kind, message.message_id, message.get_body(), reason, message.delivery_count or 1)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import azure.functions as func
 
-from shared.errors import BusError, ConfigurationError, RunConflict, StorageError, UnknownRun
+from shared.errors import BusError, ConfigurationError, Paused, RunConflict, StorageError, UnknownRun
+from shared.sync.model import ENTITIES, EntityName
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
 
@@ -32,6 +33,16 @@ def problem(status: int, title: str, detail: str, **more: Any) -> func.HttpRespo
     return json_response(value, status, mimetype="application/problem+json")
 
 
+def entities_of(req: func.HttpRequest) -> tuple[EntityName, ...]:
+    """The entities that a route's `{entity}` names. Raises BadRequest."""
+    name = req.route_params.get("entity", "")
+    if name == "all":
+        return ENTITIES
+    if name not in ENTITIES:
+        raise BadRequest(f"the entity must be all, {', '.join(ENTITIES)}")
+    return (cast(EntityName, name),)
+
+
 def answers_problems(handler: Handler) -> Handler:
     """Turn the errors that a request can cause into problem details; others are the host's 500."""
 
@@ -45,6 +56,8 @@ def answers_problems(handler: Handler) -> Handler:
             return problem(404, "Not found", str(error))
         except RunConflict as error:
             return problem(409, "Conflict", str(error), run_id=error.run_id, url=f"/api/runs/{error.run_id}")
+        except Paused as error:
+            return problem(409, "Paused", str(error))
         except ConfigurationError as error:
             return problem(
                 503, "Settings are wrong", str(error), problems=[str(found) for found in error.problems]

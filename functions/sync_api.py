@@ -5,9 +5,8 @@ from typing import cast
 
 import azure.functions as func
 
-from functions.responses import BadRequest, answers_problems, json_response
+from functions.responses import BadRequest, answers_problems, entities_of, json_response
 from shared import runtime
-from shared.sync.model import ENTITIES, EntityName
 from shared.sync.report import make_report
 from shared.sync.runs import Mode, RunRequest, approve, get_run, request_run
 from shared.sync.stopping import stop_run
@@ -57,17 +56,8 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
 def _request_of(req: func.HttpRequest) -> RunRequest:
     refresh = _flag(req, "refresh")
     return RunRequest(
-        mode=_mode(req), entities=_entities(req), refresh=refresh, retry_failed=refresh, cause="manual"
+        mode=_mode(req), entities=entities_of(req), refresh=refresh, retry_failed=refresh, cause="manual"
     )
-
-
-def _entities(req: func.HttpRequest) -> tuple[EntityName, ...]:
-    name = req.route_params.get("entity", "")
-    if name == "all":
-        return ENTITIES
-    if name not in ENTITIES:
-        raise BadRequest(f"the entity must be all, {', '.join(ENTITIES)}")
-    return (cast(EntityName, name),)
 
 
 def _mode(req: func.HttpRequest) -> Mode:

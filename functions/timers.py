@@ -5,7 +5,7 @@ import logging
 import azure.functions as func
 
 from shared import runtime
-from shared.errors import RunConflict
+from shared.errors import Paused, RunConflict
 from shared.sync.runs import RunRequest, request_run
 from shared.sync.sweep import sweep as heal
 
@@ -34,5 +34,5 @@ def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host wants th
 def _start(request: RunRequest) -> None:
     try:
         request_run(runtime.current(), request)
-    except RunConflict as conflict:
-        logger.warning("no %s run was started: %s", request.cause, conflict)
+    except (RunConflict, Paused) as error:
+        logger.warning("no %s run was started: %s", request.cause, error)

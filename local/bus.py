@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from shared.clock import Clock
 from shared.errors import BusError, SafetyAmpError
 from shared.storage.bus import Message
 
 LONGEST_MESSAGE_ID = 128
+DEAD_LETTER_QUEUE = "/$deadletterqueue"
+"""Behind a queue's name: the queue of its dead letters, as in Service Bus."""
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class LockLost(SafetyAmpError):
@@ -55,6 +62,7 @@ class LockedMessage:
     enqueued: datetime
     locked_until: datetime
     expires: datetime
+    dead_letter_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -67,12 +75,22 @@ class QueueCounts:
     dead_lettered: int
 
 
+class Receiver(Protocol):
+    """The receiving side of the bus, as a host needs it; `InProcessBus` says what each method does."""
+
+    def receive(self, queue: str) -> LockedMessage | None: ...
+    def complete(self, locked: LockedMessage) -> None: ...
+    def abandon(self, locked: LockedMessage) -> None: ...
+    def renew_lock(self, locked: LockedMessage) -> None: ...
+    def next_due(self, queue: str | None = None) -> datetime | None: ...
+    def wait(self, timeout_seconds: float) -> None: ...
+
+
 @dataclass
 class _Queue:
     options: QueueOptions
     waiting: list[StoredMessage] = field(default_factory=list)
     locked: dict[str, tuple[StoredMessage, datetime]] = field(default_factory=dict)
-    dead: list[StoredMessage] = field(default_factory=list)
     seen_ids: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -85,6 +103,9 @@ class InProcessBus:
     def __init__(self, clock: Clock, queues: Mapping[str, QueueOptions]) -> None:
         self._clock = clock
         self._queues = {name: _Queue(options) for name, options in queues.items()}
+        for name, options in queues.items():
+            # Dead letters are delivered as often as it takes, and never expire.
+            self._queues[name + DEAD_LETTER_QUEUE] = _Queue(replace(options, max_delivery_count=sys.maxsize))
         self._numbers = itertools.count(1)
         self._changed = threading.Condition(threading.RLock())
 
@@ -137,7 +158,8 @@ class InProcessBus:
         """The dead letters with their reasons, oldest first."""
         with self._changed:
             self._expire(queue)
-            return list(self._queue(queue).dead)
+            dead = self._queue(queue + DEAD_LETTER_QUEUE)
+            return sorted([*dead.waiting, *(stored for stored, _ in dead.locked.values())], key=_number)
 
     def counts(self, queue: str) -> QueueCounts:
         """How many messages there are."""
@@ -145,17 +167,18 @@ class InProcessBus:
             self._expire(queue)
             now, stored = self._clock.now(), self._queue(queue)
             active = sum(1 for one in stored.waiting if one.due <= now)
-            return QueueCounts(active, len(stored.waiting) - active, len(stored.locked), len(stored.dead))
+            dead = len(self.dead_letters(queue))
+            return QueueCounts(active, len(stored.waiting) - active, len(stored.locked), dead)
 
-    def next_due(self) -> datetime | None:
-        """When something will happen next: a message becomes due or a lock runs out."""
+    def next_due(self, queue: str | None = None) -> datetime | None:
+        """When something will happen next, in `queue` or in any: a message becomes due, a lock runs out."""
         with self._changed:
             moments = [
                 moment
-                for queue in self._queues.values()
+                for asked in ([self._queue(queue)] if queue else self._queues.values())
                 for moment in (
-                    *(stored.due for stored in queue.waiting),
-                    *(end for _, end in queue.locked.values()),
+                    *(stored.due for stored in asked.waiting),
+                    *(end for _, end in asked.locked.values()),
                 )
             ]
             return min(moments, default=None)
@@ -199,6 +222,7 @@ class InProcessBus:
             enqueued=stored.enqueued,
             locked_until=end,
             expires=stored.expires,
+            dead_letter_reason=stored.dead_letter_reason,
         )
 
     def _lock_end(self, queue: _Queue) -> datetime:
@@ -229,4 +253,9 @@ class InProcessBus:
 
     def _bury(self, name: str, stored: StoredMessage, reason: str) -> None:
         stored.dead_letter_reason = reason
-        self._queue(name).dead.append(stored)
+        stored.due, stored.expires = self._clock.now(), NEVER
+        self._queue(name + DEAD_LETTER_QUEUE).waiting.append(stored)
+
+
+def _number(stored: StoredMessage) -> int:
+    return stored.sequence_number

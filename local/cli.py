@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from local.progress import display
 from local.settings_file import local_environment
 from local.show import show_report
 from local.stack import LocalStack
-from shared.errors import ConfigurationError, RunConflict, UnknownRun
+from shared.errors import ConfigurationError, Paused, RunConflict, UnknownRun
 from shared.sync.model import ENTITIES
 from shared.sync.runs import RunRequest
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except ConfigurationError as error:
         return _settings_wrong(error, as_json=getattr(options, "json", False))
-    except (RunConflict, UnknownRun) as error:
+    except (RunConflict, UnknownRun, Paused) as error:
         Console(stderr=True).print(f"[bold red]not done:[/bold red] {error}", soft_wrap=True)
         return SOMETHING_FAILED
     except KeyboardInterrupt:
@@ -84,6 +85,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _once(options: argparse.Namespace) -> int:
     console = _console(stderr=options.json)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl+C: the changes at hand are finished
     stack = LocalStack(_environment())
     try:
         with display(console, silent=options.json) as shown:

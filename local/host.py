@@ -11,7 +11,7 @@ from azure.functions.servicebus import ServiceBusMessage
 from azure.functions.timer import TimerRequest
 from croniter import croniter
 
-from local.bus import InProcessBus, LockedMessage, LockLost
+from local.bus import LockedMessage, LockLost, Receiver
 from local.host_index import HostFunction, HostOptions
 from shared.clock import Clock
 
@@ -29,7 +29,7 @@ class LocalHost:
     """
 
     def __init__(
-        self, functions: list[HostFunction], bus: InProcessBus, clock: Clock, options: HostOptions
+        self, functions: list[HostFunction], bus: Receiver, clock: Clock, options: HostOptions
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -93,7 +93,7 @@ class LocalHost:
             if locked is not None:
                 self._deliver(self._queues[queue], locked)
             else:
-                self._bus.wait(self._seconds_until(self._bus.next_due()))
+                self._bus.wait(self._seconds_until(self._bus.next_due(queue)))
 
     def _seconds_until(self, moment: datetime | None) -> float:
         if moment is None:
@@ -163,6 +163,7 @@ def _native(locked: LockedMessage) -> ServiceBusMessage:
         message_id=message.message_id,
         correlation_id=message.correlation_id,
         content_type="application/json",
+        dead_letter_reason=locked.dead_letter_reason,
         delivery_count=locked.delivery_count,
         enqueued_time_utc=locked.enqueued,
         expires_at_utc=locked.expires,

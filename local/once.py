@@ -59,6 +59,9 @@ def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, A
             usage = stack.runtime.safetyamp_limiter.usage()
             display.show(run_progress(documents, get_run(documents, run_id), usage))
             stack.clock.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        stack.runtime.shutdown.begin()
+        raise
     finally:
         stack.host.stop()
     display.show(run_progress(documents, get_run(documents, run_id), stack.runtime.safetyamp_limiter.usage()))

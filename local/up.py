@@ -29,5 +29,6 @@ def serve(stack: LocalStack, console: Console, address: str, port: int, key: str
     while not ended.wait(0.5):
         pass
     console.print("stopping: the changes at hand are finished first")
+    stack.runtime.shutdown.begin()
     server.stop()
     stack.close()

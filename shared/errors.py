@@ -4,6 +4,7 @@
      +-- ConfigurationError      settings are wrong or missing; an operator must act
      +-- RetryLater              nothing is wrong with the work: come back after a delay
      |    +-- RateLimited            the upstream's window is full
+     |    |    +-- Stopping               this process is about to end
      |    +-- CircuitOpen            the upstream's breaker is open
      +-- APIError                an upstream's answer, or the lack of one
      |    +-- InvalidRecord          400, 422: this record, until its data changes
@@ -22,6 +23,7 @@
      +-- MessageError            a message that can never be handled
      +-- RunConflict             the run's state does not allow what was asked (its run id is kept)
      +-- UnknownRun              there is no such run
+     +-- Paused                  an operator paused what was asked for
 
 Facts travel as attributes, the text is for people.
 """
@@ -79,6 +81,10 @@ class RetryLater(SafetyAmpError):
 
 class RateLimited(RetryLater):
     """The upstream's window of calls is full (our limiter says so, or a 429 did)."""
+
+
+class Stopping(RateLimited):
+    """The process is about to end: raised before a call, like a full window, and handled like one."""
 
 
 class CircuitOpen(RetryLater):
@@ -200,3 +206,7 @@ class RunConflict(SafetyAmpError):
 
 class UnknownRun(SafetyAmpError):
     """No document of this run exists."""
+
+
+class Paused(SafetyAmpError):
+    """An operator paused everything that was asked for."""

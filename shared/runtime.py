@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from shared.clock import Clock, SystemClock
+from shared.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from shared.clients.graph import GraphClient
@@ -71,6 +72,7 @@ class Runtime:
         self._lock = threading.RLock()
         self._built: dict[_Once[Any], Any] = {}
         self.clock: Clock = self._parts.clock or SystemClock()
+        self.shutdown = Shutdown()
 
     @_Once
     def settings(self) -> Settings:

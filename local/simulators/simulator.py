@@ -15,11 +15,13 @@ NO_ANSWER = 0
 
 
 class Call(NamedTuple):
-    """One call as it ended; `status` is 0 when the answer was lost."""
+    """One call as it ended; `status` is 0 when the answer was lost. `at` is when it came, in seconds of the
+    simulator's monotonic clock."""
 
     method: str
     path: str
     status: int
+    at: float
 
 
 class Simulator:
@@ -37,12 +39,13 @@ class Simulator:
     def handle(self, request: SimRequest) -> SimResponse:
         """Answer one request; raises AnswerLost where a fault says so."""
         with self._lock:
+            at = self.clock.monotonic()
             try:
                 response = self._handle(request)
             except AnswerLost:
-                self.calls.append(Call(request.method, request.path, NO_ANSWER))
+                self.calls.append(Call(request.method, request.path, NO_ANSWER, at))
                 raise
-            self.calls.append(Call(request.method, request.path, response.status))
+            self.calls.append(Call(request.method, request.path, response.status, at))
             return response
 
     def fail_next(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +34,7 @@ from shared.sync.outcome import Outcome, Result, outcome_from_json
 from shared.sync.progress import ProgressKeeper
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
-from shared.sync.runs import Run, read_run
+from shared.sync.runs import Run, get_run, read_run
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
 
@@ -45,6 +46,9 @@ restart the whole worker process."""
 
 GIVE_UP_AFTER = timedelta(minutes=30)
 """A SafetyAmp that has not answered for so long ends the entity: the next run tries again."""
+
+LOOK_AGAIN_SECONDS = 5.0
+"""How long it takes at most until a batch at work hears that its entity was stopped."""
 
 STORE_EVERY = 10
 """Updates can be repeated, so their progress is stored now and then; before each creation it must be."""
@@ -90,6 +94,25 @@ def apply_batch(services: Services, message: BatchMessage) -> None:
     finish_entity(services, run, message.entity)
 
 
+def give_up_batch(services: Services, message: BatchMessage, reason: str) -> None:
+    """Note for every change of the batch that is left that it was not tried. Does nothing when the batch has
+    its outcomes, or when somebody is at work on it: the sweep sends it again if they do not end it.
+
+    Raises StorageError or BusError when this has to be done again.
+    """
+    run = read_run(services.documents, message.run_id)
+    if run is None or message.entity not in run.entities or run.entities[message.entity].ended:
+        return
+    plan = read_json(services.documents, paths.plan(message.run_id, message.entity))
+    if plan is None or message.batch > plan["batches"]:
+        return
+    with suppress(LeaseHeld):
+        if services.documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
+            with held_lease(services, paths.progress(message.run_id, message.entity, message.batch)) as lease:
+                _BatchWork(services, run, plan, message, lease.lease_id).complete(reason)
+        finish_entity(services, run, message.entity)
+
+
 def _hand_on(services: Services, message: BatchMessage, delay_seconds: float) -> None:
     at = services.clock.now() + timedelta(seconds=delay_seconds)
     cause = f"go-on/{at:%Y%m%d%H%M%S%f}"
@@ -116,17 +139,19 @@ class _BatchWork:
         mapping = mappings(mapping_options(services.settings))[message.entity]
         lister = TargetLister(services, paths.look_up(run.run_id, message.entity, message.batch))
         self._applier = ChangeApplier(services, mapping, self._resolver, lister)
-        self._until = services.clock.monotonic() + HANDLER_SECONDS
+        self._looked_at = services.clock.monotonic()
+        self._until = self._looked_at + HANDLER_SECONDS
 
-    def complete(self) -> None:
-        """Apply what is left and store the outcomes; raises HandOn when it has to go on later."""
+    def complete(self, stop_reason: str | None = None) -> None:
+        """Apply what is left and store the outcomes; raises HandOn when it has to go on later. With a
+        `stop_reason` nothing is applied any more."""
         with metered() as meter:
             self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
             changes = self._changes()
             self._remember_earlier(changes)
-            stop_reason = self._run.entities[self._message.entity].stop_reason
             while len(self._keeper.progress.outcomes) < len(changes):
                 change = changes[len(self._keeper.progress.outcomes)]
+                stop_reason = stop_reason or self._stopped_by_others()
                 if stop_reason:
                     self._record(self._not_applied(change, stop_reason))
                     continue
@@ -138,6 +163,14 @@ class _BatchWork:
                     stop_reason = str(error)
                     self._stop_entity(stop_reason)
             self._store_outcomes(meter.calls, meter.waited_seconds)
+
+    def _stopped_by_others(self) -> str | None:
+        """Why the entity was stopped meanwhile, looked up every few seconds."""
+        now = self._services.clock.monotonic()
+        if now - self._looked_at >= LOOK_AGAIN_SECONDS:
+            self._looked_at = now
+            self._run = get_run(self._services.documents, self._run.run_id)
+        return self._run.entities[self._message.entity].stop_reason
 
     def _changes(self) -> list[Change]:
         path = paths.batch(

@@ -41,11 +41,17 @@ class HeldLease:
 def held_lease(services: Services, path: str) -> Iterator[HeldLease]:
     """Lease the document at `path`; every HTTP call made inside renews the lease first when needed.
 
-    Raises LeaseHeld at the start, LeaseLost from within a call.
+    Raises LeaseHeld at the start, LeaseLost from within a call, and Stopping instead of a call when the
+    process is about to end.
     """
     lease = HeldLease(services, path)
+
+    def before_call() -> None:
+        services.shutdown.check()
+        lease.keep()
+
     try:
-        with beating(lease.keep):
+        with beating(before_call):
             yield lease
     finally:
         lease.release()

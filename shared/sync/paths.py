@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 ACTIVE = "runs/active.json"
+CONTROL = "control.json"
+DEAD_LETTERS = "dead-letters/"
+UNUSUAL = re.compile(r"[^A-Za-z0-9_=-]")
 
 
 def run(run_id: str) -> str:
@@ -63,3 +68,8 @@ def lookup(resource: str) -> str:
 def state(entity: str) -> str:
     """What is known of an entity in SafetyAmp."""
     return f"state/{entity}.json.gz"
+
+
+def dead_letter(queue: str, message_id: str) -> str:
+    """A message that could not be handled; `message_id` is anything that a sender made up."""
+    return f"{DEAD_LETTERS}{queue}/{UNUSUAL.sub('+', message_id)}.json"

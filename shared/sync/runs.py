@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from shared.errors import BusError, RunConflict, UnknownRun
+from shared.errors import BusError, Paused, RunConflict, UnknownRun
 from shared.storage.documents import Documents, create_json, read_json, update_json
 from shared.sync import paths
+from shared.sync.control import Pause, read_pauses
 from shared.sync.messages import EntityMessage
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
 from shared.sync.services import Services
@@ -153,9 +154,11 @@ def change_run(documents: Documents, run_id: str, change: Callable[[Run], None])
 def request_run(services: Services, request: RunRequest) -> str:
     """Start a run and return its id.
 
-    Raises RunConflict with the active run's id when one is under way. When Service Bus cannot be reached
-    the run stands nevertheless: the sweep sends its messages later.
+    Raises Paused when an operator paused all of its entities, and RunConflict with the active run's id when
+    one is under way. When Service Bus cannot be reached the run stands nevertheless: the sweep sends its
+    messages later.
     """
+    _refuse_paused(services.documents, request.entities)
     now = services.clock.now()
     run_id = new_run_id(now)
     _claim(services.documents, run_id, request, now.isoformat())
@@ -170,23 +173,35 @@ def request_run(services: Services, request: RunRequest) -> str:
 def ensure_run(services: Services) -> str | None:
     """Make sure that the active run has its document (the claim comes first, a crash may separate them).
 
+    Pauses are read here, after the claim: one that comes later finds the run active and stops it.
     Returns the active run's id."""
     active = read_active(services.documents)
     if not active or active["run_id"] is None:
         return None
     run_id = cast(str, active["run_id"])
     request = {**active["request"], "entities": tuple(active["request"]["entities"])}
+    pauses = read_pauses(services.documents)
     run = Run(
         run_id=run_id,
         request=RunRequest(**request),
         requested_at=active["at"],
-        entities={name: _first_status(services, name) for name in ENTITIES if name in request["entities"]},
+        entities={
+            name: _first_status(services, name, pauses) for name in ENTITIES if name in request["entities"]
+        },
     )
     create_json(services.documents, paths.run(run_id), run.to_json())
     return run_id
 
 
-def _first_status(services: Services, entity: EntityName) -> EntityStatus:
+def _refuse_paused(documents: Documents, entities: Sequence[EntityName]) -> None:
+    pauses = read_pauses(documents)
+    if all(name in pauses for name in entities):
+        raise Paused("; ".join(pauses[name].about(name) for name in entities))
+
+
+def _first_status(services: Services, entity: EntityName, pauses: Mapping[EntityName, Pause]) -> EntityStatus:
+    if entity in pauses:
+        return EntityStatus("off", reason=pauses[entity].about(entity))
     if entity == "vehicles" and not services.settings.vehicles_enabled:
         return EntityStatus(
             "off",
@@ -228,13 +243,15 @@ def send_entities(services: Services, run_id: str, entities: Sequence[EntityName
 def approve(services: Services, run_id: str) -> None:
     """Let the held plans of an ended run go on.
 
-    Raises UnknownRun, and RunConflict when nothing is held, another run is active, or SafetyAmp's known
-    state has changed since the plan was made (then it no longer says what would happen: start a new run).
+    Raises UnknownRun, Paused, and RunConflict when nothing is held, another run is active, or SafetyAmp's
+    known state has changed since the plan was made (then it no longer says what would happen: start a new
+    run).
     """
     run = get_run(services.documents, run_id)
     held = [name for name, status in run.entities.items() if status.phase == "held"]
     if not held:
         raise RunConflict(f"run {run_id} holds no plan", run_id)
+    _refuse_paused(services.documents, held)
     _claim(services.documents, run_id, run.request, run.requested_at)
     # Only now: while the claim stands no other run changes a state.
     try:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from shared.clients.vista import VistaClient
     from shared.clock import Clock
     from shared.config import Settings
+    from shared.shutdown import Shutdown
     from shared.storage.bus import Bus
     from shared.storage.cache import Cache
     from shared.storage.documents import Documents
@@ -23,6 +24,8 @@ class Services(Protocol):
     def settings(self) -> Settings: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def shutdown(self) -> Shutdown: ...
     @property
     def documents(self) -> Documents: ...
     @property

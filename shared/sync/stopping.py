@@ -1,4 +1,5 @@
-"""Stopping before the end: an entity that cannot go on, a run that an operator cancels or that is overdue.
+"""Stopping before the end: an entity that cannot go on or is paused, a run that an operator cancels or that
+is overdue.
 
 Nothing is dropped: every batch that is left gets an outcome that says that its changes were not tried, so
 that what had been done is merged into the state like at any other end.
@@ -7,14 +8,16 @@ that what had been done is merged into the state like at any other end.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from shared.errors import RunConflict
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.batches import missing_batches, send_batches
+from shared.sync.control import Pause, add_pauses
 from shared.sync.finish import end_entity
 from shared.sync.model import EntityName
-from shared.sync.runs import EntityStatus, Run, change_run, get_run
+from shared.sync.runs import EntityStatus, Run, change_run, ensure_run, get_run
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
@@ -59,3 +62,19 @@ def stop_run(services: Services, run_id: str, reason: str, *, cancelled: bool) -
     for entity, status in run.entities.items():
         if not status.ended:
             stop_entity(services, run_id, entity, reason, cancelled=cancelled)
+
+
+def pause(services: Services, entities: Sequence[EntityName], reason: str) -> dict[EntityName, Pause]:
+    """Let no run touch these entities until they are resumed; what the active run still has to do for them
+    is left to a run after that. Returns all pauses.
+
+    Safe to repeat, which an operator has to do after a StorageError or BusError.
+    """
+    pauses = add_pauses(services.documents, entities, Pause(services.clock.now().isoformat(), reason))
+    run_id = ensure_run(services)
+    if run_id is not None:
+        run = get_run(services.documents, run_id)
+        for entity in entities:
+            if entity in run.entities and not run.entities[entity].ended:
+                stop_entity(services, run_id, entity, pauses[entity].about(entity), cancelled=True)
+    return pauses

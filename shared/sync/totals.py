@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from typing import Any
 
 from shared.storage.documents import Documents, read_json, update_json
+from shared.sync import paths
+from shared.sync.control import read_pauses
+from shared.sync.model import EntityName
 from shared.sync.runs import Run, active_run_id, read_active
 
 TOTALS = "state/totals.json"
@@ -83,6 +86,9 @@ class Overview:
     totals: Figures
     active: bool
     last_done_at: datetime | None
+    paused: tuple[EntityName, ...] = ()
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    """How many are kept, by queue."""
 
 
 def overview(documents: Documents) -> Overview:
@@ -93,4 +99,6 @@ def overview(documents: Documents) -> Overview:
         totals=reduce(add_figures, totals["recent"].values(), totals["before"]),
         active=active_run_id(documents) is not None,
         last_done_at=datetime.fromisoformat(last_done) if last_done else None,
+        paused=tuple(read_pauses(documents)),
+        dead_letters=Counter(path.split("/")[1] for path in documents.list(paths.DEAD_LETTERS)),
     )

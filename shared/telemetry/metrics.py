@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.sync.model import ENTITIES
 from shared.sync.totals import Overview
 
 Labels = tuple[tuple[str, str], ...]
+Kind = Literal["counter", "gauge", "summary"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Metric:
     """A metric family: samples by suffix of the name and labels."""
 
     name: str
-    kind: Literal["counter", "gauge", "summary"]
+    kind: Kind
     help: str
     samples: list[tuple[str, Labels, float]] = field(default_factory=list)
 
@@ -54,17 +56,33 @@ def _metrics(overview: Overview) -> Iterator[Metric]:
         [("", (), waited)],
     )
     yield Metric("active_syncs", "gauge", "Runs under way (0 or 1).", [("", (), float(overview.active))])
+    yield _labelled(
+        "sync_paused",
+        "Entities (operation) that an operator paused (1).",
+        "operation",
+        {entity: float(entity in overview.paused) for entity in ENTITIES},
+        kind="gauge",
+    )
+    yield _labelled(
+        "dead_letters",
+        "Messages that could not be handled and are kept in the documents.",
+        "queue",
+        overview.dead_letters,
+        kind="gauge",
+    )
     last = Metric("last_sync_timestamp", "gauge", "Unix time at which the last successful run ended.")
     if overview.last_done_at is not None:
         last.samples.append(("", (), overview.last_done_at.timestamp()))
     yield last
 
 
-def _labelled(name: str, text: str, label: str, values: dict[str, float]) -> Metric:
+def _labelled(
+    name: str, text: str, label: str, values: Mapping[str, float], *, kind: Kind = "counter"
+) -> Metric:
     samples: list[tuple[str, Labels, float]] = [
         ("", ((label, key),), value) for key, value in sorted(values.items())
     ]
-    return Metric(name, "counter", text, samples)
+    return Metric(name, kind, text, samples)
 
 
 def _lines(metric: Metric) -> Iterable[str]:

@@ -10,6 +10,7 @@ from local.memory_documents import MemoryDocuments
 from shared.clients.receipts import Reading, Receipt
 from shared.config import Settings, load_settings
 from shared.errors import BusError
+from shared.shutdown import Shutdown
 from shared.storage.bus import Message
 from shared.sync.services import Services
 
@@ -75,6 +76,7 @@ class EngineRig:
         self.clock = FakeClock()
         self.documents = MemoryDocuments(self.clock)
         self.bus = KeptBus()
+        self.shutdown = Shutdown()
         self.settings: Settings = load_settings({**REQUIRED, **settings})
         self.safetyamp: Any = safetyamp or PagedSafetyAmp()
 

@@ -12,6 +12,7 @@ import pytest
 from local.fake_clock import FakeClock
 from local.memory_documents import MemoryDocuments
 from shared.storage.documents import read_json
+from shared.sync.model import ENTITIES
 from shared.sync.runs import EntityStatus, Run, RunRequest
 from shared.sync.totals import RUNS_KEPT_APART, TOTALS, Figures, Overview, add_run, overview
 from shared.telemetry.metrics import prometheus_text
@@ -157,6 +158,7 @@ def test_the_text_of_an_empty_company_is_well_formed() -> None:
         "sync_duration_seconds_count": 0,
         "sync_waited_seconds_total": 0,
         "active_syncs": 0,
+        **{f'sync_paused{{operation="{entity}"}}': 0 for entity in ENTITIES},
     }
 
 
