@@ -28,6 +28,11 @@ class Shutdown:
         self._at_work = 0
         self._idle = threading.Condition()
 
+    @property
+    def begun(self) -> bool:
+        """Whether it is."""
+        return self._begun.is_set()
+
     def begin(self) -> None:
         """From now on no handler begins another call."""
         self._begun.set()

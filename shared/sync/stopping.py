@@ -56,6 +56,7 @@ def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:
 
 def stop_run(services: Services, run_id: str, reason: str, *, cancelled: bool) -> None:
     """Stop all entities that have not ended. Raises UnknownRun, and RunConflict for a run that has ended."""
+    ensure_run(services)
     run = get_run(services.documents, run_id)
     if run.ended:
         raise RunConflict(f"run {run_id} has ended already ({run.phase})", run_id)

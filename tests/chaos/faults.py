@@ -19,15 +19,26 @@ HTTP_FAULTS = (
 CLIMATES: dict[str, dict[str, float]] = {
     "calm": {},
     "crashes": {"crash": 0.01, "lock": 0.2},
+    "redeployment": {"sigterm": 0.01},
     "network": {"http": 0.15, "vista": 0.1},
     "storage": {"documents": 0.01, "bus": 0.05, "conflict": 0.1},
+    "no storage": {"documents": 0.5, "bus": 0.5},
+    "doom": {"doom": 0.05, "crash": 0.002},
     "source": {"fewer rows": 0.5, "mass termination": 0.5, "vista": 0.1},
     "outage": {"http": 1.0},
     "redis": {},
     "slow": {"slow": 0.1, "lock": 0.3, "crash": 0.002},
     "stalled": {"slow": 0.4, "lock": 0.3, "fewer rows": 0.2},
     "everything": {
-        **{"crash": 0.004, "lock": 0.2, "http": 0.08, "documents": 0.005, "bus": 0.03},
+        **{
+            "sigterm": 0.002,
+            "doom": 0.005,
+            "crash": 0.004,
+            "lock": 0.2,
+            "http": 0.08,
+            "documents": 0.005,
+            "bus": 0.03,
+        },
         **{"conflict": 0.05, "vista": 0.05, "slow": 0.03, "fewer rows": 0.05, "mass termination": 0.05},
     },
 }

@@ -19,7 +19,7 @@ from unittest import mock
 
 import requests
 
-from local.bus import InProcessBus, LockedMessage, LockLost, QueueOptions
+from local.bus import DEAD_LETTER_QUEUE, InProcessBus, LockedMessage, LockLost, QueueOptions
 from local.company import demo_company
 from local.company_changes import change_company
 from local.company_model import Company
@@ -29,24 +29,31 @@ from local.simulators.adapter import SimulatorAdapter
 from local.simulators.tenant import Tenant, build_tenant
 from local.vista_database import connection_string, create_vista_database
 from shared.clients.graph import GraphClient
-from shared.errors import BusError, RunConflict, SafetyAmpError, StorageError
+from shared.errors import BusError, MessageError, Paused, RunConflict, SafetyAmpError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
 from shared.storage.documents import read_json
 from shared.sync.batch_handler import apply_batch
+from shared.sync.dead_letters import DeadLetter, Kind, bury
 from shared.sync.entity_handler import sync_entity
-from shared.sync.messages import parse_batch_message, parse_entity_message
+from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs import RunRequest, active_run_id, request_run
 from shared.sync.sweep import sweep
 from tests.chaos.breaker_watch import BreakerWatch
 from tests.chaos.faults import CLIMATES, Weather
+from tests.chaos.operators import Operator
 from tests.chaos.ports import ChaosAdapter, ChaosBus, ChaosDocuments, ChaosVista, SkewedClock
-from tests.chaos.scheduler import Scheduler
+from tests.chaos.scheduler import Scheduler, Task
 from tests.chaos.virtual_redis import VirtualClient, VirtualRedis
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 PEOPLE = 40
 LIMITS, LIMIT_PERIOD = (20, 60), 61.0
+MOST_DEACTIVATIONS = (1, 10)
+"""With the first one the true leavers of the company's change need an approval."""
+QUEUES = ("entity-sync", "change-batches")
+OPERATIONS = 0.001
+"""How likely an operator does something at a step."""
 SWEEP_EVERY = timedelta(minutes=5)
 STORMY = timedelta(minutes=25)
 """Faults happen for so long; then it stays calm and everything must come right."""
@@ -79,6 +86,11 @@ class Process:
     dead_until: datetime | None = None
     generation: int = 1
 
+    @property
+    def ending(self) -> bool:
+        """Told to end: it finishes what it has at hand and takes nothing new."""
+        return self.runtime.shutdown.begun
+
 
 @dataclass
 class World:
@@ -90,6 +102,8 @@ class World:
     only hold with it can bite."""
     processes_count: int = 3
     company_changes: bool = True
+    operated: bool = True
+    """Whether an operator pauses, resumes, cancels and approves."""
     limit_calls: int | None = None
     """SafetyAmp's limit; None draws one. A small one makes many small batches."""
     scheduler: Scheduler = field(init=False)
@@ -103,10 +117,11 @@ class World:
         self.dice = self.scheduler.dice
         self.climates = self.climates or tuple(name for name in CLIMATES if name != "redis" or self.seed % 2)
         self.limit_calls = self.limit_calls or self.dice.choice(LIMITS)
+        self.most_deactivations = self.dice.choice(MOST_DEACTIVATIONS)
         self.breaker_watch = BreakerWatch(self.clock)
         self.weather = Weather(self.dice)
         self.store = MemoryDocuments(self.clock)
-        self.bus = InProcessBus(self.clock, {"entity-sync": QueueOptions(), "change-batches": QueueOptions()})
+        self.bus = InProcessBus(self.clock, dict.fromkeys(QUEUES, QueueOptions()))
         self.redis = VirtualRedis(self.clock)
         self.company: Company = demo_company(START.date(), PEOPLE, jobs=12, vehicles=6)
         self.tenant: Tenant = build_tenant(
@@ -124,6 +139,8 @@ class World:
         self.processes = [self._new_process(f"p{number}") for number in range(self.processes_count)]
         self._next_sweep = self.clock.now() + SWEEP_EVERY
         self._locked: dict[str, LockedMessage] = {}
+        self._doomed: set[str] = set()
+        self._operator = Operator(self)
 
     def close(self) -> None:
         """Remove what is on disk."""
@@ -145,19 +162,43 @@ class World:
                 self._maybe_change_weather()
                 if self.dice.random() < (0.0005 if active_run_id(self.store) else 0.05):
                     self._request()
+                if self.operated and self.dice.random() < OPERATIONS:
+                    self._operator.does_something()
                 self._step(until=storm_ends)
             if not changed:
                 self._change_company()
             self._calm_down()
             self._settle()
+            self._operator.resumes_everything()
+            self._settle()
             for refresh in (False, True):
                 self._request(refresh=refresh)
+                self._settle()
+                self._operator.approves_what_is_right()
                 self._settle()
 
     def _change_company(self) -> None:
         change_company(self.company)
         self._publish_company()
         self.scheduler.note("the company changes")
+
+    def runs(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Ids and documents of all runs, oldest first."""
+        for path in sorted(self.store.list("runs/")):
+            if path.endswith("/run.json"):
+                yield path.split("/")[1], read_json(self.store, path)
+
+    def act(
+        self,
+        title: str,
+        operation: Callable[[Runtime], Any],
+        refusals: tuple[type[SafetyAmpError], ...] = (),
+    ) -> None:
+        """Somebody asks a process for an operation, which may be refused; nothing when none is idle."""
+        idle = [process for process in self.processes if self._is_idle(process)]
+        if idle:
+            process = self.dice.choice(idle)
+            self._spawn(process, title, lambda: operation(process.runtime), refusals)
 
     def ever_deactivated(self) -> set[str]:
         """Employee numbers of all whose access was taken by an outcome of any run."""
@@ -224,7 +265,10 @@ class World:
         if runnable:
             task = self.dice.choice(runnable)
             if self.weather.strikes("crash"):
-                self._crash(next(p for p in self.processes if p.name == task.owner))
+                self._crash(self._process_of(task))
+            elif self.weather.strikes("sigterm"):
+                self.scheduler.note(f"{task.owner} is told to end")
+                self._process_of(task).runtime.shutdown.begin()
             else:
                 self.scheduler.resume(task)
             return
@@ -238,7 +282,13 @@ class World:
 
     # -- processes -------------------------------------------------------------------------------------
 
+    def _process_of(self, task: Task) -> Process:
+        return next(process for process in self.processes if process.name == task.owner)
+
     def _is_idle(self, process: Process) -> bool:
+        if process.ending and process.dead_until is None and not self.scheduler.busy(process.name):
+            self.scheduler.note(f"{process.name} has ended")
+            process.dead_until = self.clock.now() + timedelta(seconds=self.dice.uniform(0.1, 30))
         if process.dead_until is not None:
             if self.clock.now() < process.dead_until:
                 return False
@@ -255,7 +305,7 @@ class World:
         process.generation += 1
 
     def _take_message(self, process: Process) -> bool:
-        queues = ["entity-sync", "change-batches"]
+        queues = [*QUEUES, *(queue + DEAD_LETTER_QUEUE for queue in QUEUES)]
         self.dice.shuffle(queues)
         for queue in queues:
             locked = self.bus.receive(queue)
@@ -267,17 +317,42 @@ class World:
         return False
 
     def _deliver(self, process: Process, locked: LockedMessage) -> None:
-        body, runtime = locked.message.body.encode(), process.runtime
+        if self._is_doomed(locked):
+            self.scheduler.note(f"{process.name} dies of {locked.message.message_id}")
+            self._locked.pop(process.name, None)
+            process.dead_until = self.clock.now() + timedelta(seconds=self.dice.uniform(0.1, 30))
+            return
         try:
-            if locked.queue == "entity-sync":
-                sync_entity(runtime, parse_entity_message(body))
-            else:
-                apply_batch(runtime, parse_batch_message(body))
+            self._handle(process.runtime, locked)
             settle: Callable[[LockedMessage], None] = self.bus.complete
         except (SafetyAmpError, requests.RequestException) as error:
             self.scheduler.note(f"{process.name} fails: {type(error).__name__}: {error}")
             settle = self.bus.abandon
         self._settle_message(process, locked, settle)
+
+    def _is_doomed(self, locked: LockedMessage) -> bool:
+        """Whether this message kills whoever takes it, as one that needs more memory than there is."""
+        if locked.queue in QUEUES and self.weather.strikes("doom"):
+            self._doomed.add(locked.message.message_id)
+        return locked.queue in QUEUES and locked.message.message_id in self._doomed
+
+    def _handle(self, runtime: Runtime, locked: LockedMessage) -> None:
+        """What the queue functions do."""
+        kind: Kind = "entity" if locked.queue.startswith("entity") else "batch"
+        body = locked.message.body.encode()
+        if locked.queue not in QUEUES:
+            reason = locked.dead_letter_reason or ""
+            bury(runtime, DeadLetter(kind, locked.message.message_id, body, reason, locked.delivery_count))
+            return
+        try:
+            message = parse_entity_message(body) if kind == "entity" else parse_batch_message(body)
+        except MessageError as error:
+            bury(runtime, DeadLetter(kind, locked.message.message_id, body, str(error), 1))
+            return
+        if isinstance(message, EntityMessage):
+            sync_entity(runtime, message)
+        else:
+            apply_batch(runtime, message)
 
     def _settle_message(
         self, process: Process, locked: LockedMessage, settle: Callable[[LockedMessage], None]
@@ -291,11 +366,19 @@ class World:
         except LockLost:
             self.scheduler.note(f"{process.name} comes too late to settle")
 
-    def _spawn(self, process: Process, title: str, work: Callable[[], Any]) -> None:
+    def _spawn(
+        self,
+        process: Process,
+        title: str,
+        work: Callable[[], Any],
+        refusals: tuple[type[SafetyAmpError], ...] = (),
+    ) -> None:
+        expected: tuple[type[SafetyAmpError], ...] = (StorageError, BusError, *refusals)
+
         def guarded() -> None:
             try:
                 work()
-            except (StorageError, BusError) as error:
+            except expected as error:
                 self.scheduler.note(f"{process.name} {title} fails: {error}")
 
         self.scheduler.note(f"{process.name} begins {title}")
@@ -311,15 +394,13 @@ class World:
             idle = [process for process in self.processes if self._is_idle(process)]
         asked = self.dice.sample(idle, min(len(idle), self.dice.choice((1, 2))))
         for process in asked:
-            self._spawn(process, "request", functools.partial(self._ask, process, refresh))
+            ask = functools.partial(self._ask, process, refresh)
+            self._spawn(process, "request", ask, (RunConflict, Paused))
         while calm and any(self.scheduler.busy(process.name) for process in asked):
             self._step(until=self.clock.now() + timedelta(minutes=1))
 
     def _ask(self, process: Process, refresh: bool) -> None:
-        try:
-            request_run(process.runtime, RunRequest(refresh=refresh, retry_failed=refresh))
-        except RunConflict:
-            self.scheduler.note("a run is under way already")
+        request_run(process.runtime, RunRequest(refresh=refresh, retry_failed=refresh))
 
     # -- building --------------------------------------------------------------------------------------
 
@@ -367,6 +448,7 @@ class World:
             "MS_GRAPH_BASE_URL": HOSTS["graph"] + "/v1.0",
             "VISTA_CONNECTION_STRING": connection_string(self._database),
             "MAX_PROCESSES": "4",
+            "GUARD_MAX_DEACTIVATIONS": str(self.most_deactivations),
             "API_RATE_LIMIT_CALLS": str(self.limit_calls),
         }
 

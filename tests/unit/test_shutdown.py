@@ -14,13 +14,14 @@ from shared.shutdown import Shutdown
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import sys, threading
+import sys, threading, time
 from shared.shutdown import Shutdown, end_gracefully
 shutdown = Shutdown()
 end_gracefully(shutdown, grace_seconds={grace})
 with shutdown.working():
     print("at work", flush=True)
-    shutdown._begun.wait()
+    while not shutdown.begun:
+        time.sleep(0.01)
     print("told", flush=True)
     {then}
 print("done", flush=True)

@@ -1,0 +1,95 @@
+"""An operator who pauses, resumes, cancels and approves at any time, and looks before approving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.errors import Paused, RunConflict
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.control import read_pauses, remove_pauses
+from shared.sync.model import ENTITIES, EntityName
+from shared.sync.runs import active_run_id, approve
+from shared.sync.stopping import pause, stop_run
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
+
+
+MORE_RESUMED_THAN_PAUSED = 0.7
+"""Else everything would be paused soon, and nothing would happen any more."""
+
+
+class Operator:
+    """Acts through a process of the world, as HTTP functions do."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def does_something(self) -> None:
+        """One operation, drawn from the world's dice, if a process is free for it."""
+        if read_pauses(self._world.store) and self._world.dice.random() < MORE_RESUMED_THAN_PAUSED:
+            self._resumes()
+        else:
+            self._world.dice.choice((self._pauses, self._cancels, self.approves_what_is_right))()
+
+    def resumes_everything(self) -> None:
+        """At the end nothing stays paused."""
+        remove_pauses(self._world.store, ENTITIES)
+
+    def _pauses(self) -> None:
+        entities = self._some_entities()
+        self._world.act(f"operator pauses {entities}", lambda services: pause(services, entities, "chaos"))
+
+    def _resumes(self) -> None:
+        entities = list(read_pauses(self._world.store))
+        if entities:
+            self._world.act(
+                f"operator resumes {entities}", lambda services: remove_pauses(services.documents, entities)
+            )
+
+    def _cancels(self) -> None:
+        run_id = active_run_id(self._world.store)
+        if run_id is not None:
+            self._world.act(
+                f"operator cancels {run_id}",
+                lambda services: stop_run(services, run_id, "chaos", cancelled=True),
+                (RunConflict,),
+            )
+
+    def approves_what_is_right(self) -> None:
+        """Let the last held plans go on if they are right."""
+        run_id = self._run_to_approve()
+        if run_id is not None:
+            self._world.act(
+                f"operator approves {run_id}",
+                lambda services: approve(services, run_id),
+                (RunConflict, Paused),
+            )
+
+    def _some_entities(self) -> list[EntityName]:
+        if self._world.dice.random() < 0.3:
+            return list(ENTITIES)
+        return [self._world.dice.choice(ENTITIES)]
+
+    def _run_to_approve(self) -> str | None:
+        """The latest run that holds a plan, if all whom it would deactivate have really left."""
+        for run_id, run in reversed(list(self._world.runs())):
+            held = [entity for entity, status in run["entities"].items() if status["phase"] == "held"]
+            if held:
+                return run_id if all(self._is_right(run_id, entity) for entity in held) else None
+        return None
+
+    def _is_right(self, run_id: str, entity: str) -> bool:
+        store, plan = self._world.store, read_json(self._world.store, paths.plan(run_id, entity))
+        batches = (
+            read_json(store, paths.batch(run_id, entity, plan["plan_id"], number))
+            for number in range(1, plan["batches"] + 1)
+        )
+        leavers = {
+            change["key"]
+            for batch in batches
+            for change in batch["changes"]
+            if change["action"] == "deactivate"
+        }
+        return leavers <= self._world.true_leavers
