@@ -120,8 +120,8 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
     "message ids": (message_ids_off, "TooLong", 5, {}),
     "compare-and-swap": (
         compare_and_swap_off,
-        "every_run_has_ended",
-        30,
+        "nothing_is_there_twice",
+        60,
         {"climates": ("calm",), "processes_count": 4},
     ),
     "guard": (guard_off, "only_leavers_are_deactivated", 20, {"climates": ("source",)}),
