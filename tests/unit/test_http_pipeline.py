@@ -162,6 +162,22 @@ def test_an_open_breaker_takes_no_slot() -> None:
     assert upstream.breaker.verdicts == []
 
 
+def test_a_breaker_that_opened_during_the_wait_for_a_slot_is_obeyed() -> None:
+    upstream = Upstream(OK, limiter=NotingLimiter(1.5), breaker=NotingBreaker())
+    wait = upstream.clock.sleep
+
+    def wait_and_open(seconds: float) -> None:
+        wait(seconds)
+        upstream.breaker.refusals.append(45.0)
+
+    vars(upstream.clock)["sleep"] = wait_and_open
+    with pytest.raises(CircuitOpen):
+        upstream.pipeline.request("GET", "/api/users")
+    assert upstream.script.requests == []
+    # A probe that waited was given back, or nobody could have made another one meanwhile.
+    assert upstream.breaker.verdicts == ["released"]
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

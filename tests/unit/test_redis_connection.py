@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +17,9 @@ from local.fake_clock import FakeClock
 from shared.config import Settings
 from shared.errors import CacheError
 from shared.resilience.redis_connection import RedisConnection, connect
+
+
+NOBODY_LISTENS = 9
 
 
 class Operation:
@@ -55,6 +61,27 @@ def test_redis_is_left_alone_for_a_while_after_it_did_not_answer(
     operation.error = None
     assert connection.run(operation) == "done"
     assert operation.runs == 2
+
+
+class Listing:
+    """Something large that a caller has read."""
+
+
+def test_an_error_keeps_nothing_of_its_callers_alive(clock: FakeClock) -> None:
+    """Else all that a plan had read stayed in memory until the garbage collector came."""
+    away = RedisConnection(lambda: Redis(port=NOBODY_LISTENS), clock)
+
+    def plan() -> weakref.ref[Listing]:
+        listing = Listing()
+        with suppress(CacheError):
+            away.run(lambda client: client.get("x"))
+        return weakref.ref(listing)
+
+    gc.disable()
+    try:
+        assert plan()() is None
+    finally:
+        gc.enable()
 
 
 def test_a_refused_command_does_not_take_redis_away_from_others(connection: RedisConnection) -> None:
