@@ -18,7 +18,6 @@ from shared.config import Settings
 from shared.errors import CacheError
 from shared.resilience.redis_connection import RedisConnection, connect
 
-
 NOBODY_LISTENS = 9
 
 
