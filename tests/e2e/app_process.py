@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,19 +40,42 @@ def local(settings: Mapping[str, str], folder: Path, *arguments: str) -> subproc
 
 def kill_once_when(settings: Mapping[str, str], folder: Path, moment: Callable[[], bool]) -> None:
     """`python -m local once`, killed as soon as `moment` has come; fails when it ends before."""
+    with _once(settings, folder) as process:
+        _wait_in(process, moment)
+
+
+def end_once_when(
+    settings: Mapping[str, str], folder: Path, moment: Callable[[], bool]
+) -> subprocess.CompletedProcess[str]:
+    """`python -m local once`, told to end by SIGTERM as soon as `moment` has come; fails when it ends
+    before."""
+    with _once(settings, folder) as process:
+        _wait_in(process, moment)
+        process.terminate()
+        written, said = process.communicate(timeout=STOP_SECONDS)
+        return subprocess.CompletedProcess(process.args, process.returncode, written, said)
+
+
+@contextmanager
+def _once(settings: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "once", "--json"],
         cwd=folder,
         env=environment(settings),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     )
-    try:
-        wait_for(lambda: moment() or process.poll() is not None)
-        assert process.poll() is None, f"once ended with status {process.returncode} before it was killed"
-    finally:
-        process.kill()
-        process.wait()
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _wait_in(process: subprocess.Popen[str], moment: Callable[[], bool]) -> None:
+    wait_for(lambda: moment() or process.poll() is not None)
+    assert process.poll() is None, f"once ended with status {process.returncode} before its moment"
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = RUN_SECONDS) -> None:

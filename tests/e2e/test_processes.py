@@ -15,13 +15,21 @@ import pytest
 import requests
 
 from local.vista_database import connection_string
-from tests.e2e.app_process import UpProcess, app_settings, kill_once_when, local, wait_for
+from tests.e2e.app_process import (
+    UpProcess,
+    app_settings,
+    end_once_when,
+    kill_once_when,
+    local,
+    wait_for,
+)
 from tests.e2e.processes import SimulatorProcess, run_once
 from tests.e2e.rig import doubles
 
 COMPANY = ("--employees", "60", "--calls", "120", "--period", "1")
 """A load of some 260 calls, 120 of them per second."""
 
+INTERRUPTED = 130
 UNIQUE = {"site_clusters": "external_code", "sites": "ext_id", "user_titles": "name", "assets": "serial"}
 CHANGES = ("created", "updated", "deactivated", "waiting")
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\n]*"(,[a-z_]+="[^"\n]*")*\})? [0-9.e+-]+')
@@ -57,6 +65,23 @@ def test_a_first_load_that_is_killed_again_and_again_creates_everything_once(tmp
         again = run_once(upstreams.settings, tmp_path)
         assert {change for counts in again.counts(CHANGES).values() for change in counts.values()} == {0}
         assert upstreams.stats()["calls"] == calls
+
+
+def test_a_first_load_that_is_told_to_end_has_written_down_all_it_did(tmp_path: Path) -> None:
+    with SimulatorProcess(tmp_path, *COMPANY) as upstreams:
+        ended = end_once_when(
+            app_settings(upstreams.settings, tmp_path), tmp_path, partial(has_created, upstreams, 90)
+        )
+        assert ended.returncode == INTERRUPTED
+        assert "the same command goes on where this one stopped" in ended.stderr
+        progress = [json.loads(path.read_bytes()) for path in tmp_path.glob("documents/runs/*/*/progress/*")]
+        results = Counter(outcome["result"] for one in progress for outcome in one["outcomes"])
+        created = Counter(upstreams.stats()["created"]).total()
+        assert results["created"] == created
+        assert {one["started"] for one in progress} == {None}
+        last = run_once(upstreams.settings, tmp_path)
+        assert last.report["resumed"]
+        assert Counter(upstreams.stats()["created"]).total() > created
 
 
 def test_a_plan_changes_nothing(simulators: SimulatorProcess, tmp_path: Path) -> None:
