@@ -4,7 +4,7 @@ VENV ?= .venv
 TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench soak deployable clean
+.PHONY: run test check bench load soak deployable clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
@@ -19,6 +19,11 @@ check: $(VENV)/installed   ## formatter, linter, type checker
 
 bench: $(VENV)/installed   ## calls, CPU and memory at 500 to 100 000 employees
 	$(BIN)/python -m local.bench
+
+LOAD_CHANGES ?= 50000
+LOAD_EMPLOYEES ?= 330
+load: $(VENV)/installed   ## bursts, one to eight workers, 50 000 changes; prints calls per window
+	LOAD_CHANGES=$(LOAD_CHANGES) LOAD_EMPLOYEES=$(LOAD_EMPLOYEES) $(BIN)/python -m pytest tests/load -rP
 
 SEEDS ?= 1000
 soak: $(VENV)/installed   ## any number of seeds of the simulation, on all cores

@@ -1,4 +1,4 @@
-"""The benchmark: `python -m local.bench [--sizes 500 5000] [--json bench.json]`.
+"""The benchmark: `python -m local.bench [--sizes 500 5000] [--workers 1 2 4 8] [--json bench.json]`.
 
 It reports and never judges: figures that miss their target end with status 0 like any others. CPU seconds
 are the process's own; on a busy machine they grow too, so compare figures of one machine only.
@@ -24,6 +24,9 @@ from local.bench_company import BenchCompany, bench_company
 from local.bench_planning import Planning
 from local.bench_result import BenchResult, ImportTimes, SizeResult
 from local.bench_table import show
+from local.bench_waiting import measure_waiting
+from local.bench_workers import WORKERS, WorkersResult, measure_workers
+from local.redis_server import redis_for_all
 
 SIZES = (500, 5_000, 10_000, 50_000, 100_000)
 PLANNING_PROCESSES = 3
@@ -44,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for employees in options.sizes:
         console.print(f"measuring a company of {employees} employees", highlight=False)
         sizes.append(measure_size(employees))
-    result = BenchResult(_machine(), sizes, imports)
+    redis, workers = measure_all_workers(options.workers, console)
+    console.print("measuring the waiting of one worker at SafetyAmp's real window", highlight=False)
+    waiting = measure_waiting()
+    result = BenchResult({**_machine(), "Redis": redis}, sizes, imports, workers, waiting)
     options.json.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
     output = Console()
     show(output if output.is_terminal else Console(width=PIPE_WIDTH), result)
@@ -53,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.bench", description="Calls, CPU and memory.")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of employees")
+    parser.add_argument("--workers", type=int, nargs="+", default=WORKERS, help="numbers of processes")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     return parser
 
@@ -79,6 +86,17 @@ def _planning(company: BenchCompany, folder: Path) -> Planning:
         output = _python(["-m", "local.bench_planning"], asked)
         measured.append(Planning(**json.loads(output)))
     return sorted(measured, key=lambda planning: planning.cpu_seconds)[len(measured) // 2]
+
+
+def measure_all_workers(numbers: Sequence[int], console: Console) -> tuple[str, list[WorkersResult]]:
+    """Which Redis they had, a new one each time, and how they did."""
+    redis, results = "", []
+    for number in numbers:
+        console.print(f"measuring a first load by {number} workers", highlight=False)
+        with tempfile.TemporaryDirectory() as name, redis_for_all(Path(name)) as (which, port):
+            redis = which
+            results.append(measure_workers(number, port))
+    return redis, results
 
 
 def measure_imports() -> ImportTimes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,11 +20,14 @@ import requests
 from local.company import demo_company
 from local.company_model import Company, Row
 from local.fake_clock import FakeClock
+from local.host import LocalHost
 from local.memory_documents import MemoryDocuments
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.exchange import Handler
+from local.simulators.safetyamp import SafetyAmpSimulator
 from local.simulators.server import SimulatorServer
 from local.stack import LocalStack
+from local.stopwatch import Stopwatch
 from shared.clock import SystemClock
 from shared.resilience.redis_connection import connect
 from shared.runtime import Parts
@@ -61,8 +64,16 @@ class RunCalls:
 class BenchCompany:
     """The company, its upstreams and the app."""
 
-    def __init__(self, employees: int, server: SimulatorServer, company: Company, clock: FakeClock) -> None:
+    def __init__(
+        self,
+        employees: int,
+        server: SimulatorServer,
+        company: Company,
+        clock: FakeClock,
+        answer_seconds: Callable[[], float] | None = None,
+    ) -> None:
         self.employees = employees
+        self._answer_seconds = answer_seconds
         self._server = server
         self._company = company
         self._clock = clock
@@ -70,6 +81,9 @@ class BenchCompany:
         self._documents = MemoryDocuments(clock)
         parts = Parts(clock=clock, documents=lambda _: self._documents, redis=connect, session=self._session)
         self._stack = LocalStack({**self.settings(), "MAX_PROCESSES": "1"}, parts)
+        self.stopwatch = Stopwatch(clock)
+        functions = [self.stopwatch.around(function) for function in self._stack.functions]
+        self._host = LocalHost(functions, self._stack.bus, clock, self._stack.options)
 
     def settings(self) -> dict[str, str]:
         """Settings for this process and others."""
@@ -79,6 +93,11 @@ class BenchCompany:
     def now(self) -> datetime:
         """The virtual time."""
         return self._clock.now()
+
+    @property
+    def safetyamp(self) -> SafetyAmpSimulator:
+        """The simulated SafetyAmp."""
+        return self._server.tenant.safetyamp
 
     def close(self) -> None:
         """Stop the app."""
@@ -134,7 +153,7 @@ class BenchCompany:
         """Deliver messages, moving the clock to whatever comes next, until no run is active."""
         next_sweep = self._clock.now() + SWEEP_EVERY
         while active_run_id(self._documents) is not None:
-            while self._stack.host.step():
+            while self._host.step():
                 pass
             due = self._stack.bus.next_due()
             self._clock.advance_to(min(due, next_sweep) if due else next_sweep)
@@ -142,33 +161,41 @@ class BenchCompany:
                 sweep(self._stack.runtime)
                 next_sweep += SWEEP_EVERY
 
+    def _count(self, method: str, url: str) -> None:
+        self._requests[method, url] += 1
+        if self._answer_seconds is not None:
+            self._clock.sleep(self._answer_seconds())
+
     def _session(self) -> requests.Session:
         tenant = self._server.tenant
         session = requests.Session()
         session.trust_env = False
         url = self._server.url
-        session.mount(f"{url}/safetyamp", _Counting(tenant.safetyamp, "/safetyamp", self._requests))
+        session.mount(f"{url}/safetyamp", _Counting(tenant.safetyamp, "/safetyamp", self._count))
         session.mount(f"{url}/samsara", SimulatorAdapter(tenant.samsara, "/samsara"))
         session.mount(f"{url}/graph", SimulatorAdapter(tenant.graph, "/graph"))
         return session
 
 
 class _Counting(SimulatorAdapter):
-    """Counts requests by method and whole URL."""
+    """Tells of each request, by method and whole URL, before it is answered."""
 
-    def __init__(self, simulator: Handler, prefix: str, counted: Counter[tuple[str, str]]) -> None:
+    def __init__(self, simulator: Handler, prefix: str, count: Callable[[str, str], None]) -> None:
         super().__init__(simulator, prefix)
-        self._counted = counted
+        self._count = count
 
     def send(self, request: requests.PreparedRequest, *how: Any, **named: Any) -> requests.Response:
-        self._counted[request.method or "", request.url or ""] += 1
+        self._count(request.method or "", request.url or "")
         return super().send(request, *how, **named)
 
 
 @contextmanager
-def bench_company(employees: int, folder: Path) -> Iterator[BenchCompany]:
+def bench_company(
+    employees: int, folder: Path, answer_seconds: Callable[[], float] | None = None
+) -> Iterator[BenchCompany]:
     """The company with nothing of it in SafetyAmp yet but what the demo company has there; its simulators
-    listen while the block runs, so that other processes can read from Graph and Vista too."""
+    listen while the block runs, so that other processes can read from Graph and Vista too. `answer_seconds`
+    says how long SafetyAmp's next answer takes (None: no time)."""
     # About noon it is the same day in UTC and in the company's time zone: who leaves on that day is gone.
     clock = FakeClock(SystemClock().now().replace(hour=NOON_UTC))
     company = demo_company(
@@ -178,7 +205,7 @@ def bench_company(employees: int, folder: Path) -> Iterator[BenchCompany]:
         vehicles=employees // EMPLOYEES_PER_VEHICLE,
     )
     with SimulatorServer(company, folder, clock=clock) as server:
-        app = BenchCompany(employees, server, company, clock)
+        app = BenchCompany(employees, server, company, clock, answer_seconds)
         # MSAL has a session of its own, which goes to the login's real port.
         os.environ["REQUESTS_CA_BUNDLE"] = app.settings()["REQUESTS_CA_BUNDLE"]
         try:

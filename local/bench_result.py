@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, NamedTuple
 
 from local.bench_company import RunCalls
 from local.bench_planning import Planning
+from local.bench_waiting import WaitingResult
+from local.bench_workers import WorkersResult
 
 LARGE, TENTH_OF_LARGE = 100_000, 10_000
 MOST_CPU_SECONDS = 4.0
 MOST_MEGABYTES = 400.0
 MOST_GROWTH = 11.0
 MOST_IMPORT_SECONDS = 0.25
+LEAST_OF_ALLOWED = 0.98
+MOST_WAITING = 0.05
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,13 @@ class ImportTimes:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """Everything; `machine` says where it was measured."""
+    """Everything; `machine` says where it was measured, and with which Redis."""
 
     machine: dict[str, str]
     sizes: list[SizeResult]
     imports: ImportTimes
+    workers: list[WorkersResult]
+    waiting: WaitingResult
 
     @property
     def growth(self) -> float | None:
@@ -66,21 +73,31 @@ class BenchResult:
         return {
             **asdict(self),
             "growth": self.growth,
-            "targets": [{**target._asdict(), "met": target.met} for target in targets(self)],
+            "targets": [target.to_json() for target in targets(self)],
         }
 
 
 class Target(NamedTuple):
-    """A figure that should be at most so much."""
+    """A figure that should be at most so much, or at least so much."""
 
     what: str
     measured: float
-    at_most: float
+    at_most: float = inf
+    at_least: float = -inf
 
     @property
     def met(self) -> bool:
         """Whether it is."""
-        return self.measured <= self.at_most
+        return self.at_least <= self.measured <= self.at_most
+
+    @property
+    def bound(self) -> str:
+        """What it should be."""
+        return f"<= {self.at_most:g}" if self.at_most < inf else f">= {self.at_least:g}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {"what": self.what, "measured": self.measured, "bound": self.bound, "met": self.met}
 
 
 def targets(result: BenchResult) -> Iterator[Target]:
@@ -95,6 +112,19 @@ def targets(result: BenchResult) -> Iterator[Target]:
     if result.growth is not None:
         yield Target(f"growth from {TENTH_OF_LARGE} to {LARGE} employees", result.growth, MOST_GROWTH)
     yield Target("seconds to import the app beyond azure.functions", result.imports.more, MOST_IMPORT_SECONDS)
+    for workers in result.workers:
+        yield from _workers_targets(workers)
+    yield Target("real window, one worker: part of handler time waited", result.waiting.share, MOST_WAITING)
+
+
+def _workers_targets(result: WorkersResult) -> Iterator[Target]:
+    name = f"{result.workers} workers"
+    if result.achieved_of_allowed is not None:
+        yield Target(
+            f"{name}: calls achieved of allowed", result.achieved_of_allowed, at_least=LEAST_OF_ALLOWED
+        )
+    yield Target(f"{name}: calls beyond the limit, or refused", max(result.exceeded, result.refused), 0)
+    yield Target(f"{name}: part of handler time waited", result.waiting_share, MOST_WAITING)
 
 
 def _call_targets(size: SizeResult) -> Iterator[Target]:
