@@ -123,6 +123,11 @@ class Settings(BaseModel):
         """Whether vehicles are synchronised: both vehicle settings are there."""
         return self.safetyamp_vehicle_site_id is not None
 
+    @property
+    def seconds_per_call(self) -> float:
+        """How far SafetyAmp's limit puts calls apart on average."""
+        return self.api_rate_limit_period / self.api_rate_limit_calls
+
 
 def load_settings(
     environment: Mapping[str, str], secrets: Callable[[str, str | None], SecretSource] | None = None

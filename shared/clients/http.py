@@ -73,7 +73,9 @@ class HttpPipeline:
     """Calls one upstream on behalf of all threads of the process.
 
     `headers` gives the headers of each attempt. Waits up to `patience_seconds` are slept; for longer ones a
-    RetryLater is raised, so that a handler can give its time back.
+    RetryLater is raised, so that a handler can give its time back. A full window is waited for only by
+    interactive work: bulk work, whose calls are spread over the whole window soon, would wait for nearly
+    every one of them.
     """
 
     def __init__(
@@ -172,7 +174,7 @@ class HttpPipeline:
                 raise
             finally:
                 verdict()
-            if not waits.slept(full.delay_seconds):
+            if not is_interactive() or not waits.slept(full.delay_seconds):
                 raise full
 
     def _verdict(self, error: APIError | None) -> Callable[[], None]:

@@ -50,6 +50,10 @@ GIVE_UP_AFTER = timedelta(minutes=30)
 LOOK_AGAIN_SECONDS = 5.0
 """How long it takes at most until a batch at work hears that its entity was stopped."""
 
+LATER_THAN_A_SLOT = 0.25
+"""How much later than the next slot a batch goes on, in average distances between calls: at the very moment
+each execution would find one slot; at 0.25 it makes 8 changes and the window is used to 98 %."""
+
 STORE_EVERY = 10
 """Updates can be repeated, so their progress is stored now and then; before each creation it must be."""
 
@@ -195,7 +199,8 @@ class _BatchWork:
             # Raised before a call is made, or for a 429: nothing happened by this attempt. A look-up that
             # used up the window must not be repeated, or it would use up the next one too.
             progress.looked_up = self._applier.looked_up
-            self._pause(error.delay_seconds, started=started_before)
+            later = LATER_THAN_A_SLOT * self._services.settings.seconds_per_call
+            self._pause(error.delay_seconds + later, started_before)
         except CircuitOpen as error:
             progress.looked_up = self._applier.looked_up
             progress.started = started_before

@@ -136,20 +136,28 @@ def test_a_429_that_would_take_long_is_rate_limited(
 
 def test_a_near_slot_is_waited_for_and_a_far_one_gives_the_time_back() -> None:
     near = Upstream(OK, limiter=NotingLimiter(1.5, 0.5))
-    assert near.pipeline.request("GET", "/api/users") == {"data": 1}
+    with interactive():
+        assert near.pipeline.request("GET", "/api/users") == {"data": 1}
     assert near.clock.sleeps == [1.5, 0.5]
 
     far = Upstream(OK, limiter=NotingLimiter(2.5))
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited), interactive():
         far.pipeline.request("GET", "/api/users")
     assert far.clock.sleeps == []
     assert far.script.requests == []
     assert far.breaker.verdicts == ["released"]
 
 
+def test_bulk_work_never_waits_for_a_slot() -> None:
+    upstream = Upstream(OK, limiter=NotingLimiter(0.1))
+    with pytest.raises(RateLimited):
+        upstream.pipeline.request("GET", "/api/users")
+    assert upstream.clock.sleeps == []
+
+
 def test_many_short_waits_end_too() -> None:
     crowded = Upstream(OK, limiter=NotingLimiter(*[1.0] * 50))
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited), interactive():
         crowded.pipeline.request("GET", "/api/users")
     assert sum(crowded.clock.sleeps) == 6
 
@@ -171,7 +179,7 @@ def test_a_breaker_that_opened_during_the_wait_for_a_slot_is_obeyed() -> None:
         upstream.breaker.refusals.append(45.0)
 
     vars(upstream.clock)["sleep"] = wait_and_open
-    with pytest.raises(CircuitOpen):
+    with pytest.raises(CircuitOpen), interactive():
         upstream.pipeline.request("GET", "/api/users")
     assert upstream.script.requests == []
     # A probe that waited was given back, or nobody could have made another one meanwhile.
