@@ -10,6 +10,9 @@ from rich.progress import Progress
 
 from tests.chaos.seeds import explanation, run_seed, run_seeds, trace_of
 
+LINES_EVERY = 500
+"""Seeds per line where no progress bar can be shown."""
+
 
 def main() -> int:
     """Returns 1 when a seed found a violation."""
@@ -32,13 +35,15 @@ def _replay(seed: int) -> int:
 def _soak(first: int, count: int) -> int:
     began, bad = time.monotonic(), 0
     with Progress() as progress:
-        task = progress.add_task("seeds", total=count)
-        for seed, found in run_seeds(range(first, first + count)):
+        console, task = progress.console, progress.add_task("seeds", total=count)
+        for done, (seed, found) in enumerate(run_seeds(range(first, first + count)), start=1):
             progress.advance(task)
             if found:
                 bad += 1
-                progress.console.print(explanation(seed, found), markup=False)
-    print(f"{count} seeds, {bad} with violations, {time.monotonic() - began:.0f} s")
+                console.print(explanation(seed, found), markup=False)
+            if done == count or (done % LINES_EVERY == 0 and not console.is_terminal):
+                seconds = time.monotonic() - began
+                print(f"{done} seeds, {bad} with violations, {seconds:.0f} s", flush=True)
     return int(bad > 0)
 
 
