@@ -9,7 +9,7 @@ from functions.responses import BadRequest, answers_problems, entities_of, json_
 from shared import runtime
 from shared.sync.report import make_report
 from shared.sync.runs import Mode, RunRequest, approve, get_run, request_run
-from shared.sync.stopping import stop_run
+from shared.sync.stopping import cancel
 
 blueprint = func.Blueprint()
 
@@ -48,7 +48,7 @@ def approve_run(req: func.HttpRequest) -> func.HttpResponse:
 def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     """Stop a run: what was done stays done, the rest is not tried."""
     run_id = _run_id_of(req)
-    stop_run(runtime.current(), run_id, "cancelled by an operator", cancelled=True)
+    cancel(runtime.current(), run_id, "cancelled by an operator")
     url = f"/api/runs/{run_id}"
     return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
 

@@ -34,7 +34,9 @@ def stop_entity(
 ) -> None:
     """No more calls for this entity; its batches come at once and note that nothing was tried. `at_hand` is
     the batch that the caller ends itself."""
-    logger.error("%s of run %s stops: %s", entity, run_id, reason)
+    logger.log(
+        logging.WARNING if cancelled else logging.ERROR, "%s of run %s stops: %s", entity, run_id, reason
+    )
 
     def stop(run: Run) -> None:
         status = run.entities[entity]
@@ -54,15 +56,18 @@ def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:
     status.phase, status.reason = ("cancelled" if cancelled else "failed"), reason
 
 
-def stop_run(services: Services, run_id: str, reason: str, *, cancelled: bool) -> None:
-    """Stop all entities that have not ended. Raises UnknownRun, and RunConflict for a run that has ended."""
+def cancel(services: Services, run_id: str, reason: str) -> None:
+    """Stop all entities that have not ended, as an operator wishes.
+
+    Raises UnknownRun, and RunConflict for a run that has ended.
+    """
     ensure_run(services)
     run = get_run(services.documents, run_id)
     if run.ended:
         raise RunConflict(f"run {run_id} has ended already ({run.phase})", run_id)
     for entity, status in run.entities.items():
         if not status.ended:
-            stop_entity(services, run_id, entity, reason, cancelled=cancelled)
+            stop_entity(services, run_id, entity, reason, cancelled=True)
 
 
 def pause(services: Services, entities: Sequence[EntityName], reason: str) -> dict[EntityName, Pause]:

@@ -18,7 +18,7 @@ from shared.sync.finish import finish_entity, finish_run
 from shared.sync.model import EntityName
 from shared.sync.runs import Run, ensure_run, get_run, read_run, send_entities
 from shared.sync.services import Services
-from shared.sync.stopping import stop_run
+from shared.sync.stopping import stop_entity
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
         finish_run(services, run_id)
         return run_id
     if services.clock.now() - datetime.fromisoformat(run.requested_at) > DEADLINE:
-        stop_run(services, run_id, f"the run had not ended after {DEADLINE}", cancelled=False)
+        _give_up(services, run)
         run = get_run(services.documents, run_id)
     cause = f"{SWEEP}{services.clock.now():%Y%m%d%H%M}"
     for entity, status in run.entities.items():
@@ -55,6 +55,23 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     if after and all(status.ended for status in after.entities.values()):
         finish_run(services, run_id)
     return run_id
+
+
+def _give_up(services: Services, run: Run) -> None:
+    hours = f"{DEADLINE.total_seconds() / 3600:.0f} hours"
+    for entity, status in run.entities.items():
+        if not status.ended:
+            missing = _what_is_missing(services, run, entity)
+            reason = f"the run had not ended after {hours}: {missing}"
+            stop_entity(services, run.run_id, entity, reason)
+
+
+def _what_is_missing(services: Services, run: Run, entity: EntityName) -> str:
+    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    if plan is None:
+        return "there is no plan yet"
+    missing = missing_batches(services, run, entity, plan)
+    return f"{len(missing)} of {plan['batches']} batches have no outcome"
 
 
 def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, at_once: bool) -> None:

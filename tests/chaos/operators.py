@@ -10,7 +10,7 @@ from shared.sync import paths
 from shared.sync.control import read_pauses, remove_pauses
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.runs import active_run_id, approve
-from shared.sync.stopping import pause, stop_run
+from shared.sync.stopping import cancel, pause
 
 if TYPE_CHECKING:
     from tests.chaos.world import World
@@ -53,7 +53,7 @@ class Operator:
         if run_id is not None:
             self._world.act(
                 f"operator cancels {run_id}",
-                lambda services: stop_run(services, run_id, "chaos", cancelled=True),
+                lambda services: cancel(services, run_id, "chaos"),
                 (RunConflict,),
             )
 

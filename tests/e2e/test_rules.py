@@ -19,7 +19,7 @@ from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.runs import RunRequest, active_run_id, approve, request_run
 from shared.sync.state import state_from_json
-from shared.sync.stopping import stop_run
+from shared.sync.stopping import cancel
 from shared.sync.sweep import sweep
 from tests.e2e.demo_rig import DemoRig
 from tests.e2e.rig import START
@@ -450,7 +450,7 @@ def test_a_cancelled_run_keeps_what_was_done_and_the_next_run_does_the_rest(rig:
     while not rig.safetyamp.created.get("users"):
         if not rig.stack.host.step():
             rig.clock.advance_to(rig.stack.bus.next_due() or rig.clock.now())
-    stop_run(rig.stack.runtime, run_id, "cancelled by an operator", cancelled=True)
+    cancel(rig.stack.runtime, run_id, "cancelled by an operator")
     report = rig.finish(run_id).report
     assert report["phase"] == "cancelled"
     rest = rig.report_of()
@@ -466,7 +466,7 @@ def test_a_run_past_its_deadline_is_ended_by_the_sweep(rig: DemoRig) -> None:
     sweep(rig.stack.runtime)
     ended = rig.finish(run_id)
     assert ended.report["phase"] == "failed"
-    assert "had not ended" in ended.entity("jobs")["reason"]
+    assert "had not ended after 48 hours: there is no plan yet" in ended.entity("jobs")["reason"]
 
 
 def test_a_record_that_nobody_thought_of_fails_alone(rig: DemoRig, monkeypatch: pytest.MonkeyPatch) -> None:
