@@ -29,6 +29,7 @@ from shared.sync.runs import (
     request_run,
     run_from_json,
 )
+from shared.sync.stopping import cancel
 from shared.sync.sweep import sweep
 from tests.unit.engine_rig import EngineRig
 
@@ -154,6 +155,12 @@ class TestCrash:
         before = rig.documents.read(paths.run(run_id))
         assert ensure_run(rig.services) == run_id
         assert rig.documents.read(paths.run(run_id)) == before
+
+    def test_a_run_that_is_only_claimed_can_be_cancelled(self, rig: EngineRig) -> None:
+        run_id = request_run(rig.services, RunRequest(entities=("jobs",)))
+        rig.documents.delete(paths.run(run_id))
+        cancel(rig.services, run_id, "an operator wishes so")
+        assert get_run(rig.documents, run_id).entities["jobs"].phase == "cancelled"
 
     def test_healing_without_an_active_run_does_nothing(self, rig: EngineRig) -> None:
         assert ensure_run(rig.services) is None
