@@ -15,6 +15,7 @@ ROUNDING = timedelta(milliseconds=5)
 class BreakerWatch:
     """Follows the outcomes of all processes' calls, with the breaker's documented rules.
 
+    An outcome counts from when its process has told Redis: one that crashes before takes it along.
     `faults` are calls that began although the breaker was open, or beside another probe.
     """
 
@@ -25,8 +26,7 @@ class BreakerWatch:
         self._probe: int | None = None
         self._probe_at: datetime | None = None
         self._number = 0
-        self._before_opening: set[int] = set()
-        self._in_flight: set[int] = set()
+        self._untold: dict[str, tuple[int, bool | None]] = {}
         self.openings = 0
         self.faults: list[str] = []
 
@@ -43,12 +43,23 @@ class BreakerWatch:
             elif self._probe_at is not None and now < self._probe_at + PROBE_LEASE - ROUNDING:
                 self.faults.append(f"a second probe at {now:%H:%M:%S.%f} beside {self._probe_at:%H:%M:%S.%f}")
             self._probe, self._probe_at = self._number, now
-        self._in_flight.add(self._number)
         return self._number
 
-    def ends(self, number: int, *, good: bool | None) -> None:
-        """A call has ended: well, badly, or (None) without saying anything about SafetyAmp's health."""
-        self._in_flight.discard(number)
+    def ends(self, number: int, owner: str, *, good: bool | None) -> None:
+        """A call of the process `owner` has ended: well, badly, or (None) without saying anything about
+        SafetyAmp's health."""
+        self._untold[owner] = (number, good)
+
+    def tells(self, owner: str) -> None:
+        """A process has told Redis how its call ended."""
+        if owner in self._untold:
+            self._count(*self._untold.pop(owner))
+
+    def crashes(self, owner: str) -> None:
+        """Nobody hears of its last call."""
+        self._untold.pop(owner, None)
+
+    def _count(self, number: int, good: bool | None) -> None:
         is_probe = number == self._probe
         if self._opened_at is not None and not is_probe:
             return

@@ -134,9 +134,11 @@ class ChaosAdapter(HTTPAdapter):
         inner: SimulatorAdapter,
         scheduler: Scheduler,
         weather: Weather,
+        owner: str,
         watch: BreakerWatch | None,
     ) -> None:
         super().__init__()
+        self._owner = owner
         self._watch = watch
         self._inner = inner
         self._scheduler = scheduler
@@ -156,7 +158,7 @@ class ChaosAdapter(HTTPAdapter):
             raise
         finally:
             if self._watch and number:
-                self._watch.ends(number, good=good)
+                self._watch.ends(number, self._owner, good=good)
 
     def _exchange(self, request: requests.PreparedRequest) -> requests.Response:
         what = f"{request.method} {request.path_url}"

@@ -158,11 +158,13 @@ class VirtualRedis:
 
 
 class VirtualClient:
-    """What redis-py's client is to the product: `pause` is called before every command."""
+    """What redis-py's client is to the product: `pause` is called before every command, `ran` after every
+    script with its first argument."""
 
-    def __init__(self, server: VirtualRedis, pause: Callable[[], None]) -> None:
+    def __init__(self, server: VirtualRedis, pause: Callable[[], None], ran: Callable[[str], None]) -> None:
         self._server = server
         self._pause = pause
+        self._ran = ran
 
     def register_script(self, text: str) -> Script:
         return Script(self, text)  # type: ignore[arg-type]
@@ -173,7 +175,9 @@ class VirtualClient:
     def evalsha(self, sha: str, key_count: int, *keys_and_arguments: Any) -> Any:
         self._reach()
         keys, arguments = keys_and_arguments[:key_count], keys_and_arguments[key_count:]
-        return self._server.evaluate(sha, list(keys), list(arguments))
+        value = self._server.evaluate(sha, list(keys), list(arguments))
+        self._ran(_text(arguments[0]))
+        return value
 
     def script_load(self, text: str) -> str:
         self._reach()

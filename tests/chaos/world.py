@@ -54,6 +54,8 @@ MOST_DEACTIVATIONS = (1, 10)
 QUEUES = ("entity-sync", "change-batches")
 OPERATIONS = 0.001
 """How likely an operator does something at a step."""
+BREAKER_TOLD = ("success", "failure", "release")
+"""The operations of the breaker's script that end a call."""
 SWEEP_EVERY = timedelta(minutes=5)
 STORMY = timedelta(minutes=25)
 """Faults happen for so long; then it stays calm and everything must come right."""
@@ -299,6 +301,7 @@ class World:
     def _crash(self, process: Process) -> None:
         """kill -9: memory and work are gone, locks and leases run out by themselves."""
         self.scheduler.note(f"{process.name} crashes")
+        self.breaker_watch.crashes(process.name)
         self._locked.pop(process.name, None)
         self.scheduler.kill(process.name)
         process.dead_until = self.clock.now() + timedelta(seconds=self.dice.uniform(0.1, 30))
@@ -417,8 +420,8 @@ class World:
             clock=clock,
             documents=lambda _: ChaosDocuments(self.store, self.scheduler, self.weather),
             bus=lambda _: ChaosBus(self.bus, self.scheduler, self.weather, self.sent),
-            redis=lambda _: lambda: VirtualClient(self.redis, lambda: self.scheduler.pause("Redis")),  # type: ignore[arg-type, return-value]
-            session=self._session,
+            redis=lambda _: lambda: self._redis_client(name),  # type: ignore[arg-type, return-value]
+            session=lambda: self._session(name),
         )
         runtime = Runtime(self._environment(), parts)
         # Attributes of the instance go before those that the class would build.
@@ -431,13 +434,20 @@ class World:
         pipeline = runtime.unlimited_pipeline("graph", HOSTS["graph"] + "/v1.0", tokens.headers)
         return GraphClient(pipeline, tokens)  # type: ignore[arg-type]
 
-    def _session(self) -> requests.Session:
+    def _redis_client(self, owner: str) -> VirtualClient:
+        def ran(operation: str) -> None:
+            if operation in BREAKER_TOLD:
+                self.breaker_watch.tells(owner)
+
+        return VirtualClient(self.redis, lambda: self.scheduler.pause("Redis"), ran)
+
+    def _session(self, owner: str) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
         for name, url in HOSTS.items():
             inner = SimulatorAdapter(getattr(self.tenant, name))
             watch = self.breaker_watch if name == "safetyamp" else None
-            session.mount(url, ChaosAdapter(inner, self.scheduler, self.weather, watch))
+            session.mount(url, ChaosAdapter(inner, self.scheduler, self.weather, owner, watch))
         return session
 
     def _environment(self) -> dict[str, str]:
