@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -51,6 +52,23 @@ def test_sigterm_takes_its_effect_when_the_handlers_are_done() -> None:
 
 def test_sigterm_takes_its_effect_when_the_grace_is_over() -> None:
     assert "done" not in _terminated(grace=0, then="threading.Event().wait()")
+
+
+@pytest.mark.parametrize(("worker_runtime", "handled"), [("python", "True"), ("", "False")])
+def test_only_in_the_functions_worker_does_the_app_handle_the_signal(
+    worker_runtime: str, handled: str
+) -> None:
+    program = "import function_app, signal; print(signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)"
+    environment = {**os.environ, "FUNCTIONS_WORKER_RUNTIME": worker_runtime}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == handled
 
 
 def _terminated(grace: int, then: str) -> list[str]:
