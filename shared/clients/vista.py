@@ -89,6 +89,10 @@ class VistaClient:
         parameters = (self._company, last - PAYROLL_REACH, last, self._company)
         return self._read(name, LATEST_OPEN_JOBS, parameters, _employee_and_job)
 
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.close()
+
     def ping(self) -> None:
         """Prove that Vista answers; raises DatabaseError."""
         with self._pool.connection():

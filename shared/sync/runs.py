@@ -173,8 +173,8 @@ def request_run(services: Services, request: RunRequest) -> str:
 def ensure_run(services: Services) -> str | None:
     """Make sure that the active run has its document (the claim comes first, a crash may separate them).
 
-    Pauses are read here, after the claim: one that comes later finds the run active and stops it.
-    Returns the active run's id."""
+    Pauses are read here, after the claim: one that comes later finds the run active and stops it. An
+    approval that was claimed is completed here too. Returns the active run's id."""
     active = read_active(services.documents)
     if not active or active["run_id"] is None:
         return None
@@ -190,6 +190,12 @@ def ensure_run(services: Services) -> str | None:
         },
     )
     create_json(services.documents, paths.run(run_id), run.to_json())
+    try:
+        _reopen(services.documents, run_id, active.get("approves", ()))
+    except (RunConflict, Paused) as error:
+        logger.warning("the approval of run %s is void: %s", run_id, error)
+        release_active(services.documents, get_run(services.documents, run_id))
+        return None
     return run_id
 
 
@@ -210,9 +216,14 @@ def _first_status(services: Services, entity: EntityName, pauses: Mapping[Entity
     return EntityStatus()
 
 
-def _claim(documents: Documents, run_id: str, request: RunRequest, at: str) -> None:
+def _claim(
+    documents: Documents, run_id: str, request: RunRequest, at: str, approves: Sequence[EntityName] = ()
+) -> None:
     # The token tells our own claim, whose confirmation got lost, from somebody else's of the same run.
-    claim = {"run_id": run_id, "request": asdict(request), "at": at, "token": secrets.token_hex(8)}
+    claim = {
+        **{"run_id": run_id, "request": asdict(request), "at": at, "approves": list(approves)},
+        "token": secrets.token_hex(8),
+    }
 
     def change(active: Any) -> Any:
         if active and active["run_id"] is not None and active.get("token") != claim["token"]:
@@ -252,13 +263,30 @@ def approve(services: Services, run_id: str) -> None:
     if not held:
         raise RunConflict(f"run {run_id} holds no plan", run_id)
     _refuse_paused(services.documents, held)
-    _claim(services.documents, run_id, run.request, run.requested_at)
-    # Only now: while the claim stands no other run changes a state.
+    _claim(services.documents, run_id, run.request, run.requested_at, approves=held)
     try:
-        _refuse_old_plans(services.documents, run_id, held)
-    except RunConflict:
+        _reopen(services.documents, run_id, held)
+    except (RunConflict, Paused):
         release_active(services.documents, run)
         raise
+    send_entities(services, run_id, held, f"approve/{services.clock.now():%Y%m%d%H%M%S}")
+
+
+def _reopen(documents: Documents, run_id: str, approved: Sequence[EntityName]) -> None:
+    """Let the approved entities that are still held go on; only while the run's claim stands, when no other
+    run changes a state. Whoever finds the claim may do it: an approver can be slow, or gone.
+
+    Raises RunConflict when a plan is too old, Paused when one of the entities is paused.
+    """
+    run = get_run(documents, run_id)
+    held = [name for name in approved if run.entities[name].phase == "held"]
+    if not held:
+        return
+    pauses = read_pauses(documents)
+    for name in held:
+        if name in pauses:
+            raise Paused(pauses[name].about(name))
+    _refuse_old_plans(documents, run_id, held)
 
     def reopen(run: Run) -> None:
         still_held = [name for name in held if run.entities[name].phase == "held"]
@@ -267,8 +295,7 @@ def approve(services: Services, run_id: str) -> None:
         for entity in still_held:
             run.entities[entity] = EntityStatus(phase="pending", approved=True)
 
-    change_run(services.documents, run_id, reopen)
-    send_entities(services, run_id, held, f"approve/{services.clock.now():%Y%m%d%H%M%S}")
+    change_run(documents, run_id, reopen)
 
 
 def _refuse_old_plans(documents: Documents, run_id: str, entities: Sequence[EntityName]) -> None:

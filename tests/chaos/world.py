@@ -29,6 +29,7 @@ from local.simulators.adapter import SimulatorAdapter
 from local.simulators.tenant import Tenant, build_tenant
 from local.vista_database import connection_string, create_vista_database
 from shared.clients.graph import GraphClient
+from shared.clients.vista import VistaClient
 from shared.errors import BusError, MessageError, Paused, RunConflict, SafetyAmpError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
@@ -136,6 +137,7 @@ class World:
             if row.get(name)
         )
         self._folder = tempfile.TemporaryDirectory()
+        self._vista_clients: list[VistaClient] = []
         self._database = Path(self._folder.name) / "vista.db"
         self._publish_company()
         self.processes = [self._new_process(f"p{number}") for number in range(self.processes_count)]
@@ -145,7 +147,9 @@ class World:
         self._operator = Operator(self)
 
     def close(self) -> None:
-        """Remove what is on disk."""
+        """Close the connections of all processes that ever were, and remove what is on disk."""
+        for client in self._vista_clients:
+            client.close()
         self._folder.cleanup()
 
     # -- what happens ----------------------------------------------------------------------------------
@@ -425,6 +429,7 @@ class World:
         )
         runtime = Runtime(self._environment(), parts)
         # Attributes of the instance go before those that the class would build.
+        self._vista_clients.append(runtime.vista)
         vars(runtime)["vista"] = ChaosVista(runtime.vista, self.scheduler, self.weather, self.store)
         vars(runtime)["graph"] = self._graph(runtime)
         return runtime

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.errors import BusError, DocumentChanged, RunConflict, StorageError, UnknownRun
+from shared.errors import BusError, DocumentChanged, Paused, RunConflict, StorageError, UnknownRun
 from shared.storage.documents import create_json, read_json, to_json
-from shared.sync import paths
+from shared.sync import paths, runs
 from shared.sync.messages import EntityMessage, parse_entity_message
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
 from shared.sync.runs import (
@@ -29,7 +29,7 @@ from shared.sync.runs import (
     request_run,
     run_from_json,
 )
-from shared.sync.stopping import cancel
+from shared.sync.stopping import cancel, pause
 from shared.sync.sweep import sweep
 from tests.unit.engine_rig import EngineRig
 
@@ -345,7 +345,7 @@ class TestApproval:
         assert raised.value.run_id == run_id
         assert active_run_id(rig.documents) == run_id
 
-    def test_killed_after_its_claim_is_undone_by_the_sweep(
+    def test_killed_after_its_claim_is_completed_by_the_sweep(
         self, rig: EngineRig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run_id = held(rig, "jobs")
@@ -361,14 +361,46 @@ class TestApproval:
             with pytest.raises(StorageError):
                 approve(rig.services, run_id)
         assert active_run_id(rig.documents) == run_id
-        create_json(rig.documents, paths.plan(run_id, "titles"), {"problems": [], "vanished": {}})
-        rig.documents.write(
-            paths.plan(run_id, "jobs"), to_json({"state_etag": None, "problems": [], "vanished": {}})
-        )
         sweep(rig.services)
+        run = get_run(rig.documents, run_id)
+        assert (run.phase, run.entities["jobs"].approved) == ("running", True)
+        assert [(run, entity) for run, entity, _ in entities_sent(rig)] == [(run_id, "jobs")]
+
+    def test_whose_plan_became_too_old_after_its_claim_is_undone_by_the_sweep(
+        self, rig: EngineRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_id = held(rig, "jobs")
+        with monkeypatch.context() as patched:
+            patched.setattr(runs, "_reopen", lambda *_: None)
+            approve(rig.services, run_id)
+        rig.documents.write(paths.state("jobs"), to_json({"version": 1, "changed": True}))
+        assert sweep(rig.services) is None
         assert active_run_id(rig.documents) is None
+        assert get_run(rig.documents, run_id).phase == "held"
+
+    def test_that_is_slow_while_the_sweep_comes_by_leaves_no_run_under_way_that_is_not_the_active_one(
+        self, rig: EngineRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Found by a seed: the sweep closed the claimed run, and the approver opened it again."""
+        run_id = held(rig, "jobs")
+        reopen = runs._reopen
+
+        def swept_before(*given: Any) -> None:
+            monkeypatch.setattr(runs, "_reopen", reopen)
+            sweep(rig.services)
+            reopen(*given)
+
+        monkeypatch.setattr(runs, "_reopen", swept_before)
         approve(rig.services, run_id)
         assert active_run_id(rig.documents) == run_id
+        assert get_run(rig.documents, run_id).entities["jobs"].approved
+
+    def test_of_an_entity_that_is_paused_is_refused_and_blocks_nobody(self, rig: EngineRig) -> None:
+        run_id = held(rig, "jobs")
+        pause(rig.services, ["jobs"], "look first")
+        with pytest.raises(Paused, match="look first"):
+            approve(rig.services, run_id)
+        assert active_run_id(rig.documents) is None
 
     def test_killed_before_its_messages_is_completed_by_the_sweep(self, rig: EngineRig) -> None:
         run_id = held(rig, "jobs")
