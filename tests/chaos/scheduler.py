@@ -81,7 +81,8 @@ class Scheduler:
     def kill(self, owner: str) -> None:
         """End all tasks of a process where they stand."""
         for task in [task for task in self.tasks if task.owner == owner]:
-            if task.run:
+            # Again at every pause: cleaning up pauses too, and a greenlet that never ends keeps its world.
+            while task.run:
                 task.run.throw(Killed())
             task.finished = True
         self._clean()
