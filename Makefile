@@ -4,13 +4,16 @@ VENV ?= .venv
 TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench load soak deployable clean
+.PHONY: run test parts check bench load soak deployable clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
 
-test: $(VENV)/installed   ## all tests
+test: $(VENV)/installed parts   ## all tests
 	$(BIN)/python -m pytest $(TESTS)
+
+parts:   ## the real servers and drivers that tests use
+	.ci/parts
 
 check: $(VENV)/installed   ## formatter, linter, type checker
 	$(BIN)/ruff format --check .
@@ -43,4 +46,4 @@ $(VENV)-azure/installed: requirements.txt
 	touch $@
 
 clean:
-	rm -rf .venv* .local* .mypy_cache .ruff_cache .pytest_cache bench.json
+	rm -rf .venv* .parts .local* .mypy_cache .ruff_cache .pytest_cache bench.json

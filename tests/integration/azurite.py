@@ -1,30 +1,35 @@
-"""Azurite's blob service as a local stand-in for Blob Storage: started once, on a free port, in memory."""
+"""Azurite's blob service, as Blob Storage is locally: on a free port, in memory; load with `pytest_plugins`."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
+
+from tests.real_parts import AZURITE, required
+
 START_SECONDS = 30
 # Azurite's published development account; everybody's, and no secret.
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-MISSING = "azurite-blob is not on the PATH (npm install -g azurite)"
 
 
-def is_installed() -> bool:
-    return shutil.which("azurite-blob") is not None
+@pytest.fixture(scope="session")
+def azurite_connection() -> Iterator[str]:
+    """The connection string of a service that all tests share: each brings a container of its own."""
+    with running(required(AZURITE)) as connection:
+        yield connection
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running(binary: str) -> Iterator[str]:
     """Runs the service and gives its connection string."""
     port = _free_port()
-    command = [shutil.which("azurite-blob") or "azurite-blob", "--blobHost", "127.0.0.1"]
+    command = [binary, "--blobHost", "127.0.0.1"]
     command += ["--blobPort", str(port), "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"]
     command += ["--disableTelemetry"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 from collections.abc import Iterator
 
 import pytest
 
 from local import redis_server as local_redis
+from tests.real_parts import REDIS, required
 
 
 class RedisServer(local_redis.RedisServer):
@@ -25,14 +24,8 @@ class RedisServer(local_redis.RedisServer):
 
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A running server. Without the binary: a skip at home, a failure in CI, where it must be there."""
-    binary = shutil.which(local_redis.BINARY)
-    if binary is None:
-        missing = "redis-server is not installed (Debian: apt-get install redis-server)"
-        if os.environ.get("CI", "").lower() in {"true", "1"}:
-            pytest.fail(missing)
-        pytest.skip(missing)
-    server = RedisServer(binary, tmp_path_factory.mktemp("redis"))
+    """A running server."""
+    server = RedisServer(required(REDIS), tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,11 @@ from azure.storage.blob import ContainerClient
 from shared.errors import DocumentExists, StorageError
 from shared.storage.blob_container import CLIENT_OPTIONS
 from shared.storage.blob_documents import BlobDocuments
-from tests.integration import azurite
+
+pytest_plugins = ("tests.integration.azurite",)
 
 PATH = "runs/r1/run.json"
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[str]:
-    if not azurite.is_installed():
-        pytest.skip(azurite.MISSING)
-    with azurite.running() as found:
-        yield found
+ACCOUNT_KEY = "c2VjcmV0IG9mIHRoZSBhY2NvdW50"
 
 
 def container(connection: str, **options: Any) -> ContainerClient:
@@ -46,8 +39,8 @@ def lose_next_answer(client: ContainerClient) -> None:
     transport.send = send_and_lose  # type: ignore[method-assign]
 
 
-def test_a_creation_whose_answer_was_lost_is_still_ours(connection: str) -> None:
-    client = container(connection)
+def test_a_creation_whose_answer_was_lost_is_still_ours(azurite_connection: str) -> None:
+    client = container(azurite_connection)
     documents = BlobDocuments(lambda: client)
     documents.write("warm/up.json", b"1")
     lose_next_answer(client)
@@ -59,8 +52,8 @@ def test_a_creation_whose_answer_was_lost_is_still_ours(connection: str) -> None
         documents.create(PATH, b"1")
 
 
-def test_a_replacement_whose_answer_was_lost_is_still_ours(connection: str) -> None:
-    client = container(connection)
+def test_a_replacement_whose_answer_was_lost_is_still_ours(azurite_connection: str) -> None:
+    client = container(azurite_connection)
     documents = BlobDocuments(lambda: client)
     first = documents.create(PATH, b"1")
     lose_next_answer(client)
@@ -70,8 +63,8 @@ def test_a_replacement_whose_answer_was_lost_is_still_ours(connection: str) -> N
     assert (document.data, document.etag) == (b"2", second)
 
 
-def test_a_listing_is_complete_over_all_pages(connection: str) -> None:
-    client = container(connection)
+def test_a_listing_is_complete_over_all_pages(azurite_connection: str) -> None:
+    client = container(azurite_connection)
     names = client.list_blob_names
     client.list_blob_names = lambda **options: names(results_per_page=2, **options)  # type: ignore[method-assign]
     documents = BlobDocuments(lambda: client)
@@ -82,11 +75,11 @@ def test_a_listing_is_complete_over_all_pages(connection: str) -> None:
 
 
 def test_an_account_that_does_not_answer_names_the_settings() -> None:
-    nowhere = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={azurite.ACCOUNT_KEY};"
+    nowhere = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={ACCOUNT_KEY};"
     nowhere += "BlobEndpoint=http://127.0.0.1:1/a;"
     documents = BlobDocuments(lambda: container(nowhere, retry_total=0))
     with pytest.raises(StorageError, match="DOCUMENTS_CONNECTION") as caught:
         documents.read(PATH)
-    assert azurite.ACCOUNT_KEY not in str(caught.value)
+    assert ACCOUNT_KEY not in str(caught.value)
     with pytest.raises(StorageError, match="DOCUMENTS_CONTAINER"):
         list(documents.list("runs/"))

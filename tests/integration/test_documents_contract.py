@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,18 +16,11 @@ from local.memory_documents import MemoryDocuments
 from shared.errors import DocumentChanged, DocumentExists, LeaseHeld, LeaseLost
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.documents import Documents, create_json, from_json, read_json, to_json, update_json
-from tests.integration import azurite
+
+pytest_plugins = ("tests.integration.azurite",)
 
 PATH = "runs/r1/jobs/batches/0001.json"
 STRANGER = "5d3f2a6e-0000-4000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def blob_service() -> Iterator[str]:
-    if not azurite.is_installed():
-        pytest.skip(azurite.MISSING)
-    with azurite.running() as connection:
-        yield connection
 
 
 @pytest.fixture(params=["memory", "folder", "blob"])
@@ -36,7 +29,7 @@ def documents(request: pytest.FixtureRequest, tmp_path: Path) -> Documents:
         return MemoryDocuments(FakeClock())
     if request.param == "folder":
         return FolderDocuments(tmp_path / "documents", FakeClock())
-    return blob_documents(request.getfixturevalue("blob_service"))
+    return blob_documents(request.getfixturevalue("azurite_connection"))
 
 
 def blob_documents(connection: str) -> BlobDocuments:

@@ -1,0 +1,78 @@
+"""The real servers and drivers that tests run against: where they are, and which were used.
+
+`.ci/parts` installs them. A part that is missing is a skip at home and a failure in CI.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class RealPart:
+    """`find` says where it is (a path or a module's name), None when it is missing."""
+
+    name: str
+    find: Callable[[], str | None]
+    remedy: str
+
+
+def _azurite() -> str | None:
+    installed = sorted(PROJECT.glob(".parts/azurite-*/node_modules/.bin/azurite-blob"))
+    return str(installed[-1]) if installed else shutil.which("azurite-blob")
+
+
+def _sqlite_driver() -> str | None:
+    # unixODBC takes a library's path as well as a name from odbcinst.ini.
+    drivers = sorted(Path("/usr/lib").glob("*/odbc/libsqlite3odbc.so"))
+    return str(drivers[0]) if drivers else None
+
+
+def _module(name: str) -> Callable[[], str | None]:
+    return lambda: name if importlib.util.find_spec(name) else None
+
+
+REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get install redis-server")
+AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
+SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
+MSSQL_ODBC = RealPart("ODBC Driver 18", _module("mssql_python_odbc"), "pip install mssql-python-odbc")
+AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
+WORKER = RealPart(
+    "Functions worker", _module("azure_functions_runtime"), "Python 3.13: pip install -r requirements.txt"
+)
+
+_used: dict[str, str] = {}
+_missing: dict[str, str] = {}
+
+
+def in_ci() -> bool:
+    """Whether every part must be there."""
+    return os.environ.get("CI", "").lower() in {"true", "1"}
+
+
+def required(part: RealPart) -> str:
+    """Where the part is; ends the test that asks when it is missing."""
+    place = part.find()
+    if place is not None:
+        _used[part.name] = place
+        return place
+    _missing[part.name] = part.remedy
+    sentence = f"{part.name} is not installed: {part.remedy}"
+    if in_ci():
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+def summary() -> list[str]:
+    """A line each: which real parts the tests have used, and which they did without."""
+    lines = [f"used: {name} ({place})" for name, place in sorted(_used.items())]
+    return lines + [f"missing: {name}: {remedy}" for name, remedy in sorted(_missing.items())]
