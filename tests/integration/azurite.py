@@ -1,4 +1,4 @@
-"""Azurite's blob service, as Blob Storage is locally: on a free port, in memory; load with `pytest_plugins`."""
+"""Azurite as Blob Storage: its blob service on a free port, in memory; load with `pytest_plugins`."""
 
 from __future__ import annotations
 
