@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from shared.runtime import Runtime
 
 NAMES = ("sync_schedule", "refresh_schedule", "sweep_schedule")
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("second", 0, 59, ()),
     ("minute", 0, 59, ()),
@@ -22,7 +25,11 @@ FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, MONTHS),
     ("weekday", 0, 6, DAYS),
 )
-"""Name, smallest and greatest value, names of the values (vendor page "Timer trigger", NCRONTAB)."""
+"""Name, smallest and greatest value, names of the values (any beginning of one will do).
+
+The rules are those of the .NET library NCrontab, which Azure uses: `5/15` begins at 5, a range may stand the
+wrong way round, and 7 is no Sunday (github.com/atifaziz/NCrontab, CrontabFieldImpl.cs).
+"""
 
 PART = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?\Z")
 ADVICE = 'Six fields, UTC: second minute hour day month weekday, such as "0 0 * * * *" for every full hour'
@@ -56,18 +63,19 @@ def schedule_problem(schedule: str) -> str | None:
 
 def _is_valid(part: str, least: int, most: int, names: tuple[str, ...]) -> bool:
     found = PART.match(part)
-    if found is None or found["step"] == "0":
+    if found is None:
         return False
     if found["first"] == "*":
         return found["last"] is None
     first = _value(found["first"], least, names)
     last = first if found["last"] is None else _value(found["last"], least, names)
-    return first is not None and last is not None and least <= first <= last <= most
+    return all(value is not None and least <= value <= most for value in (first, last))
 
 
 def _value(text: str, least: int, names: tuple[str, ...]) -> int | None:
-    if text.lower() in names:
-        return names.index(text.lower()) + least
+    for value, name in enumerate(names, least):
+        if name.startswith(text.lower()):
+            return value
     return int(text) if text.isdecimal() else None
 
 

@@ -14,7 +14,7 @@ TABLES = ("bPREH", "bPRDP", "bJCJM", "bJCCM", "bPRJC")
 # is named (vendor pages of the two functions). It lists nothing for a table that this login cannot see.
 TABLE_RIGHTS = f"""
 SELECT T.TableName, P.permission_name
-FROM (VALUES {", ".join(f"('{table}')" for table in TABLES)}) AS T (TableName)
+FROM (VALUES {", ".join(f"('{table}')" for table in TABLES)}) AS T(TableName)
 CROSS APPLY sys.fn_my_permissions(T.TableName, 'OBJECT') AS P
 """  # noqa: S608 - a constant of this module
 
