@@ -108,7 +108,8 @@ def _once(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from local.doctor import exit_status_of, find, show
 
-    findings = find(_environment())
+    with Console(stderr=True).status("looking at everything, a minute at most ..."):
+        findings = find(_environment())
     if options.json:
         print(json.dumps({"findings": [finding.to_json() for finding in findings]}, ensure_ascii=False))
     else:

@@ -25,7 +25,7 @@ WITHOUT = (
     "without it everything works, slower: no cache, and each process keeps to its MAX_PROCESSES-th part of "
     "SafetyAmp's limit"
 )
-ADVICE = "Check that the server runs and that this machine may reach it"
+ADVICE = "Check that the server runs, that this machine may reach it, and its password"
 REASONS = {
     "AuthenticationError": ("refuses the login", "Check REDIS_PASSWORD, REDIS_USERNAME and REDIS_AUTH"),
     "AuthenticationWrongNumberOfArgsError": ("takes no password", "Unset REDIS_PASSWORD"),
@@ -65,14 +65,19 @@ def _pinged(runtime: Runtime, client: Redis) -> Finding:
     started = runtime.clock.monotonic()
     client.ping()
     took = ms_since(runtime.clock, started)
-    factory = runtime.redis_factory
-    if getattr(factory, "embedded", False):
-        seen = f"{getattr(factory, 'description', 'embedded Redis')}: serves this process alone"
-        if runtime.settings.redis_host in LOOPBACK:
-            return Finding(NAME, "ok", seen, "", took, SETTINGS)
-        return Finding(NAME, "warning", f"{seen}, although REDIS_HOST names a server", ADVICE, took, SETTINGS)
+    if getattr(runtime.redis_factory, "embedded", False):
+        return _embedded(runtime, took)
     version = _info(client, "server", "redis_version")
     return Finding(NAME, "ok", f"answers (Redis {version or 'of unknown version'})", "", took, SETTINGS)
+
+
+def _embedded(runtime: Runtime, took: int) -> Finding:
+    """The host put a Redis of its own in place: as it should where the settings name none."""
+    settings = runtime.settings
+    seen = f"{getattr(runtime.redis_factory, 'description', 'embedded Redis')}: serves this process alone"
+    if settings.redis_host in LOOPBACK and not settings.redis_password:
+        return Finding(NAME, "ok", seen, "", took, SETTINGS)
+    return Finding(NAME, "warning", f"{seen}, although the settings name a server", ADVICE, took, SETTINGS)
 
 
 def _clock(runtime: Runtime, client: Redis) -> Finding:

@@ -1,14 +1,18 @@
-"""A rig for the doctor: upstreams whose clocks can be wrong, and a Vista that says it is SQL Server."""
+"""A rig for the doctor: upstreams whose clocks can be wrong, and a Vista that says it is SQL Server.
+
+Load its fixtures with `pytest_plugins`.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from shared.clients.connection_pool import ConnectionPool
@@ -24,6 +28,18 @@ from tests.unit.scripted_upstream import NotingBreaker
 Answers = Mapping[str, Sequence[Sequence[Any]]]
 
 
+class Findings(dict[str, Finding]):
+    """Findings by check: of several on one check the worst."""
+
+    @property
+    def failed(self) -> set[str]:
+        return {check for check, finding in self.items() if finding.status == "failed"}
+
+    @property
+    def warned(self) -> set[str]:
+        return {check for check, finding in self.items() if finding.status == "warning"}
+
+
 class DoctorRig(Rig):
     """`seconds_ahead` sets an upstream's clock ("safetyamp", "samsara", "graph") apart from ours; only those
     named send a `Date`."""
@@ -32,13 +48,13 @@ class DoctorRig(Rig):
         self.seconds_ahead: dict[str, float] = {}
         super().__init__(folder, **settings)  # type: ignore[arg-type]
 
-    def look(self, *, deep: bool = True) -> dict[str, Finding]:
-        """The findings by check: of several on one check the worst. No secret and nobody's name in any."""
+    def look(self, *, deep: bool = True) -> Findings:
+        """What the doctor finds; no secret and nobody's name in any of it."""
         order = ("skipped", "ok", "warning", "failed")
         findings = check_everything(self.stack.runtime, deep=deep)
         self._check_discretion(findings)
         ordered = sorted(findings, key=lambda finding: order.index(finding.status))
-        return {finding.check: finding for finding in ordered}
+        return Findings({finding.check: finding for finding in ordered})
 
     def as_sql_server(self, answers: Answers) -> None:
         """Let Vista answer the questions that are put to SQL Server alone; `answers` maps statements to rows,
@@ -87,6 +103,29 @@ class DoctorRig(Rig):
         for row in self.company.tables["bPREH"]:
             assert row["LastName"] not in told
         assert "@" not in told
+
+
+MakeRig = Callable[..., DoctorRig]
+
+
+@pytest.fixture
+def make_rig(tmp_path: Path) -> Iterator[MakeRig]:
+    """Makes rigs with these settings."""
+    made: list[DoctorRig] = []
+
+    def make(**settings: str) -> DoctorRig:
+        made.append(DoctorRig(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.close()
+
+
+@pytest.fixture
+def rig(make_rig: MakeRig) -> DoctorRig:
+    """One with the usual settings."""
+    return make_rig()
 
 
 class _SqlServer:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from azure.storage.blob import ContainerClient
 
 from local.fake_clock import FakeClock
@@ -108,12 +109,18 @@ def test_a_frozen_redis_is_given_up_and_a_dead_one_is_absent(redis_server: Redis
     assert look(runtime, redis.QUICK)["redis"].status == "ok"
 
 
-def test_the_embedded_redis_says_that_it_is_one() -> None:
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [({}, "ok"), ({"REDIS_PASSWORD": "s3cret"}, "warning"), ({"REDIS_HOST": "127.0.0.2"}, "warning")],
+)
+def test_an_embedded_redis_is_in_order_where_the_settings_name_none(
+    settings: dict[str, str], status: str
+) -> None:
     from local.embedded_redis import embedded_redis
 
-    runtime = Runtime({**REQUIRED, "REDIS_PORT": "1"}, Parts(redis=embedded_redis))
+    runtime = Runtime({**REQUIRED, "REDIS_PORT": "1", **settings}, Parts(redis=embedded_redis))
     found = look(runtime, redis.QUICK)["redis"]
-    assert (found.status, "embedded" in found.seen) == ("ok", True)
+    assert (found.status, "embedded" in found.seen) == (status, True)
 
 
 # -- documents in Blob Storage -----------------------------------------------------------------------------
