@@ -42,7 +42,7 @@ def quick(runtime: Runtime) -> Iterator[Finding]:
     try:
         with closing(runtime.redis_factory()) as client:
             yield _pinged(runtime, client)
-    except RedisError as error:
+    except (RedisError, ValueError) as error:  # the latter from its parser, for what is no Redis
         yield _absent(error)
 
 
@@ -57,7 +57,7 @@ def deep(runtime: Runtime) -> Iterator[Finding]:
             yield _scripts(client)
             yield _policy(client)
             yield _encryption(runtime)
-    except RedisError as error:
+    except (RedisError, ValueError) as error:  # the latter from its parser, for what is no Redis
         yield _absent(error)
 
 

@@ -190,6 +190,17 @@ def test_the_probe_is_removed_also_when_something_fails(rig: DoctorRig) -> None:
     assert list(rig.documents.list("doctor/")) == []
 
 
+@pytest.mark.parametrize("deep", [True, False])
+def test_something_that_is_no_redis_is_only_a_warning(rig: DoctorRig, deep: bool) -> None:
+    def factory() -> Any:
+        raise ValueError("invalid literal for int(): s3cret")
+
+    vars(rig.stack.runtime)["redis_factory"] = factory
+    findings = rig.look(deep=deep)
+    assert findings.failed == set()
+    assert findings.warned == {"redis"}
+
+
 class AskedBus:
     """A bus that can be asked about queues; `away` are those that are not there."""
 
