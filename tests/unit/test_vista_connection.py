@@ -14,29 +14,7 @@ import pytest
 
 from shared.clients.vista_connection import connect_factory
 from shared.clients.vista_errors import StatementRefused, odbc_error
-from shared.clients.vista_string import with_driver
 from shared.errors import DatabaseError
-
-
-@pytest.mark.parametrize(
-    ("given", "driver"),
-    [
-        ("SERVER=tcp:h,1433;DATABASE=V", "{ODBC Driver 18 for SQL Server}"),
-        ("SERVER=h;PWD={a;driver=b}", "{ODBC Driver 18 for SQL Server}"),
-        ("SERVER=h;PWD={a}};driver=b}", "{ODBC Driver 18 for SQL Server}"),
-        ("Driver={FreeTDS};SERVER=h", None),
-        ("SERVER=h; DRIVER = {ODBC Driver 17 for SQL Server}", None),
-        ("DSN=vista;UID=u", None),
-    ],
-)
-def test_the_newest_driver_is_added_when_none_is_named(given: str, driver: str | None) -> None:
-    installed = ["ODBC Driver 9 for SQL Server", "ODBC Driver 18 for SQL Server", "FreeTDS", "SQLite3"]
-    assert with_driver(given, installed) == (f"DRIVER={driver};{given}" if driver else given)
-
-
-def test_no_driver_at_all_says_what_to_install() -> None:
-    with pytest.raises(DatabaseError, match="install the ODBC Driver 18"):
-        with_driver("SERVER=h", ["FreeTDS"])
 
 
 @pytest.mark.parametrize(
