@@ -33,8 +33,9 @@ def driver() -> str:
     return required(MSSQL_ODBC)
 
 
-@pytest.fixture(autouse=True)
-def _a_login_times_out_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _short_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second for the driver to log in, where the test is to see it run out of time."""
     monkeypatch.setattr(vista_connection, "LOGIN_TIMEOUT_SECONDS", 1)
 
 
@@ -59,6 +60,7 @@ def refused(string: str, *, answered: bool, opening: float = 20) -> str:
     return text
 
 
+@pytest.mark.usefixtures("_short_login")
 def test_a_server_that_is_absent(driver: str) -> None:
     with serving(plays.silent) as server:
         pass
@@ -67,10 +69,12 @@ def test_a_server_that_is_absent(driver: str) -> None:
     assert "check SERVER" in text
 
 
+@pytest.mark.usefixtures("_short_login")
 def test_a_host_whose_name_is_not_known(driver: str) -> None:
     assert "the name of its host is not known" in refusal(driver, "tcp:no-such-host.invalid,1433")
 
 
+@pytest.mark.usefixtures("_short_login")
 def test_a_server_that_says_nothing_is_left_at_the_login_timeout(driver: str) -> None:
     with serving(plays.silent) as server:
         text = refusal(driver, address(server))
