@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.config import Settings
 from shared.errors import ConfigurationError, SettingProblem
+from shared.identity import azure_credential
 from shared.storage.blob_documents import BlobDocuments
-from shared.storage.identity import azure_credential
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+
+# The SDK would wait five minutes for an answer, and again at each repeat. So a silent endpoint is given up
+# after half a minute, in three tries.
+CLIENT_OPTIONS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 2}
 
 
 def azure_credential(client_id: str | None) -> TokenCredential:
@@ -18,5 +22,5 @@ def azure_credential(client_id: str | None) -> TokenCredential:
     from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
     if client_id or "IDENTITY_ENDPOINT" in os.environ:
-        return ManagedIdentityCredential(client_id=client_id)
+        return ManagedIdentityCredential(client_id=client_id, **CLIENT_OPTIONS)
     return DefaultAzureCredential()
