@@ -312,4 +312,8 @@ def _connection_problems(settings: Settings) -> list[SettingProblem]:
         problems.append(
             SettingProblem("REDIS_USERNAME", "is needed with REDIS_AUTH=entra: the identity's object id")
         )
+    if settings.redis_auth == "entra" and not settings.redis_ssl:
+        problems.append(
+            SettingProblem("REDIS_SSL", "must be true with REDIS_AUTH=entra: a token travels encrypted only")
+        )
     return problems
