@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+
+from shared.causes import causes
 
 CLUSTER_NODE = (
     "is a node of a cluster, and this app needs one endpoint: in Azure Managed Redis the clustering policy "
@@ -23,7 +24,7 @@ OTHER_NAME = (62, 64)
 def explain(error: BaseException) -> str:
     """The rest of a sentence that begins with "Redis", for an error of redis-py (or what its parser raises
     for nonsense)."""
-    for cause in _causes(error):
+    for cause in causes(error):
         text = _network(cause)
         if text is not None:
             return text
@@ -35,13 +36,6 @@ def is_nonsense(error: BaseException) -> bool:
     from redis.exceptions import InvalidResponse
 
     return isinstance(error, InvalidResponse | ValueError)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
 
 
 def _network(cause: BaseException) -> str | None:

@@ -59,6 +59,9 @@ class TcpProxy:
                     pass
             elif client.recv(CHUNK):
                 client.sendall(self.nonsense)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(CHUNK):  # closed with something unread, the answer could get lost
+                    pass
 
     def _forward(self, client: socket.socket) -> None:
         with socket.create_connection((HOST, self.target)) as server:
