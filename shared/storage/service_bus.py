@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import BusError, ConfigurationError, SettingProblem
-from shared.identity import azure_credential
 from shared.storage.bus import Message
+from shared.storage.identity import azure_credential
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender

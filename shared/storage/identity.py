@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-# The SDK would wait five minutes for an answer, and again at each repeat. So a silent endpoint is given up
-# after half a minute, in three tries.
-CLIENT_OPTIONS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 2}
+
+CONNECT_SECONDS = 2
+READ_SECONDS = 5
+RETRIES = 2
+"""The SDK's own limits are 300 seconds for a silent endpoint, and ten retries."""
 
 
 def azure_credential(client_id: str | None) -> TokenCredential:
     """The managed identity in Azure (`client_id` names a user-assigned one), the developer's own elsewhere.
 
     Azure sets IDENTITY_ENDPOINT where a managed identity can be asked. DefaultAzureCredential would try
-    other sources first there, and might find another identity.
+    other sources first there, and might find another identity. An identity endpoint that is silent is given
+    up after some 17 seconds.
     """
     from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
+    limits: dict[str, Any] = {
+        "connection_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+        "retry_total": RETRIES,
+    }
     if client_id or "IDENTITY_ENDPOINT" in os.environ:
-        return ManagedIdentityCredential(client_id=client_id, **CLIENT_OPTIONS)
-    return DefaultAzureCredential()
+        return ManagedIdentityCredential(client_id=client_id, **limits)
+    return DefaultAzureCredential(**limits)
