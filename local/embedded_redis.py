@@ -54,7 +54,7 @@ def _ping(factory: Callable[[], Redis]) -> str | None:
     client = factory()
     try:
         client.ping()
-    except RedisError as error:
+    except (RedisError, ValueError) as error:  # ValueError: what answers is no Redis
         return type(error).__name__
     finally:
         client.close()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +21,14 @@ START_SECONDS = 15.0
 
 
 class RedisServer:
-    """A real server that can be killed and started again on the same port; it keeps nothing on disk."""
+    """A real server that can be killed and started again on the same port; it keeps nothing on disk.
 
-    def __init__(self, binary: str, folder: Path) -> None:
+    `options` are further arguments of redis-server.
+    """
+
+    def __init__(self, binary: str, folder: Path, options: Sequence[str] = ()) -> None:
         self._binary = binary
+        self._options = options
         self._folder = folder
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,7 +43,8 @@ class RedisServer:
         """Start it, empty, and wait until it answers."""
         command = [self._binary, "--port", str(self.port), "--bind", HOST, "--save", ""]
         self._process = subprocess.Popen(  # noqa: S603  the binary found on PATH
-            [*command, "--appendonly", "no", "--dir", str(self._folder)], stdout=subprocess.DEVNULL
+            [*command, "--appendonly", "no", "--dir", str(self._folder), *self._options],
+            stdout=subprocess.DEVNULL,
         )
         self._wait_until_it_answers()
 

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from shared.errors import ConfigurationError, SettingProblem
 
 FILE_NAME = "local.settings.json"
+BUS = "SERVICE_BUS_CONNECTION"
+EMULATOR_PORT = 5672
+ANSWER_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
 
 
 def local_environment(folder: Path) -> dict[str, str]:
-    """The environment over the file's values. Raises ConfigurationError for a file that cannot be read."""
-    return {**_values(folder / FILE_NAME), **os.environ}
+    """The environment over the file's values. Raises ConfigurationError for a file that cannot be read.
+
+    The example file names the emulator of Service Bus, for `func start`. Where that does not run, its line
+    counts as empty, so that the same file serves where there is only Python.
+    """
+    values = dict(_values(folder / FILE_NAME))
+    if BUS not in os.environ and _is_emulator_away(values.get(BUS, "")):
+        del values[BUS]
+        logger.info("no Service Bus emulator runs here; messages stay in this process")
+    return {**values, **os.environ}
 
 
 def _values(path: Path) -> Mapping[str, str]:
@@ -30,3 +45,18 @@ def _values(path: Path) -> Mapping[str, str]:
             [SettingProblem(FILE_NAME, f"values must be texts in quotes: {', '.join(sorted(wrong))}")]
         )
     return {name: str(value) for name, value in values.items()}
+
+
+def _is_emulator_away(connection: str) -> bool:
+    """Whether it leads to an emulator at which nobody listens; a namespace in Azure is not asked."""
+    parts = dict(part.split("=", 1) for part in connection.split(";") if "=" in part)
+    if parts.get("UseDevelopmentEmulator", "").lower() != "true":
+        return False
+    host, _, port = parts.get("Endpoint", "").removeprefix("sb://").rstrip("/").partition(":")
+    try:
+        with socket.create_connection((host, int(port or EMULATOR_PORT)), ANSWER_SECONDS):
+            return False
+    except OSError:
+        return True
+    except ValueError:
+        return False  # The connection string is reported where it is used.

@@ -32,6 +32,7 @@ BLANKS_COUNT = ("home_office_suffix",)
 """Settings whose leading and trailing blanks mean something: a site `Backoffice` is no ` Office`."""
 
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
+CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NOT_SET = "not set"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -292,6 +293,12 @@ def _name_problems(settings: Settings) -> list[SettingProblem]:
         for name in ("vista_title_column", "vista_region_column")
         if not IDENTIFIER.fullmatch(getattr(settings, name))
     ]
+    if not CONTAINER.fullmatch(settings.documents_container):
+        problems.append(
+            SettingProblem(
+                "DOCUMENTS_CONTAINER", "must be 3 to 63 lower-case letters, digits and single hyphens"
+            )
+        )
     try:
         ZoneInfo(settings.default_timezone)
     except (ValueError, OSError, KeyError):
@@ -311,5 +318,9 @@ def _connection_problems(settings: Settings) -> list[SettingProblem]:
     if settings.redis_auth == "entra" and not settings.redis_username:
         problems.append(
             SettingProblem("REDIS_USERNAME", "is needed with REDIS_AUTH=entra: the identity's object id")
+        )
+    if settings.redis_auth == "entra" and not settings.redis_ssl:
+        problems.append(
+            SettingProblem("REDIS_SSL", "must be true with REDIS_AUTH=entra: a token travels encrypted only")
         )
     return problems

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.config import LOOPBACK
 from shared.doctor.clocks import ahead, skew
-from shared.doctor.finding import Check, Finding, ms_since
+from shared.doctor.finding import Check, Finding, ms_since, told_apart
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "redis"
 SETTINGS = ("REDIS_HOST", "REDIS_PORT", "REDIS_SSL")
+LOGIN = ("REDIS_AUTH", "REDIS_USERNAME", "REDIS_PASSWORD")
 SCRIPTS = Path(__file__).resolve().parent.parent / "resilience"
 KEEPS_EVERYTHING = "noeviction"
 WITHOUT = (
@@ -26,13 +27,6 @@ WITHOUT = (
     "SafetyAmp's limit"
 )
 ADVICE = "Check that the server runs, that this machine may reach it, and its password"
-REASONS = {
-    "AuthenticationError": ("refuses the login", "Check REDIS_PASSWORD, REDIS_USERNAME and REDIS_AUTH"),
-    "AuthenticationWrongNumberOfArgsError": ("takes no password", "Unset REDIS_PASSWORD"),
-    "TimeoutError": ("does not answer in time", "Check REDIS_HOST, REDIS_PORT, REDIS_SSL and firewalls"),
-    "BusyLoadingError": ("is still loading its data", "Wait"),
-}
-"""By the error's class in redis-py: what happened, and what to do."""
 
 
 def quick(runtime: Runtime) -> Iterator[Finding]:
@@ -134,10 +128,10 @@ def _info(client: Redis, section: str, name: str) -> str | None:
 
 
 def _absent(error: Exception) -> Finding:
-    kind = type(error).__name__
-    reason, advice = REASONS.get(kind, (f"does not answer ({kind})", ADVICE))
-    names = (*SETTINGS, "REDIS_PASSWORD") if kind.startswith("Authentication") else SETTINGS
-    return Finding(NAME, "warning", f"{reason}; {WITHOUT}", advice, settings=names)
+    from shared.resilience.redis_errors import explain
+
+    reason, own = told_apart(explain(error))
+    return Finding(NAME, "warning", f"{reason}; {WITHOUT}", own or ADVICE, settings=(*SETTINGS, *LOGIN))
 
 
 QUICK = Check(NAME, quick, ADVICE, SETTINGS)

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.clock import Clock
+from shared.clock import Clock, SystemClock
 from shared.errors import CacheError
+from shared.resilience.redis_errors import explain, is_nonsense
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from redis import Redis
-    from redis.credentials import CredentialProvider
 
     from shared.config import Settings
 
@@ -27,7 +27,6 @@ RedisFactory = Callable[[], "Redis"]
 
 TIMEOUT_SECONDS = 1.0
 IDLE_CHECK_SECONDS = 30
-ENTRA_SCOPE = "https://redis.azure.com/.default"
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +41,12 @@ class RedisConnection:
         self._lock = threading.Lock()
         self._client: Redis | None = None
         self._paused_until: float | None = None
+        self._problem: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last operation failed, with the setting to look at; None when it did not. Asks nobody."""
+        return self._problem
 
     @property
     def available(self) -> bool:
@@ -58,15 +63,23 @@ class RedisConnection:
         from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
         if not self.available:
-            raise CacheError(f"Redis did not answer and is left alone for {self._pause_seconds:g} s")
+            reason = self._problem or "Redis does not answer"
+            raise CacheError(f"{reason}; it is left alone for {self._pause_seconds:g} s")
         try:
-            return operation(self._connected())
-        except (ConnectionError, TimeoutError) as error:
-            self._pause(error)
+            result = operation(self._connected())
+        except (RedisError, ValueError) as error:
+            self._problem = f"Redis {explain(error)} ({type(error).__name__})"
+            if is_nonsense(error) or isinstance(error, ConnectionError | TimeoutError):
+                self._pause()
             _forget_frames(error)
-            raise CacheError(f"Redis does not answer ({type(error).__name__}); see REDIS_HOST") from error
-        except RedisError as error:
-            raise CacheError(f"Redis refused a command ({type(error).__name__})") from error
+            raise CacheError(self._problem) from error
+        self._problem = None
+        return result
+
+    def ping(self) -> None:
+        """Ask whether Redis is there and lets us in, pause or not. Raises CacheError that says why not."""
+        self._paused_until = None
+        self.run(lambda client: client.ping())
 
     def close(self) -> None:
         """Give the connections back; the next run makes new ones."""
@@ -81,11 +94,10 @@ class RedisConnection:
                 self._client = self._factory()
             return self._client
 
-    def _pause(self, error: Exception) -> None:
+    def _pause(self) -> None:
         self._paused_until = self._clock.monotonic() + self._pause_seconds
         logger.warning(
-            "Redis does not answer",
-            extra={"error": type(error).__name__, "pause_seconds": self._pause_seconds},
+            "Redis is left alone", extra={"reason": self._problem, "pause_seconds": self._pause_seconds}
         )
 
 
@@ -104,47 +116,51 @@ def connect(
     settings: Settings,
     credential: Callable[[], TokenCredential] | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    clock: Clock | None = None,
 ) -> RedisFactory:
     """The factory for the Redis that the settings name; connects to nothing yet.
 
-    `credential` gives the app's identity for REDIS_AUTH=entra (azure-identity's default when omitted).
-    A plain, not a clustered client: Azure Managed Redis with the EnterpriseCluster or NoCluster policy.
+    `credential` gives the app's identity for REDIS_AUTH=entra (the one that Blob Storage and Service Bus get
+    when omitted). A plain, not a clustered client: Azure Managed Redis with the EnterpriseCluster or
+    NoCluster policy. An operation lasts at most `timeout_seconds` for each of connecting (per address of the
+    host), TLS and the answer, twice when the connection broke; looking the name up is the system's business.
     """
 
     def factory() -> Redis:
         from redis import Redis
 
-        return Redis(
-            host=settings.redis_host,
-            port=settings.redis_port,
-            socket_connect_timeout=timeout_seconds,
-            socket_timeout=timeout_seconds,
-            socket_keepalive=True,
-            health_check_interval=IDLE_CHECK_SECONDS,
-            retry=_reconnect_once(),
-            **_credentials(settings, credential),
-            **_encryption(settings),
-        )
+        options = {
+            "host": settings.redis_host,
+            "port": settings.redis_port,
+            "socket_connect_timeout": timeout_seconds,
+            "socket_timeout": timeout_seconds,
+            "socket_keepalive": True,
+            "health_check_interval": IDLE_CHECK_SECONDS,
+            "retry": _reconnect_once(),
+        }
+        if settings.redis_auth == "entra":
+            identity = (credential or _identity(settings))()
+            return _entra_client(settings, identity, clock or SystemClock(), options)
+        return Redis(**options, **_password(settings), **_encryption(settings))
 
     return factory
 
 
 def _reconnect_once() -> Any:
-    """One repeat at once when the connection broke (Azure closes idle ones), none after a timeout.
+    """One repeat at once over a new connection when the old one broke (Azure closes idle ones) or led to what
+    has become a replica (failover); none after a timeout.
 
     redis-py's own default sleeps up to ten seconds between three repeats. Our scripts may be repeated:
     each call brings its own id.
     """
     from redis.backoff import NoBackoff
-    from redis.exceptions import ConnectionError
+    from redis.exceptions import ConnectionError, ReadOnlyError
     from redis.retry import Retry
 
-    return Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ReadOnlyError))
 
 
-def _credentials(settings: Settings, credential: Callable[[], TokenCredential] | None) -> dict[str, Any]:
-    if settings.redis_auth == "entra":
-        return {"credential_provider": _entra_credentials(settings.redis_username or "", credential)}
+def _password(settings: Settings) -> dict[str, Any]:
     if settings.redis_password is None:
         return {}
     return {"username": settings.redis_username, "password": settings.redis_password.get_secret_value()}
@@ -155,24 +171,23 @@ def _encryption(settings: Settings) -> dict[str, Any]:
     return {"ssl": True, "ssl_check_hostname": True} if settings.redis_ssl else {}
 
 
-def _entra_credentials(username: str, credential: Callable[[], TokenCredential] | None) -> CredentialProvider:
-    """A token of the app's identity for every new connection (vendor page: user name = object id).
+def _identity(settings: Settings) -> Callable[[], TokenCredential]:
+    # Below storage, this module may not depend on it; the app's one credential is the exception.
+    from shared.storage.identity import azure_credential
 
-    Redis closes a connection whose token ran out; the one reconnect then brings a fresh token, which
-    azure-identity renews from its own cache.
-    """
-    from azure.core.exceptions import AzureError
-    from azure.identity import DefaultAzureCredential
-    from redis.credentials import CredentialProvider
-    from redis.exceptions import AuthenticationError
+    return lambda: azure_credential(settings.azure_client_id)
 
-    identity = (credential or DefaultAzureCredential)()
 
-    class EntraCredentials(CredentialProvider):
-        def get_credentials(self) -> tuple[str, str]:
-            try:
-                return username, identity.get_token(ENTRA_SCOPE).token
-            except AzureError as error:
-                raise AuthenticationError("no Entra token for Redis; see REDIS_AUTH") from error
+def _entra_client(
+    settings: Settings, identity: TokenCredential, clock: Clock, options: dict[str, Any]
+) -> Redis:
+    from redis import Redis
+    from redis.connection import Connection, SSLConnection
 
-    return EntraCredentials()
+    from shared.resilience.redis_identity import EntraPool
+
+    if settings.redis_ssl:
+        options |= {"connection_class": SSLConnection, "ssl_check_hostname": True}
+    else:
+        options |= {"connection_class": Connection}
+    return Redis.from_pool(EntraPool(settings.redis_username or "", identity, clock, **options))

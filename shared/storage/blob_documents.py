@@ -9,53 +9,43 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import DocumentChanged, DocumentExists, LeaseHeld, LeaseLost, StorageError
+from shared.errors import DocumentChanged, DocumentExists, LeaseHeld, LeaseLost
+from shared.storage.blob_errors import Missing, translated
 from shared.storage.documents import GZIP_MAGIC, Document
 from shared.storage.paths import checked_path, checked_prefix
 
 if TYPE_CHECKING:
-    from azure.core.exceptions import AzureError
     from azure.storage.blob import BlobClient, BlobLeaseClient, ContainerClient
 
 WRITE_MARK = "write"
 """Metadata that tells which call wrote a version (see `_conditional`)."""
 
-# The service's error codes (vendor page "Blob Storage error codes").
-HELD_CODES = {"LeaseAlreadyPresent", "LeaseIdMissing", "LeaseIsBreakingAndCannotBeAcquired"}
-LOST_CODES = {
-    "LeaseAlreadyBroken",
-    "LeaseIdMismatchWithBlobOperation",
-    "LeaseIdMismatchWithLeaseOperation",
-    "LeaseIsBrokenAndCannotBeRenewed",
-    "LeaseLost",
-    "LeaseNotPresentWithBlobOperation",
-    "LeaseNotPresentWithLeaseOperation",
-}
-MISSING_CODES = {"BlobNotFound", "ContainerNotFound", "ResourceNotFound"}
-
 
 class BlobDocuments:
     """Implements `shared.storage.documents.Documents`.
 
-    `container_client` is called once, at the first use. The container is created by the first write that
-    finds it missing. Safe to share between threads.
+    `container_client` is called once, at the first use; `setting` is the one that names its account. The
+    container is created by the first write that finds it missing. Safe to share between threads.
     """
 
-    def __init__(self, container_client: Callable[[], ContainerClient]) -> None:
+    def __init__(
+        self, container_client: Callable[[], ContainerClient], setting: str = "DOCUMENTS_CONNECTION"
+    ) -> None:
         self._make_container = container_client
+        self._setting = setting
         self._container: ContainerClient | None = None
         self._lock = threading.Lock()
 
     def read(self, path: str) -> Document | None:
         try:
-            with _translated(path):
+            with self._translated(path):
                 download = self._blob(path).download_blob()
                 return Document(download.readall(), download.properties.etag)
-        except _Missing:
+        except Missing:
             return None
 
     def create(self, path: str, data: bytes) -> str:
@@ -71,14 +61,14 @@ class BlobDocuments:
         condition = MatchConditions.IfNotModified
         try:
             return self._conditional(path, data, overwrite=True, etag=etag, match_condition=condition)
-        except _Missing as error:
+        except Missing as error:
             raise DocumentChanged(f"{path} was removed after it had been read") from error
 
     def write(self, path: str, data: bytes, *, lease_id: str | None = None) -> str:
         return self._upload(path, data, overwrite=True, lease=lease_id)
 
     def delete(self, path: str) -> None:
-        with suppress(_Missing), _translated(path):
+        with suppress(Missing), self._translated(path):
             self._blob(path).delete_blob()
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -88,38 +78,38 @@ class BlobDocuments:
         # The id is ours, so that the SDK's own repetition after a lost answer is granted again.
         lease = self._lease(path, str(uuid.uuid4()))
         try:
-            with _translated(path):
+            with self._translated(path):
                 lease.acquire(lease_duration=seconds)
-        except _Missing:
+        except Missing:
             # Another worker may be quicker with the document; the lease decides between us.
             with suppress(DocumentExists):
                 self.create(path, b"")
-            with _translated(path):
+            with self._translated(path):
                 lease.acquire(lease_duration=seconds)
         return lease.id
 
     def renew_lease(self, path: str, lease_id: str) -> None:
         try:
-            with _translated(path):
+            with self._translated(path):
                 self._lease(path, lease_id).renew()
-        except _Missing as error:
+        except Missing as error:
             raise LeaseLost(f"{path} was removed, and its lease with it") from error
 
     def release_lease(self, path: str, lease_id: str) -> None:
-        with suppress(_Missing, LeaseLost), _translated(path):
+        with suppress(Missing, LeaseLost), self._translated(path):
             self._lease(path, lease_id).release()
 
     def modified_at(self, path: str) -> datetime | None:
         """When the document was last written, by the service's clock; None when there is none."""
         try:
-            with _translated(path):
+            with self._translated(path):
                 moment: datetime = self._blob(path).get_blob_properties().last_modified
                 return moment
-        except _Missing:
+        except Missing:
             return None
 
     def _names(self, prefix: str) -> Iterator[str]:
-        with suppress(_Missing), _translated(prefix):
+        with suppress(Missing), self._translated(prefix):
             yield from self._client().list_blob_names(name_starts_with=prefix or None)
 
     def _conditional(self, path: str, data: bytes, **conditions: Any) -> str:
@@ -132,7 +122,7 @@ class BlobDocuments:
         try:
             return self._upload(path, data, metadata={WRITE_MARK: mark}, **conditions)
         except (DocumentChanged, DocumentExists):
-            with suppress(_Missing), _translated(path):
+            with suppress(Missing), self._translated(path):
                 stored = self._blob(path).get_blob_properties()
                 if (stored.metadata or {}).get(WRITE_MARK) == mark:
                     return str(stored.etag)
@@ -141,7 +131,7 @@ class BlobDocuments:
     def _upload(self, path: str, data: bytes, **options: Any) -> str:
         try:
             return self._put(path, data, options)
-        except _Missing as missing:
+        except Missing as missing:
             if not missing.container:
                 raise
         self._create_container()
@@ -151,7 +141,7 @@ class BlobDocuments:
         from azure.storage.blob import ContentSettings
 
         kind = "application/gzip" if data[:2] == GZIP_MAGIC else "application/json"
-        with _translated(path):
+        with self._translated(path):
             answer = self._blob(path).upload_blob(data, content_settings=ContentSettings(kind), **options)
             return str(answer["etag"])
 
@@ -159,13 +149,16 @@ class BlobDocuments:
         from azure.core.exceptions import ResourceExistsError
 
         # Another worker may be quicker.
-        with _translated("the container"), suppress(ResourceExistsError):
+        with self._translated("the container"), suppress(ResourceExistsError):
             self._client().create_container()
 
     def _lease(self, path: str, lease_id: str) -> BlobLeaseClient:
         from azure.storage.blob import BlobLeaseClient
 
         return BlobLeaseClient(self._blob(path), lease_id)
+
+    def _translated(self, path: str) -> AbstractContextManager[None]:
+        return translated(path, self._setting)
 
     def _blob(self, path: str) -> BlobClient:
         return self._client().get_blob_client(checked_path(path))
@@ -175,49 +168,3 @@ class BlobDocuments:
             if self._container is None:
                 self._container = self._make_container()
             return self._container
-
-
-class _Missing(StorageError):
-    """There is no such document, or no container at all."""
-
-    def __init__(self, path: str, code: str) -> None:
-        super().__init__(f"{path} is not in Blob Storage ({code})")
-        self.container = code == "ContainerNotFound"
-
-
-@contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """Runs the block; errors of the SDK are raised as ours."""
-    from azure.core.exceptions import AzureError
-
-    try:
-        yield
-    except AzureError as error:
-        raise _error_for(path, error) from error
-
-
-def _error_for(path: str, error: AzureError) -> StorageError:
-    code = _code_of(error)
-    if code in MISSING_CODES:
-        return _Missing(path, code)
-    if code in HELD_CODES:
-        return LeaseHeld(f"{path} is leased by somebody else")
-    if code in LOST_CODES:
-        return LeaseLost(f"the lease of {path} ran out or was taken over")
-    if code == "BlobAlreadyExists":
-        return DocumentExists(f"{path} exists already")
-    if code == "ConditionNotMet":
-        return DocumentChanged(f"{path} is not the version that was read")
-    status = getattr(error, "status_code", None)
-    facts = ", ".join(str(fact) for fact in (type(error).__name__, status, code) if fact)
-    return StorageError(
-        f"{path} could not be read or written in Blob Storage ({facts}): check DOCUMENTS_CONNECTION (or "
-        "DOCUMENTS_CONNECTION__blobServiceUri and the identity's role Storage Blob Data Contributor), "
-        "DOCUMENTS_CONTAINER and the storage account's network rules"
-    )
-
-
-def _code_of(error: AzureError) -> str:
-    """The service's code, which the SDK gives as text or as an enumeration; empty without an answer."""
-    code = getattr(error, "error_code", None)
-    return str(getattr(code, "value", code) or "")

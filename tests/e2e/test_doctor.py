@@ -32,7 +32,6 @@ def test_a_healthy_company_has_nothing_but_its_missing_redis(rig: DoctorRig) -> 
     assert findings.failed == set()
     assert findings.warned == {"redis"}
     redis = findings["redis"]
-    assert "does not answer" in redis.seen
     assert "each process keeps to its MAX_PROCESSES-th part" in redis.seen
     assert {"safetyamp.root", "safetyamp.role", "safetyamp.vehicles", "safetyamp.lists"} <= findings.keys()
     assert {"documents.write", "graph.users", "samsara", "vista.employees", "python", "host.json"} <= set(

@@ -6,7 +6,9 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,29 +16,51 @@ from local.fake_clock import FakeClock
 from local.folder_documents import FolderDocuments
 from local.memory_documents import MemoryDocuments
 from shared.errors import DocumentChanged, DocumentExists, LeaseHeld, LeaseLost
+from shared.storage.blob_container import CLIENT_OPTIONS
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.documents import Documents, create_json, from_json, read_json, to_json, update_json
+
+if TYPE_CHECKING:
+    from tests.integration.azurite import Azurite
 
 pytest_plugins = ("tests.integration.azurite",)
 
 PATH = "runs/r1/jobs/batches/0001.json"
+LEASE_SECONDS = 15
+SLACK_SECONDS = 5
+"""Real seconds that may pass unseen while a test runs over Azurite."""
 STRANGER = "5d3f2a6e-0000-4000-8000-000000000000"
 
 
+@dataclass
+class Store:
+    """Documents, and how to let time pass for their leases."""
+
+    documents: Documents
+    advance: Callable[[float], None]
+
+
 @pytest.fixture(params=["memory", "folder", "blob"])
-def documents(request: pytest.FixtureRequest, tmp_path: Path) -> Documents:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    clock = FakeClock()
     if request.param == "memory":
-        return MemoryDocuments(FakeClock())
+        return Store(MemoryDocuments(clock), clock.advance)
     if request.param == "folder":
-        return FolderDocuments(tmp_path / "documents", FakeClock())
-    return blob_documents(request.getfixturevalue("azurite_connection"))
+        return Store(FolderDocuments(tmp_path / "documents", clock), clock.advance)
+    azurite: Azurite = request.getfixturevalue("azurite")
+    return Store(blob_documents(azurite.connection), azurite.advance)
+
+
+@pytest.fixture
+def documents(store: Store) -> Documents:
+    return store.documents
 
 
 def blob_documents(connection: str) -> BlobDocuments:
     from azure.storage.blob import ContainerClient
 
     name = f"c{uuid.uuid4().hex}"
-    return BlobDocuments(lambda: ContainerClient.from_connection_string(connection, name))
+    return BlobDocuments(lambda: ContainerClient.from_connection_string(connection, name, **CLIENT_OPTIONS))
 
 
 class TestReading:
@@ -238,6 +262,59 @@ class TestLeases:
         documents.release_lease(PATH, STRANGER)
         with pytest.raises(LeaseHeld):
             documents.acquire_lease(PATH, 60)
+
+
+class TestLeasesThatRunOut:
+    def test_nobody_else_can_take_a_lease_until_it_has_run_out(self, store: Store) -> None:
+        store.documents.acquire_lease(PATH, LEASE_SECONDS)
+        store.advance(LEASE_SECONDS - SLACK_SECONDS)
+        with pytest.raises(LeaseHeld):
+            store.documents.acquire_lease(PATH, LEASE_SECONDS)
+        store.advance(SLACK_SECONDS)
+        store.documents.acquire_lease(PATH, LEASE_SECONDS)
+
+    def test_renewing_starts_the_time_anew(self, store: Store) -> None:
+        lease = store.documents.acquire_lease(PATH, LEASE_SECONDS)
+        for _ in range(3):
+            store.advance(LEASE_SECONDS - SLACK_SECONDS)
+            store.documents.renew_lease(PATH, lease)
+        store.documents.write(PATH, b"1", lease_id=lease)
+
+    def test_whoever_lost_a_lease_to_somebody_else_can_do_nothing_more(self, store: Store) -> None:
+        lost = store.documents.acquire_lease(PATH, LEASE_SECONDS)
+        store.advance(LEASE_SECONDS)
+        held = store.documents.acquire_lease(PATH, LEASE_SECONDS)
+        with pytest.raises(LeaseLost):
+            store.documents.renew_lease(PATH, lost)
+        with pytest.raises(LeaseLost):
+            store.documents.write(PATH, b"late", lease_id=lost)
+        store.documents.release_lease(PATH, lost)
+        store.documents.write(PATH, b"ours", lease_id=held)
+        assert read(store) == b"ours"
+
+    def test_a_lease_that_ran_out_writes_no_more_and_everybody_else_does(self, store: Store) -> None:
+        lost = store.documents.acquire_lease(PATH, LEASE_SECONDS)
+        store.advance(LEASE_SECONDS)
+        with pytest.raises(LeaseLost):
+            store.documents.write(PATH, b"late", lease_id=lost)
+        store.documents.write(PATH, b"free")
+        with pytest.raises(LeaseLost):
+            store.documents.renew_lease(PATH, lost)
+        assert read(store) == b"free"
+
+    def test_a_lease_that_nobody_touched_since_it_ran_out_can_be_renewed(self, store: Store) -> None:
+        lease = store.documents.acquire_lease(PATH, LEASE_SECONDS)
+        store.advance(LEASE_SECONDS)
+        store.documents.renew_lease(PATH, lease)
+        store.documents.write(PATH, b"1", lease_id=lease)
+        with pytest.raises(LeaseHeld):
+            store.documents.acquire_lease(PATH, LEASE_SECONDS)
+
+
+def read(store: Store) -> bytes:
+    document = store.documents.read(PATH)
+    assert document is not None
+    return document.data
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ def client_of(server: FakeServer) -> Redis:
     return cast(Redis, FakeStrictRedis(server=server))
 
 
+def command(client: Redis, *words: str | int) -> Any:
+    """Redis' answer to an administrator's command."""
+    run: Any = client.execute_command
+    return run(*words)
+
+
 def make_older(client: Redis, seconds: float) -> None:
     """As if `seconds` had passed since everything in Redis was stored."""
     redis: Any = client

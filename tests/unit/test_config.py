@@ -143,8 +143,12 @@ WRONG: list[tuple[dict[str, str], set[str]]] = [
     ({"REDIS_PORT": "0"}, {"REDIS_PORT"}),
     ({"REDIS_PORT": "many"}, {"REDIS_PORT"}),
     ({"REDIS_SSL": "perhaps"}, {"REDIS_SSL"}),
+    ({"DOCUMENTS_CONTAINER": "no"}, {"DOCUMENTS_CONTAINER"}),
+    ({"DOCUMENTS_CONTAINER": "Capitals"}, {"DOCUMENTS_CONTAINER"}),
+    ({"DOCUMENTS_CONTAINER": "two--hyphens"}, {"DOCUMENTS_CONTAINER"}),
     ({"REDIS_AUTH": "kerberos"}, {"REDIS_AUTH"}),
-    ({"REDIS_AUTH": "entra"}, {"REDIS_USERNAME"}),
+    ({"REDIS_AUTH": "entra"}, {"REDIS_USERNAME", "REDIS_SSL"}),
+    ({"REDIS_AUTH": "entra", "REDIS_USERNAME": "object-id"}, {"REDIS_SSL"}),
     ({"MAX_PROCESSES": "0"}, {"MAX_PROCESSES"}),
     ({"API_RATE_LIMIT_PERIOD": "0"}, {"API_RATE_LIMIT_PERIOD"}),
     ({"GUARD_MAX_PERCENT": "101"}, {"GUARD_MAX_PERCENT"}),
@@ -202,6 +206,7 @@ def test_everything_wrong_is_reported_at_once_cross_checks_included() -> None:
             "API_RATE_LIMIT_RESERVE": "80",
             "SAFETYAMP_VEHICLE_SITE_ID": "7",
             "REDIS_AUTH": "entra",
+            "REDIS_SSL": "true",
             "DEFAULT_TIMEZONE": "Mars/Olympus",
         }
     )

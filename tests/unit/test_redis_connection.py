@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,7 +12,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from redis import Redis
-from redis.exceptions import ConnectionError, OutOfMemoryError, TimeoutError
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    InvalidResponse,
+    OutOfMemoryError,
+    TimeoutError,
+)
 
 from local.fake_clock import FakeClock
 from shared.config import Settings
@@ -45,7 +52,9 @@ def connection(clock: FakeClock) -> RedisConnection:
     return RedisConnection(Redis, clock, pause_seconds=5)
 
 
-@pytest.mark.parametrize("error", [ConnectionError("refused"), TimeoutError("silence")])
+@pytest.mark.parametrize(
+    "error", [ConnectionError("refused"), TimeoutError("silence"), InvalidResponse("nonsense"), ValueError()]
+)
 def test_redis_is_left_alone_for_a_while_after_it_did_not_answer(
     connection: RedisConnection, clock: FakeClock, error: Exception
 ) -> None:
@@ -87,6 +96,36 @@ def test_a_refused_command_does_not_take_redis_away_from_others(connection: Redi
     with pytest.raises(CacheError, match="OutOfMemoryError"):
         connection.run(Operation(OutOfMemoryError("maxmemory")))
     assert connection.run(Operation()) == "done"
+
+
+def test_the_reason_stays_known_until_redis_answers_again(
+    connection: RedisConnection, clock: FakeClock
+) -> None:
+    assert connection.problem is None
+    with pytest.raises(CacheError):
+        connection.run(Operation(AuthenticationError("WRONGPASS")))
+    assert "REDIS_PASSWORD" in str(connection.problem)
+    with pytest.raises(CacheError, match=r"REDIS_PASSWORD.*left alone"):
+        connection.run(Operation())
+    clock.advance(5)
+    connection.run(Operation())
+    assert connection.problem is None
+
+
+def test_a_host_that_does_not_exist_is_named_as_the_problem(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(CacheError, match="no host has the name in REDIS_HOST"):
+        RedisConnection(connect(Settings.model_construct(redis_host="typo.example")), clock).ping()
+
+
+def test_a_host_name_that_is_none_is_named_as_the_problem(clock: FakeClock) -> None:
+    with pytest.raises(CacheError, match="no host has the name in REDIS_HOST"):
+        RedisConnection(connect(Settings.model_construct(redis_host="two..dots")), clock).ping()
 
 
 def test_error_texts_do_not_repeat_what_redis_said(connection: RedisConnection) -> None:
@@ -172,7 +211,8 @@ def test_the_apps_identity_logs_in_with_a_token() -> None:
     settings = Settings.model_construct(redis_auth="entra", redis_username="object-id")
     identity = Identity()
     client = connect(settings, credential=lambda: identity)()
-    provider = client.connection_pool.connection_kwargs["credential_provider"]
+    one: Any = client.connection_pool.make_connection()
+    provider = one.credential_provider
     assert provider.get_credentials() == ("object-id", "token for https://redis.azure.com/.default")
     identity.refuses = True
     with pytest.raises(ConnectionError):
