@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,12 @@ def _sqlite_driver() -> str | None:
     return str(drivers[0]) if drivers else None
 
 
+def _deployed_python() -> str | None:
+    # The Makefile makes it beside the environment that the tests run in.
+    python = Path(f"{sys.prefix}-azure/bin/python")
+    return str(python) if python.exists() else None
+
+
 def _module(name: str) -> Callable[[], str | None]:
     return lambda: name if importlib.util.find_spec(name) else None
 
@@ -46,6 +53,7 @@ AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
 MSSQL_ODBC = RealPart("ODBC Driver 18", _module("mssql_python_odbc"), "pip install mssql-python-odbc")
 AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
+DEPLOYED = RealPart("environment of requirements.txt alone", _deployed_python, "make deployable")
 WORKER = RealPart(
     "Functions worker", _module("azure_functions_runtime"), "Python 3.13: pip install -r requirements.txt"
 )
