@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Callable
@@ -44,6 +45,17 @@ def _deployed_python() -> str | None:
     return str(python) if python.exists() else None
 
 
+def _sql_server_driver() -> str | None:
+    package = importlib.util.find_spec("mssql_python_odbc")
+    if package is None or package.origin is None:
+        return None
+    system = "debian_ubuntu" if Path("/etc/debian_version").exists() else "rhel"
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    libraries = Path(package.origin).parent / "libs" / "linux" / system / machine / "lib"
+    drivers = sorted(libraries.glob("libmsodbcsql-*.so*"))
+    return str(drivers[-1]) if drivers else None
+
+
 def _module(name: str) -> Callable[[], str | None]:
     return lambda: name if importlib.util.find_spec(name) else None
 
@@ -51,7 +63,9 @@ def _module(name: str) -> Callable[[], str | None]:
 REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get install redis-server")
 AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
-MSSQL_ODBC = RealPart("ODBC Driver 18", _module("mssql_python_odbc"), "pip install mssql-python-odbc")
+MSSQL_ODBC = RealPart(
+    "ODBC Driver 18", _sql_server_driver, "pip install mssql-python-odbc; apt-get install libgssapi-krb5-2"
+)
 AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
 DEPLOYED = RealPart("environment of requirements.txt alone", _deployed_python, "make deployable")
 WORKER = RealPart(
