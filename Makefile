@@ -1,24 +1,30 @@
 # Two commands do everything on a fresh machine: make run, make test.
 PYTHON ?= python3
 VENV ?= .venv
-TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: run test parts check bench load soak deployable clean
+.PHONY: run test worker parts check bench load soak deployable package clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
 
-test: $(VENV)/installed parts   ## all tests
-	$(BIN)/python -m pytest $(TESTS)
+# The worker's tests come first, so that the last lines are those of all the others.
+test: $(VENV)/installed $(VENV)-azure/installed parts $(if $(TESTS),,worker)   ## all tests, or those of TESTS
+	$(BIN)/python -m pytest $(or $(TESTS),tests)
+
+worker: $(VENV)/installed   ## the app under Microsoft's worker library, on Python 3.13
+	.ci/worker $(BIN)/python
 
 parts:   ## the real servers and drivers that tests use
 	.ci/parts
 
-check: $(VENV)/installed   ## formatter, linter, type checker
+SCRIPTS = $(shell grep -rlE '^\#!.*sh$$' .ci $(wildcard infra))
+check: $(VENV)/installed   ## formatter, linters, type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy function_app.py functions shared local tests
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/installed   ## calls, CPU and memory at 500 to 100 000 employees
 	$(BIN)/python -m local.bench
@@ -35,6 +41,9 @@ soak: $(VENV)/installed   ## any number of seeds of the simulation, on all cores
 deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.txt and nothing else
 	$(VENV)-azure/bin/python -c "import function_app; print(len(function_app.app.get_functions()), 'functions')"
 
+package: $(VENV)/installed   ## what is deployed: dist/safetyamp-sync.zip
+	$(BIN)/python -m local.package dist/safetyamp-sync.zip
+
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -46,4 +55,4 @@ $(VENV)-azure/installed: requirements.txt
 	touch $@
 
 clean:
-	rm -rf .venv* .parts .local* .mypy_cache .ruff_cache .pytest_cache bench.json
+	rm -rf .venv* .parts .local* .mypy_cache .ruff_cache .pytest_cache dist bench.json

@@ -75,9 +75,7 @@ def _handle(
 
 def _bury_dead(kind: Kind, message: func.ServiceBusMessage) -> None:
     services = runtime.current()
-    reason = message.dead_letter_reason or "no reason given"
-    if message.dead_letter_error_description:
-        reason += f" ({message.dead_letter_error_description})"
+    reason = _reason(message)
     with services.shutdown.working():
         try:
             bury(services, _dead_letter(kind, message, reason))
@@ -88,3 +86,13 @@ def _bury_dead(kind: Kind, message: func.ServiceBusMessage) -> None:
 
 def _dead_letter(kind: Kind, message: func.ServiceBusMessage, reason: str) -> DeadLetter:
     return DeadLetter(kind, message.message_id, message.get_body(), reason, message.delivery_count or 1)
+
+
+def _reason(message: func.ServiceBusMessage) -> str:
+    """Why Service Bus gave the message up. It says so in application properties only: the trigger's metadata
+    has no entry for it, and `message.dead_letter_reason` is None (Azure/azure-sdk-for-net,
+    ServiceBusTriggerBindingStrategy.cs)."""
+    properties = message.application_properties or {}
+    reason: str = properties.get("DeadLetterReason") or "no reason given"
+    description = properties.get("DeadLetterErrorDescription")
+    return f"{reason} ({description})" if description else reason

@@ -156,14 +156,15 @@ def next_tick(schedule: str, after: datetime) -> datetime:
 
 
 def _native(locked: LockedMessage) -> ServiceBusMessage:
-    """The message as the worker hands it to a function."""
+    """The message as the worker hands it to a function; only its properties tell why it is a dead letter."""
     message = locked.message
+    reason = locked.dead_letter_reason
+    properties: dict[str, object] = {"DeadLetterReason": reason} if reason else {}
     return ServiceBusMessage(
         body=message.body.encode(),
         message_id=message.message_id,
         correlation_id=message.correlation_id,
         content_type="application/json",
-        dead_letter_reason=locked.dead_letter_reason,
         delivery_count=locked.delivery_count,
         enqueued_time_utc=locked.enqueued,
         expires_at_utc=locked.expires,
@@ -171,6 +172,6 @@ def _native(locked: LockedMessage) -> ServiceBusMessage:
         locked_until=locked.locked_until,
         sequence_number=locked.sequence_number,
         scheduled_enqueue_time_utc=message.deliver_at,
-        application_properties={},
-        user_properties={},
+        application_properties=properties,
+        user_properties=properties,
     )

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,12 @@ def _sqlite_driver() -> str | None:
     return str(drivers[0]) if drivers else None
 
 
+def _deployed_python() -> str | None:
+    # The Makefile makes it beside the environment that the tests run in.
+    python = Path(f"{sys.prefix}-azure/bin/python")
+    return str(python) if python.exists() else None
+
+
 def _sql_server_driver() -> str | None:
     package = importlib.util.find_spec("mssql_python_odbc")
     if package is None or package.origin is None:
@@ -60,6 +67,7 @@ MSSQL_ODBC = RealPart(
     "ODBC Driver 18", _sql_server_driver, "pip install mssql-python-odbc; apt-get install libgssapi-krb5-2"
 )
 AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
+DEPLOYED = RealPart("environment of requirements.txt alone", _deployed_python, "make deployable")
 WORKER = RealPart(
     "Functions worker", _module("azure_functions_runtime"), "Python 3.13: pip install -r requirements.txt"
 )
