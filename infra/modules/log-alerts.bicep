@@ -94,22 +94,32 @@ var rules = [
     query: 'customMetrics | where name == "${metrics.queueAge}" | extend ${dimensions.queue} = tostring(customDimensions["${dimensions.queue}"]) | ${latest} ${dimensions.queue} | where value > 1800'
     dimension: dimensions.queue
   }
+  // Bulk work leaves API_RATE_LIMIT_RESERVE, a tenth, to people: it fills nine tenths at most.
   {
     anchor: 'limiter-saturated'
     severity: 3
     text: 'SafetyAmp\'s window has been nearly full for three hours: runs take longer than they should.'
     window: 'PT3H'
     frequency: 'PT30M'
-    query: 'customMetrics | where name == "${metrics.limiterUsed}" | extend ${dimensions.service} = tostring(customDimensions["${dimensions.service}"]) | summarize used = avg(value), samples = count() by ${dimensions.service} | where used > 0.9 and samples > 10'
+    query: 'customMetrics | where name == "${metrics.limiterUsed}" | extend ${dimensions.service} = tostring(customDimensions["${dimensions.service}"]) | summarize used = avg(value), samples = count() by ${dimensions.service} | where used > 0.8 and samples > 10'
     dimension: dimensions.service
   }
   {
     anchor: 'failed-records'
     severity: 3
-    text: 'More than 25 records failed in the last run.'
+    text: 'More than 25 records fail: SafetyAmp refuses them, or they failed in the last run.'
     window: 'PT6H'
     frequency: 'PT30M'
-    query: 'customMetrics | where name == "${metrics.failedRecords}" | summarize arg_max(timestamp, value) | where value > 25'
+    query: 'customMetrics | where name == "${metrics.failedRecords}" | extend ${dimensions.operation} = tostring(customDimensions["${dimensions.operation}"]) | ${latest} ${dimensions.operation} | summarize failed = sum(value) | where failed > 25'
+    dimension: ''
+  }
+  {
+    anchor: 'redis-away'
+    severity: 3
+    text: 'Redis has not answered for fifteen minutes. Runs go on, each process with its share of the limit, more slowly.'
+    window: 'PT30M'
+    frequency: 'PT5M'
+    query: 'customMetrics | where name == "${metrics.redisUp}" | summarize up = maxif(value, timestamp > ago(16m)) | where up == 0'
     dimension: ''
   }
   {

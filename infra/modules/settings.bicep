@@ -86,6 +86,7 @@ var settings = {
   MAX_PROCESSES: string(maxProcesses)
 
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${clientId}'
   APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
   // Two queue functions of two calls each, HTTP, timers: more than the default of five threads on one core.
   PYTHON_THREADPOOL_THREAD_COUNT: '16'

@@ -1,18 +1,16 @@
-// The names that shared/telemetry gives to metrics and events, once for all queries.
+// The names that shared/telemetry gives to metrics and events, once for all alerts.
 
 @export()
 @description('customMetrics.name')
 var metrics = {
   lastSync: 'last_sync_timestamp'
-  runs: 'sync_runs_total'
-  operations: 'sync_operations_total'
   deadLetters: 'dead_letters'
   breakerOpen: 'breaker_open_seconds'
   limiterUsed: 'limiter_used_ratio'
-  apiRequests: 'api_requests_total'
   queueAge: 'queue_age_seconds'
   runsHeld: 'runs_held'
   failedRecords: 'sync_failed_records'
+  redisUp: 'redis_up'
 }
 
 @export()
@@ -20,6 +18,7 @@ var metrics = {
 var dimensions = {
   service: 'service'
   queue: 'queue'
+  operation: 'operation'
 }
 
 @export()
