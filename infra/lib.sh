@@ -80,3 +80,9 @@ key_of() { # $1 = production or staging
   [ "$1" = production ] || where=(--slot "$1")
   az functionapp keys list --resource-group "$GROUP" --name "$APP" "${where[@]}" --query functionKeys.default --output tsv
 }
+
+# Packages, newest first: their names begin with the time. `released-package.zip` is Flex Consumption's own.
+list_packages() {
+  az storage blob list --auth-mode login --account-name "$(packages_account)" --container-name "$PACKAGES_CONTAINER" \
+    --query "[?starts_with(name, '2')].name" --output tsv | sort -r
+}

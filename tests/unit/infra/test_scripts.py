@@ -189,3 +189,16 @@ def test_without_a_resource_group_or_an_app_the_scripts_say_so(rig: ScriptRig, s
 def test_no_key_is_printed(rig: ScriptRig) -> None:
     done = rig.run("release")
     assert "key-of" not in done.stdout + done.stderr
+
+
+def test_after_provisioning_nothing_is_deployed_where_something_runs(rig: ScriptRig) -> None:
+    done = rig.run("first-release")
+    assert done.returncode == 0, done.stderr
+    assert f"production runs {OLD}" in done.stdout
+    assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
+
+
+def test_after_provisioning_on_flex_nothing_is_deployed_where_packages_are(rig: ScriptRig) -> None:
+    rig.set_azure(plan="flex")
+    assert f"production runs {NEW}" in rig.run("first-release").stdout
+    assert rig.azure["deployed"] is None
