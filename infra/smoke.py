@@ -21,6 +21,7 @@ from typing import Any
 PAUSE_SECONDS = 10.0
 ANSWER_SECONDS = 60
 CONFLICT = 409
+REFUSED = (401, 403)
 
 
 class NotWorking(Exception):
@@ -96,7 +97,10 @@ def check_answers(app: App, patience: Patience) -> str:
 
     def key() -> str | None:
         status, _ = app.ask("GET", "/metrics")
-        return None if status == 200 else f"/metrics answered {status} to the key in SAFETYAMP_SYNC_KEY"
+        problem = f"/metrics answered {status} to the key in SAFETYAMP_SYNC_KEY"
+        if status in REFUSED:
+            raise NotWorking(problem)
+        return None if status == 200 else problem
 
     patience.until(health)
     patience.until(ready)
@@ -145,10 +149,13 @@ def check_plan(app: App, patience: Patience, *, allow_held: bool) -> list[str]:
             wrong.append(f"{name}: {entity['reason']}")
     if wrong:
         raise NotWorking("; ".join(wrong))
-    return [
-        f"{name}: {entity['phase']}, planned {entity['planned']}"
-        for name, entity in report["entities"].items()
-    ]
+    return [f"{name}: {one['phase']}, {_planned(one)}" for name, one in report["entities"].items()]
+
+
+def _planned(entity: dict[str, Any]) -> str:
+    """What a run would do, without what it would not."""
+    changes = [f"{count} to {action}" for action, count in (entity["planned"] or {}).items() if count]
+    return ", ".join(changes) or "nothing to change"
 
 
 def _detail(content: Any) -> str:

@@ -35,8 +35,8 @@ def _load() -> ModuleType:
 smoke = _load()
 
 
-def entity(phase: str = "planned", reason: str | None = None, planned: int = 0) -> dict[str, Any]:
-    return {"phase": phase, "reason": reason, "planned": planned}
+def entity(phase: str = "planned", reason: str | None = None, create: int = 0) -> dict[str, Any]:
+    return {"phase": phase, "reason": reason, "planned": {"create": create, "update": 0}}
 
 
 def healthy() -> Answers:
@@ -48,7 +48,7 @@ def healthy() -> Answers:
         "POST /api/sync/all?mode=plan": [(202, {"run_id": RUN})],
         f"GET /api/runs/{RUN}": [
             (200, {"phase": "running", "entities": {}}),
-            (200, {"phase": "planned", "entities": {"jobs": entity(planned=3), "vehicles": entity("off")}}),
+            (200, {"phase": "planned", "entities": {"jobs": entity(create=3), "vehicles": entity("off")}}),
         ],
     }
 
@@ -133,7 +133,7 @@ def test_nobody_there_is_said_so() -> None:
 def test_a_plan_that_holds_nothing_passes_and_is_told_per_entity() -> None:
     with serving(healthy()) as url:
         lines = smoke.check_plan(smoke.App(url, KEY), patience(), allow_held=False)
-    assert lines == ["jobs: planned, planned 3", "vehicles: off, planned 0"]
+    assert lines == ["jobs: planned, 3 to create", "vehicles: off, nothing to change"]
 
 
 def planned(phase: str, **entities: dict[str, Any]) -> Answers:
