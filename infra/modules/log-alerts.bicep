@@ -30,6 +30,7 @@ var records = 'traces | where message startswith "{" | extend record = parse_jso
 // `summarize` without `by` gives a row for an empty table too: silence counts as no success.
 var noSuccess = 'customMetrics | where name == "${metrics.lastSync}" | summarize last = max(value) | where isnull(last) or datetime_diff("minute", now(), unixtime_seconds_todatetime(tolong(last))) > ${2 * syncIntervalMinutes + 10}'
 
+// Each look costs: every 15 minutes where nobody hurries, every 5 where a release watches.
 var rules = [
   {
     anchor: 'no-successful-run'
@@ -54,7 +55,7 @@ var rules = [
     severity: 2
     text: 'A plan is held by the guard: it would deactivate or change too much. Somebody must approve or cancel it.'
     window: 'PT1H'
-    frequency: 'PT5M'
+    frequency: 'PT15M'
     query: 'customMetrics | where name == "${metrics.runsHeld}" | summarize arg_max(timestamp, value) | where value > 0'
     dimension: ''
   }
@@ -63,7 +64,7 @@ var rules = [
     severity: 2
     text: 'Messages could not be handled; the work that they stood for ended as failed.'
     window: 'PT1H'
-    frequency: 'PT5M'
+    frequency: 'PT15M'
     query: 'customMetrics | where name == "${metrics.deadLetters}" | extend ${dimensions.queue} = tostring(customDimensions["${dimensions.queue}"]) | ${latest} ${dimensions.queue} | where value > 0'
     dimension: dimensions.queue
   }
@@ -72,7 +73,7 @@ var rules = [
     severity: 2
     text: 'The circuit breaker of an upstream has been open for more than ten minutes.'
     window: 'PT30M'
-    frequency: 'PT5M'
+    frequency: 'PT15M'
     query: 'customMetrics | where name == "${metrics.breakerOpen}" | extend ${dimensions.service} = tostring(customDimensions["${dimensions.service}"]) | ${latest} ${dimensions.service} | where value > 600'
     dimension: dimensions.service
   }
@@ -90,7 +91,7 @@ var rules = [
     severity: 2
     text: 'The oldest message that is due has waited for more than thirty minutes.'
     window: 'PT30M'
-    frequency: 'PT5M'
+    frequency: 'PT15M'
     query: 'customMetrics | where name == "${metrics.queueAge}" | extend ${dimensions.queue} = tostring(customDimensions["${dimensions.queue}"]) | ${latest} ${dimensions.queue} | where value > 1800'
     dimension: dimensions.queue
   }
@@ -118,7 +119,7 @@ var rules = [
     severity: 3
     text: 'Redis has not answered for fifteen minutes. Runs go on, each process with its share of the limit, more slowly.'
     window: 'PT30M'
-    frequency: 'PT5M'
+    frequency: 'PT15M'
     query: 'customMetrics | where name == "${metrics.redisUp}" | summarize up = maxif(value, timestamp > ago(16m)) | where up == 0'
     dimension: ''
   }
@@ -127,7 +128,7 @@ var rules = [
     severity: 1
     text: 'The sweep, due every five minutes, has not run for half an hour: the app is down or its telemetry is.'
     window: 'PT30M'
-    frequency: 'PT5M'
+    frequency: 'PT15M'
     query: 'requests | where name == "${heartbeatFunction}" | summarize sweeps = count() | where sweeps == 0'
     dimension: ''
   }
