@@ -36,8 +36,8 @@ param maximumReplicas int
 @description('Workspace of the logs.')
 param workspaceId string
 
-// What the Dockerfile's base image listens on and what it needs beside the app's settings.
-var port = 80
+// The Dockerfile's: it runs as a user who may not open a lower one.
+var port = 8080
 var environmentVariables = map(items(settings), setting => { name: setting.key, value: setting.value })
 
 resource managed 'Microsoft.App/managedEnvironments@2026-01-01' = {

@@ -44,7 +44,7 @@ def test_scripts_pass_shellcheck() -> None:
         "watch",
     } <= names
     done = subprocess.run(
-        [required(SHELLCHECK), "--external-sources", *map(str, scripts())],
+        [required(SHELLCHECK), *map(str, scripts())],
         cwd=PROJECT,
         capture_output=True,
         encoding="utf-8",
