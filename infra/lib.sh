@@ -54,16 +54,30 @@ package_of() { # $1 = production or staging
   echo "${url##*/}"
 }
 
-# Makes a slot run a package that is in the storage account already, and tells the scale controller.
+# Tells the scale controller what a slot's package wants to be started by. A package at an address of its own is
+# not noticed by itself.
+synchronise_triggers() { # $1 = production or staging
+  local path=""
+  [ "$1" = production ] || path="/slots/$1"
+  az rest --method post --output none \
+    --url "https://management.azure.com$APP_ID$path/host/default/sync?api-version=2025-03-01"
+}
+
+# Makes a slot run a package that is in the storage account already.
 run_package() { # $1 = production or staging, $2 = package
-  local where=() path="" account
-  [ "$1" = production ] || { where=(--slot "$1") && path="/slots/$1"; }
+  local where=() account
+  [ "$1" = production ] || where=(--slot "$1")
   account="$(packages_account)"
   az functionapp config appsettings set --resource-group "$GROUP" --name "$APP" "${where[@]}" --output none \
     --settings "WEBSITE_RUN_FROM_PACKAGE=https://$account.blob.core.windows.net/$PACKAGES_CONTAINER/$2"
-  # A package at an address of its own is not noticed by itself: triggers must be synchronised.
-  az rest --method post --output none \
-    --url "https://management.azure.com$APP_ID$path/host/default/sync?api-version=2025-03-01"
+  synchronise_triggers "$1"
+}
+
+# Exchanges the packages of production and staging.
+swap_slots() {
+  az functionapp deployment slot swap --resource-group "$GROUP" --name "$APP" --slot staging \
+    --target-slot production --output none
+  synchronise_triggers production
 }
 
 # Address of a slot.

@@ -3,7 +3,7 @@ targetScope = 'resourceGroup'
 
 import { Hosting, OnPremises, Packages, documentsContainer } from 'modules/types.bicep'
 
-@description('Short name of this installation; part of the names of resources.')
+@description('Short name of this installation, part of the names of resources: lower-case letters and digits.')
 @minLength(1)
 @maxLength(10)
 param environmentName string
@@ -73,7 +73,7 @@ param dnsServers string[] = []
 @description('The way to Vista: none, peering with a hub, or a VPN gateway. Needs privateNetworking.')
 param onPremises OnPremises = { kind: 'none' }
 
-@description('Key of the VPN, which your device has too.')
+@description('Key of the VPN, which your device has too: 16 characters or more.')
 @secure()
 param vpnSharedKey string = ''
 

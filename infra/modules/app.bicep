@@ -57,6 +57,18 @@ param workspaceId string
 // staging. Flex: every function scales by itself, and three groups call SafetyAmp (sync_entity, apply_batch, HTTP).
 var maxProcesses = hosting == 'premium' ? maximumInstances + 1 : hosting == 'flex' ? 3 * maximumInstances : maximumInstances
 
+// Availability tests come from Microsoft's addresses, which the service tag stands for.
+var availabilityTests = [
+  { name: 'availability-tests', priority: 300, action: 'Allow', tag: 'ServiceTag', ipAddress: 'ApplicationInsightsAvailability' }
+]
+var callers = map(range(0, length(allowedAddresses)), index => {
+  name: 'allowed-${index}'
+  priority: 100 + index
+  action: 'Allow'
+  ipAddress: allowedAddresses[index]
+})
+var restrictions = empty(allowedAddresses) ? [] : concat(callers, availabilityTests)
+
 module settings 'settings.bicep' = {
   name: 'settings'
   params: {
@@ -81,7 +93,7 @@ module premium 'function-premium.bicep' = if (hosting == 'premium') {
     packages: packages
     pythonVersion: pythonVersion
     subnetId: subnetId
-    allowedAddresses: allowedAddresses
+    restrictions: restrictions
     maximumInstances: maximumInstances
     workspaceId: workspaceId
   }
@@ -97,7 +109,7 @@ module flex 'function-flex.bicep' = if (hosting == 'flex') {
     settings: settings.outputs.settings
     pythonVersion: pythonVersion
     subnetId: subnetId
-    allowedAddresses: allowedAddresses
+    restrictions: restrictions
     maximumInstances: maximumInstances
     workspaceId: workspaceId
   }

@@ -4,7 +4,6 @@
 param name string
 
 @description('Amount a month, in the subscription\'s currency.')
-@minValue(1)
 param amount int
 
 @description('First day of the month in which the budget begins.')

@@ -19,7 +19,6 @@ param identityId string
 param settings object
 
 @description('Image, such as myregistry.azurecr.io/safetyamp-sync:1.0.0. The identity needs AcrPull on its registry.')
-@minLength(3)
 param image string
 
 @description('Subnet of the environment; empty: none.')
@@ -29,8 +28,6 @@ param subnetId string
 param allowedAddresses string[]
 
 @description('Most replicas.')
-@minValue(1)
-@maxValue(20)
 param maximumReplicas int
 
 @description('Workspace of the logs.')

@@ -1,7 +1,7 @@
 // The app on Flex Consumption: cheaper by far, but without slots. Not to be set here, the platform refuses or
 // ignores them: FUNCTIONS_WORKER_RUNTIME, FUNCTIONS_EXTENSION_VERSION, WEBSITE_RUN_FROM_PACKAGE and the like.
 
-import { Names, accessRestrictions, packagesContainer } from 'types.bicep'
+import { Names, packagesContainer } from 'types.bicep'
 
 @description('Region.')
 param location string
@@ -24,12 +24,10 @@ param pythonVersion string
 @description('Subnet of outgoing calls; empty: none.')
 param subnetId string
 
-@description('Who may call the app; empty: everybody who has a key.')
-param allowedAddresses string[]
+@description('Rules for who may call the app; empty: everybody who has a key.')
+param restrictions array
 
 @description('Most instances of each group: HTTP is one, and each timer and queue function. Some regions want 40 or more.')
-@minValue(1)
-@maxValue(1000)
 param maximumInstances int
 
 @description('Workspace of the logs.')
@@ -63,8 +61,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
       http20Enabled: true
-      ipSecurityRestrictions: accessRestrictions(allowedAddresses)
-      ipSecurityRestrictionsDefaultAction: empty(allowedAddresses) ? 'Allow' : 'Deny'
+      ipSecurityRestrictions: restrictions
+      ipSecurityRestrictionsDefaultAction: empty(restrictions) ? 'Allow' : 'Deny'
     }
     functionAppConfig: {
       runtime: { name: 'python', version: pythonVersion }

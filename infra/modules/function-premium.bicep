@@ -1,7 +1,7 @@
 // The app on Elastic Premium: production and a staging slot. Each runs a package from a blob, fetched with the
 // app's identity: no content share, hence no storage key. A swap exchanges the packages.
 
-import { Names, Packages, accessRestrictions, backgroundFunctions, packagesContainer } from 'types.bicep'
+import { Names, Packages, backgroundFunctions, packagesContainer } from 'types.bicep'
 
 @description('Region.')
 param location string
@@ -27,12 +27,10 @@ param pythonVersion string
 @description('Subnet of outgoing calls; empty: none.')
 param subnetId string
 
-@description('Who may call the app; empty: everybody who has a key.')
-param allowedAddresses string[]
+@description('Rules for who may call the app; empty: everybody who has a key.')
+param restrictions array
 
 @description('Most instances of production. More than three add nothing: SafetyAmp\'s limit decides.')
-@minValue(1)
-@maxValue(20)
 param maximumInstances int
 
 @description('Workspace of the logs.')
@@ -59,8 +57,8 @@ var siteConfig = {
   healthCheckPath: '/health'
   minimumElasticInstanceCount: 1
   functionsRuntimeScaleMonitoringEnabled: !empty(subnetId)
-  ipSecurityRestrictions: accessRestrictions(allowedAddresses)
-  ipSecurityRestrictionsDefaultAction: empty(allowedAddresses) ? 'Allow' : 'Deny'
+  ipSecurityRestrictions: restrictions
+  ipSecurityRestrictionsDefaultAction: empty(restrictions) ? 'Allow' : 'Deny'
 }
 var siteProperties = {
   serverFarmId: plan.id

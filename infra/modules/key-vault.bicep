@@ -9,8 +9,6 @@ param location string
 param tags object
 
 @description('Name of the vault.')
-@minLength(3)
-@maxLength(24)
 param name string
 
 @description('Whether it is reached through its private endpoint, and from the addresses below, only.')

@@ -7,18 +7,17 @@ param location string
 param tags object
 
 @description('Name of the workspace.')
+@minLength(4)
+@maxLength(63)
 param workspaceName string
 
 @description('Name of the Application Insights resource.')
 param insightsName string
 
 @description('Days to keep logs; more than 31 cost extra.')
-@minValue(30)
-@maxValue(730)
 param retentionDays int
 
 @description('Gigabytes a day after which ingestion stops until the next day: a fuse against a flood of logs.')
-@minValue(1)
 param dailyCapGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {

@@ -13,7 +13,6 @@ param tags object
 param names Names
 
 @description('Repository, as owner/name.')
-@minLength(3)
 param repository string
 
 @description('Whether there is an app of the Functions service to deploy to.')

@@ -9,6 +9,8 @@ param location string
 param tags object
 
 @description('Name of the namespace.')
+@minLength(6)
+@maxLength(50)
 param name string
 
 @description('Standard is reached through its public endpoint, by identities with a role only. Only Premium takes private endpoints.')

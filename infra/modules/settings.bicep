@@ -19,7 +19,6 @@ param graphClientId string
 param syncSchedule string
 
 @description('MAX_PROCESSES: most worker processes at once, over all slots and groups of instances.')
-@minValue(1)
 param maxProcesses int
 
 @description('Further settings by name; they win.')

@@ -1,5 +1,7 @@
 // A storage account that takes no keys: Entra identities only, TLS only, nothing anonymous.
 
+import { ContainerName } from 'types.bicep'
+
 @description('Region.')
 param location string
 
@@ -22,7 +24,7 @@ param private bool
 param allowedAddresses string[] = []
 
 @description('Containers to make.')
-param containers string[] = []
+param containers ContainerName[] = []
 
 @description('Days for which deleted or overwritten blobs and containers can be brought back.')
 @minValue(1)

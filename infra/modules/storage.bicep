@@ -18,7 +18,6 @@ param privateNetworking bool
 param operatorAddresses string[]
 
 @description('Days after which the documents of a run and dead letters are deleted.')
-@minValue(7)
 param runRetentionDays int
 
 @description('Workspace of the logs.')

@@ -52,12 +52,20 @@ type Names = {
   @description('User-assigned identity of the app.')
   identity: string
   @description('Storage account that the Functions host itself needs.')
+  @minLength(3)
+  @maxLength(24)
   hostStorage: string
   @description('Storage account of plans, outcomes and state.')
+  @minLength(3)
+  @maxLength(24)
   documentsStorage: string
   @description('Storage account of the app\'s packages.')
+  @minLength(3)
+  @maxLength(24)
   packagesStorage: string
   @description('Service Bus namespace.')
+  @minLength(6)
+  @maxLength(50)
   bus: string
   @description('Azure Managed Redis.')
   redis: string
@@ -66,10 +74,18 @@ type Names = {
   @description('Application Insights.')
   insights: string
   @description('Log Analytics workspace.')
+  @minLength(4)
+  @maxLength(63)
   workspace: string
   @description('Virtual network.')
   network: string
 }
+
+@export()
+@description('Name of a container of blobs.')
+@minLength(3)
+@maxLength(63)
+type ContainerName = string
 
 @export()
 @description('Queues of the bus: of entities to plan, and of batches to apply.')
@@ -97,20 +113,3 @@ var backgroundFunctions = [
   'give_up_entity'
   'give_up_batch'
 ]
-
-@export()
-@description('Rules for who may call a site. Availability tests come from the addresses that the service tag stands for.')
-func accessRestrictions(addresses string[]) array =>
-  concat(
-    map(range(0, length(addresses)), index => {
-      name: 'allowed-${index}'
-      priority: 100 + index
-      action: 'Allow'
-      ipAddress: addresses[index]
-    }),
-    empty(addresses)
-      ? []
-      : [
-          { name: 'availability-tests', priority: 300, action: 'Allow', tag: 'ServiceTag', ipAddress: 'ApplicationInsightsAvailability' }
-        ]
-  )

@@ -16,12 +16,10 @@ param gatewaySubnetId string
 param deviceAddress string
 
 @description('Address ranges behind it.')
-@minLength(1)
 param addressPrefixes string[]
 
 @description('Key that both ends share.')
 @secure()
-@minLength(16)
 param sharedKey string
 
 resource address 'Microsoft.Network/publicIPAddresses@2025-09-01' = {

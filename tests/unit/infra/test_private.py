@@ -101,6 +101,20 @@ def test_nothing_takes_keys_or_passwords() -> None:
             assert policies["ftp"] == policies["scm"] == {"allow": False}
 
 
+@pytest.mark.parametrize(("hosting", "site"), [("premium", None), ("flex", "app")])
+def test_whoever_is_not_among_the_allowed_addresses_is_kept_out(hosting: str, site: str | None) -> None:
+    app = read("modules/app.bicep")
+    (module,) = (one for one in app.modules if one.symbol == hosting)
+    assert module.params["restrictions"] == Expr("restrictions")
+    assert app.variables["restrictions"] == (
+        "empty(allowedAddresses) ? [] : concat(callers, availabilityTests)"
+    )
+    file = read(f"modules/function-{hosting}.bicep")
+    config = file.resource(site).body["properties"]["siteConfig"] if site else file.variables["siteConfig"]
+    assert config["ipSecurityRestrictions"] == Expr("restrictions")
+    assert config["ipSecurityRestrictionsDefaultAction"] == Expr("empty(restrictions) ? 'Allow' : 'Deny'")
+
+
 def test_no_file_asks_for_a_key() -> None:
     for file in files():
         for value in walk([one.body for one in file.resources] + [file.variables, file.outputs]):

@@ -34,6 +34,7 @@ def test_a_release_swaps_what_was_smoked_in_staging_and_smokes_production_with_a
     done = rig.run("release")
     assert done.returncode == 0, done.stderr
     assert rig.azure["slots"] == {"production": NEW, "staging": OLD}
+    assert rig.azure["synchronised"] == ["production"]
     assert rig.smokes == [f"{STAGING} key=key-of-staging", f"{PRODUCTION} --plan key=key-of-production"]
 
 
@@ -69,6 +70,8 @@ def test_an_alert_while_watching_ends_the_release_and_its_canary(rig: ScriptRig,
     done = rig.run("release")
     assert done.returncode == 1
     assert "alert-run-failed" in done.stderr
+    assert "production was not touched" in done.stderr
+    assert "functionapp deployment slot swap" not in rig.azure["calls"]
     assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
     assert rig.azure["traffic"] is None
 
@@ -92,6 +95,7 @@ def test_a_rollback_swaps_back_and_smokes(rig: ScriptRig) -> None:
     assert done.returncode == 0, done.stderr
     assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
     assert f"production runs {OLD}" in done.stdout
+    assert rig.azure["synchronised"] == ["production"]
     assert rig.smokes == [f"{PRODUCTION} key="]
 
 
