@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     once.add_argument("--approve", metavar="RUN", help="let the held plans of this run go on")
     once.add_argument("--json", action="store_true", help="print the report as one JSON object")
     once.set_defaults(run=_once)
+    doctor = commands.add_parser("doctor", help="what is wrong with settings, connections and permissions")
+    doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
+    doctor.set_defaults(run=_doctor)
     up = commands.add_parser("up", help="the whole app: timers, queues and HTTP")
     up.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     up.add_argument("--port", type=int, default=7071, help="port to listen on (7071)")
@@ -100,6 +103,18 @@ def _once(options: argparse.Namespace) -> int:
     else:
         show_report(console, finished.report)
     return exit_status(finished.report)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from local.doctor import exit_status_of, find, show
+
+    with Console(stderr=True).status("looking at everything, a minute at most ..."):
+        findings = find(_environment())
+    if options.json:
+        print(json.dumps({"findings": [finding.to_json() for finding in findings]}, ensure_ascii=False))
+    else:
+        show(_console(), findings)
+    return exit_status_of(findings)
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -162,7 +177,8 @@ def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
 
 
 def _log_to(console: Console, options: argparse.Namespace) -> None:
-    level = logging.INFO if options.run is _up else logging.WARNING
+    # What the doctor's calls log is in its findings too.
+    level = {_up: logging.INFO, _doctor: logging.ERROR}.get(options.run, logging.WARNING)
     handler = RichHandler(console=console, show_path=False, markup=False, rich_tracebacks=False)
     logging.basicConfig(level=level, format="%(message)s", datefmt="%H:%M:%S", handlers=[handler])
     logging.getLogger("azure").setLevel(logging.WARNING)

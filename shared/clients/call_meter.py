@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 NO_ANSWER = "no answer"
 
@@ -17,12 +19,14 @@ class Meter:
 
     `calls` counts attempts per upstream ("safetyamp", "samsara", "graph"; "vista": queries). `statuses`
     counts them per (upstream, outcome): an HTTP status as text or "no answer"; for Vista "ok" or "error".
-    `waited_seconds` is the time slept for limiters, for a Retry-After and between attempts.
+    `waited_seconds` is the time slept for limiters, for a Retry-After and between attempts. `seconds_ahead`
+    is how far an HTTP upstream's clock was ahead of ours, by the `Date` of its last answer.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
     statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
     waited_seconds: float = 0.0
+    seconds_ahead: dict[str, float] = field(default_factory=dict)
 
     def add(self, calls: Mapping[str, int], waited_seconds: float) -> None:
         """Count in what an earlier execution of the same work cost (its statuses are not kept)."""
@@ -73,3 +77,15 @@ def count_wait(seconds: float) -> None:
     """Report a wait to the meters of this context."""
     for meter in _meters.get():
         meter.waited_seconds += seconds
+
+
+def note_server_time(upstream: str, date: str | None, now: datetime) -> None:
+    """Tell the meters of this context what an answer's `Date` header says; `now` is our time then."""
+    try:
+        theirs = parsedate_to_datetime(date or "")
+    except ValueError:
+        return
+    if theirs.tzinfo is None:  # "-0000", a time of no known zone
+        return
+    for meter in _meters.get():
+        meter.seconds_ahead[upstream] = (theirs - now).total_seconds()

@@ -11,7 +11,13 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from shared.clients.call_meter import NO_ANSWER, count_call, count_wait, is_interactive
+from shared.clients.call_meter import (
+    NO_ANSWER,
+    count_call,
+    count_wait,
+    is_interactive,
+    note_server_time,
+)
 from shared.clients.heartbeat import beat
 from shared.clients.http_answers import TOO_MANY_REQUESTS, Answer, Call, value_of
 from shared.clients.http_transport import HttpTransport, SessionFactory, new_session
@@ -247,6 +253,8 @@ class HttpPipeline:
     ) -> None:
         status = outcome.status if isinstance(outcome, Answer) else None
         count_call(self.upstream, NO_ANSWER if status is None else str(status))
+        if isinstance(outcome, Answer):
+            note_server_time(self.upstream, outcome.headers.get("Date"), self._clock.now())
         facts = {
             "upstream": self.upstream,
             "method": call.method,

@@ -10,7 +10,7 @@ from shared.clients.call_meter import count_call
 from shared.clients.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
-from shared.clients.vista_connection import VistaConnection
+from shared.clients.vista_driver import VistaConnection
 from shared.clients.vista_errors import StatementRefused
 from shared.clients.vista_queries import (
     CURRENT_TITLES,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.resilience.circuit_breaker import CircuitBreaker
 
 Row = TypeVar("Row")
+Answer = TypeVar("Answer")
 
 UPSTREAM = "vista"
 
@@ -97,6 +98,12 @@ class VistaClient:
         """Prove that Vista answers; raises DatabaseError."""
         with self._pool.connection():
             pass
+
+    def inspect(self, question: Callable[[VistaConnection], Answer]) -> Answer:
+        """What `question` learns over one connection; past the breaker, because whoever asks wants to know
+        what is wrong and not that something is."""
+        with self._pool.connection() as connection:
+            return question(connection)
 
     def _read(
         self, name: str, template: str, parameters: Sequence[Any], make: Callable[[Iterable[Any]], Row]
