@@ -18,12 +18,13 @@ worker: $(VENV)/installed   ## the app under Microsoft's worker library, on Pyth
 parts:   ## the real servers and drivers that tests use
 	.ci/parts
 
-SCRIPTS = $(shell grep -rlE '^\#!.*sh$$' .ci $(wildcard infra))
+SCRIPTS = $(shell grep -rlE '^\#!.*sh$$' .ci infra)
 check: $(VENV)/installed   ## formatter, linters, type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy function_app.py functions shared local tests
+	$(BIN)/mypy function_app.py functions shared local tests infra/smoke.py infra/fired.py
 	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/installed   ## calls, CPU and memory at 500 to 100 000 employees

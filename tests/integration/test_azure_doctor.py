@@ -25,6 +25,8 @@ ANSWERS = {
     # Core Tools are for those who have them; `python -m local up` runs the app without.
     "check_func_cli": "func not found",
     "check_func_core_tools_version": "func: not_installed",
+    # The Bicep files describe every plan, and it reads them as one: only the Premium plan's module has it.
+    "check_flex_runtime_config": r"linuxFxVersion is declared on a Flex Consumption app, .*",
     # It holds secrets and is in .gitignore; local.settings.json.example is what to copy.
     "check_local_settings": r"\S+/local\.settings\.json not found",
     # make runs the environment's Python without activating it.

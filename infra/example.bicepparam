@@ -1,0 +1,32 @@
+// For `az deployment group create`: copy to production.bicepparam and fill in. No secrets belong here.
+using 'main.bicep'
+
+param environmentName = 'prod'
+param hosting = 'premium'
+// infra/packages prints what the slots run now; empty before the first release.
+param packages = {
+  production: readEnvironmentVariable('PRODUCTION_PACKAGE', '')
+  staging: readEnvironmentVariable('STAGING_PACKAGE', '')
+}
+
+param safetyampFqdn = 'yourcompany.safetyamp.com'
+param graphTenantId = '00000000-0000-0000-0000-000000000000'
+param graphClientId = '00000000-0000-0000-0000-000000000000'
+param syncSettings = {
+  // SAFETYAMP_VEHICLE_SITE_ID: '12'
+  // SAFETYAMP_VEHICLE_ASSET_TYPE_ID: '34'
+}
+
+// The way to Vista: one of these, or none.
+param onPremises = { kind: 'none' }
+// param onPremises = { kind: 'peering', hubNetworkId: '/subscriptions/.../virtualNetworks/hub', useHubGateway: true }
+// param onPremises = { kind: 'vpn', deviceAddress: '203.0.113.10', addressPrefixes: ['192.168.10.0/24'] }
+// param vpnSharedKey = readEnvironmentVariable('VPN_SHARED_KEY')
+
+// Your office's public address: you set secrets and read documents from there.
+param operatorAddresses = ['203.0.113.7']
+// az ad signed-in-user show --query id --output tsv
+param operatorId = '00000000-0000-0000-0000-000000000000'
+param alertEmails = ['it@yourcompany.example']
+param monthlyBudget = 400
+param githubRepository = ''

@@ -1,0 +1,136 @@
+// The app, on the hosting that was chosen. Application code does not know the difference.
+
+import { Hosting, Names, Packages } from 'types.bicep'
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Names of the resources.')
+param names Names
+
+@description('Where the app runs.')
+param hosting Hosting
+
+@description('Resource id of the identity.')
+param identityId string
+
+@description('Packages that the slots of the Premium plan run.')
+param packages Packages
+
+@description('Image, for hosting = container.')
+param containerImage string
+
+@description('Python version of the plans premium and flex.')
+param pythonVersion string
+
+@description('Most instances.')
+param maximumInstances int
+
+@description('Subnet of outgoing calls; empty: none.')
+param subnetId string
+
+@description('Who may call the app; empty: everybody who has a key.')
+param allowedAddresses string[]
+
+@description('SAFETYAMP_FQDN.')
+param safetyampFqdn string
+
+@description('MS_GRAPH_TENANT_ID.')
+param graphTenantId string
+
+@description('MS_GRAPH_CLIENT_ID.')
+param graphClientId string
+
+@description('SYNC_SCHEDULE.')
+param syncSchedule string
+
+@description('Further settings by name; they win.')
+param syncSettings object
+
+@description('Workspace of the logs.')
+param workspaceId string
+
+// While Redis is away each process takes its share of SafetyAmp's limit. Premium: production and one instance of
+// staging. Flex: every function scales by itself, and three groups call SafetyAmp (sync_entity, apply_batch, HTTP).
+var maxProcesses = hosting == 'premium' ? maximumInstances + 1 : hosting == 'flex' ? 3 * maximumInstances : maximumInstances
+
+// Availability tests come from Microsoft's addresses, which the service tag stands for.
+var availabilityTests = [
+  { name: 'availability-tests', priority: 300, action: 'Allow', tag: 'ServiceTag', ipAddress: 'ApplicationInsightsAvailability' }
+]
+var callers = map(range(0, length(allowedAddresses)), index => {
+  name: 'allowed-${index}'
+  priority: 100 + index
+  action: 'Allow'
+  ipAddress: allowedAddresses[index]
+})
+var restrictions = empty(allowedAddresses) ? [] : concat(callers, availabilityTests)
+
+module settings 'settings.bicep' = {
+  name: 'settings'
+  params: {
+    names: names
+    safetyampFqdn: safetyampFqdn
+    graphTenantId: graphTenantId
+    graphClientId: graphClientId
+    syncSchedule: syncSchedule
+    maxProcesses: maxProcesses
+    syncSettings: syncSettings
+  }
+}
+
+module premium 'function-premium.bicep' = if (hosting == 'premium') {
+  name: 'function-premium'
+  params: {
+    location: location
+    tags: tags
+    names: names
+    identityId: identityId
+    settings: settings.outputs.settings
+    packages: packages
+    pythonVersion: pythonVersion
+    subnetId: subnetId
+    restrictions: restrictions
+    maximumInstances: maximumInstances
+    workspaceId: workspaceId
+  }
+}
+
+module flex 'function-flex.bicep' = if (hosting == 'flex') {
+  name: 'function-flex'
+  params: {
+    location: location
+    tags: tags
+    names: names
+    identityId: identityId
+    settings: settings.outputs.settings
+    pythonVersion: pythonVersion
+    subnetId: subnetId
+    restrictions: restrictions
+    maximumInstances: maximumInstances
+    workspaceId: workspaceId
+  }
+}
+
+module container 'container-app.bicep' = if (hosting == 'container') {
+  name: 'container-app'
+  params: {
+    location: location
+    tags: tags
+    names: names
+    identityId: identityId
+    settings: settings.outputs.settings
+    image: containerImage
+    subnetId: subnetId
+    allowedAddresses: allowedAddresses
+    maximumReplicas: maximumInstances
+    workspaceId: workspaceId
+  }
+}
+
+output hostName string = hosting == 'premium'
+  ? premium!.outputs.hostName
+  : hosting == 'flex' ? flex!.outputs.hostName : container!.outputs.hostName

@@ -1,0 +1,107 @@
+// The app on Flex Consumption: cheaper by far, but without slots. Not to be set here, the platform refuses or
+// ignores them: FUNCTIONS_WORKER_RUNTIME, FUNCTIONS_EXTENSION_VERSION, WEBSITE_RUN_FROM_PACKAGE and the like.
+
+import { Names, packagesContainer } from 'types.bicep'
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Names of the resources.')
+param names Names
+
+@description('Resource id of the identity.')
+param identityId string
+
+@description('App settings.')
+param settings object
+
+@description('Python version.')
+param pythonVersion string
+
+@description('Subnet of outgoing calls; empty: none.')
+param subnetId string
+
+@description('Rules for who may call the app; empty: everybody who has a key.')
+param restrictions array
+
+@description('Most instances of each group: HTTP is one, and each timer and queue function. Some regions want 40 or more.')
+param maximumInstances int
+
+@description('Workspace of the logs.')
+param workspaceId string
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: 'plan-${names.app}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  name: names.app
+  location: location
+  tags: tags
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      ftpsState: 'Disabled'
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      http20Enabled: true
+      ipSecurityRestrictions: restrictions
+      ipSecurityRestrictionsDefaultAction: empty(restrictions) ? 'Allow' : 'Deny'
+    }
+    functionAppConfig: {
+      runtime: { name: 'python', version: pythonVersion }
+      scaleAndConcurrency: { maximumInstanceCount: maximumInstances, instanceMemoryMB: 2048 }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: 'https://${names.packagesStorage}.blob.${environment().suffixes.storage}/${packagesContainer}'
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+        }
+      }
+    }
+  }
+
+  resource appSettings 'config' = {
+    name: 'appsettings'
+    properties: settings
+  }
+
+  resource noFtp 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
+
+  resource noBasicAuthentication 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
+}
+
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: app
+  name: 'to-workspace'
+  properties: {
+    workspaceId: workspaceId
+    metrics: [
+      { category: 'AllMetrics', enabled: true }
+    ]
+  }
+}
+
+output hostName string = app.properties.defaultHostName
