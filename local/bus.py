@@ -22,7 +22,7 @@ from local.bus_model import (
 from local.bus_queue import Queue
 from shared.clock import Clock
 from shared.errors import BusError
-from shared.storage.bus import Message
+from shared.storage.bus import LONGEST_MESSAGE_ID, Message
 
 __all__ = [
     "DEAD_LETTER_QUEUE",
@@ -35,7 +35,6 @@ __all__ = [
     "StoredMessage",
 ]
 
-LONGEST_MESSAGE_ID = 128
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 

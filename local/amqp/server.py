@@ -63,6 +63,11 @@ class ServiceBusServer:
             f"SharedAccessKey={self.key};UseDevelopmentEmulator=true"
         )
 
+    @property
+    def running(self) -> bool:
+        """Whether it serves."""
+        return self._thread.is_alive()
+
     def __enter__(self) -> ServiceBusServer:
         self.start()
         return self
@@ -99,9 +104,10 @@ class ServiceBusServer:
     def _run(self) -> None:
         try:
             Container(self._root, self._root.broker).run()
-        except Exception as error:
+        except OSError as error:
+            if self._listening.is_set():
+                raise
             self._failure = error
-            raise
         finally:
             self._listening.set()
 
