@@ -38,5 +38,6 @@ class InProcessQueues:
     def depth(self, queue: str, most: int = 1000) -> QueueDepth:
         counts = self._bus.counts(queue)
         waiting = counts.active + counts.locked
-        total = max(waiting + counts.scheduled, counts.dead_lettered)
-        return QueueDepth(waiting, counts.scheduled, counts.dead_lettered, cut=total >= most)
+        cut = max(waiting + counts.scheduled, counts.dead_lettered) >= most
+        # A peek goes by sequence numbers and may stop before the last one; here nothing needs to be cut.
+        return QueueDepth(waiting, counts.scheduled, min(counts.dead_lettered, most), cut)

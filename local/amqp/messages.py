@@ -70,7 +70,7 @@ def _message(queue: str, raw: bytes) -> Message:
         str(body),
         deliver_at=None if at is None else datetime.fromtimestamp(int(at) / 1000, UTC),
         correlation_id=None if native.correlation_id is None else str(native.correlation_id),
-        content_type=str(native.content_type) if native.content_type else None,
+        content_type=_content_type(native),
         properties={str(name): str(value) for name, value in (native.properties or {}).items()},
     )
 
@@ -98,6 +98,12 @@ def _native(kept: LockedMessage | StoredMessage, annotations: dict[str, Any]) ->
         properties["DeadLetterErrorDescription"] = kept.dead_letter_description
     found.properties = properties or None
     return found
+
+
+def _content_type(native: proton.Message) -> str | None:
+    # proton makes the symbol "None" of a content type that is not there.
+    given = str(native.content_type or "None")
+    return None if given == "None" else given
 
 
 def _data_sections(raw: bytes) -> Iterator[bytes]:

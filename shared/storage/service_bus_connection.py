@@ -7,7 +7,8 @@ The SDK shares no connection between them. Times, all in seconds:
 - `GRACE_SECONDS` later the socket is shut from outside: while the SDK opens a connection it waits for the
   other side's first words without a bound (`_pyamqp/_transport.py`, `block`), so that a host which takes
   the connection and is silent would hold a thread for ever.
-- `SOCKET_SECONDS` bounds a single read or write of the socket; the SDK's 0.2 s break a slow upload.
+- `UPLOAD_SECONDS` bounds a single write of a sender's socket: the SDK's 0.2 s break a slow upload. Receivers
+  keep those: they write little, and notice the end of a wait no sooner than that.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 ATTEMPT_SECONDS = 15.0
 GRACE_SECONDS = 2.0
-SOCKET_SECONDS = 1.0
+UPLOAD_SECONDS = 1.0
 
 Handler = TypeVar("Handler", "ServiceBusSender", "ServiceBusReceiver")
 Connect = Callable[..., "ServiceBusClient"]
@@ -58,7 +59,9 @@ class ServiceBusConnection:
     def open_sender(self, queue: str) -> ServiceBusSender:
         """A sender whose link is open. Raises BusError."""
         what = f"queue {queue!r} of Service Bus cannot be sent to"
-        return self._opened(what, lambda client: client.get_queue_sender(queue))
+        return self._opened(
+            what, lambda client: client.get_queue_sender(queue, socket_timeout=UPLOAD_SECONDS)
+        )
 
     def open_receiver(self, queue: str, *, dead_letters: bool = False) -> ServiceBusReceiver:
         """A receiver of a queue, or of its dead letters, whose link is open. Raises BusError."""
@@ -72,11 +75,12 @@ class ServiceBusConnection:
     def bounded(self, handler: Any, what: str, seconds: float = 0.0) -> Iterator[None]:
         """Around each use of a sender or receiver: it ends after an attempt's time, and `seconds` in which
         it may wait for messages. The SDK's errors become BusErrors that begin with `what`."""
-        timer = threading.Timer(seconds + self._attempt + self._grace, _cut, [handler])
+        cut = threading.Event()
+        timer = threading.Timer(seconds + self._attempt + self._grace, _cut, [handler, cut])
         timer.daemon = True
         timer.start()
         try:
-            with self._translated(what):
+            with self._translated(what, cut):
                 yield
         finally:
             timer.cancel()
@@ -93,7 +97,6 @@ class ServiceBusConnection:
             self._client = self._connect(
                 retry_total=0,
                 try_timeout=self._attempt,
-                socket_timeout=SOCKET_SECONDS,
                 ssl_context=_tls(self._attempt),
             )
         return self._client
@@ -107,13 +110,14 @@ class ServiceBusConnection:
         return handler
 
     @contextmanager
-    def _translated(self, what: str) -> Iterator[None]:
+    def _translated(self, what: str, cut: threading.Event | None = None) -> Iterator[None]:
         from azure.core.exceptions import AzureError
 
         try:
             yield
         except (AzureError, OSError, ValueError, NotImplementedError) as error:
-            raise bus_error(error, what, self._where, self._attempt) from error
+            cause = TimeoutError() if cut is not None and cut.is_set() else error
+            raise bus_error(cause, what, self._where, self._attempt) from error
 
 
 def close_quietly(handler: Any) -> None:
@@ -122,8 +126,14 @@ def close_quietly(handler: Any) -> None:
         handler.close()
 
 
-def _cut(handler: Any) -> None:
+def close_aside(handler: Any) -> None:
+    """The same without waiting: goodbye is said at once, then the SDK waits a second for its own thread."""
+    threading.Thread(target=close_quietly, args=(handler,), daemon=True).start()
+
+
+def _cut(handler: Any, cut: threading.Event) -> None:
     """End what waits at the handler's socket. The SDK has no public way to do this."""
+    cut.set()
     with suppress(AttributeError, OSError):
         handler._handler._connection._transport.sock.shutdown(socket.SHUT_RDWR)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shared.storage.bus import Bus, DeadMessage, QueueDepth, resubmitted
-from shared.storage.service_bus_connection import ServiceBusConnection, close_quietly
+from shared.storage.service_bus_connection import ServiceBusConnection, close_aside
 from shared.storage.service_bus_received import dead, plain
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ PEEKED_AT_ONCE = 250
 """What the service gives at most for one request."""
 
 WAIT_SECONDS = 2.0
-"""How long a dead letter is waited for."""
+"""How long a dead letter is waited for that was there a moment ago."""
 
 
 class ServiceBusQueues:
@@ -31,11 +31,13 @@ class ServiceBusQueues:
         self._bus = bus
 
     def dead_letters(self, queue: str, most: int = 100) -> list[DeadMessage]:
-        return [dead(found) for found in self._peek(queue, most, dead_letters=True)]
+        with self._receiver(queue, dead_letters=True) as receiver:
+            return [dead(found) for found in self._peek(receiver, queue, most)]
 
     def resubmit(self, queue: str, most: int = 100) -> int:
         with self._receiver(queue, dead_letters=True) as receiver:
-            for done in range(most):
+            letters = len(self._peek(receiver, queue, most))
+            for done in range(letters):
                 what = f"the dead letters of queue {queue!r} of Service Bus cannot be taken"
                 with self._connection.bounded(receiver, what, WAIT_SECONDS):
                     received = receiver.receive_messages(1, max_wait_time=WAIT_SECONDS)
@@ -45,34 +47,35 @@ class ServiceBusQueues:
                 self._bus.send([resubmitted(queue, plain(letter, queue), letter.sequence_number or 0)])
                 with self._connection.bounded(receiver, what):
                     receiver.complete_message(letter)
-        return most
+        return letters
 
     def depth(self, queue: str, most: int = 1000) -> QueueDepth:
         from azure.servicebus import ServiceBusMessageState
 
-        found = self._peek(queue, most, dead_letters=False)
-        buried = self._peek(queue, most, dead_letters=True)
+        with self._receiver(queue) as receiver:
+            found = self._peek(receiver, queue, most)
+        with self._receiver(queue, dead_letters=True) as receiver:
+            buried = self._peek(receiver, queue, most)
         scheduled = sum(1 for one in found if one.state == ServiceBusMessageState.SCHEDULED)
         cut = most in (len(found), len(buried))
         return QueueDepth(len(found) - scheduled, scheduled, len(buried), cut)
 
-    def _peek(self, queue: str, most: int, *, dead_letters: bool) -> list[ServiceBusReceivedMessage]:
+    def _peek(self, receiver: ServiceBusReceiver, queue: str, most: int) -> list[ServiceBusReceivedMessage]:
         found: list[ServiceBusReceivedMessage] = []
-        with self._receiver(queue, dead_letters=dead_letters) as receiver:
-            while len(found) < most:
-                wanted = min(PEEKED_AT_ONCE, most - len(found))
-                after = (found[-1].sequence_number or 0) + 1 if found else 1
-                with self._connection.bounded(receiver, f"queue {queue!r} of Service Bus cannot be peeked"):
-                    peeked = receiver.peek_messages(wanted, sequence_number=after)
-                if not peeked:
-                    break
-                found += peeked
+        while len(found) < most:
+            wanted = min(PEEKED_AT_ONCE, most - len(found))
+            after = (found[-1].sequence_number or 0) + 1 if found else 1
+            with self._connection.bounded(receiver, f"queue {queue!r} of Service Bus cannot be looked into"):
+                peeked = receiver.peek_messages(wanted, sequence_number=after)
+            if not peeked:
+                break
+            found += peeked
         return found
 
     @contextmanager
-    def _receiver(self, queue: str, *, dead_letters: bool) -> Iterator[ServiceBusReceiver]:
+    def _receiver(self, queue: str, *, dead_letters: bool = False) -> Iterator[ServiceBusReceiver]:
         receiver = self._connection.open_receiver(queue, dead_letters=dead_letters)
         try:
             yield receiver
         finally:
-            close_quietly(receiver)
+            close_aside(receiver)
