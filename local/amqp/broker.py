@@ -24,7 +24,7 @@ from shared.errors import BusError
 logger = logging.getLogger(__name__)
 
 CREDIT = 100
-SIZE_EXCEEDED = Condition("amqp:link:message-size-exceeded", "The message is larger than the queue takes.")
+SIZE_EXCEEDED = ("amqp:link:message-size-exceeded", "The message is larger than the queue takes.")
 
 
 class Broker(Handler):  # type: ignore[misc]  # proton's own base is untyped
@@ -201,12 +201,14 @@ class Broker(Handler):  # type: ignore[misc]  # proton's own base is untyped
         condition = None
         try:
             if len(raw) > self._largest:
-                condition = SIZE_EXCEEDED
+                condition = Condition(*SIZE_EXCEEDED)
             else:
                 self.bus.send(received(queue, raw))
         except (BusError, ValueError) as error:
             condition = Condition("com.microsoft:argument-error", str(error))
         if condition is not None:
+            # The SDK (7.15) waits for ever when an error comes without its third field.
+            condition.info = {proton.symbol("com.microsoft:entity"): queue}
             taken.local.condition = condition
         taken.update(Delivery.ACCEPTED if condition is None else Delivery.REJECTED)
         taken.settle()

@@ -15,7 +15,12 @@ from azure.servicebus import (
     ServiceBusSubQueue,
 )
 from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageProperties
-from azure.servicebus.exceptions import MessageLockLostError, MessageNotFoundError, ServiceBusError
+from azure.servicebus.exceptions import (
+    MessageLockLostError,
+    MessageNotFoundError,
+    MessageSizeExceededError,
+    ServiceBusError,
+)
 
 from local.amqp.server import ServiceBusServer
 from local.bus import InProcessBus, QueueCounts, QueueOptions
@@ -155,6 +160,8 @@ def test_a_message_that_the_bus_refuses_is_rejected_and_the_link_lives(served: S
         too_long = AmqpMessageProperties(message_id="x" * 129)
         with pytest.raises(ServiceBusError, match="argument-error"):
             sender.send_messages(AmqpAnnotatedMessage(data_body=b"{}", properties=too_long))
+        with pytest.raises(MessageSizeExceededError):
+            sender.send_messages(ServiceBusMessage("x" * 300_000, message_id="large"))
         sender.send_messages(ServiceBusMessage("{}", message_id="m"))
     assert served.bus.counts("Work").active == 1
 
