@@ -187,13 +187,13 @@ class InProcessBus:
         if not 0 < len(message.message_id) <= LONGEST_MESSAGE_ID:
             raise BusError(f"a message id has 1 to {LONGEST_MESSAGE_ID} characters: {message.message_id!r}")
         window = timedelta(seconds=queue.options.duplicate_window_seconds)
-        sent, number = queue.seen.get(message.message_id, (None, 0))
+        sent, number = queue.seen_ids.get(message.message_id, (None, 0))
         if sent is not None and now - sent < window:
             return number
         due = max(message.deliver_at or now, now)
         expires = due + timedelta(seconds=queue.options.ttl_seconds)
         stored = StoredMessage(message, next(self._numbers), due, expires, None)
-        queue.seen[message.message_id] = (now, stored.sequence_number)
+        queue.seen_ids[message.message_id] = (now, stored.sequence_number)
         queue.add(stored)
         return stored.sequence_number
 

@@ -19,7 +19,7 @@ class Queue:
         self.options = options
         self.waiting: dict[int, StoredMessage] = {}
         self.locked: dict[str, tuple[StoredMessage, datetime]] = {}
-        self.seen: dict[str, tuple[datetime, int]] = {}
+        self.seen_ids: dict[str, tuple[datetime, int]] = {}
         """Message id -> when it was sent, and its sequence number."""
         self._due: list[tuple[datetime, int]] = []
         self._expiring: list[tuple[datetime, int]] = []
