@@ -7,16 +7,14 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import proton
 from proton import Condition, Delivery, Endpoint, Event, Handler, Link, Terminus
 
 from local.amqp.addresses import Node, covers, node_of
-from local.amqp.management import Answer, answer, status_code
 from local.amqp.messages import delivery as delivered
 from local.amqp.messages import received
-from local.amqp.tokens import TokenRefused, check_token
+from local.amqp.requests import Requests
 from local.bus import InProcessBus, LockedMessage, LockLost
 from shared.clock import Clock
 from shared.errors import BusError
@@ -41,8 +39,7 @@ class Broker(Handler):  # type: ignore[misc]  # proton's own base is untyped
     ) -> None:
         super().__init__()
         self.bus = bus
-        self._clock = clock
-        self._key = key
+        self._requests = Requests(lambda: self.bus, clock, key)
         self._largest = largest_message
         self._due = due
         self._waiting: defaultdict[str, deque[Link]] = defaultdict(deque)
@@ -217,41 +214,17 @@ class Broker(Handler):  # type: ignore[misc]  # proton's own base is untyped
     # -- requests --------------------------------------------------------------------------------------
 
     def _answer(self, link: Link, node: Node, raw: bytes) -> None:
-        request = proton.Message()
-        try:
-            request.decode(raw)
-        except proton.ProtonException:
-            logger.warning("a request to %s cannot be read", link.remote_target.address)
-            return
-        asked = dict(request.properties or {})
         back: Link | None = link.connection.answers.get(node)
         if back is None:
             logger.warning("a request to %s has nowhere to be answered", link.remote_target.address)
             return
-        response = proton.Message()
-        response.correlation_id = request.id
-        if node.kind == "tokens":
-            status, text = self._check(link.connection, request, asked)
-            response.properties = {"status-code": status_code(status), "status-description": text}
-        else:
-            operation = str(asked.get("operation", ""))
-            done = answer(self.bus, self._clock.now(), node.queue, operation, request.body)
-            response.properties, response.body = _properties(done), done.body
-        sent = back.delivery(uuid.uuid4().bytes)
-        back.stream(bytes(response.encode()))
-        sent.settle()
-        back.advance()
-        self.deliver_all()
-
-    def _check(
-        self, connection: proton.Connection, request: proton.Message, asked: dict[str, Any]
-    ) -> tuple[int, str]:
-        try:
-            check_token(str(request.body), *self._key)
-        except TokenRefused as error:
-            return 401, str(error)
-        connection.audiences.add(str(asked.get("name", "")))
-        return 202, "Accepted"
+        response = self._requests.response(node, raw, link.connection.audiences)
+        if response is not None:
+            sent = back.delivery(uuid.uuid4().bytes)
+            back.stream(bytes(response.encode()))
+            sent.settle()
+            back.advance()
+            self.deliver_all()
 
 
 def _next_with_credit(links: deque[Link]) -> Link | None:
@@ -275,13 +248,3 @@ def _reason(condition: Condition | None) -> tuple[str, str | None]:
     info = {str(name): value for name, value in ((condition and condition.info) or {}).items()}
     reason, description = info.get("DeadLetterReason"), info.get("DeadLetterErrorDescription")
     return str(reason or ""), str(description) if description else None
-
-
-def _properties(done: Answer) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "statusCode": status_code(done.status),
-        "statusDescription": done.description,
-    }
-    if done.condition is not None:
-        properties["errorCondition"] = proton.symbol(done.condition)
-    return properties

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from proton import UNDESCRIBED, Array, Data, int32, timestamp
+from proton import UNDESCRIBED, Array, Data
 
-from local.amqp.messages import peeked, received
+from local.amqp.messages import milliseconds, peeked, received
 from local.bus import InProcessBus, LockLost
 from shared.errors import BusError
 
@@ -43,7 +43,7 @@ def answer(bus: InProcessBus, now: datetime, queue: str, operation: str, asked: 
         return known[operation]()
     except LockLost as error:
         return Answer(410, str(error), "com.microsoft:message-lock-lost")
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, BusError, KeyError, TypeError, ValueError) as error:
         return Answer(400, f"{operation}: {error!r}", "com.microsoft:argument-error")
 
 
@@ -56,7 +56,7 @@ def _peek(bus: InProcessBus, now: datetime, queue: str, asked: dict[str, Any]) -
 
 def _renew(bus: InProcessBus, queue: str, asked: dict[str, Any]) -> Answer:
     ends = [bus.renew_lock(bus.held(queue, token)) for token in _tokens(asked)]
-    return Answer(200, body={"expirations": _array(Data.TIMESTAMP, [_milliseconds(end) for end in ends])})
+    return Answer(200, body={"expirations": _array(Data.TIMESTAMP, [milliseconds(end) for end in ends])})
 
 
 def _settle(bus: InProcessBus, queue: str, asked: dict[str, Any]) -> Answer:
@@ -97,12 +97,3 @@ def _tokens(asked: dict[str, Any]) -> list[str]:
 
 def _array(kind: int, values: list[Any]) -> Array:
     return Array(UNDESCRIBED, kind, *values)
-
-
-def _milliseconds(moment: datetime) -> timestamp:
-    return timestamp(round(moment.timestamp() * 1000))
-
-
-def status_code(number: int) -> int32:
-    """As the service encodes it."""
-    return int32(number)

@@ -43,7 +43,7 @@ def received(queue: str, raw: bytes) -> list[Message]:
 
 def delivery(locked: LockedMessage) -> bytes:
     """A message as a receiver gets it; the header counts the deliveries before this one."""
-    annotations: dict[str, Any] = {"x-opt-locked-until": _milliseconds(locked.locked_until)}
+    annotations: dict[str, Any] = {"x-opt-locked-until": milliseconds(locked.locked_until)}
     found = _native(locked, annotations)
     found.delivery_count = locked.delivery_count - 1
     return bytes(found.encode())
@@ -85,10 +85,10 @@ def _native(kept: LockedMessage | StoredMessage, annotations: dict[str, Any]) ->
     found.inferred = True  # a data section, not a value
     enqueued = kept.enqueued or (kept.due if isinstance(kept, StoredMessage) else None)
     if enqueued is not None:
-        annotations["x-opt-enqueued-time"] = _milliseconds(enqueued)
+        annotations["x-opt-enqueued-time"] = milliseconds(enqueued)
         found.ttl = min(kept.expires - enqueued, timedelta(milliseconds=2**32 - 1)).total_seconds()
     if message.deliver_at is not None:
-        annotations[ENQUEUE_TIME] = _milliseconds(message.deliver_at)
+        annotations[ENQUEUE_TIME] = milliseconds(message.deliver_at)
     annotations["x-opt-sequence-number"] = kept.sequence_number
     found.annotations = {symbol(name): value for name, value in annotations.items()}
     properties: dict[str, str] = dict(message.properties)
@@ -119,5 +119,6 @@ def _data_sections(raw: bytes) -> Iterator[bytes]:
             yield bytes(described.value)
 
 
-def _milliseconds(moment: datetime) -> timestamp:
+def milliseconds(moment: datetime) -> timestamp:
+    """A time as AMQP has it."""
     return timestamp(round(moment.timestamp() * 1000))

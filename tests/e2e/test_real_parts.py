@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 from azure.storage.blob import BlobLeaseClient, ContainerClient
 
+from local.amqp.process import ServiceBusProcess
 from tests.e2e.app_process import app_settings, kill_once_when
 from tests.e2e.processes import SimulatorProcess, run_once
 from tests.e2e.rig import doubles
-from tests.e2e.service_bus_process import ServiceBusProcess
 from tests.real_parts import AMQP, required
 
 if TYPE_CHECKING:
