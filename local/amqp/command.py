@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ def serve(queues: Sequence[str], port: int, key: str | None, lock_seconds: float
 
     Raises ConfigurationError when the port is taken.
     """
+    # That a client went without a word is none of its business.
+    logging.getLogger("proton").setLevel(logging.CRITICAL)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -97,12 +97,10 @@ def test_what_is_sent_is_handled_and_completed_and_nothing_is_left_open(
         sender.send([Message("work", f"m{number}", "{}") for number in range(20)])
         wait_for(lambda: len(seen) == 20 and bus.counts("work") == EMPTY)
     assert sorted(seen) == sorted((f"m{number}", b"{}", 1) for number in range(20))
+    sender.send([Message("work", "nobody-takes-it", "{}")])
+    assert bus.counts("work") == QueueCounts(active=1, scheduled=0, locked=0, dead_lettered=0)
     sender.close()
     assert threading.active_count() == before, threading.enumerate()
-    server.wake()
-    bus.send([Message("work", "nobody-takes-it", "{}")])
-    server.wake()
-    assert bus.counts("work").active == 1
 
 
 def test_a_function_that_works_longer_than_the_lock_keeps_its_message(
@@ -171,7 +169,13 @@ def test_a_host_goes_on_when_its_connections_were_cut(bus: CountingBus, server: 
         bus.send([Message("work", "a", "{}"), Message("work", "b", "{}")])
         with hosting(SdkReceiver(connection_to(text), 0.5), work):
             wait_for(lambda: bus.counts("work") == EMPTY)
-    assert sorted(seen) == ["a", "b"]
+            connections = proxy.connections
+            proxy.cut()  # all of them wait
+            wait_for(lambda: proxy.connections >= connections + 3)
+            bus.send([Message("work", "c", "{}")])
+            server.wake()
+            wait_for(lambda: bus.counts("work") == EMPTY)
+    assert sorted(seen) == ["a", "b", "c"]
 
 
 def test_the_stack_sends_to_and_receives_from_what_the_settings_name(tmp_path: Path) -> None:
