@@ -21,6 +21,7 @@ from local.company import demo_company
 from local.memory_documents import MemoryDocuments
 from local.once import run_once
 from local.progress import Silent
+from local.redis_server import HOST, redis_for_all
 from local.service_bus_receiver import SdkReceiver
 from local.simulators.server import SimulatorServer
 from local.stack import LocalStack
@@ -61,10 +62,15 @@ class BusResult:
 
 def measure_bus() -> BusResult:
     """Everything, with servers of its own."""
-    with tempfile.TemporaryDirectory() as name, ServiceBusProcess(Path(name)) as server:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ServiceBusProcess(Path(name)) as server,
+        redis_for_all(Path(name)) as (_, port),
+    ):
         single, batched, received = _messages(server.settings["SERVICE_BUS_CONNECTION"])
-        changes, seconds = _run(Path(name) / "wire", server.settings)
-        _, seconds_in_process = _run(Path(name) / "in-process", {})
+        redis = {"REDIS_HOST": HOST, "REDIS_PORT": str(port)}
+        changes, seconds = _run(Path(name) / "wire", {**redis, **server.settings})
+        _, seconds_in_process = _run(Path(name) / "in-process", redis)
     return BusResult(
         messages=MESSAGES,
         receivers=RECEIVERS,
@@ -118,11 +124,11 @@ def _receive_all(receiver: SdkReceiver) -> float:
     return taken / (max(last for _, _, last in done) - min(first for _, first, _ in done))
 
 
-def _run(folder: Path, bus: dict[str, str]) -> tuple[int, float]:
+def _run(folder: Path, parts: dict[str, str]) -> tuple[int, float]:
     """A first load: how many changes it made, in how many seconds."""
     company = demo_company(SystemClock().now().date(), EMPLOYEES)
     with SimulatorServer(company, folder, calls=CALLS, period=PERIOD_SECONDS) as simulators:
-        settings = {**simulators.settings(), **bus, "MAX_PROCESSES": "1"}
+        settings = {**simulators.settings(), **parts, "MAX_PROCESSES": "1"}
         os.environ["REQUESTS_CA_BUNDLE"] = settings["REQUESTS_CA_BUNDLE"]
         # Documents in memory: a disk would be most of what is measured.
         documents = MemoryDocuments(SystemClock())

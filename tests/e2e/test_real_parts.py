@@ -14,7 +14,7 @@ import pytest
 from azure.storage.blob import BlobLeaseClient, ContainerClient
 
 from local.amqp.process import ServiceBusProcess
-from tests.e2e.app_process import app_settings, kill_once_when
+from tests.e2e.app_process import app_settings, kill_once_when, local
 from tests.e2e.processes import SimulatorProcess, run_once
 from tests.e2e.rig import doubles
 from tests.real_parts import AMQP, required
@@ -82,6 +82,20 @@ def test_a_run_that_is_killed_halfway_is_completed_and_nothing_happens_twice(
     assert not [field for name, field in UNIQUE.items() if doubles(rows[name], field)]
     again = run_once(settings, tmp_path)
     assert {change for counts in again.counts(CHANGES).values() for change in counts.values()} == {0}
+
+
+def test_a_service_bus_that_refuses_is_said_and_no_run_is_begun(
+    upstreams: SimulatorProcess, parts: Mapping[str, str], tmp_path: Path
+) -> None:
+    wrong = {
+        "SERVICE_BUS_CONNECTION": parts["SERVICE_BUS_CONNECTION"].replace("AccessKey=", "AccessKey=s3cret")
+    }
+    done = local(app_settings(upstreams.settings, tmp_path, **wrong), tmp_path, "once")
+    assert done.returncode == 1
+    assert "not done: queue 'entity-sync' of Service Bus cannot be received from: access was" in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("documents/**/active.json"))
 
 
 def end_leases(settings: Mapping[str, str]) -> None:
