@@ -36,7 +36,7 @@ MESSAGES = 2_000
 RECEIVERS = 2
 """host.json's maxConcurrentCalls."""
 
-EMPLOYEES = 1_700
+EMPLOYEES = 1_950
 """A first load of some 2 000 changes."""
 
 CALLS, PERIOD_SECONDS = 10_000, 1.0

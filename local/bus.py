@@ -55,7 +55,7 @@ class InProcessBus:
         self._changed = threading.Condition(threading.RLock())
 
     @property
-    def queues(self) -> Sequence[str]:
+    def queue_names(self) -> Sequence[str]:
         """The names of the queues, dead-letter queues included."""
         return tuple(self._queues)
 

@@ -64,7 +64,7 @@ class Broker(Handler):  # type: ignore[misc]  # proton's own base is untyped
         link = event.link
         # The other end's source is where we send from, its target is where we receive for.
         address = (link.remote_source if link.is_sender else link.remote_target).address or ""
-        node = node_of(address, self.bus.queues)
+        node = node_of(address, self.bus.queue_names)
         if node is None:
             name = f"The messaging entity '{address}' could not be found."
             return _refuse(link, Condition("amqp:not-found", name))

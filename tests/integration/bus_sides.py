@@ -18,7 +18,6 @@ from local.service_bus_receiver import SdkReceiver
 from shared.storage.bus import Bus, Queues
 from shared.storage.service_bus import ServiceBusBus
 from shared.storage.service_bus_connection import ServiceBusConnection
-from shared.storage.service_bus_queues import ServiceBusQueues
 
 OPTIONS: Mapping[str, QueueOptions] = {"q": QueueOptions(max_delivery_count=3), "other": QueueOptions()}
 START = datetime(2040, 1, 1, 12, tzinfo=UTC)
@@ -113,6 +112,5 @@ class Wire:
         """New queues, over the wire."""
         self._server.replace(InProcessBus(self._clock, OPTIONS))
         receiver = SdkReceiver(self._connection, WAIT_SECONDS)
-        queues = ServiceBusQueues(self._connection, self._bus)
-        yield Side(self._clock, self._bus, receiver, queues, self._server.wake)
+        yield Side(self._clock, self._bus, receiver, self._bus.queues, self._server.wake)
         self._closing.submit(receiver.close)
