@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any, NamedTuple
 
+from local.bench_bus import BusResult
 from local.bench_company import RunCalls
 from local.bench_planning import Planning
 from local.bench_waiting import WaitingResult
@@ -55,6 +56,7 @@ class BenchResult:
     imports: ImportTimes
     workers: list[WorkersResult]
     waiting: WaitingResult
+    bus: BusResult
 
     @property
     def growth(self) -> float | None:

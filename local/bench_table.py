@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from local.bench_bus import BusResult
 from local.bench_result import BenchResult, SizeResult, targets
 from local.bench_workers import WorkersResult
 
@@ -50,7 +51,19 @@ def show(console: Console, result: BenchResult) -> None:
         f"({waiting.handlers} handlers, {waiting.changes} changes)",
         highlight=False,
     )
+    for line in _bus(result.bus):
+        console.print(line, highlight=False)
     console.print(_targets(result))
+
+
+def _bus(bus: BusResult) -> tuple[str, str]:
+    sent = f"{bus.single_sends_per_second:.0f} sent one by one, {bus.batched_sends_per_second:.0f} in batches"
+    received = f"{bus.receives_per_second:.0f} received and completed by {bus.receivers} threads"
+    return (
+        f"Service Bus SDK and AMQP server, {bus.messages} messages, per second: {sent}, {received}",
+        f"a run of {bus.changes} changes over them: {bus.run_seconds:.1f} s; "
+        f"over the bus in the process: {bus.run_seconds_in_process:.1f} s",
+    )
 
 
 def _sizes(result: BenchResult) -> Table:

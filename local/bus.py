@@ -6,92 +6,36 @@ import itertools
 import sys
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
+from local.bus_model import (
+    DEAD_LETTER_QUEUE,
+    LockedMessage,
+    LockLost,
+    QueueCounts,
+    QueueOptions,
+    Receiver,
+    StoredMessage,
+)
+from local.bus_queue import Queue
 from shared.clock import Clock
-from shared.errors import BusError, SafetyAmpError
-from shared.storage.bus import Message
+from shared.errors import BusError
+from shared.storage.bus import LONGEST_MESSAGE_ID, Message
 
-LONGEST_MESSAGE_ID = 128
-DEAD_LETTER_QUEUE = "/$deadletterqueue"
-"""Behind a queue's name: the queue of its dead letters, as in Service Bus."""
-
+__all__ = [
+    "DEAD_LETTER_QUEUE",
+    "InProcessBus",
+    "LockLost",
+    "LockedMessage",
+    "QueueCounts",
+    "QueueOptions",
+    "Receiver",
+    "StoredMessage",
+]
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-
-
-class LockLost(SafetyAmpError):
-    """The message's lock has run out or was never ours: it has been, or will be, delivered again."""
-
-
-@dataclass(frozen=True)
-class QueueOptions:
-    """What Bicep sets on the queues (lock PT1M, delivery count 10, duplicate window P1D, TTL P2D)."""
-
-    lock_seconds: float = 60.0
-    max_delivery_count: int = 10
-    duplicate_window_seconds: float = 86_400.0
-    ttl_seconds: float = 172_800.0
-
-
-@dataclass
-class StoredMessage:
-    """A message in a queue. `due` is when it may be delivered, `expires` when it is dead-lettered."""
-
-    message: Message
-    sequence_number: int
-    due: datetime
-    expires: datetime
-    enqueued: datetime | None
-    delivery_count: int = 0
-    dead_letter_reason: str | None = None
-
-
-@dataclass(frozen=True)
-class LockedMessage:
-    """A delivery: settle it with its lock token before `locked_until`."""
-
-    lock_token: str
-    queue: str
-    message: Message
-    sequence_number: int
-    delivery_count: int
-    enqueued: datetime
-    locked_until: datetime
-    expires: datetime
-    dead_letter_reason: str | None
-
-
-@dataclass(frozen=True)
-class QueueCounts:
-    """Messages of a queue by their state."""
-
-    active: int
-    scheduled: int
-    locked: int
-    dead_lettered: int
-
-
-class Receiver(Protocol):
-    """The receiving side of the bus, as a host needs it; `InProcessBus` says what each method does."""
-
-    def receive(self, queue: str) -> LockedMessage | None: ...
-    def complete(self, locked: LockedMessage) -> None: ...
-    def abandon(self, locked: LockedMessage) -> None: ...
-    def renew_lock(self, locked: LockedMessage) -> None: ...
-    def next_due(self, queue: str | None = None) -> datetime | None: ...
-    def wait(self, timeout_seconds: float) -> None: ...
-
-
-@dataclass
-class _Queue:
-    options: QueueOptions
-    waiting: list[StoredMessage] = field(default_factory=list)
-    locked: dict[str, tuple[StoredMessage, datetime]] = field(default_factory=dict)
-    seen_ids: dict[str, datetime] = field(default_factory=dict)
 
 
 class InProcessBus:
@@ -102,32 +46,50 @@ class InProcessBus:
 
     def __init__(self, clock: Clock, queues: Mapping[str, QueueOptions]) -> None:
         self._clock = clock
-        self._queues = {name: _Queue(options) for name, options in queues.items()}
+        self._queues = {name: Queue(options) for name, options in queues.items()}
+        self._parents = {name + DEAD_LETTER_QUEUE: name for name in queues}
         for name, options in queues.items():
             # Dead letters are delivered as often as it takes, and never expire.
-            self._queues[name + DEAD_LETTER_QUEUE] = _Queue(replace(options, max_delivery_count=sys.maxsize))
+            self._queues[name + DEAD_LETTER_QUEUE] = Queue(replace(options, max_delivery_count=sys.maxsize))
         self._numbers = itertools.count(1)
         self._changed = threading.Condition(threading.RLock())
 
+    @property
+    def queue_names(self) -> Sequence[str]:
+        """The names of the queues, dead-letter queues included."""
+        return tuple(self._queues)
+
     def send(self, messages: Sequence[Message]) -> None:
+        self.schedule(messages)
+
+    def schedule(self, messages: Iterable[Message]) -> list[int]:
+        """Send, and give the messages' sequence numbers; a duplicate has that of the first."""
         with self._changed:
-            for message in messages:
-                self._enqueue(message)
+            numbers = [self._enqueue(message) for message in messages]
             self._changed.notify_all()
+            return numbers
+
+    def cancel_scheduled(self, queue: str, sequence_number: int) -> None:
+        """Take back a message that is not due yet. Raises BusError when it is not there any more."""
+        with self._changed:
+            stored = self._queue(queue).waiting.get(sequence_number)
+            if stored is None or stored.due <= self._clock.now():
+                raise BusError(f"queue {queue!r} holds no scheduled message {sequence_number}")
+            del self._queue(queue).waiting[sequence_number]
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def leave(self) -> None:
+        """Nothing is held per thread."""
 
     def receive(self, queue: str) -> LockedMessage | None:
         """The next message that is due, locked; None when there is none."""
         with self._changed:
             self._expire(queue)
             now = self._clock.now()
-            due = [stored for stored in self._queue(queue).waiting if stored.due <= now]
-            if not due:
-                return None
-            stored = min(due, key=lambda one: (one.due, one.sequence_number))
-            return self._lock(queue, stored, now)
+            stored = self._queue(queue).take(now)
+            return None if stored is None else self._lock(queue, stored, now)
 
     def complete(self, locked: LockedMessage) -> None:
         """The message is done with. Raises LockLost."""
@@ -141,33 +103,56 @@ class InProcessBus:
             self._give_back(locked.queue, self._unlock(locked))
             self._changed.notify_all()
 
-    def dead_letter(self, locked: LockedMessage, reason: str) -> None:
-        """Move it to the dead letters. Raises LockLost."""
+    def release(self, locked: LockedMessage) -> None:
+        """Nobody has looked at it: deliver it again, and do not count this delivery. Raises LockLost."""
         with self._changed:
-            self._bury(locked.queue, self._unlock(locked), reason)
+            stored = self._unlock(locked)
+            stored.delivery_count -= 1
+            self._queue(locked.queue).add(stored)
             self._changed.notify_all()
 
-    def renew_lock(self, locked: LockedMessage) -> None:
-        """Start the lock's time anew. Raises LockLost."""
+    def dead_letter(self, locked: LockedMessage, reason: str, description: str | None = None) -> None:
+        """Move it to the dead letters. Raises LockLost."""
+        with self._changed:
+            self._bury(locked.queue, self._unlock(locked), reason, description)
+            self._changed.notify_all()
+
+    def renew_lock(self, locked: LockedMessage) -> datetime:
+        """Start the lock's time anew; gives its end. Raises LockLost."""
         with self._changed:
             stored = self._unlock(locked)
             queue = self._queue(locked.queue)
-            queue.locked[locked.lock_token] = (stored, self._lock_end(queue))
+            end = self._lock_end(queue)
+            queue.locked[locked.lock_token] = (stored, end)
+            return end
+
+    def held(self, queue: str, lock_token: str) -> LockedMessage:
+        """The message that is locked with this token. Raises LockLost."""
+        with self._changed:
+            self._expire(queue)
+            found = self._queue(queue).locked.get(lock_token)
+            if found is None:
+                raise LockLost(f"the lock {lock_token} has run out")
+            return _delivery(queue, lock_token, *found)
+
+    def peek(self, queue: str, first_number: int, most: int) -> list[StoredMessage]:
+        """Messages in the order of their sequence numbers, locked and scheduled ones too; none is locked."""
+        with self._changed:
+            self._expire(queue)
+            found = sorted(self._all(queue), key=_number)
+            return [replace(one) for one in found if one.sequence_number >= first_number][:most]
 
     def dead_letters(self, queue: str) -> list[StoredMessage]:
         """The dead letters with their reasons, oldest first."""
-        with self._changed:
-            self._expire(queue)
-            dead = self._queue(queue + DEAD_LETTER_QUEUE)
-            return sorted([*dead.waiting, *(stored for stored, _ in dead.locked.values())], key=_number)
+        return self.peek(queue + DEAD_LETTER_QUEUE, 0, sys.maxsize)
 
     def counts(self, queue: str) -> QueueCounts:
         """How many messages there are."""
         with self._changed:
             self._expire(queue)
             now, stored = self._clock.now(), self._queue(queue)
-            active = sum(1 for one in stored.waiting if one.due <= now)
-            dead = len(self.dead_letters(queue))
+            active = sum(1 for one in stored.waiting.values() if one.due <= now)
+            dead = len(self._all(queue + DEAD_LETTER_QUEUE))
             return QueueCounts(active, len(stored.waiting) - active, len(stored.locked), dead)
 
     def next_due(self, queue: str | None = None) -> datetime | None:
@@ -175,57 +160,52 @@ class InProcessBus:
         with self._changed:
             moments = [
                 moment
-                for asked in ([self._queue(queue)] if queue else self._queues.values())
-                for moment in (
-                    *(stored.due for stored in asked.waiting),
-                    *(end for _, end in asked.locked.values()),
-                )
+                for name in ([queue] if queue else self._queues)
+                for moment in (self._queue(name).next_due(), self._queue(name).next_unlock())
             ]
-            return min(moments, default=None)
+            if queue in self._parents:  # what dies in its queue comes here
+                parent = self._queue(self._parents[queue])
+                moments += [parent.next_unlock(), parent.next_expiry()]
+            return min((moment for moment in moments if moment is not None), default=None)
 
     def wait(self, timeout_seconds: float) -> None:
         """Wait until something was sent or settled, at most so long (of the real clock)."""
         with self._changed:
             self._changed.wait(timeout_seconds)
 
-    def _queue(self, name: str) -> _Queue:
+    def _queue(self, name: str) -> Queue:
         if name not in self._queues:
             raise BusError(f"there is no queue {name!r}; there are {', '.join(self._queues)}")
         return self._queues[name]
 
-    def _enqueue(self, message: Message) -> None:
+    def _all(self, name: str) -> list[StoredMessage]:
+        queue = self._queue(name)
+        return [*queue.waiting.values(), *(stored for stored, _ in queue.locked.values())]
+
+    def _enqueue(self, message: Message) -> int:
         queue, now = self._queue(message.queue), self._clock.now()
         if not 0 < len(message.message_id) <= LONGEST_MESSAGE_ID:
             raise BusError(f"a message id has 1 to {LONGEST_MESSAGE_ID} characters: {message.message_id!r}")
         window = timedelta(seconds=queue.options.duplicate_window_seconds)
-        last = queue.seen_ids.get(message.message_id)
-        if last is not None and now - last < window:
-            return
-        queue.seen_ids[message.message_id] = now
+        sent, number = queue.seen_ids.get(message.message_id, (None, 0))
+        if sent is not None and now - sent < window:
+            return number
         due = max(message.deliver_at or now, now)
         expires = due + timedelta(seconds=queue.options.ttl_seconds)
-        queue.waiting.append(StoredMessage(message, next(self._numbers), due, expires, None))
+        stored = StoredMessage(message, next(self._numbers), due, expires, None)
+        queue.seen_ids[message.message_id] = (now, stored.sequence_number)
+        queue.add(stored)
+        return stored.sequence_number
 
     def _lock(self, name: str, stored: StoredMessage, now: datetime) -> LockedMessage:
         queue = self._queue(name)
-        queue.waiting.remove(stored)
         stored.delivery_count += 1
         stored.enqueued = stored.enqueued or now
         token, end = str(uuid.uuid4()), self._lock_end(queue)
         queue.locked[token] = (stored, end)
-        return LockedMessage(
-            lock_token=token,
-            queue=name,
-            message=stored.message,
-            sequence_number=stored.sequence_number,
-            delivery_count=stored.delivery_count,
-            enqueued=stored.enqueued,
-            locked_until=end,
-            expires=stored.expires,
-            dead_letter_reason=stored.dead_letter_reason,
-        )
+        return _delivery(name, token, stored, end)
 
-    def _lock_end(self, queue: _Queue) -> datetime:
+    def _lock_end(self, queue: Queue) -> datetime:
         return self._clock.now() + timedelta(seconds=queue.options.lock_seconds)
 
     def _unlock(self, locked: LockedMessage) -> StoredMessage:
@@ -237,11 +217,12 @@ class InProcessBus:
 
     def _expire(self, name: str) -> None:
         """Give back messages whose lock ran out; bury those that are too old."""
+        if name in self._parents:
+            self._expire(self._parents[name])
         queue, now = self._queue(name), self._clock.now()
-        for token in [token for token, (_, end) in queue.locked.items() if end <= now]:
-            self._give_back(name, queue.locked.pop(token)[0])
-        for stored in [stored for stored in queue.waiting if stored.expires <= now]:
-            queue.waiting.remove(stored)
+        for stored in queue.unlocked(now):
+            self._give_back(name, stored)
+        for stored in queue.expired(now):
             self._bury(name, stored, "TTLExpiredException")
 
     def _give_back(self, name: str, stored: StoredMessage) -> None:
@@ -249,12 +230,29 @@ class InProcessBus:
         if stored.delivery_count >= queue.options.max_delivery_count:
             self._bury(name, stored, "MaxDeliveryCountExceeded")
         else:
-            queue.waiting.append(stored)
+            queue.add(stored)
 
-    def _bury(self, name: str, stored: StoredMessage, reason: str) -> None:
-        stored.dead_letter_reason = reason
+    def _bury(self, name: str, stored: StoredMessage, reason: str, description: str | None = None) -> None:
+        stored.dead_letter_reason, stored.dead_letter_description = reason, description
         stored.due, stored.expires = self._clock.now(), NEVER
-        self._queue(name + DEAD_LETTER_QUEUE).waiting.append(stored)
+        # A dead letter that is given up once more stays where it is.
+        self._queue(name if name in self._parents else name + DEAD_LETTER_QUEUE).add(stored)
+
+
+def _delivery(queue: str, token: str, stored: StoredMessage, end: datetime) -> LockedMessage:
+    assert stored.enqueued is not None, "a locked message has been delivered"
+    return LockedMessage(
+        lock_token=token,
+        queue=queue,
+        message=stored.message,
+        sequence_number=stored.sequence_number,
+        delivery_count=stored.delivery_count,
+        enqueued=stored.enqueued,
+        locked_until=end,
+        expires=stored.expires,
+        dead_letter_reason=stored.dead_letter_reason,
+        dead_letter_description=stored.dead_letter_description,
+    )
 
 
 def _number(stored: StoredMessage) -> int:

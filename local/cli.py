@@ -18,7 +18,7 @@ from local.progress import display
 from local.settings_file import local_environment
 from local.show import show_report
 from local.stack import LocalStack
-from shared.errors import ConfigurationError, Paused, RunConflict, UnknownRun
+from shared.errors import BusError, ConfigurationError, Paused, RunConflict, UnknownRun
 from shared.sync.model import ENTITIES
 from shared.sync.runs import RunRequest
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except ConfigurationError as error:
         return _settings_wrong(error, as_json=getattr(options, "json", False))
-    except (RunConflict, UnknownRun, Paused) as error:
+    except (BusError, RunConflict, UnknownRun, Paused) as error:
         Console(stderr=True).print(f"[bold red]not done:[/bold red] {error}", soft_wrap=True)
         return SOMETHING_FAILED
     except KeyboardInterrupt:
@@ -77,6 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     simulators.add_argument("--calls", type=int, default=60, help="SafetyAmp's limit: calls ... (60)")
     simulators.add_argument("--period", type=float, default=61.0, help="... in so many seconds (61)")
     simulators.set_defaults(run=_simulators)
+    bus = commands.add_parser(
+        "service-bus", help="the two queues over AMQP, for the settings of other commands"
+    )
+    bus.add_argument("--port", type=int, default=5672, help="port to listen on (5672; 0: any)")
+    bus.add_argument("--key", help="the key of the connection string (a new one each time)")
+    bus.add_argument("--lock-seconds", type=float, default=60.0, help="how long a message stays locked (60)")
+    bus.add_argument("--queues", nargs="+", default=["entity-sync", "change-batches"], help="their names")
+    bus.set_defaults(run=_service_bus)
     return parser
 
 
@@ -157,6 +165,13 @@ def _simulators(options: argparse.Namespace) -> int:
         employees=options.employees,
         login_port=options.login_port,
     )
+    return NOTHING_FAILED
+
+
+def _service_bus(options: argparse.Namespace) -> int:
+    from local.amqp.command import serve
+
+    serve(options.queues, options.port, options.key, options.lock_seconds)
     return NOTHING_FAILED
 
 

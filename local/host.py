@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from azure.functions.servicebus import ServiceBusMessage
 from azure.functions.timer import TimerRequest
 from croniter import croniter
 
-from local.bus import LockedMessage, LockLost, Receiver
+from local.bus import DEAD_LETTER_QUEUE, LockedMessage, LockLost, Receiver
 from local.host_index import HostFunction, HostOptions
 from shared.clock import Clock
+from shared.errors import BusError
 
 logger = logging.getLogger(__name__)
 
 LONGEST_SLEEP_SECONDS = 1.0
+AWAY_SECONDS = 2.0
+"""Pause after an attempt to receive from a bus that is away."""
+
+
+@dataclass
+class _InHand:
+    """A message at work: its lock is renewed at `next_renewal`, when half its time is over, no later than
+    `renew_until`."""
+
+    locked: LockedMessage
+    renew_until: datetime
+    next_renewal: datetime
 
 
 class LocalHost:
     """Delivers messages and ticks to the functions, with the real host's rules: returning completes a
     message, raising gives it back at once, a returned value is an error.
 
-    `start`/`stop` run worker threads, host.json's maxConcurrentCalls per queue; `step` handles one due
-    message in the calling thread, for tests on a fake clock.
+    `start`/`stop` run worker threads, host.json's maxConcurrentCalls per queue and one per queue of dead
+    letters; `step` handles one due message in the calling thread, for tests on a fake clock.
     """
 
     def __init__(
@@ -38,14 +52,15 @@ class LocalHost:
         self._timers = [f for f in functions if f.kind == "timerTrigger"]
         self._running = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._in_hand: dict[str, tuple[LockedMessage, datetime]] = {}
+        self._in_hand: dict[str, _InHand] = {}
         self._in_hand_lock = threading.Lock()
 
     def start(self, *, timers: bool = True) -> None:
         """Start the workers, and the timers unless told otherwise."""
         self._running.set()
         for queue in self._queues:
-            for number in range(self._options.max_concurrent_calls):
+            dead_letters = queue.lower().endswith(DEAD_LETTER_QUEUE)
+            for number in range(1 if dead_letters else self._options.max_concurrent_calls):
                 self._spawn(f"{queue}-{number}", self._work, queue)
         self._spawn("lock-renewal", self._keep_locks)
         if timers:
@@ -74,13 +89,13 @@ class LocalHost:
         self._invoke(function, {function.trigger["name"]: TimerRequest(past_due=False)})
 
     def renew_locks(self) -> None:
-        """Renew the lock of every message at work, host.json's maxAutoLockRenewalDuration long."""
+        """Renew the locks that are half over, host.json's maxAutoLockRenewalDuration long."""
         with self._in_hand_lock:
             in_hand = list(self._in_hand.values())
         now = self._clock.now()
-        for locked, renew_until in in_hand:
-            if now < renew_until:
-                self._renew(locked)
+        for one in in_hand:
+            if one.next_renewal <= now < one.renew_until:
+                self._renew(one)
 
     def _spawn(self, name: str, target: Any, *arguments: Any) -> None:
         thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
@@ -88,12 +103,20 @@ class LocalHost:
         self._threads.append(thread)
 
     def _work(self, queue: str) -> None:
+        away = False
         while self._running.is_set():
-            locked = self._bus.receive(queue)
-            if locked is not None:
-                self._deliver(self._queues[queue], locked)
-            else:
-                self._bus.wait(self._seconds_until(self._bus.next_due(queue)))
+            try:
+                locked = self._bus.receive(queue)
+                away = False
+                if locked is not None:
+                    self._deliver(self._queues[queue], locked)
+                else:
+                    self._bus.wait(self._seconds_until(self._bus.next_due(queue)))
+            except BusError as error:
+                logger.log(logging.DEBUG if away else logging.WARNING, "%s", error)
+                away = True
+                self._clock.sleep(AWAY_SECONDS)
+        self._bus.leave()
 
     def _seconds_until(self, moment: datetime | None) -> float:
         if moment is None:
@@ -102,9 +125,10 @@ class LocalHost:
         return min(max(seconds, 0.005), LONGEST_SLEEP_SECONDS)
 
     def _deliver(self, function: HostFunction, locked: LockedMessage) -> None:
-        renew_until = self._clock.now() + self._options.max_lock_renewal
+        now = self._clock.now()
+        in_hand = _InHand(locked, now + self._options.max_lock_renewal, _half_way(now, locked.locked_until))
         with self._in_hand_lock:
-            self._in_hand[locked.lock_token] = (locked, renew_until)
+            self._in_hand[locked.lock_token] = in_hand
         try:
             done = self._invoke(function, {function.trigger["name"]: _native(locked)})
             (self._bus.complete if done else self._bus.abandon)(locked)
@@ -127,15 +151,19 @@ class LocalHost:
         return True
 
     def _keep_locks(self) -> None:
-        while self._running.is_set():
+        # Also while the host stops: until the last function has returned its message is at work.
+        while self._running.is_set() or self._in_hand:
             self._clock.sleep(LONGEST_SLEEP_SECONDS)
             self.renew_locks()
 
-    def _renew(self, locked: LockedMessage) -> None:
+    def _renew(self, one: _InHand) -> None:
         try:
-            self._bus.renew_lock(locked)
+            end = self._bus.renew_lock(one.locked)
+            one.next_renewal = _half_way(self._clock.now(), end)
         except LockLost:
-            logger.debug("%s was settled before its lock was renewed", locked.message.message_id)
+            logger.debug("%s was settled before its lock was renewed", one.locked.message.message_id)
+        except BusError as error:
+            logger.warning("%s", error)
 
     def _tick(self, timer: HostFunction) -> None:
         """Run a timer by its schedule; ticks that passed while it was at work are left out."""
@@ -158,13 +186,19 @@ def next_tick(schedule: str, after: datetime) -> datetime:
 def _native(locked: LockedMessage) -> ServiceBusMessage:
     """The message as the worker hands it to a function; only its properties tell why it is a dead letter."""
     message = locked.message
-    reason = locked.dead_letter_reason
-    properties: dict[str, object] = {"DeadLetterReason": reason} if reason else {}
+    told = {
+        "DeadLetterReason": locked.dead_letter_reason,
+        "DeadLetterErrorDescription": locked.dead_letter_description,
+    }
+    properties: dict[str, object] = {
+        **message.properties,
+        **{name: text for name, text in told.items() if text},
+    }
     return ServiceBusMessage(
-        body=message.body.encode(),
+        body=message.body.encode(errors="surrogateescape"),
         message_id=message.message_id,
         correlation_id=message.correlation_id,
-        content_type="application/json",
+        content_type=message.content_type,
         delivery_count=locked.delivery_count,
         enqueued_time_utc=locked.enqueued,
         expires_at_utc=locked.expires,
@@ -175,3 +209,7 @@ def _native(locked: LockedMessage) -> ServiceBusMessage:
         application_properties=properties,
         user_properties=properties,
     )
+
+
+def _half_way(now: datetime, end: datetime) -> datetime:
+    return now + max((end - now) / 2, timedelta(seconds=1))

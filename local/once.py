@@ -8,6 +8,7 @@ from typing import Any
 
 from local.progress import Display, run_progress
 from local.stack import LocalStack
+from shared.errors import BusError, StorageError
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.runs import RunRequest, active_run_id, approve, get_run, request_run
@@ -16,6 +17,8 @@ from shared.sync.sweep import sweep
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
+SWEEP_SECONDS = 300.0
+"""As the app's own timer: what a Service Bus that was away did not take is sent again."""
 
 NOTHING_FAILED, SOMETHING_FAILED, SETTINGS_WRONG, PLAN_HELD = 0, 1, 2, 3
 """Exit statuses."""
@@ -33,8 +36,9 @@ def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finish
     """Run to the end.
 
     A run that an earlier process left unfinished in the same documents is completed first; if it is what
-    was asked for, that is all.
+    was asked for, that is all. Raises BusError when the settings name a Service Bus that cannot be reached.
     """
+    stack.reach_service_bus()
     unfinished = sweep(stack.runtime, at_once=True)
     if unfinished is not None:
         logger.warning("completing run %s, which was interrupted", unfinished)
@@ -46,7 +50,8 @@ def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finish
 
 
 def approve_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
-    """Let the held plans of a run go on, to the end. Raises UnknownRun and RunConflict."""
+    """Let the held plans of a run go on, to the end. Raises UnknownRun, RunConflict and BusError."""
+    stack.reach_service_bus()
     approve(stack.runtime, run_id)
     return Finished(_to_the_end(stack, run_id, display), resumed=False)
 
@@ -54,11 +59,15 @@ def approve_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
 def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, Any]:
     documents = stack.runtime.documents
     stack.host.start(timers=False)
+    next_sweep = stack.clock.monotonic() + SWEEP_SECONDS
     try:
         while active_run_id(documents) == run_id:
             usage = stack.runtime.safetyamp_limiter.usage()
             display.show(run_progress(documents, get_run(documents, run_id), usage))
             stack.clock.sleep(POLL_SECONDS)
+            if stack.clock.monotonic() >= next_sweep:
+                next_sweep += SWEEP_SECONDS
+                _sweep(stack)
     except KeyboardInterrupt:
         stack.runtime.shutdown.begin()
         raise
@@ -67,6 +76,13 @@ def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, A
     display.show(run_progress(documents, get_run(documents, run_id), stack.runtime.safetyamp_limiter.usage()))
     report: dict[str, Any] = read_json(documents, paths.report(run_id))
     return report
+
+
+def _sweep(stack: LocalStack) -> None:
+    try:
+        sweep(stack.runtime)
+    except (BusError, StorageError) as error:
+        logger.warning("what is missing will be sent later: %s", error)
 
 
 def _same(one: RunRequest, other: RunRequest) -> bool:

@@ -100,8 +100,11 @@ class SharedBus:
     def abandon(self, locked: LockedMessage) -> None:
         self._ask("abandon", locked)
 
-    def renew_lock(self, locked: LockedMessage) -> None:
-        self._ask("renew_lock", locked)
+    def renew_lock(self, locked: LockedMessage) -> datetime:
+        return cast("datetime", self._ask("renew_lock", locked))
+
+    def leave(self) -> None:
+        """The connection ends with its thread."""
 
     def next_due(self, queue: str | None = None) -> datetime | None:
         return cast("datetime | None", self._ask("next_due", queue))

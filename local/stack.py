@@ -1,7 +1,7 @@
 """The embedded stack: the function app with a bus in this process, documents in a folder, and a Redis.
 
-Settings that name real systems win: with SERVICE_BUS_CONNECTION or DOCUMENTS_CONNECTION set, those are
-used for sending and storing.
+Settings that name real systems win: with SERVICE_BUS_CONNECTION or DOCUMENTS_CONNECTION set, messages are
+sent to, and received from, those queues, and documents stored there.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from local.embedded_redis import embedded_redis
 from local.folder_documents import FolderDocuments
 from local.host import LocalHost
 from local.host_index import HostFunction, HostOptions, host_options, index
+from local.service_bus_receiver import SdkReceiver
 from shared import runtime
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.runtime import Parts, Runtime
+from shared.storage.bus import Bus
 from shared.storage.documents import Documents
+from shared.storage.service_bus import ServiceBusBus
+from shared.storage.service_bus_connection import close_aside, service_bus_connection
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_NAMES = ("entity_queue", "batch_queue", "sync_schedule", "refresh_schedule", "sweep_schedule")
@@ -37,20 +41,32 @@ class LocalStack:
         settings = self.runtime.settings
         queues = {settings.entity_queue: QueueOptions(), settings.batch_queue: QueueOptions()}
         self.bus = InProcessBus(self.clock, queues)
+        self._service_bus = None if parts and parts.bus else service_bus_connection(settings)
         runtime.use(self.runtime)
         names = {name.upper(): str(getattr(settings, name)) for name in DEFAULT_NAMES}
         self.functions: list[HostFunction] = index(_fresh_app(), {**names, **environment})
-        self.host = LocalHost(self.functions, self.bus, self.clock, self.options)
+        receiver = self.bus if self._service_bus is None else SdkReceiver(self._service_bus)
+        self.host = LocalHost(self.functions, receiver, self.clock, self.options)
+
+    def reach_service_bus(self) -> None:
+        """Raises BusError when a queue of the Service Bus that the settings name cannot be reached."""
+        if self._service_bus is not None:
+            settings = self.runtime.settings
+            for queue in (settings.entity_queue, settings.batch_queue):
+                close_aside(self._service_bus.open_receiver(queue))
 
     def _parts(self, parts: Parts) -> Parts:
         return Parts(
             clock=self.clock,
             documents=parts.documents or self._documents,
-            bus=parts.bus or (lambda _: self.bus),
+            bus=parts.bus or self._bus,
             redis=parts.redis or embedded_redis,
             session=parts.session,
             patience_seconds=parts.patience_seconds,
         )
+
+    def _bus(self, _: Settings) -> Bus:
+        return self.bus if self._service_bus is None else ServiceBusBus(self._service_bus)
 
     def _documents(self, settings: Settings) -> Documents:
         if settings.documents_connection or settings.documents_connection__blobserviceuri:
@@ -60,8 +76,10 @@ class LocalStack:
         return FolderDocuments(Path(settings.local_folder), self.clock)
 
     def close(self) -> None:
-        """Stop the host and forget the runtime."""
+        """Stop the host, close what is open at Service Bus, and forget the runtime."""
         self.host.stop()
+        if self._service_bus is not None:
+            self._service_bus.close()
         runtime.use(None)
 
 

@@ -22,7 +22,8 @@ def serve(stack: LocalStack, console: Console, address: str, port: int, key: str
         signal.signal(number, lambda *_: ended.set())
     server = HttpServer(HttpHost(stack.functions, stack.options.route_prefix, key), address, port)
     server.start()
-    # The bus of this process is empty: whatever an earlier process left unfinished is sent anew.
+    # The bus of this process is empty, and another one may hold locks of a process that died: whatever an
+    # earlier process left unfinished is sent anew.
     sweep(stack.runtime, at_once=True)
     stack.host.start()
     console.print(f"SafetyAmp Sync is up: http://{address}:{server.port}/health (Ctrl+C ends it)")

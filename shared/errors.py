@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 EXCERPT_CHARACTERS = 500
 
@@ -188,8 +189,22 @@ class LeaseLost(StorageError):
     """The lease is no longer ours; whatever it protected must stop at once."""
 
 
+BusFailure = Literal[
+    "connection", "name", "refused", "unauthorized", "not found", "too large", "full", "busy", "timeout",
+    "malformed", "lock lost",
+]  # fmt: skip
+"""Why Service Bus did not do what was asked."""
+
+
 class BusError(SafetyAmpError):
-    """A message could not be sent."""
+    """A message could not be sent, received or settled; ``failure`` says why."""
+
+    def __init__(self, message: str, failure: BusFailure = "connection") -> None:
+        super().__init__(message)
+        self.failure = failure
+
+    def __reduce__(self) -> tuple[type[BusError], tuple[str, BusFailure]]:
+        return type(self), (str(self), self.failure)  # it travels between processes
 
 
 class MessageError(SafetyAmpError):

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import BusError, ConfigurationError, SettingProblem
-from shared.storage.bus import Message
-from shared.storage.identity import azure_credential
+from shared.errors import BusError
+from shared.storage.bus import Message, Queues
+from shared.storage.service_bus_connection import ServiceBusConnection, close_quietly, required_connection
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
+    from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender
 
     from shared.config import Settings
 
+PAUSES_SECONDS = (0.5, 2.0)
+"""Before the second and the third attempt of a batch. With the times of `service_bus_connection` a batch that
+cannot be sent fails within a minute: three attempts of at most 17 s, the pauses, and the closing."""
+
+RETRIED = frozenset({"connection", "refused", "name", "busy", "timeout"})
+"""Failures that may have passed a moment later."""
+
 
 class ServiceBusBus:
-    """Implements `shared.storage.bus.Bus` on one client per process.
+    """Implements `shared.storage.bus.Bus`.
 
-    The SDK's client and senders are not safe to share between threads, hence the lock: sending is rare and
-    short. A sender that failed is dropped, and the messages are sent once more over a new one; duplicate
+    The SDK's senders are not safe to share between threads, hence the lock: sending is rare and short. A
+    sender that failed is replaced, and what it was not seen to have sent is sent over a new one; duplicate
     detection drops what had arrived.
     """
 
-    def __init__(self, connect: Callable[[], ServiceBusClient]) -> None:
-        self._connect = connect
+    def __init__(self, connection: ServiceBusConnection, pause: Callable[[float], None] = time.sleep) -> None:
+        self._connection = connection
+        self._pause = pause
         self._lock = threading.Lock()
-        self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
+
+    @property
+    def queues(self) -> Queues:
+        """Looking into the queues, over the same client."""
+        from shared.storage.service_bus_queues import ServiceBusQueues
+
+        return ServiceBusQueues(self._connection, self)
 
     def send(self, messages: Sequence[Message]) -> None:
         by_queue: dict[str, list[Message]] = {}
@@ -40,72 +55,68 @@ class ServiceBusBus:
 
     def close(self) -> None:
         with self._lock:
-            self._drop()
+            for queue in list(self._senders):
+                self._drop(queue)
+            self._connection.close()
 
-    def _send_to(self, queue: str, messages: Sequence[Message]) -> None:
-        from azure.core.exceptions import AzureError
-        from azure.servicebus.exceptions import ServiceBusError
-
-        try:
+    def _send_to(self, queue: str, messages: list[Message]) -> None:
+        """Sends `messages` and takes out of the list what has arrived."""
+        pauses = iter(PAUSES_SECONDS)
+        while messages:
+            before = len(messages)
             try:
-                self._send_all(queue, messages)
-            except (ServiceBusError, OSError):
-                self._drop()
-                self._send_all(queue, messages)
-        except (ServiceBusError, AzureError, OSError, ValueError) as error:
-            self._drop()
-            raise BusError(
-                f"queue {queue!r} of Service Bus took no message ({type(error).__name__}): check "
-                "SERVICE_BUS_CONNECTION, that the queue exists, and the role Service Bus Data Sender"
-            ) from error
+                self._send_batches(queue, messages)
+            except BusError as error:
+                self._drop(queue)
+                if len(messages) < before:
+                    pauses = iter(PAUSES_SECONDS)
+                pause = next(pauses, None)
+                if pause is None or error.failure not in RETRIED:
+                    raise
+                self._pause(pause)
 
-    def _send_all(self, queue: str, messages: Sequence[Message]) -> None:
-        sender = self._sender(queue)
-        for batch in _batches(sender, messages):
-            sender.send_messages(batch)
+    def _send_batches(self, queue: str, messages: list[Message]) -> None:
+        sender = self._senders.get(queue) or self._connection.open_sender(queue)
+        self._senders[queue] = sender
+        while messages:
+            with self._connection.bounded(sender, f"queue {queue!r} of Service Bus took no message"):
+                batch, size = _batch(sender, messages)
+                sender.send_messages(batch)
+            del messages[:size]
 
-    def _sender(self, queue: str) -> ServiceBusSender:
-        if self._client is None:
-            self._client = self._connect()
-        if queue not in self._senders:
-            self._senders[queue] = self._client.get_queue_sender(queue)
-        return self._senders[queue]
-
-    def _drop(self) -> None:
-        client, self._client = self._client, None
-        self._senders.clear()
-        if client is not None:
-            client.close()
+    def _drop(self, queue: str) -> None:
+        sender = self._senders.pop(queue, None)
+        if sender is not None:
+            close_quietly(sender)
 
 
-def _batches(sender: ServiceBusSender, messages: Sequence[Message]) -> Iterator[Any]:
-    """Batches within the namespace's size limit; the SDK says when a batch is full."""
+def _batch(sender: ServiceBusSender, messages: Sequence[Message]) -> tuple[ServiceBusMessageBatch, int]:
+    """A batch of as many of the messages as the namespace's size limit allows, and their number; the SDK says
+    when a batch is full. Raises MessageSizeExceededError when not even the first one fits."""
     from azure.servicebus.exceptions import MessageSizeExceededError
 
-    batch, size = sender.create_message_batch(), 0
-    for message in messages:
-        native = _native(message)
+    batch = sender.create_message_batch()
+    for size, message in enumerate(messages):
         try:
-            batch.add_message(native)
+            batch.add_message(native(message))
         except MessageSizeExceededError:
             if size == 0:
                 raise
-            yield batch
-            batch, size = sender.create_message_batch(), 0
-            batch.add_message(native)
-        size += 1
-    if size:
-        yield batch
+            return batch, size
+    return batch, len(messages)
 
 
-def _native(message: Message) -> ServiceBusMessage:
+def native(message: Message) -> ServiceBusMessage:
+    """The SDK's form of a message."""
     from azure.servicebus import ServiceBusMessage
 
+    properties: dict[str | bytes, Any] = {name: value for name, value in message.properties.items()}
     return ServiceBusMessage(
         message.body,
         message_id=message.message_id,
         correlation_id=message.correlation_id,
-        content_type="application/json",
+        content_type=message.content_type,
+        application_properties=properties or None,
         scheduled_enqueue_time_utc=message.deliver_at,
     )
 
@@ -115,27 +126,4 @@ def service_bus(settings: Settings) -> ServiceBusBus:
 
     Raises ConfigurationError when no connection is set.
     """
-    connection, namespace = (
-        settings.service_bus_connection,
-        settings.service_bus_connection__fullyqualifiednamespace,
-    )
-    if connection is None and namespace is None:
-        raise ConfigurationError(
-            [
-                SettingProblem(
-                    "SERVICE_BUS_CONNECTION",
-                    "is not set; set SERVICE_BUS_CONNECTION__fullyQualifiedNamespace to the namespace's host "
-                    "(managed identity), or SERVICE_BUS_CONNECTION to a connection string",
-                )
-            ]
-        )
-
-    def connect() -> ServiceBusClient:
-        from azure.servicebus import ServiceBusClient
-
-        if connection is not None:
-            return ServiceBusClient.from_connection_string(connection.get_secret_value())
-        client_id = settings.service_bus_connection__clientid or settings.azure_client_id
-        return ServiceBusClient(str(namespace), azure_credential(client_id))
-
-    return ServiceBusBus(connect)
+    return ServiceBusBus(required_connection(settings))
