@@ -171,6 +171,6 @@ def _native(locked: LockedMessage) -> ServiceBusMessage:
         locked_until=locked.locked_until,
         sequence_number=locked.sequence_number,
         scheduled_enqueue_time_utc=message.deliver_at,
-        application_properties={},
-        user_properties={},
+        application_properties=dict(message.properties),
+        user_properties=dict(message.properties),
     )

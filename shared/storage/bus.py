@@ -5,8 +5,8 @@ Adapters: `service_bus.py` here, `local/bus.py` for the embedded stack.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -17,7 +17,7 @@ class Message:
 
     `message_id` (at most 128 characters) is what duplicate detection compares: the same id within the
     queue's window is dropped silently, scheduled messages included. `body` is JSON without personal data.
-    `deliver_at` (aware, UTC) None means at once.
+    `deliver_at` (aware, UTC) None means at once. `properties` are application properties, for the trace.
     """
 
     queue: str
@@ -25,6 +25,7 @@ class Message:
     body: str
     deliver_at: datetime | None = None
     correlation_id: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class Bus(Protocol):

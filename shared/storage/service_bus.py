@@ -107,7 +107,12 @@ def _native(message: Message) -> ServiceBusMessage:
         correlation_id=message.correlation_id,
         content_type="application/json",
         scheduled_enqueue_time_utc=message.deliver_at,
+        application_properties=_properties(message),
     )
+
+
+def _properties(message: Message) -> dict[str | bytes, Any]:
+    return dict(message.properties.items())
 
 
 def service_bus(settings: Settings) -> ServiceBusBus:

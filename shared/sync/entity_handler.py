@@ -33,6 +33,7 @@ from shared.sync.model import EntityName
 from shared.sync.planner import make_plan
 from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run, read_run
 from shared.sync.services import Services
+from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ def sync_entity(services: Services, message: EntityMessage) -> None:
     Returns normally when the message is done with, also when the work has been handed on to a later
     message; raises StorageError or BusError when the message must be delivered again.
     """
+    with bound(run=message.run_id, entity=message.entity):
+        _bring_forward(services, message)
+
+
+def _bring_forward(services: Services, message: EntityMessage) -> None:
     run = read_run(services.documents, message.run_id)
     if run is None or run.ended or message.entity not in run.entities:
         logger.info("nothing to do for %s", message.message_id)
@@ -118,7 +124,8 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
 
     def fail(status: EntityStatus) -> None:
         status.phase, status.reason = "failed", str(error)
-        status.calls, status.waited_seconds = dict(meter.calls), round(meter.waited_seconds, 3)
+        status.calls, status.requests = dict(meter.calls), dict(meter.requests)
+        status.waited_seconds = round(meter.waited_seconds, 3)
 
     end_entity(services, run.run_id, message.entity, fail)
 
@@ -129,12 +136,15 @@ def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) 
     if run.request.mode == "plan":
         _end_unapplied(services, run, entity, plan, "planned")
     elif plan["held"] and not run.entities[entity].approved:
+        extra = {"event": "guard_held", "entity": entity, "reasons": plan["held"]}
+        logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
         _end_unapplied(services, run, entity, plan, "held")
     elif plan["batches"] == 0:
         finish_entity(services, run, entity)
     else:
         change_run(services.documents, run.run_id, _applying(entity))
-        send_batches(services, run, entity, missing_batches(services, run, entity, plan), cause=cause)
+        missing = missing_batches(services.documents, run, entity, plan)
+        send_batches(services, run, entity, missing, cause=cause)
 
 
 def _applying(entity: EntityName) -> Callable[[Run], None]:

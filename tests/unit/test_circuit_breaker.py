@@ -84,9 +84,9 @@ def test_a_failed_probe_reopens_although_the_threshold_has_been_raised(rig: Redi
     rig.advance(RECOVERY)
     fail(rig.breaker(9, RECOVERY), 1)
     assert refusal(rig.breaker(9, RECOVERY)) == pytest.approx(RECOVERY, abs=SLACK)
-    opened = BreakerRecord(failures=3, opened_at=0.0, probe="token")
+    opened = BreakerRecord(failures=3, opened_at=0.0, since=0.0, probe="token")
     rules = BreakerRules(threshold=9, recovery_seconds=RECOVERY)
-    assert after_failure(opened, "token", RECOVERY, rules) == BreakerRecord(failures=4, opened_at=RECOVERY)
+    assert after_failure(opened, "token", RECOVERY, rules) == BreakerRecord(4, RECOVERY, since=0.0)
 
 
 def test_every_key_expires(rig: RedisRig) -> None:
