@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.config import Settings
 from shared.storage.documents import Documents, read_json
 from shared.sync import paths
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
 from shared.sync.runs import Run
 from shared.sync.services import Services
+
+if TYPE_CHECKING:
+    from shared.config import Settings
 
 
 def missing_batches(documents: Documents, run: Run, entity: EntityName, plan: dict[str, Any]) -> list[int]:

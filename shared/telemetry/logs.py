@@ -15,7 +15,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 THIRD_PARTIES = (
     *("azure.core", "azure.identity", "azure.servicebus", "azure.storage", "azure.keyvault"),
-    *("msal", "urllib3", "requests", "redis", "opencensus"),
+    *("msal", "urllib3", "requests", "redis"),
 )
 """Libraries whose warnings become lines too, never less: their details quote addresses with queries. Not
 `azure` as a whole: the worker's own logger is `azure.functions`."""
