@@ -255,5 +255,6 @@ def _complete_dependency(envelope: Any) -> bool:
     """It knows a target and a result only of calls whose whole URL it is told."""
     data = envelope.data.baseData
     data.target = data.properties.pop("component")
+    data.type = "SQL" if data.target == "vista" else "HTTP"
     data.resultCode = data.properties.pop("outcome")
     return True
