@@ -91,8 +91,9 @@ def end_entity(
 
     run = change_run(services.documents, run_id, change)
     status = run.entities[entity]
-    facts = {"run": run_id, "entity": entity, "phase": status.phase, "counts": status.counts}
-    logger.info("%s of run %s ended: %s", entity, run_id, status.phase, extra=facts)
+    facts = {"run": run_id, "entity": entity, "phase": status.phase, "reason": status.reason}
+    figures = {"counts": status.counts}
+    logger.info("%s of run %s ended: %s", entity, run_id, status.phase, extra={**facts, **figures})
     advance(services, run, finished=entity)
 
 
