@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from opencensus.common.schedule import QueueEvent
+from opencensus.ext.azure.statsbeat import statsbeat
 
 from local.fake_clock import FakeClock
 from local.memory_documents import MemoryDocuments
@@ -137,7 +138,9 @@ def test_nothing_else_is_sent_and_nothing_is_kept_on_disk(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.delenv("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", raising=False)
     send(ingestion, CREATED)
+    assert statsbeat._STATSBEAT_METRICS is None, "its statistics about itself, which go to Microsoft"
     assert [path for path, _, _ in ingestion.requests] == ["/v2.1/track"]
     assert {envelope["iKey"] for envelope in ingestion.envelopes} == {KEY}
     assert list(tmp_path.iterdir()) == []
