@@ -23,7 +23,8 @@ Samples = dict[tuple[str, ...], float]
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, GUARD_MAX_DEACTIVATIONS="3")
+    # So few calls per window that listings and batches take several executions.
+    rig = Rig(tmp_path, limit=10, API_RATE_LIMIT_RESERVE="7", GUARD_MAX_DEACTIVATIONS="3")
     yield rig
     rig.close()
 
