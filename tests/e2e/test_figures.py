@@ -54,7 +54,8 @@ def by_endpoint(calls: list[Call]) -> Counter[tuple[str, ...]]:
 def test_calls_and_records_are_those_of_the_runs(rig: Rig) -> None:
     rig.safetyamp.fail_next(1, 422, '{"errors": {"email": ["has already been taken."]}}', "POST /api/users")
     rig.run()
-    rig.person(FIRST_NUMBER + 3)["Address"] = "5 Other Street"
+    created = int(rig.safetyamp.snapshot()["users"][0]["emp_id"])
+    rig.person(created)["Address"] = "5 Other Street"
     rig.publish()
     rig.clock.advance(3600)
     rig.run()
