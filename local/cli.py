@@ -21,6 +21,8 @@ from local.stack import LocalStack
 from shared.errors import ConfigurationError, Paused, RunConflict, UnknownRun
 from shared.sync.model import ENTITIES
 from shared.sync.runs import RunRequest
+from shared.telemetry.log_format import OUR_LOGGERS, ReadableFormatter
+from shared.telemetry.logs import LEVELS, log_level
 
 PIPE_WIDTH = 120
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -162,7 +164,11 @@ def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
 
 
 def _log_to(console: Console, options: argparse.Namespace) -> None:
-    level = logging.INFO if options.run is _up else logging.WARNING
-    handler = RichHandler(console=console, show_path=False, markup=False, rich_tracebacks=False)
-    logging.basicConfig(level=level, format="%(message)s", datefmt="%H:%M:%S", handlers=[handler])
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="%H:%M:%S")
+    handler.setFormatter(ReadableFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    level = log_level(_environment())
+    for name in OUR_LOGGERS:
+        # Beside the display of a run's progress there is room for warnings only, unless details are wanted.
+        talks = options.run is _up or level == "DEBUG"
+        logging.getLogger(name).setLevel(level if talks else max(level, "WARNING", key=LEVELS.index))

@@ -54,7 +54,7 @@ class ReadableFormatter(logging.Formatter):
         facts = {
             name: value
             for name, value in facts_of(record).items()
-            if name != "event" and str(value) not in message
+            if name != "event" and not (isinstance(value, str) and value in message)
         }
         text = " ".join([message, *(f"{name}={_readable(value)}" for name, value in facts.items())])
         error = _error_of(record)

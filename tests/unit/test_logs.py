@@ -132,8 +132,9 @@ def test_extra_fields_of_libraries_are_left_out() -> None:
 
 def test_a_terminal_reads_sentences(logger: logging.Logger, readable: Lines) -> None:
     with bound(run="r-1", entity="jobs"):
-        logger.info("jobs of run r-1 ended", extra={"event": "x", "counts": {"created": 2}})
-    assert readable.lines == ['jobs of run r-1 ended counts={"created": 2}']
+        facts = {"event": "x", "batches": 1, "counts": {"created": 2}}
+        logger.info("jobs of run r-1 ended", extra=facts)
+    assert readable.lines == ['jobs of run r-1 ended batches=1 counts={"created": 2}']
 
 
 # -- in the worker --------------------------------------------------------------------------------------
