@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from queue import Full
 from typing import Any
 
@@ -21,19 +21,8 @@ from opencensus.common.schedule import QueueEvent
 from opencensus.ext.azure.common.transport import TransportStatusCode
 from opencensus.ext.azure.metrics_exporter import MetricsExporter
 from opencensus.ext.azure.trace_exporter import AzureExporter
-from opencensus.metrics.export.metric import Metric as CensusMetric
-from opencensus.metrics.export.metric_descriptor import MetricDescriptor, MetricDescriptorType
-from opencensus.metrics.export.point import Point
-from opencensus.metrics.export.time_series import TimeSeries
-from opencensus.metrics.export.value import ValueDouble
-from opencensus.metrics.label_key import LabelKey
-from opencensus.metrics.label_value import LabelValue
-from opencensus.trace.span import SpanKind
-from opencensus.trace.span_context import SpanContext
-from opencensus.trace.span_data import SpanData
-from opencensus.trace.status import Status
 
-from shared.telemetry.context import new_span_id
+from shared.telemetry.insights_data import complete_dependency, figures_of, mark_sender, span_of
 from shared.telemetry.metrics import Metric
 from shared.telemetry.telemetry import Dependency
 
@@ -50,9 +39,6 @@ QUEUE_CAPACITY = 2048
 
 CONNECTION_VARIABLE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
-UNKNOWN_STATUS = 2
-"""Status code UNKNOWN of gRPC, for a call that did not go well; 0 is OK."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +62,13 @@ class ApplicationInsights:
 
     def dependency(self, dependency: Dependency) -> None:
         """Note a call; dropped when too many wait."""
-        self._calls.export([_span_of(dependency)])
+        self._calls.export([span_of(dependency)])
 
     def metrics(self, metrics: Iterable[Metric], at: datetime) -> None:
         """Send figures, at most one batch at a time: while an earlier one hangs, this one is dropped."""
         if self._sending_figures is not None and self._sending_figures.is_alive():
             return
-        figures = [figure for metric in metrics for figure in _figures_of(metric, at)]
+        figures = [figure for metric in metrics for figure in figures_of(metric, at)]
         thread = threading.Thread(target=self._figures.export_metrics, args=(figures,), daemon=True)
         self._sending_figures = thread
         thread.start()
@@ -134,8 +120,8 @@ class _CallExporter(AzureExporter):  # type: ignore[misc]
     def __init__(self, deliveries: _Deliveries, options: dict[str, Any]) -> None:
         super().__init__(**options)
         self._deliveries = deliveries
-        self.add_telemetry_processor(_mark_sender)
-        self.add_telemetry_processor(_complete_dependency)
+        self.add_telemetry_processor(mark_sender)
+        self.add_telemetry_processor(complete_dependency)
 
     @property
     def pending(self) -> Any:
@@ -152,7 +138,7 @@ class _FigureExporter(MetricsExporter):  # type: ignore[misc]
     def __init__(self, deliveries: _Deliveries, options: dict[str, Any]) -> None:
         super().__init__(**options)
         self._deliveries = deliveries
-        self.add_telemetry_processor(_mark_sender)
+        self.add_telemetry_processor(mark_sender)
 
     def _transmit(self, envelopes: Any) -> Any:
         result = super()._transmit(envelopes)
@@ -201,60 +187,3 @@ def _credential(authentication: str | None) -> Any:
     return (
         azure_credential(given.get("clientid")) if given.get("authorization", "").lower() == "aad" else None
     )
-
-
-def _span_of(dependency: Dependency) -> SpanData:
-    call = dependency.call
-    started_at = dependency.ended_at - timedelta(seconds=call.seconds)
-    return SpanData(
-        name=call.endpoint,
-        context=SpanContext(trace_id=dependency.parent.trace_id),
-        span_id=new_span_id(),
-        parent_span_id=dependency.parent.span_id,
-        attributes={"component": call.service, "outcome": call.outcome, **dependency.facts},
-        start_time=started_at.astimezone(UTC).strftime(TIME_FORMAT),
-        end_time=dependency.ended_at.astimezone(UTC).strftime(TIME_FORMAT),
-        child_span_count=0,
-        stack_trace=None,
-        annotations=None,
-        message_events=None,
-        links=[],
-        status=Status(0 if call.went_well else UNKNOWN_STATUS),
-        same_process_as_parent_span=True,
-        span_kind=SpanKind.CLIENT,
-    )
-
-
-def _figures_of(metric: Metric, at: datetime) -> Iterable[CensusMetric]:
-    """One figure per name; a counter is sent as the total that it has reached."""
-    by_name: dict[str, list[tuple[tuple[tuple[str, str], ...], float]]] = {}
-    for suffix, labels, value in metric.samples:
-        by_name.setdefault(metric.name + suffix, []).append((labels, value))
-    for name, samples in by_name.items():
-        keys = [LabelKey(key, "") for key, _ in samples[0][0]]
-        series = [
-            TimeSeries([LabelValue(text) for _, text in labels], [Point(ValueDouble(value), at)], at)
-            for labels, value in samples
-        ]
-        descriptor = MetricDescriptor(name, metric.help, "1", MetricDescriptorType.GAUGE_DOUBLE, keys)
-        yield CensusMetric(descriptor, series)
-
-
-def _mark_sender(envelope: Any) -> bool:
-    """The same names for app and instance as the host's own telemetry has."""
-    for tag, variable in (
-        ("ai.cloud.role", "WEBSITE_SITE_NAME"),
-        ("ai.cloud.roleInstance", "WEBSITE_INSTANCE_ID"),
-    ):
-        if os.environ.get(variable):
-            envelope.tags[tag] = os.environ[variable]
-    return True
-
-
-def _complete_dependency(envelope: Any) -> bool:
-    """It knows a target and a result only of calls whose whole URL it is told."""
-    data = envelope.data.baseData
-    data.target = data.properties.pop("component")
-    data.type = "SQL" if data.target == "vista" else "HTTP"
-    data.resultCode = data.properties.pop("outcome")
-    return True
