@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     once.add_argument("--approve", metavar="RUN", help="let the held plans of this run go on")
     once.add_argument("--json", action="store_true", help="print the report as one JSON object")
     once.set_defaults(run=_once)
+    doctor = commands.add_parser("doctor", help="what is wrong with settings, connections and permissions")
+    doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
+    doctor.set_defaults(run=_doctor)
     up = commands.add_parser("up", help="the whole app: timers, queues and HTTP")
     up.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     up.add_argument("--port", type=int, default=7071, help="port to listen on (7071)")
@@ -102,6 +105,18 @@ def _once(options: argparse.Namespace) -> int:
     else:
         show_report(console, finished.report)
     return exit_status(finished.report)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from local.doctor import exit_status_of, find, show
+
+    with Console(stderr=True).status("looking at everything, a minute at most ..."):
+        findings = find(_environment())
+    if options.json:
+        print(json.dumps({"findings": [finding.to_json() for finding in findings]}, ensure_ascii=False))
+    else:
+        show(_console(), findings)
+    return exit_status_of(findings)
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -168,7 +183,9 @@ def _log_to(console: Console, options: argparse.Namespace) -> None:
     handler.setFormatter(ReadableFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     level = log_level(_environment())
+    if options.run is not _up and level != "DEBUG":
+        # Beside the display of a run's progress there is room for warnings only, unless details are wanted;
+        # what the doctor's calls log is in its findings too.
+        level = max(level, "ERROR" if options.run is _doctor else "WARNING", key=LEVELS.index)
     for name in OUR_LOGGERS:
-        # Beside the display of a run's progress there is room for warnings only, unless details are wanted.
-        talks = options.run is _up or level == "DEBUG"
-        logging.getLogger(name).setLevel(level if talks else max(level, "WARNING", key=LEVELS.index))
+        logging.getLogger(name).setLevel(level)

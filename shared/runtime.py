@@ -69,7 +69,7 @@ class Runtime:
     """All parts of one process, each built at its first use."""
 
     def __init__(self, environment: Mapping[str, str], parts: Parts | None = None) -> None:
-        self._environment = environment
+        self.environment = environment
         self._parts = parts or Parts()
         self._lock = threading.RLock()
         self._built: dict[_Once[Any], Any] = {}
@@ -82,7 +82,7 @@ class Runtime:
         from shared.config import load_settings
         from shared.key_vault import key_vault_secrets
 
-        return load_settings(self._environment, key_vault_secrets)
+        return load_settings(self.environment, key_vault_secrets)
 
     @_Once
     def documents(self) -> Documents:
@@ -101,11 +101,17 @@ class Runtime:
         return service_bus(self.settings)
 
     @_Once
-    def redis(self) -> RedisConnection:
-        from shared.resilience.redis_connection import RedisConnection, connect
+    def redis_factory(self) -> RedisFactory:
+        """What makes clients of the Redis that `redis` uses."""
+        from shared.resilience.redis_connection import connect
 
-        factory = self._parts.redis or connect
-        return RedisConnection(factory(self.settings), self.clock)
+        return (self._parts.redis or connect)(self.settings)
+
+    @_Once
+    def redis(self) -> RedisConnection:
+        from shared.resilience.redis_connection import RedisConnection
+
+        return RedisConnection(self.redis_factory, self.clock)
 
     @_Once
     def cache(self) -> Cache:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 NO_ANSWER = "no answer"
 
@@ -51,12 +53,14 @@ class Meter:
 
     `calls` counts attempts per upstream ("safetyamp", "samsara", "graph"; "vista": queries), `requests` the
     same per `UpstreamCall.key`. `waited_seconds` is the time slept for limiters, for a Retry-After and
-    between attempts.
+    between attempts. `seconds_ahead` is how far an HTTP upstream's clock was ahead of ours, by the `Date` of
+    its last answer.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
     waited_seconds: float = 0.0
+    seconds_ahead: dict[str, float] = field(default_factory=dict)
 
     def add(self, calls: Mapping[str, int], requests: Mapping[str, int], waited_seconds: float) -> None:
         """Count in what an earlier execution of the same work cost."""
@@ -121,3 +125,15 @@ def count_wait(seconds: float) -> None:
     """Report a wait to the meters of this context."""
     for meter in _meters.get():
         meter.waited_seconds += seconds
+
+
+def note_server_time(upstream: str, date: str | None, now: datetime) -> None:
+    """Tell the meters of this context what an answer's `Date` header says; `now` is our time then."""
+    try:
+        theirs = parsedate_to_datetime(date or "")
+    except ValueError:
+        return
+    if theirs.tzinfo is None:  # "-0000", a time of no known zone
+        return
+    for meter in _meters.get():
+        meter.seconds_ahead[upstream] = (theirs - now).total_seconds()

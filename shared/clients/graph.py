@@ -45,6 +45,15 @@ class GraphClient:
             # The link is followed as it stands: it carries the parameters, and may follow an empty page.
             body = self._get(self._checked(link, links, source))
 
+    def first_users(self) -> list[dict[str, Any]]:
+        """The first page of `list_users`: one call that shows whether the listing is allowed."""
+        source = "Microsoft Graph users"
+        return checked_records(member(self._get("/users", USER_QUERY), "value", source), source)
+
+    def token(self) -> str:
+        """The application's token, a secret; raises as `GraphTokens.token`."""
+        return self._tokens.token()
+
     def _checked(self, link: Any, seen: set[str], source: str) -> str:
         if not isinstance(link, str) or not self._pipeline.owns(link):
             raise IncompleteRead(f"{source}: the next link leads to another host than MS_GRAPH_BASE_URL")

@@ -17,6 +17,7 @@ from shared.clients.call_meter import (
     count_wait,
     endpoint_of,
     is_interactive,
+    note_server_time,
 )
 from shared.clients.heartbeat import beat
 from shared.clients.http_answers import TOO_MANY_REQUESTS, Answer, Call, value_of
@@ -255,6 +256,8 @@ class HttpPipeline:
         endpoint = endpoint_of(call.method, call.path)
         answered = NO_ANSWER if status is None else str(status)
         count_call(UpstreamCall(self.upstream, endpoint, answered, seconds))
+        if isinstance(outcome, Answer):
+            note_server_time(self.upstream, outcome.headers.get("Date"), self._clock.now())
         facts = {
             "service": self.upstream,
             "operation": f"{call.method} {call.path}",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared.resilience.circuit_breaker import CircuitBreaker
 
 Row = TypeVar("Row")
+Answer = TypeVar("Answer")
 
 UPSTREAM = "vista"
 
@@ -98,6 +99,12 @@ class VistaClient:
         """Prove that Vista answers; raises DatabaseError."""
         with self._pool.connection():
             pass
+
+    def inspect(self, question: Callable[[VistaConnection], Answer]) -> Answer:
+        """What `question` learns over one connection; past the breaker, because whoever asks wants to know
+        what is wrong and not that something is."""
+        with self._pool.connection() as connection:
+            return question(connection)
 
     def _read(
         self, name: str, template: str, parameters: Sequence[Any], make: Callable[[Iterable[Any]], Row]

@@ -61,6 +61,20 @@ class VistaConnection:
         for _ in self.rows("SELECT 1"):
             pass
 
+    def about(self) -> tuple[str, str]:
+        """The driver and the server, each with its version, as the driver names them."""
+        if isinstance(self._raw, sqlite3.Connection):
+            return "Python's sqlite3", f"SQLite {sqlite3.sqlite_version}"
+        import pyodbc
+
+        try:
+            return (
+                f"{self._raw.getinfo(pyodbc.SQL_DRIVER_NAME)} {self._raw.getinfo(pyodbc.SQL_DRIVER_VER)}",
+                f"{self._raw.getinfo(pyodbc.SQL_DBMS_NAME)} {self._raw.getinfo(pyodbc.SQL_DBMS_VER)}",
+            )
+        except self._engine.errors as error:
+            raise self._engine.translate(error) from None
+
     def close(self) -> None:
         """Close; an error while closing a broken connection means nothing."""
         with suppress(*self._engine.errors):

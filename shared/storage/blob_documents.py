@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import DocumentChanged, DocumentExists, LeaseHeld, LeaseLost, StorageError
@@ -107,6 +108,15 @@ class BlobDocuments:
     def release_lease(self, path: str, lease_id: str) -> None:
         with suppress(_Missing, LeaseLost), _translated(path):
             self._lease(path, lease_id).release()
+
+    def modified_at(self, path: str) -> datetime | None:
+        """When the document was last written, by the service's clock; None when there is none."""
+        try:
+            with _translated(path):
+                moment: datetime = self._blob(path).get_blob_properties().last_modified
+                return moment
+        except _Missing:
+            return None
 
     def _names(self, prefix: str) -> Iterator[str]:
         with suppress(_Missing), _translated(prefix):

@@ -112,6 +112,17 @@ def test_wrong_settings_are_all_named_at_once_and_no_secret_is_printed(tmp_path:
     assert "Traceback" not in done.stderr
 
 
+def test_the_doctor_finds_a_working_installation(simulators: SimulatorProcess, tmp_path: Path) -> None:
+    done = local(app_settings(simulators.settings, tmp_path), tmp_path, "doctor", "--json")
+    findings = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert (done.returncode, [name for name in findings if findings[name]["status"] == "failed"]) == (0, [])
+    for upstream in ("safetyamp", "samsara", "graph"):
+        assert findings[upstream]["status"] == "ok"
+        assert findings[f"{upstream}.clock"]["status"] == "ok"
+    assert "embedded" in findings["documents"]["seen"]
+    assert simulators.settings["SAFETYAMP_TOKEN"] not in done.stdout + done.stderr
+
+
 def test_the_app_serves_runs_over_http_until_it_is_told_to_stop(
     simulators: SimulatorProcess, tmp_path: Path
 ) -> None:

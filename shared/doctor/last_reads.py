@@ -1,0 +1,20 @@
+"""How much the last good run read."""
+
+from __future__ import annotations
+
+from shared.storage.documents import Documents, read_json
+from shared.sync import paths
+from shared.sync.model import ENTITIES
+from shared.sync.state import state_from_json
+
+
+def last_counts(documents: Documents) -> dict[str, int]:
+    """Sizes of the last good reads by what was read ("Vista employees"); raises StorageError.
+
+    Several entities rest on the same read; the later one of a run's order counts.
+    """
+    counts: dict[str, int] = {}
+    for entity in ENTITIES:
+        state = state_from_json(entity, read_json(documents, paths.state(entity)))
+        counts.update(state.source_counts if state else {})
+    return counts
