@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, cast
 
 import azure.functions as func
@@ -11,7 +12,7 @@ from shared.errors import BusError, ConfigurationError, Paused, RunConflict, Sto
 from shared.sync.model import ENTITIES, EntityName
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
-InvokedHandler = Callable[[func.HttpRequest, func.Context], func.HttpResponse]
+NO_HOST = cast(func.Context, None)
 
 
 class BadRequest(Exception):
@@ -44,15 +45,16 @@ def entities_of(req: func.HttpRequest) -> tuple[EntityName, ...]:
     return (cast(EntityName, name),)
 
 
-def answers_problems(handler: Handler) -> InvokedHandler:
+def answers_problems(handler: Handler) -> Handler:
     """Turn the errors that a request can cause into problem details; others are the host's 500.
 
     The function that comes out takes the invocation's context too, which the worker gives to whoever has an
-    argument of that name: so it must not look like the handler (`functools.wraps` would make it).
+    argument of that name: so it must not look like the handler (`functools.wraps` would make it). Its type
+    must be `Context` and nothing else; who is no host calls without one.
     """
 
-    def answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-        with invoked(context):
+    def answer(req: func.HttpRequest, context: func.Context = NO_HOST) -> func.HttpResponse:
+        with nullcontext() if context is NO_HOST else invoked(context):
             return _answer(handler, req)
 
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):

@@ -181,11 +181,15 @@ def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
 def _log_to(console: Console, options: argparse.Namespace) -> None:
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="%H:%M:%S")
     handler.setFormatter(ReadableFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    handler.addFilter(_is_worth_a_line)
     level = log_level(_environment())
     if options.run is not _up and level != "DEBUG":
         # Beside the display of a run's progress there is room for warnings only, unless details are wanted;
         # what the doctor's calls log is in its findings too.
         level = max(level, "ERROR" if options.run is _doctor else "WARNING", key=LEVELS.index)
-    for name in OUR_LOGGERS:
-        logging.getLogger(name).setLevel(level)
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """All that we say, and the libraries' warnings."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in OUR_LOGGERS
