@@ -37,6 +37,10 @@ from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 
+SOONEST = timedelta(milliseconds=1)
+"""A delay that rounds to nothing would give the copy the id of the message at hand, whose duplicate it would
+be taken for."""
+
 SWEEP = "sweep/"
 """How the causes of the sweep's messages begin."""
 
@@ -114,7 +118,7 @@ def _hand_on(
     services: Services, message: EntityMessage, delay_seconds: float, attempt: int, why: str
 ) -> None:
     """Send the same work again, scheduled: the copy first, then the message at hand is completed."""
-    at = services.clock.now() + timedelta(seconds=delay_seconds)
+    at = services.clock.now() + max(timedelta(seconds=delay_seconds), SOONEST)
     copy = EntityMessage(message.run_id, message.entity, f"{why}/{at:%Y%m%d%H%M%S%f}", attempt)
     services.bus.send([copy.to(services.settings.entity_queue, at)])
 
