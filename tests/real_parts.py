@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,17 @@ def _sqlite_driver() -> str | None:
     return str(drivers[0]) if drivers else None
 
 
+def _sql_server_driver() -> str | None:
+    package = importlib.util.find_spec("mssql_python_odbc")
+    if package is None or package.origin is None:
+        return None
+    system = "debian_ubuntu" if Path("/etc/debian_version").exists() else "rhel"
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    libraries = Path(package.origin).parent / "libs" / "linux" / system / machine / "lib"
+    drivers = sorted(libraries.glob("libmsodbcsql-*.so*"))
+    return str(drivers[-1]) if drivers else None
+
+
 def _module(name: str) -> Callable[[], str | None]:
     return lambda: name if importlib.util.find_spec(name) else None
 
@@ -44,7 +56,9 @@ def _module(name: str) -> Callable[[], str | None]:
 REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get install redis-server")
 AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
-MSSQL_ODBC = RealPart("ODBC Driver 18", _module("mssql_python_odbc"), "pip install mssql-python-odbc")
+MSSQL_ODBC = RealPart(
+    "ODBC Driver 18", _sql_server_driver, "pip install mssql-python-odbc; apt-get install libgssapi-krb5-2"
+)
 AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
 WORKER = RealPart(
     "Functions worker", _module("azure_functions_runtime"), "Python 3.13: pip install -r requirements.txt"

@@ -6,8 +6,8 @@ import ssl
 from pathlib import Path
 
 
-def loopback_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS context for localhost and 127.0.0.1, and the file of the authority to be trusted."""
+def loopback_certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:
+    """A server's TLS context for localhost, 127.0.0.1 and `names`, and the file of the authority to trust."""
     import trustme
 
     authority = trustme.CA()
@@ -15,5 +15,5 @@ def loopback_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     authority.cert_pem.write_to_path(str(authority_file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    authority.issue_cert("localhost", "127.0.0.1", *names).configure_cert(context)
     return context, authority_file

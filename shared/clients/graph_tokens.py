@@ -6,10 +6,12 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from shared.clients.http_transport import new_session
 from shared.errors import (
     AccessRefused,
     APIError,
@@ -20,6 +22,7 @@ from shared.errors import (
 
 if TYPE_CHECKING:
     from msal import ConfidentialClientApplication
+    from requests import Response
 
 LOGIN_TIMEOUT_SECONDS = 15
 DEFAULT_GRAPH_HOST = "graph.microsoft.com"
@@ -46,6 +49,7 @@ ADVICE = {
     "900023": "MS_GRAPH_TENANT_ID is neither a domain name nor a GUID",
 }
 GENERAL_ADVICE = "check MS_GRAPH_TENANT_ID, MS_GRAPH_CLIENT_ID and MS_GRAPH_CLIENT_SECRET"
+TOO_MANY_REQUESTS = 429
 MOMENTARY = frozenset({"temporarily_unavailable", "server_error"})
 
 
@@ -126,10 +130,18 @@ class GraphTokens:
 
         try:
             return ask()
-        except (RequestException, MsalError, JSONDecodeError) as error:
+        except (
+            RequestException,
+            MsalError,
+            JSONDecodeError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as error:
             # MsalError is its word for a 5xx. A page that is not JSON comes from something in between, and
-            # the exception would carry it.
-            text = f"Microsoft's login server gave no proper answer ({type(error).__name__})"
+            # the exception would carry it; so does JSON without what MSAL takes for granted.
+            name = type(error).__name__
+            text = f"Microsoft's login server (MS_GRAPH_AUTHORITY) gave no proper answer ({name})"
             raise UpstreamUnavailable(text, upstream="graph", may_have_happened=False) from None
         except ValueError:
             # MSAL's answer to an authority that is not https, or that does not know the tenant (a 4xx of
@@ -144,7 +156,7 @@ class GraphTokens:
         error = str(result.get("error") or "no token")
         name = f"AADSTS{code}" if code else self._masked(error)
         if error in MOMENTARY:
-            text = f"Microsoft's login server is not itself ({name})"
+            text = f"Microsoft's login server (MS_GRAPH_AUTHORITY) is not itself ({name})"
             return UpstreamUnavailable(text, upstream="graph", may_have_happened=False)
         text = f"Microsoft's login server refused a token ({name}): {ADVICE.get(code, GENERAL_ADVICE)}"
         return AccessRefused(text, response_text=self._masked(description), upstream="graph")
@@ -155,7 +167,19 @@ class GraphTokens:
         return text
 
 
-def _msal_application(*arguments: Any, **options: Any) -> ConfidentialClientApplication:
+def _msal_application(*arguments: Any, timeout: float, **options: Any) -> ConfidentialClientApplication:
+    """With a session of ours: the one that MSAL makes sleeps out any Retry-After, be it an hour."""
     from msal import ConfidentialClientApplication
 
-    return ConfidentialClientApplication(*arguments, **options)
+    session = new_session()
+    session.request = partial(session.request, timeout=timeout)  # type: ignore[method-assign]
+    session.hooks["response"].append(_raise_if_throttled)
+    return ConfidentialClientApplication(*arguments, http_client=session, **options)
+
+
+def _raise_if_throttled(response: Response, *_arguments: Any, **_options: Any) -> None:
+    # MSAL takes a 429 for a refusal like any other, or for an unknown tenant.
+    if response.status_code == TOO_MANY_REQUESTS:
+        from requests import HTTPError
+
+        raise HTTPError(f"{TOO_MANY_REQUESTS}", response=response)

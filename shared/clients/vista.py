@@ -11,7 +11,7 @@ from shared.clients.call_meter import UpstreamCall, count_call
 from shared.clients.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
-from shared.clients.vista_connection import VistaConnection
+from shared.clients.vista_driver import VistaConnection
 from shared.clients.vista_errors import StatementRefused
 from shared.clients.vista_queries import (
     CURRENT_TITLES,

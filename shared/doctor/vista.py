@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
 from shared.clients.vista import VistaClient
-from shared.clients.vista_connection import VistaConnection
+from shared.clients.vista_driver import VistaConnection
 from shared.doctor.clocks import ahead, skew
 from shared.doctor.finding import Check, Finding, ms_since, of_error
 from shared.doctor.last_reads import last_counts

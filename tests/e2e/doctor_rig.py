@@ -17,7 +17,7 @@ import requests
 
 from shared.clients.connection_pool import ConnectionPool
 from shared.clients.vista import VistaClient
-from shared.clients.vista_connection import Engine, VistaConnection
+from shared.clients.vista_driver import Engine, VistaConnection
 from shared.clients.vista_errors import sqlite_error
 from shared.doctor import Finding, check_everything
 from shared.doctor.vista import SERVER_TIME
@@ -65,7 +65,7 @@ class DoctorRig(Rig):
             DATABASE_RIGHTS: [("CONNECT",)],
             SERVER_ROLE: [(0,)],
         }
-        engine = Engine((sqlite3.Error,), sqlite_error, str)
+        engine = Engine((sqlite3.Error,), sqlite_error, str, lambda _raw, _seconds: None)
 
         def connect() -> VistaConnection:
             raw = sqlite3.connect(self.database, check_same_thread=False)

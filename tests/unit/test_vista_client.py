@@ -81,79 +81,79 @@ LAST = date(2025, 6, 29)
 WEEK_BEFORE = LAST - timedelta(days=7)
 
 
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        pytest.param([time_row(7, "A", 40, LAST)], {7: "A"}, id="the only one"),
-        pytest.param(
-            [time_row(7, "A", 40, WEEK_BEFORE), time_row(7, "B", 1, LAST)], {7: "B"}, id="the latest week"
-        ),
-        pytest.param([time_row(7, "A", 16, LAST), time_row(7, "B", 24, LAST)], {7: "B"}, id="the most hours"),
-        pytest.param(
-            [time_row(7, "B", 20, LAST), time_row(7, "A", 12, LAST), time_row(7, "A", 12, LAST)],
-            {7: "A"},
-            id="hours are summed",
-        ),
-        pytest.param(
-            [time_row(7, "B", 20, LAST), time_row(7, "A", 20, LAST)], {7: "A"}, id="the lowest code of equals"
-        ),
-        pytest.param(
-            [time_row(7, "B", 16.3, LAST), time_row(7, "A", 8.1, LAST), time_row(7, "A", 8.2, LAST)],
-            {7: "A"},
-            id="sums are not binary fractions",
-        ),
-        pytest.param([time_row(7, "A", None, LAST)], {7: "A"}, id="no hours"),
-        pytest.param(
-            [time_row(7, "A", 40, WEEK_BEFORE), time_row(7, "CLOSED", 40, LAST)],
-            {7: "A"},
-            id="open jobs only",
-        ),
-        pytest.param([time_row(7, "NONE", 40, LAST)], {}, id="a job that does not exist"),
-        pytest.param([time_row(7, "A", 40, LAST, company=2)], {}, id="another payroll company"),
-        pytest.param(
-            [time_row(7, "A", 40, LAST, company=2), time_row(7, "B", 8, LAST)],
-            {7: "B"},
-            id="the same number in another payroll company",
-        ),
-        pytest.param(
-            [time_row(7, "TWO", 40, LAST, jobs_of=2), time_row(7, "A", 40, WEEK_BEFORE)],
-            {},
-            id="now on another company's job",
-        ),
-        pytest.param(
-            [time_row(7, "TWO", 40, LAST), time_row(7, "A", 40, WEEK_BEFORE)],
-            {7: "A"},
-            id="the job is joined by its company too",
-        ),
-        pytest.param(
-            [time_row(7, "A", 40, LAST - timedelta(days=90)), time_row(8, "B", 8, LAST)],
-            {7: "A", 8: "B"},
-            id="90 days before the latest payroll",
-        ),
-        pytest.param(
-            [time_row(7, "A", 40, LAST - timedelta(days=91)), time_row(8, "B", 8, LAST)],
-            {8: "B"},
-            id="91 days before the latest payroll",
-        ),
-        pytest.param(
-            [time_row(7, "A", 40, TODAY - timedelta(days=400))], {7: "A"}, id="payroll may lag at will"
-        ),
-        pytest.param(
-            [time_row(7, "A", 40, TODAY + timedelta(days=31)), time_row(7, "B", 8, LAST)],
-            {7: "A"},
-            id="a pay period ends after today",
-        ),
-        pytest.param(
-            [time_row(7, "A", 40, TODAY + timedelta(days=32)), time_row(7, "B", 8, LAST)],
-            {7: "B"},
-            id="a period end that is a typing error",
-        ),
-        pytest.param([], {}, id="no payroll"),
-    ],
-)
+LATEST_JOB_CASES = [
+    pytest.param([time_row(7, "A", 40, LAST)], {7: "A"}, id="the only one"),
+    pytest.param(
+        [time_row(7, "A", 40, WEEK_BEFORE), time_row(7, "B", 1, LAST)], {7: "B"}, id="the latest week"
+    ),
+    pytest.param([time_row(7, "A", 16, LAST), time_row(7, "B", 24, LAST)], {7: "B"}, id="the most hours"),
+    pytest.param(
+        [time_row(7, "B", 20, LAST), time_row(7, "A", 12, LAST), time_row(7, "A", 12, LAST)],
+        {7: "A"},
+        id="hours are summed",
+    ),
+    pytest.param(
+        [time_row(7, "B", 20, LAST), time_row(7, "A", 20, LAST)], {7: "A"}, id="the lowest code of equals"
+    ),
+    pytest.param(
+        [time_row(7, "B", 16.3, LAST), time_row(7, "A", 8.1, LAST), time_row(7, "A", 8.2, LAST)],
+        {7: "A"},
+        id="sums are not binary fractions",
+    ),
+    pytest.param([time_row(7, "A", None, LAST)], {7: "A"}, id="no hours"),
+    pytest.param(
+        [time_row(7, "A", 40, WEEK_BEFORE), time_row(7, "CLOSED", 40, LAST)],
+        {7: "A"},
+        id="open jobs only",
+    ),
+    pytest.param([time_row(7, "NONE", 40, LAST)], {}, id="a job that does not exist"),
+    pytest.param([time_row(7, "A", 40, LAST, company=2)], {}, id="another payroll company"),
+    pytest.param(
+        [time_row(7, "A", 40, LAST, company=2), time_row(7, "B", 8, LAST)],
+        {7: "B"},
+        id="the same number in another payroll company",
+    ),
+    pytest.param(
+        [time_row(7, "TWO", 40, LAST, jobs_of=2), time_row(7, "A", 40, WEEK_BEFORE)],
+        {},
+        id="now on another company's job",
+    ),
+    pytest.param(
+        [time_row(7, "TWO", 40, LAST), time_row(7, "A", 40, WEEK_BEFORE)],
+        {7: "A"},
+        id="the job is joined by its company too",
+    ),
+    pytest.param(
+        [time_row(7, "A", 40, LAST - timedelta(days=90)), time_row(8, "B", 8, LAST)],
+        {7: "A", 8: "B"},
+        id="90 days before the latest payroll",
+    ),
+    pytest.param(
+        [time_row(7, "A", 40, LAST - timedelta(days=91)), time_row(8, "B", 8, LAST)],
+        {8: "B"},
+        id="91 days before the latest payroll",
+    ),
+    pytest.param([time_row(7, "A", 40, TODAY - timedelta(days=400))], {7: "A"}, id="payroll may lag at will"),
+    pytest.param(
+        [time_row(7, "A", 40, TODAY + timedelta(days=31)), time_row(7, "B", 8, LAST)],
+        {7: "A"},
+        id="a pay period ends after today",
+    ),
+    pytest.param(
+        [time_row(7, "A", 40, TODAY + timedelta(days=32)), time_row(7, "B", 8, LAST)],
+        {7: "B"},
+        id="a period end that is a typing error",
+    ),
+    pytest.param([], {}, id="no payroll"),
+]
+"""Rows of payroll, and each employee's job by them; also read through ODBC."""
+
+JOBS = [job("A"), job("B"), job("CLOSED", status=3), job("TWO", company=2)]
+
+
+@pytest.mark.parametrize(("rows", "expected"), LATEST_JOB_CASES)
 def test_the_latest_open_job(tmp_path: Path, rows: list[Row], expected: dict[int, str]) -> None:
-    jobs = [job("A"), job("B"), job("CLOSED", status=3), job("TWO", company=2)]
-    reading = Vista(tmp_path, bJCJM=jobs, bPRJC=rows).client.latest_open_jobs(TODAY)
+    reading = Vista(tmp_path, bJCJM=JOBS, bPRJC=rows).client.latest_open_jobs(TODAY)
     assert dict(reading.records) == expected
     assert reading.receipt.source == "Vista latest open jobs"
 
