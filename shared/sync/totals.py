@@ -123,11 +123,17 @@ def overview(documents: Documents, settings: Settings, now: datetime) -> Overvie
         active=active_run_id(documents) is not None,
         last_done_at=datetime.fromisoformat(last_done) if last_done else None,
         paused=tuple(read_pauses(documents)),
-        dead_letters=Counter(path.split("/")[1] for path in documents.list(paths.DEAD_LETTERS)),
+        dead_letters=_dead_letters(documents, settings),
         queues=backlogs(documents, settings, now),
         failing=totals.get("failing", {}),
         runs_held=_held(totals["recent"]),
     )
+
+
+def _dead_letters(documents: Documents, settings: Settings) -> dict[str, int]:
+    """By queue, also where there are none: a figure that vanishes would be remembered as it last was."""
+    counted = Counter(path.split("/")[1] for path in documents.list(paths.DEAD_LETTERS))
+    return {**dict.fromkeys((settings.entity_queue, settings.batch_queue), 0), **counted}
 
 
 def _held(recent: Mapping[str, Figures]) -> int:

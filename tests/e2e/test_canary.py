@@ -18,7 +18,7 @@ from azure.functions.timer import TimerRequest
 
 from local.bus import InProcessBus
 from local.company_model import Company, vista_date
-from shared.clients.vista_connection import VistaConnection
+from shared.clients.vista_driver import VistaConnection
 from shared.errors import SafetyAmpError
 from shared.storage.bus import Message
 from shared.sync.entities.employees import EmployeesMapping

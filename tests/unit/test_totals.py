@@ -55,7 +55,9 @@ def totals(documents: MemoryDocuments) -> Figures:
 
 
 def test_without_any_run_there_is_nothing(documents: MemoryDocuments) -> None:
-    assert seen(documents) == Overview({}, active=False, last_done_at=None, queues=NONE_WAITING)
+    none_dead = dict.fromkeys(NONE_WAITING, 0)
+    found = Overview({}, active=False, last_done_at=None, queues=NONE_WAITING, dead_letters=none_dead)
+    assert seen(documents) == found
 
 
 def test_a_run_is_counted(documents: MemoryDocuments) -> None:
