@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from functions.responses import json_response
+from functions.responses import answers_problems, json_response
 from shared import runtime
-from shared.sync.totals import overview
+from shared.telemetry.figures import read_figures
 from shared.telemetry.metrics import prometheus_text
 from shared.telemetry.readiness import missing
 from shared.version import VERSION
@@ -27,10 +27,11 @@ def ready(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
 
 
 @blueprint.route("metrics", methods=["GET"])
+@answers_problems
 def metrics(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
-    """Prometheus text, from the documents that all instances share."""
+    """Prometheus text, from what all instances share."""
     return func.HttpResponse(
-        prometheus_text(overview(runtime.current().documents)),
+        prometheus_text(read_figures(runtime.current())),
         mimetype="text/plain",
         headers={"Cache-Control": "no-store"},
     )

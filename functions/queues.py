@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import azure.functions as func
 
+from functions.invocations import invoked
 from shared import runtime
 from shared.errors import BusError, MessageError, StorageError
 from shared.sync.batch_handler import apply_batch as apply_changes
@@ -28,33 +29,37 @@ DEAD_LETTER_PAUSE_SECONDS = 5.0
 @blueprint.service_bus_queue_trigger(
     arg_name="message", queue_name="%ENTITY_QUEUE%", connection="SERVICE_BUS_CONNECTION"
 )
-def sync_entity(message: func.ServiceBusMessage) -> None:
+def sync_entity(message: func.ServiceBusMessage, context: func.Context) -> None:
     """Plan an entity and send its batches."""
-    _handle("entity", message, parse_entity_message, bring_forward)
+    with invoked(context):
+        _handle("entity", message, parse_entity_message, bring_forward)
 
 
 @blueprint.service_bus_queue_trigger(
     arg_name="message", queue_name="%BATCH_QUEUE%", connection="SERVICE_BUS_CONNECTION"
 )
-def apply_batch(message: func.ServiceBusMessage) -> None:
+def apply_batch(message: func.ServiceBusMessage, context: func.Context) -> None:
     """Apply a batch of changes."""
-    _handle("batch", message, parse_batch_message, apply_changes)
+    with invoked(context):
+        _handle("batch", message, parse_batch_message, apply_changes)
 
 
 @blueprint.service_bus_queue_trigger(
     arg_name="message", queue_name="%ENTITY_QUEUE%/$deadletterqueue", connection="SERVICE_BUS_CONNECTION"
 )
-def give_up_entity(message: func.ServiceBusMessage) -> None:
+def give_up_entity(message: func.ServiceBusMessage, context: func.Context) -> None:
     """End an entity whose message could not be handled."""
-    _bury_dead("entity", message)
+    with invoked(context):
+        _bury_dead("entity", message)
 
 
 @blueprint.service_bus_queue_trigger(
     arg_name="message", queue_name="%BATCH_QUEUE%/$deadletterqueue", connection="SERVICE_BUS_CONNECTION"
 )
-def give_up_batch(message: func.ServiceBusMessage) -> None:
+def give_up_batch(message: func.ServiceBusMessage, context: func.Context) -> None:
     """End a batch whose message could not be handled."""
-    _bury_dead("batch", message)
+    with invoked(context):
+        _bury_dead("batch", message)
 
 
 def _handle(

@@ -4,31 +4,39 @@ import logging
 
 import azure.functions as func
 
+from functions.invocations import invoked
 from shared import runtime
 from shared.errors import Paused, RunConflict
 from shared.sync.runs import RunRequest, request_run
 from shared.sync.sweep import sweep as heal
+from shared.telemetry.sending import send_figures
 
 logger = logging.getLogger(__name__)
 blueprint = func.Blueprint()
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="%SYNC_SCHEDULE%")
-def start_scheduled_run(timer: func.TimerRequest) -> None:
+def start_scheduled_run(timer: func.TimerRequest, context: func.Context) -> None:
     """Start a run of all entities; a run under way makes it pass."""
-    _start(RunRequest(cause="past due" if timer.past_due else "schedule"))
+    with invoked(context):
+        _start(RunRequest(cause="past due" if timer.past_due else "schedule"))
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="%REFRESH_SCHEDULE%")
-def start_nightly_refresh(timer: func.TimerRequest) -> None:
+def start_nightly_refresh(timer: func.TimerRequest, context: func.Context) -> None:
     """Start a run that compares with SafetyAmp itself instead of with what is known of it."""
-    _start(RunRequest(refresh=True, cause="past due refresh" if timer.past_due else "refresh"))
+    with invoked(context):
+        _start(RunRequest(refresh=True, cause="past due refresh" if timer.past_due else "refresh"))
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
-def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host wants the argument
-    """Send again what the active run lacks."""
-    heal(runtime.current())
+def sweep(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the host wants both
+    """Send again what the active run lacks, and tell the figures: of all instances one runs a timer."""
+    with invoked(context):
+        try:
+            heal(runtime.current())
+        finally:
+            send_figures(runtime.current())
 
 
 def _start(request: RunRequest) -> None:

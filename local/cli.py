@@ -21,6 +21,8 @@ from local.stack import LocalStack
 from shared.errors import BusError, ConfigurationError, Paused, RunConflict, UnknownRun
 from shared.sync.model import ENTITIES
 from shared.sync.runs import RunRequest
+from shared.telemetry.log_format import OUR_LOGGERS, ReadableFormatter
+from shared.telemetry.logs import LEVELS, log_level
 
 PIPE_WIDTH = 120
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -192,8 +194,17 @@ def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
 
 
 def _log_to(console: Console, options: argparse.Namespace) -> None:
-    # What the doctor's calls log is in its findings too.
-    level = {_up: logging.INFO, _doctor: logging.ERROR}.get(options.run, logging.WARNING)
-    handler = RichHandler(console=console, show_path=False, markup=False, rich_tracebacks=False)
-    logging.basicConfig(level=level, format="%(message)s", datefmt="%H:%M:%S", handlers=[handler])
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="%H:%M:%S")
+    handler.setFormatter(ReadableFormatter())
+    handler.addFilter(_is_worth_a_line)
+    level = log_level(_environment())
+    if options.run is not _up and level != "DEBUG":
+        # Beside the display of a run's progress there is room for warnings only, unless details are wanted;
+        # what the doctor's calls log is in its findings too.
+        level = max(level, "ERROR" if options.run is _doctor else "WARNING", key=LEVELS.index)
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """All that we say, and the libraries' warnings."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in OUR_LOGGERS

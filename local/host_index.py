@@ -12,6 +12,7 @@ from typing import Any
 
 import azure.functions as func
 
+from local.invocation_context import with_context
 from shared.errors import ConfigurationError, SettingProblem
 
 APP_SETTING = re.compile(r"%([^%]+)%")
@@ -55,7 +56,7 @@ def index(app: func.FunctionApp, settings: Mapping[str, str]) -> list[HostFuncti
             key: _resolved(value, settings) if isinstance(value, str) else value
             for key, value in trigger.get_dict_repr().items()
         }
-        functions.append(HostFunction(name, function.get_user_function(), binding))
+        functions.append(HostFunction(name, with_context(name, function.get_user_function()), binding))
     return functions
 
 

@@ -28,6 +28,7 @@ from shared import runtime
 from shared.clock import Clock, SystemClock
 from shared.resilience.redis_connection import connect
 from shared.runtime import Parts, Runtime
+from shared.telemetry.log_format import JsonFormatter
 
 READY = "ready"
 
@@ -86,7 +87,9 @@ def _end_with_input(ended: threading.Event) -> None:
 
 def main() -> None:
     """Take the order and work."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     order = order_from_json(sys.stdin.readline())
     # MSAL has a session of its own, which finds the simulated login's certificate in the environment only.
     os.environ.update(order.settings)

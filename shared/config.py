@@ -118,6 +118,7 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     environment: str = "local"
     applicationinsights_connection_string: SecretStr | None = None
+    applicationinsights_authentication_string: str | None = None
 
     @property
     def vehicles_enabled(self) -> bool:

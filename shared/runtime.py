@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from shared.clients.samsara import SamsaraClient
     from shared.clients.vista import VistaClient
     from shared.config import Settings
-    from shared.resilience.circuit_breaker import CircuitBreaker
+    from shared.resilience.circuit_breaker import SharedCircuitBreaker
     from shared.resilience.rate_limiter import RateLimiter
     from shared.resilience.redis_connection import RedisConnection, RedisFactory
+    from shared.resilience.shared_rate_limiter import SharedRateLimiter
     from shared.storage.bus import Bus
     from shared.storage.cache import Cache
     from shared.storage.documents import Documents
+    from shared.telemetry.telemetry import Telemetry
 
 T = TypeVar("T")
 
@@ -118,7 +120,13 @@ class Runtime:
         return Cache(self.redis, self.clock)
 
     @_Once
-    def safetyamp_limiter(self) -> RateLimiter:
+    def telemetry(self) -> Telemetry:
+        from shared.telemetry.telemetry import telemetry_for
+
+        return telemetry_for(self.settings)
+
+    @_Once
+    def safetyamp_limiter(self) -> SharedRateLimiter:
         """The one window that all processes share."""
         from shared.resilience.local_rate_limiter import LocalRateLimiter
         from shared.resilience.shared_rate_limiter import SharedRateLimiter
@@ -129,7 +137,7 @@ class Runtime:
         alone = LocalRateLimiter(self.clock, calls, period, reserve, share, name="safetyamp")
         return SharedRateLimiter(self.redis, "safetyamp", calls, period, reserve, alone)
 
-    def breaker(self, upstream: str) -> CircuitBreaker:
+    def breaker(self, upstream: str) -> SharedCircuitBreaker:
         """A circuit breaker that all processes share."""
         from shared.resilience.circuit_breaker import LocalCircuitBreaker, SharedCircuitBreaker
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -12,31 +13,66 @@ from email.utils import parsedate_to_datetime
 
 NO_ANSWER = "no answer"
 
+WORD = re.compile(r"[a-z][a-z_-]{0,39}|v\d{1,2}(\.\d{1,2})?")
+"""A segment of a path that is the same for all records; any other is a record's id."""
+
+
+@dataclass(frozen=True)
+class UpstreamCall:
+    """One attempted call. `service` is "safetyamp", "samsara", "graph" or "vista"; `endpoint` says what was
+    asked, without ids; `outcome` is an HTTP status as text or "no answer", for Vista "ok" or "error"."""
+
+    service: str
+    endpoint: str
+    outcome: str
+    seconds: float = 0.0
+
+    @property
+    def went_well(self) -> bool:
+        """Whether the upstream did what it was asked for."""
+        return self.outcome == "ok" or self.outcome[0] in "23"
+
+    @property
+    def key(self) -> str:
+        """How documents name the figure in which this call counts: service, endpoint, class of status. A 429
+        stands alone: it is the one refusal that says that too much is asked."""
+        known = self.outcome[:1].isdigit() and self.outcome != "429"
+        status = f"{self.outcome[0]}xx" if known else self.outcome
+        return "|".join((self.service, self.endpoint, status))
+
+
+def endpoint_of(method: str, path: str) -> str:
+    """What is asked, without ids: `PATCH /api/users/{id}`."""
+    segments = [part if WORD.fullmatch(part) or not part else "{id}" for part in path.split("/")]
+    return f"{method} {'/'.join(segments)}"
+
 
 @dataclass
 class Meter:
     """What the calls of a block cost.
 
-    `calls` counts attempts per upstream ("safetyamp", "samsara", "graph"; "vista": queries). `statuses`
-    counts them per (upstream, outcome): an HTTP status as text or "no answer"; for Vista "ok" or "error".
-    `waited_seconds` is the time slept for limiters, for a Retry-After and between attempts. `seconds_ahead`
-    is how far an HTTP upstream's clock was ahead of ours, by the `Date` of its last answer.
+    `calls` counts attempts per upstream ("safetyamp", "samsara", "graph"; "vista": queries), `requests` the
+    same per `UpstreamCall.key`. `waited_seconds` is the time slept for limiters, for a Retry-After and
+    between attempts. `seconds_ahead` is how far an HTTP upstream's clock was ahead of ours, by the `Date` of
+    its last answer.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
     waited_seconds: float = 0.0
     seconds_ahead: dict[str, float] = field(default_factory=dict)
 
-    def add(self, calls: Mapping[str, int], waited_seconds: float) -> None:
-        """Count in what an earlier execution of the same work cost (its statuses are not kept)."""
+    def add(self, calls: Mapping[str, int], requests: Mapping[str, int], waited_seconds: float) -> None:
+        """Count in what an earlier execution of the same work cost."""
         self.calls.update(calls)
+        self.requests.update(requests)
         self.waited_seconds += waited_seconds
 
 
 # Context variables, because the figures belong to one handler while other handlers of the same process
 # use the same clients on other threads.
 _meters: ContextVar[tuple[Meter, ...]] = ContextVar("call_meters", default=())
+_observer: ContextVar[Callable[[UpstreamCall], None] | None] = ContextVar("call_observer", default=None)
 _interactive: ContextVar[bool] = ContextVar("interactive", default=False)
 
 
@@ -49,6 +85,16 @@ def metered() -> Iterator[Meter]:
         yield meter
     finally:
         _meters.reset(token)
+
+
+@contextmanager
+def observed(observer: Callable[[UpstreamCall], None]) -> Iterator[None]:
+    """Within the block the observer hears of every attempted call; it must be quick and must not raise."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
 
 
 @contextmanager
@@ -66,11 +112,13 @@ def is_interactive() -> bool:
     return _interactive.get()
 
 
-def count_call(upstream: str, outcome: str) -> None:
-    """Report one attempted call to the meters of this context."""
+def count_call(call: UpstreamCall) -> None:
+    """Report one attempted call to the meters and the observer of this context."""
     for meter in _meters.get():
-        meter.calls[upstream] += 1
-        meter.statuses[upstream, outcome] += 1
+        meter.calls[call.service] += 1
+        meter.requests[call.key] += 1
+    if (observer := _observer.get()) is not None:
+        observer(call)
 
 
 def count_wait(seconds: float) -> None:

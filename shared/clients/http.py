@@ -7,14 +7,15 @@ import random as randomness
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from json import dumps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.clients.call_meter import (
     NO_ANSWER,
+    UpstreamCall,
     count_call,
     count_wait,
+    endpoint_of,
     is_interactive,
     note_server_time,
 )
@@ -252,21 +253,21 @@ class HttpPipeline:
         self, call: Call, outcome: Answer | UpstreamUnavailable, seconds: float, client_id: str | None
     ) -> None:
         status = outcome.status if isinstance(outcome, Answer) else None
-        count_call(self.upstream, NO_ANSWER if status is None else str(status))
+        endpoint = endpoint_of(call.method, call.path)
+        answered = NO_ANSWER if status is None else str(status)
+        count_call(UpstreamCall(self.upstream, endpoint, answered, seconds))
         if isinstance(outcome, Answer):
             note_server_time(self.upstream, outcome.headers.get("Date"), self._clock.now())
         facts = {
-            "upstream": self.upstream,
-            "method": call.method,
-            "path": call.path,
+            "service": self.upstream,
+            "operation": f"{call.method} {call.path}",
             "status": status,
-            "seconds": round(seconds, 3),
+            "duration_ms": round(seconds * 1000),
             "request_id": outcome.request_id if isinstance(outcome, Answer) else None,
             "client_request_id": client_id,
         }
         failed = status is None or status >= 400
-        # JSON in the message: the worker drops `extra` fields on the way to Application Insights.
-        logger.log(logging.WARNING if failed else logging.DEBUG, "upstream call %s", dumps(facts))
+        logger.log(logging.WARNING if failed else logging.DEBUG, "upstream call", extra=facts)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

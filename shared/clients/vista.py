@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.clients.call_meter import count_call
+from shared.clients.call_meter import UpstreamCall, count_call
 from shared.clients.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
@@ -112,7 +113,7 @@ class VistaClient:
         self._breaker.before_call()
         verdict = self._breaker.released
         try:
-            records = self._query(sql, parameters, make)
+            records = self._query(name, sql, parameters, make)
             verdict = self._breaker.succeeded
         except NoFreeConnection:
             raise
@@ -126,15 +127,17 @@ class VistaClient:
             verdict()
         return Reading(records, Receipt(f"Vista {name}", len(records), pages=1, ended="end of rows"))
 
-    def _query(self, sql: str, parameters: Sequence[Any], make: Callable[[Iterable[Any]], Row]) -> list[Row]:
+    def _query(
+        self, name: str, sql: str, parameters: Sequence[Any], make: Callable[[Iterable[Any]], Row]
+    ) -> list[Row]:
         with self._pool.connection() as connection:
-            outcome = "error"
+            outcome, started = "error", time.monotonic()
             try:
                 records = [make(row) for row in connection.rows(sql, parameters)]
                 outcome = "ok"
                 return records
             finally:
-                count_call(UPSTREAM, outcome)
+                count_call(UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started))
 
 
 def _first(row: Iterable[Any]) -> Any:

@@ -30,23 +30,27 @@ class BreakerRules:
 
 @dataclass(frozen=True)
 class BreakerRecord:
-    """What the machine remembers. Times are one clock's seconds; `opened_at` None means closed;
-    `probe` is the token of the call that probes, empty when none does."""
+    """What the machine remembers. Times are one clock's seconds; `opened_at` None means closed, `since` is
+    when it opened first, before probes failed; `probe` is the token of the call that probes, empty when none
+    does."""
 
     failures: int = 0
     opened_at: float | None = None
+    since: float | None = None
     probe: str = ""
     probe_until: float = 0.0
 
 
 @dataclass(frozen=True)
 class BreakerState:
-    """For people and metrics. `failures` are consecutive; `retry_after_seconds` is 0 when a call may go."""
+    """For people and metrics. `failures` are consecutive; `retry_after_seconds` is 0 when a call may go;
+    `open_seconds` is how long no ordinary call went, 0 when it is closed."""
 
     name: str
     state: StateName
     failures: int
     retry_after_seconds: float
+    open_seconds: float = 0.0
 
 
 CLOSED = BreakerRecord()
@@ -80,7 +84,9 @@ def after_failure(record: BreakerRecord, token: str, now: float, rules: BreakerR
         return record
     failures = record.failures + 1
     opens = record.opened_at is not None or failures >= rules.threshold
-    return BreakerRecord(failures, now if opens else None)
+    if not opens:
+        return BreakerRecord(failures)
+    return BreakerRecord(failures, now, now if record.since is None else record.since)
 
 
 def after_release(record: BreakerRecord, token: str) -> BreakerRecord:
@@ -104,4 +110,5 @@ def describe(record: BreakerRecord, name: str, now: float, rules: BreakerRules) 
         state = "closed"
     elif record.probe and now < record.probe_until:
         state = "half-open"
-    return BreakerState(name, state, record.failures, retry_after(record, now, rules))
+    open_seconds = 0.0 if record.since is None else now - record.since
+    return BreakerState(name, state, record.failures, retry_after(record, now, rules), open_seconds)

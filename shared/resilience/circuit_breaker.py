@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from shared.clock import Clock
 from shared.errors import CacheError, CircuitOpen
@@ -27,6 +28,8 @@ from shared.resilience.breaker_state import (
 )
 from shared.resilience.lua_script import MICRO, LuaScript, microseconds, milliseconds
 from shared.resilience.redis_connection import RedisConnection
+
+logger = logging.getLogger(__name__)
 
 Operation = Literal["allow", "success", "failure", "release", "state"]
 
@@ -102,7 +105,11 @@ class LocalCircuitBreaker:
         self.release(self._take_token())
 
     def state(self) -> BreakerState:
-        return describe(self._record, self._upstream, self._clock.monotonic(), self._rules)
+        return self.described(self._record)
+
+    def described(self, record: BreakerRecord) -> BreakerState:
+        """A record of this breaker's clock for people."""
+        return describe(record, self._upstream, self._clock.monotonic(), self._rules)
 
     def admit(self, token: str) -> str:
         """`before_call` for a token; returns it when the call is the probe, else an empty one."""
@@ -118,33 +125,69 @@ class LocalCircuitBreaker:
 
     def succeed(self, token: str) -> None:
         """`succeeded` for the call with this token."""
-        self._change(lambda record, _: after_success(record, token))
+        before, after = self._changed(lambda record, _: after_success(record, token))
+        if before.opened_at is not None and after.opened_at is None:
+            self.tell_closed()
 
     def fail(self, token: str) -> None:
         """`failed` for the call with this token."""
-        self._change(lambda record, now: after_failure(record, token, now, self._rules))
+        before, after = self._changed(lambda record, now: after_failure(record, token, now, self._rules))
+        if before.opened_at is None and after.opened_at is not None:
+            self.tell_opened(after.failures)
 
     def release(self, token: str) -> None:
         """`released` for the call with this token."""
         self._change(lambda record, _: after_release(record, token))
 
-    def adopt(self, failures: int, open_for: float | None, probe: str, probe_left: float) -> BreakerRecord:
+    def tell_opened(self, failures: int) -> None:
+        """Log that the call at hand opened the breaker; probes that fail later are no news."""
+        facts = {"event": "breaker_opened", "service": self._upstream, "failures": failures}
+        text = "the breaker of %s opened: nobody calls it for %g s"
+        logger.error(text, self._upstream, self._rules.recovery_seconds, extra=facts)
+
+    def tell_closed(self) -> None:
+        """Log that the call at hand closed the breaker."""
+        facts = {"event": "breaker_closed", "service": self._upstream}
+        logger.warning("the breaker of %s closed: it answers again", self._upstream, extra=facts)
+
+    def adopt(
+        self,
+        failures: int,
+        open_for: float | None,
+        open_since: float | None,
+        probe: str,
+        probe_left: float,
+    ) -> BreakerRecord:
         """Go on from what the shared breaker knows; durations in seconds, `open_for` None means closed."""
 
         def known(_: BreakerRecord, now: float) -> BreakerRecord:
             opened_at = None if open_for is None else now - open_for
-            return BreakerRecord(failures, opened_at, probe, now + probe_left)
+            since = None if open_since is None else now - open_since
+            return BreakerRecord(failures, opened_at, since, probe, now + probe_left)
 
         return self._change(known)
 
     def _change(self, step: Callable[[BreakerRecord, float], BreakerRecord]) -> BreakerRecord:
+        return self._changed(step)[1]
+
+    def _changed(
+        self, step: Callable[[BreakerRecord, float], BreakerRecord]
+    ) -> tuple[BreakerRecord, BreakerRecord]:
+        """The record before and after."""
         with self._lock:
-            self._record = step(self._record, self._clock.monotonic())
-            return self._record
+            before, self._record = self._record, step(self._record, self._clock.monotonic())
+            return before, self._record
 
     def _take_token(self) -> str:
         token, self._token.probe = self._token.probe, ""
         return token
+
+
+class _Told(NamedTuple):
+    """The shared record, and whether it opened at this very moment (by Redis' clock)."""
+
+    record: BreakerRecord
+    opened_now: bool
 
 
 class SharedCircuitBreaker:
@@ -179,17 +222,22 @@ class SharedCircuitBreaker:
     def before_call(self) -> None:
         token, self._token.probe = _new_token(), ""
         try:
-            record = self._ask("allow", token)
+            record = self._ask("allow", token).record
         except CacheError:
             self._token.probe = self._fallback.admit(token)
         else:
             self._token.probe = self._fallback.verdict(record, token)
 
     def succeeded(self) -> None:
-        self._end("success", self._fallback.succeed)
+        token = self._token.probe
+        told = self._end("success", self._fallback.succeed)
+        if told is not None and token and told.record.opened_at is None:
+            self._fallback.tell_closed()
 
     def failed(self) -> None:
-        self._end("failure", self._fallback.fail)
+        told = self._end("failure", self._fallback.fail)
+        if told is not None and told.opened_now:
+            self._fallback.tell_opened(told.record.failures)
 
     def released(self) -> None:
         self._end("release", self._fallback.release)
@@ -200,24 +248,32 @@ class SharedCircuitBreaker:
             self._ask("state", "")
         return self._fallback.state()
 
-    def _end(self, operation: Operation, alone: Callable[[str], None]) -> None:
+    def shared_state(self) -> BreakerState:
+        """What all instances know; raises CacheError with Redis away."""
+        return self._fallback.described(self._ask("state", "").record)
+
+    def _end(self, operation: Operation, alone: Callable[[str], None]) -> _Told | None:
+        """What Redis told afterwards, None when this process was alone."""
         token, self._token.probe = self._token.probe, ""
         try:
-            self._ask(operation, token)
+            return self._ask(operation, token)
         except CacheError:
             alone(token)
+            return None
 
-    def _ask(self, operation: Operation, token: str) -> BreakerRecord:
+    def _ask(self, operation: Operation, token: str) -> _Told:
         arguments = (operation, token, *self._rules)
-        failures, open_for, probe, probe_left = self._connection.run(
+        failures, open_for, probe, probe_left, open_since = self._connection.run(
             lambda client: BREAKER.run(client, [self._key], arguments)
         )
-        return self._fallback.adopt(
+        record = self._fallback.adopt(
             failures,
             None if open_for < 0 else open_for / MICRO,
+            None if open_since < 0 else open_since / MICRO,
             probe.decode(),
             probe_left / MICRO,
         )
+        return _Told(record, opened_now=open_since == 0)
 
 
 def _new_token() -> str:

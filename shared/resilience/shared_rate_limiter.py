@@ -72,11 +72,15 @@ class SharedRateLimiter:
             self._tell(BLOCK, self._block_key, (milliseconds(seconds),))
 
     def usage(self) -> Usage:
-        keys = [self._calls_key, self._block_key]
         try:
-            used, blocked_ms = self._connection.run(lambda client: USAGE.run(client, keys, [self._period]))
+            return self.shared_usage()
         except CacheError:
             return self._fallback.usage()
+
+    def shared_usage(self) -> Usage:
+        """The window of all instances; raises CacheError with Redis away."""
+        keys = [self._calls_key, self._block_key]
+        used, blocked_ms = self._connection.run(lambda client: USAGE.run(client, keys, [self._period]))
         return Usage(used, self._limit, blocked_ms / 1000)
 
     def _ask(self, permit: Permit, limit: int) -> tuple[int, int, int]:

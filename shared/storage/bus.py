@@ -18,7 +18,7 @@ class Message:
 
     `message_id` (at most 128 characters) is what duplicate detection compares: the same id within the
     queue's window is dropped silently, scheduled messages included. `body` is JSON without personal data.
-    `deliver_at` (aware, UTC) None means at once. `properties` are names and texts beside the body.
+    `deliver_at` (aware, UTC) None means at once. `properties` are application properties: the trace.
     """
 
     queue: str

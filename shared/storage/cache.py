@@ -129,8 +129,8 @@ class Cache:
         except CacheError as error:
             self._report(name, "value was not cached", error)
 
-    def _report(self, name: str, event: str, error: Exception) -> None:
-        logger.warning(event, extra={"cache": name, "error": type(error).__name__})
+    def _report(self, name: str, text: str, error: Exception) -> None:
+        logger.warning(text, extra={"cache": name, "error": type(error).__name__})
         self._count(name, "errors")
 
     def _count(self, name: str, counter: Counter) -> None:

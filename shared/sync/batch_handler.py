@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.clients.call_meter import metered
+from shared.clients.call_meter import Meter, metered
 from shared.errors import (
     AccessRefused,
     APIError,
@@ -37,6 +38,7 @@ from shared.sync.resolver import Resolver
 from shared.sync.runs import Run, get_run, read_run
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
+from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,11 @@ def apply_batch(services: Services, message: BatchMessage) -> None:
     Returns normally when the message is done with, also when the rest has been handed on to a scheduled
     copy; raises StorageError or BusError when the message must be delivered again.
     """
+    with bound(run=message.run_id, entity=message.entity, batch=message.batch):
+        _apply_batch(services, message)
+
+
+def _apply_batch(services: Services, message: BatchMessage) -> None:
     documents = services.documents
     run = read_run(documents, message.run_id)
     if run is None or run.ended or message.entity not in run.entities:
@@ -143,7 +150,7 @@ class _BatchWork:
         mapping = mappings(mapping_options(services.settings))[message.entity]
         lister = TargetLister(services, paths.look_up(run.run_id, message.entity, message.batch))
         self._applier = ChangeApplier(services, mapping, self._resolver, lister)
-        self._looked_at = services.clock.monotonic()
+        self._looked_at = self._began = services.clock.monotonic()
         self._until = self._looked_at + HANDLER_SECONDS
 
     def complete(self, stop_reason: str | None = None) -> None:
@@ -166,7 +173,7 @@ class _BatchWork:
                 except (AccessRefused, ConfigurationError, UpstreamDown) as error:
                     stop_reason = str(error)
                     self._stop_entity(stop_reason)
-            self._store_outcomes(meter.calls, meter.waited_seconds)
+            self._store_outcomes(meter)
 
     def _stopped_by_others(self) -> str | None:
         """Why the entity was stopped meanwhile, looked up every few seconds."""
@@ -225,7 +232,8 @@ class _BatchWork:
             raise
         except Exception as error:
             # One record that nobody thought of must not stop the others, or come back for ever.
-            logger.exception("%s %s met an unexpected error", self._message.entity, change.key)
+            about = {"key": change.key, "operation": change.action}
+            logger.exception("%s %s met an unexpected error", self._message.entity, change.key, extra=about)
             reason = f"unexpected {type(error).__name__} while applying, see the log"
             return _failed(change, reason, unsure=change.action == "create")
         raise AssertionError("unreachable: _pause always raises")
@@ -235,7 +243,9 @@ class _BatchWork:
         progress.attempts += 1
         if progress.attempts >= self._services.settings.max_retry_attempts and not unsure:
             return _failed(change, str(error))
-        logger.warning("%s %s is tried again later: %s", self._message.entity, change.key, error)
+        about = {"key": change.key, "operation": change.action}
+        text = "%s %s is tried again later: %s"
+        logger.warning(text, self._message.entity, change.key, error, extra=about)
         progress.started = len(progress.outcomes) if unsure else None
         self._note_blocked(str(error))
         self._pause(delay, started=progress.started)
@@ -324,7 +334,7 @@ class _BatchWork:
         message = self._message
         stop_entity(self._services, message.run_id, message.entity, reason, at_hand=message.batch)
 
-    def _store_outcomes(self, calls: Any, waited_seconds: float) -> None:
+    def _store_outcomes(self, meter: Meter) -> None:
         message = self._message
         # Under the lease: who has lost it must not have the last word.
         self._keeper.store()
@@ -335,10 +345,16 @@ class _BatchWork:
                 "batch": message.batch,
                 "attempts": message.attempt,
                 "outcomes": [outcome.to_json() for outcome in self._keeper.progress.outcomes],
-                "calls": dict(calls),
-                "waited_seconds": round(waited_seconds, 3),
+                "calls": dict(meter.calls),
+                "requests": dict(meter.requests),
+                "waited_seconds": round(meter.waited_seconds, 3),
             },
         )
+        results = Counter(outcome.result for outcome in self._keeper.progress.outcomes)
+        facts = {"event": "batch_applied", "counts": dict(results), "attempts": message.attempt}
+        duration = {"duration_ms": round((self._services.clock.monotonic() - self._began) * 1000)}
+        text = "batch %d of %s in run %s is done"
+        logger.info(text, message.batch, message.entity, message.run_id, extra={**facts, **duration})
 
 
 def _failed(change: Change, reason: str, *, unsure: bool = False) -> Outcome:

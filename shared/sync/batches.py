@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from shared.storage.documents import Documents, read_json
 from shared.sync import paths
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
 from shared.sync.runs import Run
 from shared.sync.services import Services
 
+if TYPE_CHECKING:
+    from shared.config import Settings
 
-def missing_batches(services: Services, run: Run, entity: EntityName, plan: dict[str, Any]) -> list[int]:
+
+def missing_batches(documents: Documents, run: Run, entity: EntityName, plan: dict[str, Any]) -> list[int]:
     """Numbers of the batches without an outcome."""
-    there = set(services.documents.list(paths.outcomes(run.run_id, entity)))
+    there = set(documents.list(paths.outcomes(run.run_id, entity)))
     return [
         number
         for number in range(1, plan["batches"] + 1)
         if paths.outcome(run.run_id, entity, number) not in there
     ]
+
+
+def due_at(
+    documents: Documents, settings: Settings, run: Run, entity: EntityName, plan: dict[str, Any], number: int
+) -> datetime:
+    """When the batch was meant to go on: as its progress says, else as the plan spread the batches."""
+    spread = timedelta(seconds=(number - 1) * settings.api_rate_limit_period)
+    planned = datetime.fromisoformat(plan["created_at"]) + spread
+    return goes_on_at(documents, run, entity, number) or planned
+
+
+def goes_on_at(documents: Documents, run: Run, entity: EntityName, number: int) -> datetime | None:
+    """When the batch was meant to go on, None for one that nobody has had in hand."""
+    progress = read_json(documents, paths.progress(run.run_id, entity, number))
+    return datetime.fromisoformat(progress["next_at"]) if progress and progress["next_at"] else None
 
 
 def send_batches(

@@ -42,7 +42,11 @@ def bury(services: Services, letter: DeadLetter) -> None:
     Raises StorageError or BusError when it has to be done again.
     """
     logger.error(
-        "message %s is given up at delivery %d: %s", letter.message_id, letter.delivery_count, letter.reason
+        "message %s is given up at delivery %d: %s",
+        letter.message_id,
+        letter.delivery_count,
+        letter.reason,
+        extra={"event": "dead_letter", "kind": letter.kind},
     )
     _keep(services, letter)
     reason = f"its message was given up at delivery {letter.delivery_count}: {letter.reason}"

@@ -33,8 +33,13 @@ from shared.sync.model import EntityName
 from shared.sync.planner import make_plan
 from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run, read_run
 from shared.sync.services import Services
+from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
+
+SOONEST = timedelta(milliseconds=1)
+"""A delay that rounds to nothing would give the copy the id of the message at hand, whose duplicate it would
+be taken for."""
 
 SWEEP = "sweep/"
 """How the causes of the sweep's messages begin."""
@@ -46,6 +51,11 @@ def sync_entity(services: Services, message: EntityMessage) -> None:
     Returns normally when the message is done with, also when the work has been handed on to a later
     message; raises StorageError or BusError when the message must be delivered again.
     """
+    with bound(run=message.run_id, entity=message.entity):
+        _bring_forward(services, message)
+
+
+def _bring_forward(services: Services, message: EntityMessage) -> None:
     run = read_run(services.documents, message.run_id)
     if run is None or run.ended or message.entity not in run.entities:
         logger.info("nothing to do for %s", message.message_id)
@@ -108,7 +118,7 @@ def _hand_on(
     services: Services, message: EntityMessage, delay_seconds: float, attempt: int, why: str
 ) -> None:
     """Send the same work again, scheduled: the copy first, then the message at hand is completed."""
-    at = services.clock.now() + timedelta(seconds=delay_seconds)
+    at = services.clock.now() + max(timedelta(seconds=delay_seconds), SOONEST)
     copy = EntityMessage(message.run_id, message.entity, f"{why}/{at:%Y%m%d%H%M%S%f}", attempt)
     services.bus.send([copy.to(services.settings.entity_queue, at)])
 
@@ -118,7 +128,8 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
 
     def fail(status: EntityStatus) -> None:
         status.phase, status.reason = "failed", str(error)
-        status.calls, status.waited_seconds = dict(meter.calls), round(meter.waited_seconds, 3)
+        status.calls, status.requests = dict(meter.calls), dict(meter.requests)
+        status.waited_seconds = round(meter.waited_seconds, 3)
 
     end_entity(services, run.run_id, message.entity, fail)
 
@@ -129,12 +140,15 @@ def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) 
     if run.request.mode == "plan":
         _end_unapplied(services, run, entity, plan, "planned")
     elif plan["held"] and not run.entities[entity].approved:
+        extra = {"event": "guard_held", "entity": entity, "reasons": plan["held"]}
+        logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
         _end_unapplied(services, run, entity, plan, "held")
     elif plan["batches"] == 0:
         finish_entity(services, run, entity)
     else:
         change_run(services.documents, run.run_id, _applying(entity))
-        send_batches(services, run, entity, missing_batches(services, run, entity, plan), cause=cause)
+        missing = missing_batches(services.documents, run, entity, plan)
+        send_batches(services, run, entity, missing, cause=cause)
 
 
 def _applying(entity: EntityName) -> Callable[[Run], None]:

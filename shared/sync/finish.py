@@ -58,18 +58,22 @@ def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
         return
     stored = [read_json(services.documents, path) for path in outcome_paths]
     outcomes = [outcome_from_json(value) for batch in stored for value in batch["outcomes"]]
+    refused = plan.get("refused")
     if plan["base"] or plan["batches"] or plan["counts_changed"]:
-        _merge(services, run, entity, plan, outcomes)
-    calls, waited = Counter(plan["calls"]), plan["waited_seconds"]
+        refused = _merge(services, run, entity, plan, outcomes)
+    calls, requests, waited = Counter(plan["calls"]), Counter(plan.get("requests")), plan["waited_seconds"]
     for batch in stored:
         calls.update(batch["calls"])
+        requests.update(batch.get("requests", {}))
         waited += batch["waited_seconds"]
 
     def end(status: EntityStatus) -> None:
         status.phase = "done" if not status.stop_reason else "cancelled" if status.cancelled else "failed"
         status.reason = status.stop_reason
         set_figures(status, plan, outcomes)
-        status.calls, status.waited_seconds = dict(calls), round(waited, 3)
+        if refused is not None:
+            status.failing = refused + sum(1 for outcome in outcomes if outcome.result == "failed")
+        status.calls, status.requests, status.waited_seconds = dict(calls), dict(requests), round(waited, 3)
 
     end_entity(services, run.run_id, entity, end)
 
@@ -86,7 +90,10 @@ def end_entity(
             status.finished_at = services.clock.now().isoformat()
 
     run = change_run(services.documents, run_id, change)
-    logger.info("%s of run %s ended: %s", entity, run_id, run.entities[entity].phase)
+    status = run.entities[entity]
+    facts = {"run": run_id, "entity": entity, "phase": status.phase, "reason": status.reason}
+    figures = {"counts": status.counts}
+    logger.info("%s of run %s ended: %s", entity, run_id, status.phase, extra={**facts, **figures})
     advance(services, run, finished=entity)
 
 
@@ -117,8 +124,24 @@ def finish_run(services: Services, run_id: str) -> None:
     report = make_report(services.documents, run)
     services.documents.write(paths.report(run_id), to_json(report))
     add_run(services.documents, run, report)
-    release_active(services.documents, run)
-    logger.info("run %s ended: %s", run_id, run.phase)
+    if release_active(services.documents, run):
+        _tell(run, report["duration_seconds"])
+
+
+def _tell(run: Run, duration_seconds: float | None) -> None:
+    counts: Counter[str] = Counter()
+    for status in run.entities.values():
+        counts.update(status.counts)
+    facts = {"run": run.run_id, "phase": run.phase, "mode": run.request.mode, "cause": run.request.cause}
+    duration = None if duration_seconds is None else round(duration_seconds * 1000)
+    figures = {"counts": dict(counts), "duration_ms": duration}
+    level = logging.ERROR if run.phase == "failed" else logging.INFO
+    extra = {"event": "run_ended", **facts, **figures}
+    logger.log(level, "run %s ended: %s", run.run_id, run.phase, extra=extra)
+    held = {name: status.reason for name, status in run.entities.items() if status.phase == "held"}
+    if held:
+        about = {"event": "run_held", "run": run.run_id, "held": held}
+        logger.warning("run %s holds plans until somebody approves them", run.run_id, extra=about)
 
 
 def _phase_of(run: Run) -> RunPhase:
@@ -129,8 +152,9 @@ def _phase_of(run: Run) -> RunPhase:
 
 def _merge(
     services: Services, run: Run, entity: EntityName, plan: dict[str, Any], outcomes: list[Outcome]
-) -> None:
-    """Merge once, into the state that the plan was made from: the state notes who changed it last."""
+) -> int | None:
+    """Merge once, into the state that the plan was made from: the state notes who changed it last. Returns
+    how many records SafetyAmp refuses for now."""
 
     def change(value: Any) -> Any:
         current = state_from_json(entity, value)
@@ -145,7 +169,8 @@ def _merge(
         state.source_counts, state.updated_by = plan["source_counts"], f"{run.run_id}/{plan['plan_id']}"
         return state.to_json()
 
-    update_json(services.documents, paths.state(entity), change)
+    merged = state_from_json(entity, update_json(services.documents, paths.state(entity), change))
+    return merged.refused() if merged else None
 
 
 def _base_state(services: Services, entity: EntityName, plan: dict[str, Any]) -> EntityState | None:
@@ -162,4 +187,5 @@ def set_figures(status: EntityStatus, plan: dict[str, Any], outcomes: Iterable[O
         counts[COUNTED_AS[outcome.result]] += 1
     status.counts = counts
     status.planned = {action: plan["counts"].get(action, 0) for action in DONE}
-    status.calls, status.waited_seconds = dict(plan["calls"]), plan["waited_seconds"]
+    status.calls, status.requests = dict(plan["calls"]), dict(plan.get("requests", {}))
+    status.waited_seconds, status.failing = plan["waited_seconds"], plan.get("refused")

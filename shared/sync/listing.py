@@ -74,7 +74,7 @@ class TargetLister:
         kept = read_json(self._services.documents, self._path) or {"page": 0, "targets": []}
         targets = {kept_target["target_id"]: Target(**kept_target) for kept_target in kept["targets"]}
         if self._meter:
-            self._meter.add(kept.get("calls", {}), kept.get("waited_seconds", 0.0))
+            self._meter.add(kept.get("calls", {}), kept.get("requests", {}), kept.get("waited_seconds", 0.0))
         page = kept["page"]
         if kept.get("complete"):
             return list(targets.values())
@@ -99,6 +99,7 @@ class TargetLister:
         }
         if self._meter:
             value["calls"] = dict(self._meter.calls)
+            value["requests"] = dict(self._meter.requests)
             value["waited_seconds"] = self._meter.waited_seconds
         self._services.documents.write(self._path, to_json(value), lease_id=self._lease_id)
 

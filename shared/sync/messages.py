@@ -14,6 +14,7 @@ from typing import Any, cast
 from shared.errors import MessageError
 from shared.storage.bus import Message
 from shared.sync.model import ENTITIES, EntityName
+from shared.telemetry.context import message_properties
 
 MESSAGE_VERSION = 1
 
@@ -79,7 +80,8 @@ def _message(
     message: EntityMessage | BatchMessage, queue: str, message_id: str, run_id: str, at: datetime | None
 ) -> Message:
     body = json.dumps({"version": MESSAGE_VERSION, **asdict(message)})
-    return Message(queue, message_id, body, deliver_at=at, correlation_id=run_id)
+    properties = message_properties()
+    return Message(queue, message_id, body, deliver_at=at, correlation_id=run_id, properties=properties)
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import Any
 
@@ -21,6 +22,8 @@ from shared.sync.runs import Run
 from shared.sync.services import Services
 from shared.sync.state import EntityState, rebuild, state_from_json
 
+logger = logging.getLogger(__name__)
+
 MOST_VANISHED_NAMED = 100
 
 
@@ -30,6 +33,7 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     Raises RetryLater when a listing has to go on later (its pages are kept), and the errors of reading
     (IncompleteRead, DatabaseError, APIError, ConfigurationError): then nothing was concluded.
     """
+    started = services.clock.monotonic()
     documents = services.documents
     document = documents.read(paths.state(entity))
     known = state_from_json(entity, from_json(document.data) if document else None)
@@ -60,10 +64,16 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
         "held": _held(services, draft, state, read.counts),
         "problems": draft.problems,
         "vanished": _vanished(state, draft),
+        "refused": state.refused(),
         "calls": dict(meter.calls),
+        "requests": dict(meter.requests),
         "waited_seconds": round(meter.waited_seconds, 3),
     }
     create_json(documents, paths.plan(run.run_id, entity), plan)
+    duration_ms = round((services.clock.monotonic() - started) * 1000)
+    facts = {"counts": plan["counts"], "batches": plan["batches"], "duration_ms": duration_ms}
+    text = "%s of run %s is planned"
+    logger.info(text, entity, run.run_id, extra={"event": "entity_planned", "entity": entity, **facts})
 
 
 def _current_state(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from shared.clients.call_meter import Meter
@@ -30,6 +30,7 @@ class Progress:
     next_at: str | None = None
     blocked_since: str | None = None
     calls: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -41,7 +42,9 @@ def progress_from_json(value: dict[str, Any] | None) -> Progress:
     """The progress of a document; a fresh one when the document is absent or a bare lease."""
     if not value:
         return Progress()
-    return Progress(**{**value, "outcomes": [outcome_from_json(outcome) for outcome in value["outcomes"]]})
+    # While versions change, a newer one may have written what this one does not know.
+    known = {one.name: value[one.name] for one in fields(Progress) if one.name in value}
+    return Progress(**{**known, "outcomes": [outcome_from_json(outcome) for outcome in value["outcomes"]]})
 
 
 class ProgressKeeper:
@@ -53,10 +56,11 @@ class ProgressKeeper:
         self._lease_id = lease_id
         self._meter = meter
         self.progress = progress_from_json(read_json(services.documents, self._path))
-        meter.add(self.progress.calls, self.progress.waited_seconds)
+        meter.add(self.progress.calls, self.progress.requests, self.progress.waited_seconds)
 
     def store(self) -> None:
         """Write the progress as it is now."""
         self.progress.calls = dict(self._meter.calls)
+        self.progress.requests = dict(self._meter.requests)
         self.progress.waited_seconds = round(self._meter.waited_seconds, 3)
         self._documents.write(self._path, to_json(self.progress.to_json()), lease_id=self._lease_id)

@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -21,6 +21,7 @@ from shared.sync.control import Pause, read_pauses
 from shared.sync.messages import EntityMessage
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
 from shared.sync.services import Services
+from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ class RunRequest:
 @dataclass
 class EntityStatus:
     """Where an entity of a run stands. `reason` says why it failed or is held or off; `stop_reason` is set
-    while its remaining batches are being ended without calls, `cancelled` when an operator wished so."""
+    while its remaining batches are being ended without calls, `cancelled` when an operator wished so.
+    `requests` are the calls by `UpstreamCall.key`; `failing` is how many records SafetyAmp refuses until
+    their data changes or that failed in this run, None while nobody has counted."""
 
     phase: EntityPhase = "pending"
     reason: str | None = None
@@ -57,6 +60,8 @@ class EntityStatus:
     counts: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    failing: int | None = None
     waited_seconds: float = 0.0
     finished_at: str | None = None
 
@@ -100,10 +105,15 @@ def run_from_json(value: dict[str, Any]) -> Run:
         run_id=value["run_id"],
         request=RunRequest(**request),
         requested_at=value["requested_at"],
-        entities={name: EntityStatus(**status) for name, status in value["entities"].items()},
+        entities={name: _status_from_json(status) for name, status in value["entities"].items()},
         phase=value["phase"],
         finished_at=value["finished_at"],
     )
+
+
+def _status_from_json(value: dict[str, Any]) -> EntityStatus:
+    # While versions change, a newer one may have written what this one does not know.
+    return EntityStatus(**{one.name: value[one.name] for one in fields(EntityStatus) if one.name in value})
 
 
 def new_run_id(now: datetime) -> str:
@@ -162,11 +172,14 @@ def request_run(services: Services, request: RunRequest) -> str:
     now = services.clock.now()
     run_id = new_run_id(now)
     _claim(services.documents, run_id, request, now.isoformat())
-    ensure_run(services)
-    try:
-        send_entities(services, run_id, request.entities, "start")
-    except BusError as error:
-        logger.warning("run %s waits for the sweep, its messages could not be sent: %s", run_id, error)
+    with bound(run=run_id):
+        facts = {"event": "run_requested", "mode": request.mode, "cause": request.cause}
+        logger.info("run %s was requested", run_id, extra={**facts, "entities": list(request.entities)})
+        ensure_run(services)
+        try:
+            send_entities(services, run_id, request.entities, "start")
+        except BusError as error:
+            logger.warning("run %s waits for the sweep, its messages could not be sent: %s", run_id, error)
     return run_id
 
 
@@ -233,16 +246,20 @@ def _claim(
     update_json(documents, paths.ACTIVE, change)
 
 
-def release_active(documents: Documents, run: Run) -> None:
-    """Let the next run start."""
+def release_active(documents: Documents, run: Run) -> bool:
+    """Let the next run start. Whether this call did it: of many, only one does."""
+    released = False
 
     def change(active: Any) -> Any:
-        if not active or active["run_id"] != run.run_id:
+        nonlocal released
+        released = bool(active) and active["run_id"] == run.run_id
+        if not released:
             return None
         last_done_at = run.finished_at if run.phase == "done" else active.get("last_done_at")
         return {"run_id": None, "last_done_at": last_done_at}
 
     update_json(documents, paths.ACTIVE, change)
+    return released
 
 
 def send_entities(services: Services, run_id: str, entities: Sequence[EntityName], cause: str) -> None:

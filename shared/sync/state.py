@@ -99,6 +99,10 @@ class EntityState:
         """All keys, also those of remembered failures."""
         return iter(self.records)
 
+    def refused(self) -> int:
+        """How many records SafetyAmp refused and are not tried again until their data changes."""
+        return sum(1 for record in self.records.values() if record[3] and FAILURE in record[3])
+
     def needs_listing(self) -> bool:
         """Whether a record vanished from SafetyAmp, so that SafetyAmp must be listed before planning."""
         return any(record[3] and GONE in record[3] for record in self.records.values())

@@ -47,9 +47,11 @@ def stop_entity(
     plan = read_json(services.documents, paths.plan(run_id, entity))
     if plan is None:
         end_entity(services, run_id, entity, lambda status: _end_unplanned(status, reason, cancelled))
-    elif missing := [number for number in missing_batches(services, run, entity, plan) if number != at_hand]:
+        return
+    missing = missing_batches(services.documents, run, entity, plan)
+    if left := [number for number in missing if number != at_hand]:
         cause = f"stop/{services.clock.now():%Y%m%d%H%M%S}"
-        send_batches(services, run, entity, missing, cause=cause, spread=False)
+        send_batches(services, run, entity, left, cause=cause, spread=False)
 
 
 def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:

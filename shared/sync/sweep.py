@@ -12,13 +12,14 @@ from typing import Any
 
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.batches import missing_batches, send_batches
+from shared.sync.batches import due_at, missing_batches, send_batches
 from shared.sync.entity_handler import SWEEP
 from shared.sync.finish import finish_entity, finish_run
 from shared.sync.model import EntityName
 from shared.sync.runs import Run, ensure_run, get_run, read_run, send_entities
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
+from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +39,17 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     bus and knows that no message is on its way.
     """
     run_id = ensure_run(services)
-    if run_id is None:
-        return None
+    if run_id is not None:
+        with bound(run=run_id, operation="sweep"):
+            _heal(services, run_id, at_once)
+    return run_id
+
+
+def _heal(services: Services, run_id: str, at_once: bool) -> None:
     run = get_run(services.documents, run_id)
     if run.ended:
         finish_run(services, run_id)
-        return run_id
+        return
     if services.clock.now() - datetime.fromisoformat(run.requested_at) > DEADLINE:
         _give_up(services, run)
         run = get_run(services.documents, run_id)
@@ -54,7 +60,6 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     after = read_run(services.documents, run_id)
     if after and all(status.ended for status in after.entities.values()):
         finish_run(services, run_id)
-    return run_id
 
 
 def _give_up(services: Services, run: Run) -> None:
@@ -70,7 +75,7 @@ def _what_is_missing(services: Services, run: Run, entity: EntityName) -> str:
     plan = read_json(services.documents, paths.plan(run.run_id, entity))
     if plan is None:
         return "there is no plan yet"
-    missing = missing_batches(services, run, entity, plan)
+    missing = missing_batches(services.documents, run, entity, plan)
     return f"{len(missing)} of {plan['batches']} batches have no outcome"
 
 
@@ -80,7 +85,7 @@ def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, a
         if run.ready(entity):
             send_entities(services, run.run_id, [entity], cause)
         return
-    missing = missing_batches(services, run, entity, plan)
+    missing = missing_batches(services.documents, run, entity, plan)
     if not missing:
         finish_entity(services, run, entity)
         return
@@ -91,10 +96,5 @@ def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, a
 
 
 def _is_overdue(services: Services, run: Run, entity: EntityName, plan: dict[str, Any], number: int) -> bool:
-    progress = read_json(services.documents, paths.progress(run.run_id, entity, number))
-    if progress and progress["next_at"]:
-        due = datetime.fromisoformat(progress["next_at"])
-    else:
-        spread = timedelta(seconds=(number - 1) * services.settings.api_rate_limit_period)
-        due = datetime.fromisoformat(plan["created_at"]) + spread
+    due = due_at(services.documents, services.settings, run, entity, plan, number)
     return services.clock.now() > due + OVERDUE_AFTER

@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
+from shared.sync.backlog import Backlog, backlogs
 from shared.sync.control import read_pauses
 from shared.sync.model import EntityName
 from shared.sync.runs import Run, active_run_id, read_active
+
+if TYPE_CHECKING:
+    from shared.config import Settings
 
 TOTALS = "state/totals.json"
 
@@ -31,28 +35,39 @@ def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
     adds what is new: the last runs are kept apart from those before. Nothing ever gets less, or Prometheus
     would take it for a restart; an approved run has ended both as held and as done.
     """
-    figures = _figures_of(report)
+    figures = _figures_of(run, report)
+    failing = {name: status.failing for name, status in run.entities.items() if status.failing is not None}
 
     def change(value: Any) -> Any:
         totals = value or {"before": {}, "recent": {}}
         before, recent = totals["before"], dict(totals["recent"])
+        newest = run.run_id >= max(recent, default="")
         recent[run.run_id] = greatest_figures(recent.get(run.run_id, {}), figures)
         for run_id in sorted(recent)[:-RUNS_KEPT_APART]:
             before = add_figures(before, recent.pop(run_id))
-        after = {"before": before, "recent": recent}
+        known = totals.get("failing", {})
+        # The last run knows best; one that was approved later still knows more than nobody.
+        after = {
+            "before": before,
+            "recent": recent,
+            "failing": {**known, **failing} if newest else {**failing, **known},
+        }
         return None if after == value else after
 
     update_json(documents, TOTALS, change)
 
 
-def _figures_of(report: dict[str, Any]) -> Figures:
+def _figures_of(run: Run, report: dict[str, Any]) -> Figures:
     operations: Counter[str] = Counter()
+    requests: Counter[str] = Counter()
+    for status in run.entities.values():
+        requests.update(status.requests)
     for name, entity in report["entities"].items():
         for result in ("created", "updated", "deactivated", "failed", "waiting", "invalid"):
             operations[f"{name}/{result}"] += entity.get(result, 0)
     return {
         "operations": {name: float(count) for name, count in operations.items()},
-        "calls": {name: float(count) for name, count in report["calls"].items()},
+        "requests": {name: float(count) for name, count in requests.items()},
         "runs": {report["phase"]: 1.0},
         "run_seconds": {"sum": report["duration_seconds"] or 0.0, "count": 1.0},
         "waited_seconds": {"sum": report["waited_seconds"]},
@@ -81,18 +96,26 @@ def _combined(first: Figures, second: Figures, combine: Callable[[float, float],
 
 @dataclass(frozen=True)
 class Overview:
-    """What `/metrics` tells."""
+    """What the documents say of all runs.
+
+    `totals` has operations ("jobs/created"), requests (by `UpstreamCall.key`), runs (by phase),
+    run_seconds and waited_seconds; calls (by service) are those of versions that knew no requests.
+    `dead_letters` and `queues` go by queue, `failing` (records that SafetyAmp refuses or that failed in the
+    last run) by entity. `runs_held` counts runs since the last one that ended well.
+    """
 
     totals: Figures
     active: bool
     last_done_at: datetime | None
     paused: tuple[EntityName, ...] = ()
     dead_letters: Mapping[str, int] = field(default_factory=dict)
-    """How many are kept, by queue."""
+    queues: Mapping[str, Backlog] = field(default_factory=dict)
+    failing: Mapping[str, int] = field(default_factory=dict)
+    runs_held: int = 0
 
 
-def overview(documents: Documents) -> Overview:
-    """The figures of this moment."""
+def overview(documents: Documents, settings: Settings, now: datetime) -> Overview:
+    """The figures of this moment. Raises StorageError."""
     totals = read_json(documents, TOTALS) or {"before": {}, "recent": {}}
     last_done = (read_active(documents) or {}).get("last_done_at")
     return Overview(
@@ -100,5 +123,26 @@ def overview(documents: Documents) -> Overview:
         active=active_run_id(documents) is not None,
         last_done_at=datetime.fromisoformat(last_done) if last_done else None,
         paused=tuple(read_pauses(documents)),
-        dead_letters=Counter(path.split("/")[1] for path in documents.list(paths.DEAD_LETTERS)),
+        dead_letters=_dead_letters(documents, settings),
+        queues=backlogs(documents, settings, now),
+        failing=totals.get("failing", {}),
+        runs_held=_held(totals["recent"]),
     )
+
+
+def _dead_letters(documents: Documents, settings: Settings) -> dict[str, int]:
+    """By queue, also where there are none: a figure that vanishes would be remembered as it last was."""
+    counted = Counter(path.split("/")[1] for path in documents.list(paths.DEAD_LETTERS))
+    return {**dict.fromkeys((settings.entity_queue, settings.batch_queue), 0), **counted}
+
+
+def _held(recent: Mapping[str, Figures]) -> int:
+    """Runs that ended as held and in no other way since, up to the last one that ended well: what was held
+    before that is no longer waited for."""
+    held = 0
+    for run_id in sorted(recent, reverse=True):
+        phases = recent[run_id].get("runs", {})
+        if "done" in phases:
+            break
+        held += list(phases) == ["held"]
+    return held

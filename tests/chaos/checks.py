@@ -131,7 +131,7 @@ def redis_is_used_where_it_is_there(world: World) -> Iterator[str]:
 @check
 def no_personal_data_leaks(world: World) -> Iterator[str]:
     """No message and no log line holds a person's name, address, phone or e-mail."""
-    texts = [message.body + message.message_id for message in world.sent] + world.logged
+    texts = [repr(message) for message in world.sent] + world.logged
     joined = "\n".join(texts)
     for value in _personal_values(world):
         if value in joined:

@@ -40,6 +40,7 @@ from shared.sync.entity_handler import sync_entity
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs import RunRequest, active_run_id, request_run
 from shared.sync.sweep import sweep
+from shared.telemetry.log_format import JsonFormatter
 from tests.chaos.breaker_watch import BreakerWatch
 from tests.chaos.faults import CLIMATES, Weather
 from tests.chaos.operators import Operator
@@ -506,11 +507,10 @@ class _Collector(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
         self._lines = lines
+        self.setFormatter(JsonFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(record.getMessage())
-        if record.exc_info:
-            self._lines.append(logging.Formatter().formatException(record.exc_info))
+        self._lines.append(self.format(record))
 
 
 @contextmanager

@@ -182,4 +182,6 @@ def check_metrics(answer: requests.Response) -> None:
     assert [line for line in samples if not SAMPLE.fullmatch(line)] == []
     values = dict(line.rsplit(" ", 1) for line in samples)
     assert float(values["sync_duration_seconds_count"]) >= 1
-    assert float(values['api_requests_total{service="safetyamp"}']) > 0
+    endpoint = 'api_requests_total{service="safetyamp",endpoint="POST /safetyamp/api/users",status="2xx"}'
+    assert float(values[endpoint]) > 0
+    assert float(values["redis_up"]) == 1

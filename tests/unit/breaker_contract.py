@@ -42,6 +42,11 @@ def refusal(breaker: CircuitBreaker) -> float:
     return refused.value.delay_seconds
 
 
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The events that were logged so far."""
+    return [vars(record)["event"] for record in caplog.records if "event" in vars(record)]
+
+
 class BreakerContract:
     """Subclasses give the fixture `rig`."""
 
@@ -96,6 +101,35 @@ class BreakerContract:
         breaker = self.probing(rig)
         breaker.failed()
         assert refusal(breaker) == pytest.approx(RECOVERY, abs=SLACK)
+
+    def test_tells_for_how_long_it_is_open_whatever_probes_found(self, rig: LocalRig) -> None:
+        breaker = self.open(rig)
+        for _ in range(2):
+            rig.advance(RECOVERY)
+            fail(breaker, 1)
+        rig.advance(10)
+        assert breaker.state().open_seconds == pytest.approx(2 * RECOVERY + 10, abs=SLACK)
+        rig.advance(RECOVERY)
+        succeed(breaker)
+        assert breaker.state().open_seconds == 0
+
+    def test_logs_the_opening_and_the_closing_once_each(
+        self, rig: LocalRig, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", "shared")
+        breaker = rig.breaker(3, RECOVERY)
+        fail(breaker, 2)
+        succeed(breaker)
+        assert events(caplog) == []
+        fail(breaker, 3)
+        rig.advance(RECOVERY)
+        fail(breaker, 1)
+        assert events(caplog) == ["breaker_opened"]
+        rig.advance(RECOVERY)
+        succeed(breaker)
+        succeed(breaker)
+        assert events(caplog) == ["breaker_opened", "breaker_closed"]
+        assert {vars(record)["service"] for record in caplog.records} == {"target"}
 
     def test_a_released_probe_goes_to_the_next_caller(self, rig: LocalRig) -> None:
         breaker = self.probing(rig)

@@ -19,7 +19,7 @@ from shared.resilience.redis_connection import RedisConnection
 from shared.resilience.shared_rate_limiter import SharedRateLimiter
 
 MAX_PROCESSES = 4
-TIMES_IN_HASHES = (b"opened_at", b"probe_until")
+TIMES_IN_HASHES = (b"opened_at", b"since", b"probe_until")
 
 
 def check_that_every_key_expires(client: Redis) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fakeredis import FakeServer
 
-from shared.errors import CircuitOpen
+from shared.errors import CacheError, CircuitOpen
 from shared.resilience.breaker_state import BreakerRecord, BreakerRules, after_failure
 from shared.resilience.circuit_breaker import CircuitBreaker
-from tests.unit.breaker_contract import RECOVERY, SLACK, BreakerContract, fail, refusal
+from tests.unit.breaker_contract import RECOVERY, SLACK, BreakerContract, events, fail, refusal
 from tests.unit.redis_rig import LocalRig, RedisRig, check_that_every_key_expires, client_of
 
 
@@ -84,9 +84,39 @@ def test_a_failed_probe_reopens_although_the_threshold_has_been_raised(rig: Redi
     rig.advance(RECOVERY)
     fail(rig.breaker(9, RECOVERY), 1)
     assert refusal(rig.breaker(9, RECOVERY)) == pytest.approx(RECOVERY, abs=SLACK)
-    opened = BreakerRecord(failures=3, opened_at=0.0, probe="token")
+    opened = BreakerRecord(failures=3, opened_at=0.0, since=0.0, probe="token")
     rules = BreakerRules(threshold=9, recovery_seconds=RECOVERY)
-    assert after_failure(opened, "token", RECOVERY, rules) == BreakerRecord(failures=4, opened_at=RECOVERY)
+    assert after_failure(opened, "token", RECOVERY, rules) == BreakerRecord(4, RECOVERY, since=0.0)
+
+
+def test_an_opening_that_an_older_version_noted_is_as_old_as_its_last_one(rig: RedisRig) -> None:
+    fail(rig.breaker(3, RECOVERY), 3)
+    rig.advance(RECOVERY)
+    fail(rig.breaker(3, RECOVERY), 1)
+    [key] = rig.client.scan_iter()
+    rig.client.hdel(key, "since")
+    rig.advance(10)
+    assert rig.breaker(3, RECOVERY).state().open_seconds == pytest.approx(10, abs=SLACK)
+
+
+def test_processes_that_hear_of_an_opening_do_not_log_it(
+    rig: RedisRig, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = rig.breaker(3, RECOVERY), rig.breaker(3, RECOVERY)
+    fail(one, 3)
+    refusal(other)
+    other.state()
+    assert events(caplog) == ["breaker_opened"]
+
+
+def test_what_is_shared_is_not_answered_from_memory(rig: RedisRig, server: FakeServer) -> None:
+    breaker = rig.breaker(3, RECOVERY)
+    fail(breaker, 3)
+    assert breaker.shared_state().state == "open"
+    server.connected = False
+    with pytest.raises(CacheError):
+        breaker.shared_state()
+    assert breaker.state().state == "open"
 
 
 def test_every_key_expires(rig: RedisRig) -> None:

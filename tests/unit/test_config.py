@@ -71,6 +71,7 @@ DEFAULTS: dict[str, Any] = {
     "LOG_LEVEL": "INFO",
     "ENVIRONMENT": "local",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": None,
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": None,
 }
 """The design's table of settings (and the platform's own names for the app's storage)."""
 

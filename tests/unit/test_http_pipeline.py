@@ -292,15 +292,16 @@ def test_a_meter_counts_calls_statuses_and_waits_of_its_block_only() -> None:
         elsewhere.join()
     upstream.pipeline.request("GET", "/a")
     assert meter.calls == {"safetyamp": 3}
-    assert meter.statuses == {
-        ("safetyamp", "500"): 1,
-        ("safetyamp", "no answer"): 1,
-        ("safetyamp", "200"): 1,
+    assert meter.requests == {
+        "safetyamp|GET /a|5xx": 1,
+        "safetyamp|GET /a|no answer": 1,
+        "safetyamp|GET /a|2xx": 1,
     }
     assert meter.waited_seconds == 1.5
     assert outer == meter
-    meter.add({"safetyamp": 2, "vista": 1}, 0.5)
+    meter.add({"safetyamp": 2, "vista": 1}, {"vista|titles|ok": 1}, 0.5)
     assert meter.calls == {"safetyamp": 5, "vista": 1}
+    assert meter.requests["vista|titles|ok"] == 1
     assert meter.waited_seconds == 2.0
 
 

@@ -233,7 +233,7 @@ def test_each_query_is_one_call_of_the_meter_and_one_success(tmp_path: Path) -> 
     with metered() as meter:
         vista.client.departments()
         vista.client.latest_open_jobs(TODAY)
-    assert meter.statuses == {("vista", "ok"): 3}
+    assert meter.requests == {"vista|departments|ok": 1, "vista|latest open jobs|ok": 2}
     assert vista.breaker.verdicts == ["succeeded"] * 3
 
 
@@ -244,7 +244,7 @@ def test_a_missing_custom_column_is_named_and_no_failure_of_the_database(tmp_pat
     with pytest.raises(DatabaseError, match=r"udNoTitle .*VISTA_TITLE_COLUMN"):
         vista.client.employees()
     assert vista.breaker.verdicts == ["succeeded"] * 2
-    assert meter.statuses == {("vista", "error"): 1}
+    assert meter.requests == {"vista|departments|error": 1}
 
 
 def test_a_column_name_that_is_none_reaches_no_statement(tmp_path: Path) -> None:

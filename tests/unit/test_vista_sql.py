@@ -75,6 +75,11 @@ class OneConnection:
         pass
 
 
+ARGUMENTS: dict[str, Any] = {"today": DAY, "question": VistaConnection.ping}
+"""What a method is called with. Whatever is asked through `inspect` is in `shared.doctor`, whose statements
+its own tests look at."""
+
+
 def sent_by_the_client() -> Sent:
     """What all public methods send."""
     raw = NotingRaw()
@@ -85,7 +90,7 @@ def sent_by_the_client() -> Sent:
     client = VistaClient(pool, 1, "udEmpTitle", "udRegion", NotingBreaker())
     for name, method in inspect.getmembers(client, inspect.ismethod):
         if not name.startswith("_"):
-            method(*([DAY] if "today" in inspect.signature(method).parameters else []))
+            method(*(ARGUMENTS[parameter] for parameter in inspect.signature(method).parameters))
     return raw.sent
 
 
@@ -169,7 +174,8 @@ def test_one_place_executes_sql() -> None:
     ]
     assert calling == ["vista_driver.py"]
     importing = [path.name for path in sorted(SHARED.rglob("*.py")) if _imports(path) & {"pyodbc", "sqlite3"}]
-    assert importing == ["vista_connection.py"]
+    # The driver asks for its version, the doctor which drivers are installed.
+    assert importing == ["vista_connection.py", "vista_driver.py", "odbc.py"]
 
 
 def _imports(path: Path) -> set[str]:

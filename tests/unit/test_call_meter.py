@@ -1,0 +1,57 @@
+"""How calls are named in figures: never by a record."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.clients.call_meter import Meter, UpstreamCall, count_call, endpoint_of, metered, observed
+
+
+@pytest.mark.parametrize(
+    ("path", "endpoint"),
+    [
+        ("/api/users", "GET /api/users"),
+        ("/api/users/17", "GET /api/users/{id}"),
+        ("/api/site_clusters/osu7j", "GET /api/site_clusters/{id}"),
+        ("/api/assets/a1b2c3d4-0000-4000-8000-00000000cafe", "GET /api/assets/{id}"),
+        ("/v1.0/users", "GET /v1.0/users"),
+        ("/v1.0/users/ann@example.com/mail", "GET /v1.0/users/{id}/mail"),
+        ("/fleet/vehicles", "GET /fleet/vehicles"),
+        ("/api/users/Ann", "GET /api/users/{id}"),
+        ("/api/users/%41nn", "GET /api/users/{id}"),
+        ("/" + "x" * 50, "GET /{id}"),
+        ("", "GET "),
+    ],
+)
+def test_an_endpoint_has_no_ids(path: str, endpoint: str) -> None:
+    assert endpoint_of("GET", path) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "well"),
+    [
+        ("200", "2xx", True),
+        ("204", "2xx", True),
+        ("302", "3xx", True),
+        ("422", "4xx", False),
+        ("429", "429", False),
+        ("503", "5xx", False),
+        ("no answer", "no answer", False),
+        ("ok", "ok", True),
+        ("error", "error", False),
+    ],
+)
+def test_a_call_counts_by_class_of_status_and_a_429_alone(outcome: str, status: str, well: bool) -> None:
+    call = UpstreamCall("graph", "GET /v1.0/users", outcome)
+    assert call.key == f"graph|GET /v1.0/users|{status}"
+    assert call.went_well is well
+
+
+def test_meters_and_observer_of_the_block_hear_of_a_call_and_nobody_afterwards() -> None:
+    call, heard = UpstreamCall("vista", "titles", "ok"), list[UpstreamCall]()
+    with metered() as meter, observed(heard.append):
+        count_call(call)
+    count_call(call)
+    assert meter == Meter(calls=meter.calls, requests=meter.requests)
+    assert (dict(meter.calls), dict(meter.requests)) == ({"vista": 1}, {"vista|titles|ok": 1})
+    assert heard == [call]
