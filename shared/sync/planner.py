@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from typing import Any
 
 from shared.clients.call_meter import Meter
@@ -12,6 +13,7 @@ from shared.sync.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.entities import mappings
 from shared.sync.guard import GuardLimits, guard
 from shared.sync.listing import TargetLister
+from shared.sync.look import look_at
 from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
 from shared.sync.prerequisites import check_prerequisites
@@ -40,7 +42,10 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     )
     state, listed = _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
-    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=not listed)
+    looks = _looks(run, mapping, state, read.source, listed)
+    # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
+    trust_digests = not listed and not run.request.keys
+    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=trust_digests)
     if draft.changes:
         check_prerequisites(services, entity)
     plan_id = secrets.token_hex(4)
@@ -60,10 +65,19 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
         "held": _held(services, draft, state, read.counts),
         "problems": draft.problems,
         "vanished": _vanished(state, draft),
+        "looks": looks,
         "calls": dict(meter.calls),
         "waited_seconds": round(meter.waited_seconds, 3),
     }
     create_json(documents, paths.plan(run.run_id, entity), plan)
+
+
+def _looks(
+    run: Run, mapping: EntityMapping, state: EntityState, source: Any, listed: bool
+) -> list[dict[str, Any]]:
+    """What is seen of the one record that is asked for, before drafting changes the state."""
+    key = run.request.one_record
+    return [] if key is None else [asdict(look_at(mapping, state, source, key, listed=listed))]
 
 
 def _current_state(
