@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
@@ -21,6 +22,15 @@ def missing_batches(services: Services, run: Run, entity: EntityName, plan: dict
         for number in range(1, plan["batches"] + 1)
         if paths.outcome(run.run_id, entity, number) not in there
     ]
+
+
+def due_at(services: Services, run: Run, entity: EntityName, plan: dict[str, Any], number: int) -> datetime:
+    """When a batch without an outcome is meant to go on."""
+    progress = read_json(services.documents, paths.progress(run.run_id, entity, number))
+    if progress and progress["next_at"]:
+        return datetime.fromisoformat(progress["next_at"])
+    spread = timedelta(seconds=(number - 1) * services.settings.api_rate_limit_period)
+    return datetime.fromisoformat(plan["created_at"]) + spread
 
 
 def send_batches(

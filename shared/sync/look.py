@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from shared.sync.compare import json_fields
 from shared.sync.entities.shown import shown
-from shared.sync.model import Desired, EntityMapping, Rejected, SourceRecord
+from shared.sync.model import EntityMapping, Rejected, SourceRecord
 from shared.sync.state import EntityState
 
 Found = Literal["known id", "listed now", "match value", "several", "nothing"]

@@ -62,7 +62,7 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
         "counts": dict(draft.counts),
         "source_counts": read.counts,
         "counts_changed": read.counts != state.source_counts,
-        "held": _held(services, draft, state, read.counts),
+        "held": held_reasons(services, draft, state, read.counts),
         "problems": draft.problems,
         "vanished": _vanished(state, draft),
         "looks": looks,
@@ -92,7 +92,10 @@ def _current_state(
     return rebuild(mapping.name, targets, known), True
 
 
-def _held(services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]) -> list[str]:
+def held_reasons(
+    services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]
+) -> list[str]:
+    """Why the guard holds a plan of this draft; empty when it does not."""
     limits = GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
     known = sum(1 for record in state.records.values() if record[0] is not None)
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))

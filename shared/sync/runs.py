@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from shared.errors import BusError, Paused, RunConflict, UnknownRun
 from shared.storage.documents import Documents, create_json, read_json, update_json
@@ -28,6 +28,7 @@ Mode = Literal["plan", "apply"]
 EntityPhase = Literal["pending", "applying", "done", "planned", "held", "failed", "cancelled", "off"]
 RunPhase = Literal["running", "done", "planned", "held", "failed", "cancelled"]
 
+RUN_PHASES: tuple[RunPhase, ...] = get_args(RunPhase)
 ENDED: frozenset[str] = frozenset({"done", "planned", "held", "failed", "cancelled", "off"})
 RUN_VERSION = 1
 
@@ -118,8 +119,10 @@ def _request_from_json(value: Mapping[str, Any]) -> RunRequest:
 
 
 def new_run_id(now: datetime) -> str:
-    """Sorts by time; the random part keeps two requests of one second apart."""
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    """Sorts by time, within a second too: the last part begins with the fraction of the second, in 4096ths.
+    The rest of it is random and keeps two requests of one moment apart."""
+    fraction = now.microsecond * 4096 // 1_000_000
+    return f"{now:%Y%m%d-%H%M%S}-{fraction:03x}{secrets.token_hex(2)[:3]}"
 
 
 def read_active(documents: Documents) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.batches import missing_batches, send_batches
+from shared.sync.batches import due_at, missing_batches, send_batches
 from shared.sync.entity_handler import SWEEP
 from shared.sync.finish import finish_entity, finish_run
 from shared.sync.model import EntityName
@@ -91,10 +91,4 @@ def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, a
 
 
 def _is_overdue(services: Services, run: Run, entity: EntityName, plan: dict[str, Any], number: int) -> bool:
-    progress = read_json(services.documents, paths.progress(run.run_id, entity, number))
-    if progress and progress["next_at"]:
-        due = datetime.fromisoformat(progress["next_at"])
-    else:
-        spread = timedelta(seconds=(number - 1) * services.settings.api_rate_limit_period)
-        due = datetime.fromisoformat(plan["created_at"]) + spread
-    return services.clock.now() > due + OVERDUE_AFTER
+    return services.clock.now() > due_at(services, run, entity, plan, number) + OVERDUE_AFTER
