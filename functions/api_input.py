@@ -6,6 +6,7 @@ Unknown parameters are refused: with `mod=plan` instead of `mode=plan` a run wou
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -13,12 +14,16 @@ from typing import Any, TypeVar, cast
 import azure.functions as func
 
 from functions.responses import BadRequest, Problem
+from shared.operations.openapi.shapes import LINE_PATTERN
 from shared.operations.run_index import RUN_ID
 from shared.sync.model import ENTITIES, EntityName
 
 Name = TypeVar("Name", bound=str)
 
 LARGEST_BODY_BYTES = 64 * 1024
+LINE = re.compile(LINE_PATTERN.removesuffix("$") + r"\Z")
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Half of a character: JSON can spell it, nothing can store it."""
 LONGEST_KEY = 200
 LONGEST_TEXT = 200
 MOST_KEYS = 500
@@ -36,9 +41,10 @@ class Params:
             raise BadRequest(f"unknown parameter {shortened(unknown[0])}; this operation has: {known}")
 
     def text(self, name: str) -> str | None:
-        """One line of text, None when the parameter is absent or empty."""
+        """One line of text, None when the parameter is absent; an empty one is refused: `key=` must not mean
+        every record."""
         value = self._given.get(name)
-        return one_line(value, name) if value else None
+        return None if value is None else one_line(value, name)
 
     def choice(self, name: str, choices: Sequence[Name], default: Name | None = None) -> Name | None:
         """One of the choices."""
@@ -102,9 +108,10 @@ def json_body(req: func.HttpRequest, *allowed: str) -> dict[str, Any]:
 
 def one_line(value: Any, name: str, longest: int = LONGEST_TEXT) -> str:
     """A text of one line, not empty."""
-    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= longest:
+    is_line = isinstance(value, str) and LINE.search(value) and not LONE_SURROGATE.search(value)
+    if not is_line or len(value) > longest:
         raise BadRequest(f"{name} must be one line of 1 to {longest} characters")
-    return value
+    return cast(str, value)
 
 
 def key_of(value: Any) -> str:
@@ -113,9 +120,7 @@ def key_of(value: Any) -> str:
 
 
 def keys_of(value: Any) -> tuple[str, ...]:
-    """A list of keys; none for None."""
-    if value is None:
-        return ()
+    """A list of keys."""
     if not isinstance(value, list) or not 0 < len(value) <= MOST_KEYS:
         raise BadRequest(f"keys must be a list of 1 to {MOST_KEYS} keys")
     return tuple(dict.fromkeys(key_of(key) for key in value))

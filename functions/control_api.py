@@ -71,11 +71,11 @@ def delete_cache(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _pause(req: func.HttpRequest, body: dict[str, Any], entity: str | None) -> func.HttpResponse:
-    # Given in the query, or in the body, which wins.
-    Params(req, "reason", "who")
-    said = {**req.params, **body}
-    reason = one_line(said.get("reason", "paused by an operator"), "the reason")
-    who = None if said.get("who") is None else one_line(said["who"], "who")
+    params = Params(req, "reason", "who")
+    # In the query, or in the body, which wins.
+    said = {"reason": params.text("reason") or "paused by an operator", "who": params.text("who"), **body}
+    reason = one_line(said["reason"], "the reason")
+    who = None if said["who"] is None else one_line(said["who"], "who")
     entities = entities_of(body.get("entity", ALL) if entity is None else entity)
     return _paused(pause(runtime.current(), entities, reason, who))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import azure.functions as func
 
 from functions.api_input import Params, entities_of, json_body, keys_of, one_line
@@ -30,7 +32,8 @@ def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run that also tries what SafetyAmp refused before: of everything, an entity, or some keys."""
     Params(req)
     body = json_body(req, "entity", "keys")
-    entities, keys = entities_of(body.get("entity", "all")), keys_of(body.get("keys"))
+    entities = entities_of(body.get("entity", "all"))
+    keys = keys_of(body["keys"]) if "keys" in body else ()
     if keys and len(entities) != 1:
         raise BadRequest("keys belong to one entity: name it too")
     run_id = request_run(
@@ -56,8 +59,12 @@ def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
 def resubmit_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     """Send again what an active run still lacks."""
     Params(req)
-    ids = json_body(req, "ids").get("ids")
-    if ids is not None and (not isinstance(ids, list) or not 0 < len(ids) <= MOST_LETTERS):
+    body = json_body(req, "ids")
+    ids = _ids(body["ids"]) if "ids" in body else None
+    return json_response({"results": resubmit(runtime.current(), ids)})
+
+
+def _ids(value: Any) -> list[str]:
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_LETTERS:
         raise BadRequest(f"ids must be a list of 1 to {MOST_LETTERS} ids of dead letters")
-    checked = None if ids is None else [one_line(letter_id, "each id") for letter_id in ids]
-    return json_response({"results": resubmit(runtime.current(), checked)})
+    return [one_line(letter_id, "each id") for letter_id in value]

@@ -12,6 +12,7 @@ from shared.operations.openapi.schemas import MODE, RUN_ID, RUN_PHASE
 from shared.operations.openapi.shapes import COUNT as COUNT_SCHEMA
 from shared.operations.openapi.shapes import (
     FLAG,
+    LINE,
     TEXT,
     Schema,
     closed,
@@ -27,8 +28,6 @@ from shared.sync.outcome import RESULTS
 
 ENTITY = one_of(*ENTITIES)
 ENTITY_OR_ALL = one_of("all", *ENTITIES)
-LINE: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[ -~]+$"}
-"""One line of text. The app takes any printable text; the pattern keeps what is sent by others to ASCII."""
 BOOLEAN = one_of("true", "false")
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 

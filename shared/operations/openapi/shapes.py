@@ -13,6 +13,10 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 ANY: Schema = {}
+LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
+"""No control characters, no line or paragraph separators, nothing that turns the direction of writing."""
+LINE: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": LINE_PATTERN}
+"""One line of text."""
 TARGET_ID: Schema = {"type": ["string", "integer"]}
 
 
