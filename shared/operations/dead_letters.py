@@ -66,12 +66,12 @@ def _ids(documents: Documents) -> Iterator[str]:
 
 
 def _is_id(letter_id: str) -> bool:
-    """Whether it can be one: two plain names, so that it leads to no other document."""
+    """Whether it can be one: plain names, so that it leads to no other folder."""
     try:
         checked_path(paths.DEAD_LETTERS + letter_id + ".json")
     except ValueError:
         return False
-    return letter_id.count("/") == 1
+    return True
 
 
 def _read(documents: Documents, letter_id: str) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local.company_model import vista_date
+from shared.operations.on_demand import WORK_SECONDS
 from shared.sync.runs import RunRequest, request_run
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.rig import START
@@ -301,6 +302,13 @@ class TestSyncingOneRecord:
         api.rig.drain()
         assert api.rig.run().calls == []
 
+    def test_looks_at_a_record_that_every_run_passes_over(self, api: Api) -> None:
+        api.rig.safetyamp.edit("users", api.rig.user(PERSON)["id"], system_access=0)
+        api.rig.run(refresh=True)
+        assert api.rig.run().entity("employees")["problems"] == []
+        (problem,) = api.post("/api/sync/employees", key=PERSON)["steps"]["problems"]
+        assert "switched off in SafetyAmp by hand" in problem
+
     def test_with_nothing_to_change_makes_no_call(self, api: Api) -> None:
         before = len(api.rig.safetyamp.calls)
         done = api.post("/api/sync/employees", key=PERSON)
@@ -353,13 +361,17 @@ class TestSyncingOneRecord:
         api.rig.clock.advance(600)
         for _ in range(4):
             limiter.complete(limiter.acquire())
+        before = api.rig.clock.now()
         assert api.post("/api/sync/employees", key=PERSON)["phase"] == "done"
+        assert api.rig.clock.now() - before < timedelta(seconds=5)
         api.rig.close()
 
     def test_that_takes_too_long_goes_on_by_itself(self, api: Api) -> None:
         change_person(api, LastName="Married")
         api.rig.stack.runtime.safetyamp_limiter.block(600)
+        before = api.rig.clock.now()
         going = api.post("/api/sync/employees", 202, key=PERSON)
+        assert api.rig.clock.now() - before < timedelta(seconds=WORK_SECONDS + 5)
         assert (going["phase"], going["steps"]["difference"]["action"]) == ("running", "update")
         assert api.rig.finish(going["run_id"]).report["phase"] == "done"
         assert api.rig.user(PERSON)["last_name"] == "Married"

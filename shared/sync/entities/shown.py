@@ -41,11 +41,10 @@ def _employee(record: SourceRecord) -> Mapping[str, Any]:
     if standing != "active":
         return {"standing": standing}
     facts = EmployeeFacts.of(record)
-    # The address that counts, not the row's: that may be a private one which is not synced.
-    row = {name: value for name, value in facts.row._asdict().items() if name != "email"}
     return {
         "standing": standing,
-        **row,
+        **facts.row._asdict(),
+        # The address that counts, instead of the row's: that may be a private one which is not synced.
         "email": facts.email,
         "email_from": facts.mail_origin,
         "email_shared_with": facts.email_sharers,
