@@ -55,6 +55,8 @@ MOST_DEACTIVATIONS = (1, 10)
 QUEUES = ("entity-sync", "change-batches")
 OPERATIONS = 0.001
 """How likely an operator does something at a step."""
+SINGLE_RECORDS = 0.05
+"""How likely an operator syncs one record at a step while no run is active."""
 BREAKER_TOLD = ("success", "failure", "release")
 """The operations of the breaker's script that end a call."""
 SWEEP_EVERY = timedelta(minutes=5)
@@ -106,7 +108,7 @@ class World:
     processes_count: int = 3
     company_changes: bool = True
     operated: bool = True
-    """Whether an operator pauses, resumes, cancels and approves."""
+    """Whether an operator pauses, resumes, cancels, approves and syncs single records."""
     limit_calls: int | None = None
     """SafetyAmp's limit; None draws one. A small one makes many small batches."""
     scheduler: Scheduler = field(init=False)
@@ -170,6 +172,8 @@ class World:
                     self._request()
                 if self.operated and self.dice.random() < OPERATIONS:
                     self._operator.does_something()
+                if self.operated and not active_run_id(self.store) and self.dice.random() < SINGLE_RECORDS:
+                    self._operator.syncs_one_record()
                 self._step(until=storm_ends)
             if not changed:
                 self._change_company()
