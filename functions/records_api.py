@@ -6,13 +6,24 @@ from typing import Any
 
 import azure.functions as func
 
-from functions.api_input import Params, entity_of, key_of, route
+from functions.api_input import Params, entity_of, json_body, key_of, one_line, route
 from functions.responses import CHECK_KEY, Problem, answers_problems, json_response
 from shared import runtime
 from shared.operations.explain import explain
+from shared.operations.search import search
 from shared.sync.model import EntityName
 
 blueprint = func.Blueprint()
+
+
+@blueprint.route("api/search", methods=["POST"])
+@answers_problems
+def search_records(req: func.HttpRequest) -> func.HttpResponse:
+    """Find keys by name or e-mail. They come in the body, because addresses of requests are logged."""
+    Params(req)
+    body = json_body(req, "entity", "text")
+    entity = entity_of(body.get("entity", "employees"))
+    return json_response(search(runtime.current(), entity, one_line(body.get("text"), "text")))
 
 
 @blueprint.route("api/records/{entity}/{key}", methods=["GET"])

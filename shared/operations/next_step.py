@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from shared.operations.history import change_in
 from shared.operations.ncrontab import next_time
 from shared.operations.prospect import NO_RUN, Prospect
+from shared.operations.references import missing_references, why_missing
 from shared.operations.run_index import newest_runs
 from shared.operations.suggestions import SETTLED, suggestion_for
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.batches import due_at
-from shared.sync.compare import Change, reference
+from shared.sync.compare import Change
 from shared.sync.control import read_pauses
 from shared.sync.look import Look
-from shared.sync.model import EntityName, Ref
+from shared.sync.model import EntityName
 from shared.sync.resolver import Resolver
 from shared.sync.runs import active_run_id, read_run
 from shared.sync.services import Services
@@ -162,32 +163,9 @@ def _waiting(services: Services, change: Change | None) -> NextStep | None:
     reason to wait."""
     pauses = read_pauses(services.documents)
     resolver = Resolver(services, NO_RUN, "employees")
-    reasons = [text for ref in _missing(resolver, change) for text in _blocked(resolver, pauses, ref)]
+    missing = missing_references(resolver, change)
+    reasons = [text for ref in missing for text in why_missing(resolver, pauses, ref)]
     return NextStep("waiting", "; ".join(reasons), suggestion_for("waiting")) if reasons else None
-
-
-def _missing(resolver: Resolver, change: Change | None) -> list[Ref]:
-    """The references of a change that SafetyAmp does not have yet."""
-    refs = (reference(value) for value in (change.fields.values() if change else ()))
-    return [
-        ref
-        for ref in refs
-        if ref is not None and ref.entity not in ("roles", "offices") and resolver.resolve(ref) is None
-    ]
-
-
-def _blocked(resolver: Resolver, pauses: Any, ref: Ref) -> Iterator[str]:
-    entity: Any = ref.entity
-    state = resolver.state(entity)
-    entry = state.entry(ref.key) if state else None
-    waits = f"waiting for {ref.entity} {ref.key}, which SafetyAmp does not have yet"
-    if entity in pauses:
-        yield f"{waits}: {pauses[entity].about(entity)}"
-    elif entry is not None and FAILURE in entry.flags:
-        fields = ", ".join(sorted(entry.flags[FAILURE]["errors"]))
-        yield f"{waits}: SafetyAmp refused it ({fields})"
-    elif state is not None and ref.key in state.ambiguous:
-        yield f"{waits} under one id only: several records claim it there"
 
 
 def _held(services: Services, entity: EntityName, key: str, seen: Prospect) -> NextStep | None:
@@ -228,7 +206,7 @@ def _change(services: Services, entity: EntityName, seen: Prospect) -> NextStep 
         reason = "SafetyAmp may or may not have it: the next run lists SafetyAmp first, and creates it if not"
     elif seen.entry and FAILURE in seen.entry.flags:
         reason += ": its data has changed since SafetyAmp refused it"
-    missing = _missing(Resolver(services, NO_RUN, entity), change)
+    missing = missing_references(Resolver(services, NO_RUN, entity), change)
     firsts = [f"{ref.entity} {ref.key}" for ref in missing]
     if firsts:
         reason += f", after {' and '.join(firsts)}, which that run makes first"

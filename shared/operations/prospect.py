@@ -22,6 +22,9 @@ from shared.sync.runs import Run, RunRequest
 from shared.sync.services import Services
 from shared.sync.state import EntityState, Entry, state_from_json
 
+UNREADABLE = (IncompleteRead, DatabaseError, APIError, RetryLater, ConfigurationError)
+"""Why a source cannot be read just now."""
+
 NO_RUN = "none"
 """Stands for the run's id where there is no run: no document has it."""
 
@@ -57,7 +60,7 @@ def prospect(services: Services, entity: EntityName, key: str) -> Prospect:
 
 def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
     resolver = Resolver(services, NO_RUN, entity)
-    known = _state(services, entity)
+    known = read_state(services, entity)
     state = known or EntityState(entity)
     entry = state.entry(key)
     about_state: dict[str, Any] = {
@@ -69,7 +72,7 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
     resolver.provide(state)
     try:
         read = SourceReader(services, resolver, refresh=False).read(entity, state.source_counts)
-    except (IncompleteRead, DatabaseError, APIError, RetryLater, ConfigurationError) as error:
+    except UNREADABLE as error:
         return Prospect(problem=str(error), **about_state)
     mapping = mappings(mapping_options(services.settings))[entity]
     look = look_at(mapping, state, read.source, key, listed=False)
@@ -90,7 +93,7 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
 def _held(services: Services, entity: EntityName, read: SourceRead) -> list[str]:
     """The guard's verdict on all records of the entity."""
     # Anew, because drafting changes the state in place.
-    state = _state(services, entity)
+    state = read_state(services, entity)
     if state is None:
         return []
     resolver = Resolver(services, NO_RUN, entity)
@@ -101,7 +104,8 @@ def _held(services: Services, entity: EntityName, read: SourceRead) -> list[str]
     return held_reasons(services, draft, state, read.counts)
 
 
-def _state(services: Services, entity: EntityName) -> EntityState | None:
+def read_state(services: Services, entity: EntityName) -> EntityState | None:
+    """What is known of an entity in SafetyAmp."""
     return state_from_json(entity, read_json(services.documents, paths.state(entity)))
 
 

@@ -13,8 +13,8 @@ from local.company_model import vista_date
 from shared.operations.on_demand import WORK_SECONDS
 from shared.sync.runs import RunRequest, request_run
 from tests.e2e.http_rig import Api, api_for
-from tests.e2e.rig import START
-from tests.e2e.small_company import contract_row, job_row
+from tests.e2e.rig import START, Rig
+from tests.e2e.small_company import contract_row, job_row, small_company
 
 PERSON = 1001
 REFUSED = '{"message":"invalid","errors":{"last_name":["validation.last_name"]}}'
@@ -255,6 +255,52 @@ class TestExplaining:
         found = api.explain("vehicles", api.rig.company.vehicles[0]["id"])
         assert found["next"]["verdict"] == "nothing"
         assert found["source"]["record"]["serial"] == "GATE0000"
+
+
+class TestFindingTheKey:
+    @pytest.mark.parametrize(
+        ("text", "keys"),
+        [
+            ("worker1001", ["1001"]),
+            ("PAT worker1002", ["1002"]),
+            ("1003", ["1003"]),
+            ("person1004@tworivers", ["1004"]),
+            ("nobody", []),
+        ],
+    )
+    def test_by_name_number_or_mail(self, api: Api, text: str, keys: list[str]) -> None:
+        found = api.post("/api/search", body={"text": text})
+        assert [record["key"] for record in found["found"]] == keys
+        assert all(record["in_source"] and record["in_safetyamp"] for record in found["found"])
+        assert "tworivers" not in str(found)
+
+    def test_of_somebody_who_is_not_in_safetyamp_yet_or_has_left(self, api: Api) -> None:
+        change_person(api, LastName="Newname", Employee=5000)
+        api.rig.person(1002)["TermDate"] = vista_date(START.date())
+        api.rig.publish()
+        (new,) = api.post("/api/search", body={"text": "newname"})["found"]
+        assert new == {"key": "5000", "name": "Pat Newname", "in_source": True, "in_safetyamp": False}
+        (left,) = api.post("/api/search", body={"text": "worker1002"})["found"]
+        assert left["in_safetyamp"] is True
+
+    def test_of_many_names_some_and_says_so(self, tmp_path: Path) -> None:
+        api = Api(Rig(tmp_path, small_company(START.date(), people=30)))
+        found = api.post("/api/search", body={"text": "pat"})
+        assert (len(found["found"]), found["more"]) == (25, True)
+        api.rig.close()
+
+    def test_while_vista_is_away_looks_through_what_is_known_of_safetyamp(self, api: Api) -> None:
+        api.rig.stack.runtime.vista.close()
+        api.rig.database.unlink()
+        found = api.post("/api/search", body={"text": "worker1001"})
+        assert [record["key"] for record in found["found"]] == ["1001"]
+        assert found["problem"]
+
+    @pytest.mark.parametrize(("entity", "text"), [("jobs", "works 100."), ("vehicles", "tr0000")])
+    def test_of_other_entities(self, api: Api, entity: str, text: str) -> None:
+        (found,) = api.post("/api/search", body={"entity": entity, "text": text})["found"]
+        assert found["in_source"] is True
+        assert api.explain(entity, found["key"])["source"]["found"] is True
 
 
 class TestSyncingOneRecord:

@@ -52,7 +52,7 @@ def _described(operation: Operation) -> dict[str, Any]:
     }
     if operation.body is not None:
         described["requestBody"] = {
-            "required": False,
+            "required": "required" in operation.body,
             "content": {"application/json": {"schema": operation.body}},
         }
     if operation.anonymous:

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.operations.cache_names import ALL, CACHED
 from shared.operations.changes import PLANNED
-from shared.operations.openapi.schemas import MODE, RUN_ID, RUN_PHASE
+from shared.operations.openapi.common_schemas import ENTITY, MODE, RUN_ID, RUN_PHASE
 from shared.operations.openapi.shapes import COUNT as COUNT_SCHEMA
 from shared.operations.openapi.shapes import (
     FLAG,
@@ -26,7 +26,6 @@ from shared.operations.openapi.shapes import (
 from shared.sync.model import ACTIONS, ENTITIES
 from shared.sync.outcome import RESULTS
 
-ENTITY = one_of(*ENTITIES)
 ENTITY_OR_ALL = one_of("all", *ENTITIES)
 BOOLEAN = one_of("true", "false")
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
@@ -140,6 +139,17 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/api/records/{entity}", "explain_any_record",
         "The same for keys that no path can hold, such as the title A/B",
         query={"key": LINE}, required_query=("key",), answers=answer(ref("Explanation")), problems=(404,)),
+    Operation(
+        "post", "/api/search", "search_records",
+        "Keys of records by name or e-mail, in the source or in SafetyAmp",
+        body=closed(text=LINE) | {"properties": {"text": LINE, "entity": ENTITY}},
+        answers=answer(closed(
+            found=list_of(closed(key=TEXT, name=TEXT, in_source=FLAG, in_safetyamp=FLAG)),
+            more=FLAG,
+            problem=described(maybe(TEXT), "Why the source could not be looked through."),
+        )),
+        problems=(413,),
+    ),
     Operation("get", "/api/failures", "list_failures", "What fails, by cause, with what to do",
         answers=answer(ref("Failures"))),
     Operation(
