@@ -15,8 +15,8 @@ from shared.sync.drafting import draft_changes
 from shared.sync.entities import mappings
 from shared.sync.look import Look, look_at
 from shared.sync.model import EntityName
-from shared.sync.planner import held_reasons
-from shared.sync.reader import SourceRead, SourceReader, mapping_options
+from shared.sync.planner import whole_entity_is_held
+from shared.sync.reader import SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run, RunRequest
 from shared.sync.services import Services
@@ -76,32 +76,18 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
         return Prospect(problem=str(error), **about_state)
     mapping = mappings(mapping_options(services.settings))[entity]
     look = look_at(mapping, state, read.source, key, listed=False)
-    draft = draft_changes(
-        services, mapping, state, resolver, _run(services, entity, key), read.source, trust_digests=False
-    )
+    run = _run(services, entity, key)
+    held = whole_entity_is_held(services, mapping, state, run, read, listed=False)
+    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=False)
     change = draft.changes[0] if draft.changes else None
     return Prospect(
         look=look,
         change=change,
         notes=tuple(problem["reason"] for problem in draft.problems if problem["key"] == key),
-        held=tuple(_held(services, entity, read)) if change else (),
+        held=tuple(held) if change else (),
         passed_over=bool(change and entry and entry.digest == change.digest),
         **about_state,
     )
-
-
-def _held(services: Services, entity: EntityName, read: SourceRead) -> list[str]:
-    """The guard's verdict on all records of the entity."""
-    # Anew, because drafting changes the state in place.
-    state = read_state(services, entity)
-    if state is None:
-        return []
-    resolver = Resolver(services, NO_RUN, entity)
-    resolver.provide(state)
-    mapping = mappings(mapping_options(services.settings))[entity]
-    run = _run(services, entity)
-    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=True)
-    return held_reasons(services, draft, state, read.counts)
 
 
 def read_state(services: Services, entity: EntityName) -> EntityState | None:
@@ -109,6 +95,6 @@ def read_state(services: Services, entity: EntityName) -> EntityState | None:
     return state_from_json(entity, read_json(services.documents, paths.state(entity)))
 
 
-def _run(services: Services, entity: EntityName, *keys: str) -> Run:
-    request = RunRequest(mode="plan", entities=(entity,), keys=keys)
+def _run(services: Services, entity: EntityName, key: str) -> Run:
+    request = RunRequest(mode="plan", entities=(entity,), keys=(key,))
     return Run(NO_RUN, request, services.clock.now().isoformat(), {})

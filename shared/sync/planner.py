@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, replace
 from typing import Any
 
 from shared.clients.call_meter import Meter
@@ -17,7 +18,7 @@ from shared.sync.look import look_at
 from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
 from shared.sync.prerequisites import check_prerequisites
-from shared.sync.reader import SourceReader, mapping_options
+from shared.sync.reader import SourceRead, SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
@@ -43,9 +44,12 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     state, listed = _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
     looks = _looks(run, mapping, state, read.source, listed)
+    held = whole_entity_is_held(services, mapping, state, run, read, listed) if run.request.keys else []
     # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
     trust_digests = not listed and not run.request.keys
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=trust_digests)
+    if not run.request.keys or not draft.changes:
+        held = _held_reasons(services, draft, state, read.counts)
     if draft.changes:
         check_prerequisites(services, entity)
     plan_id = secrets.token_hex(4)
@@ -62,7 +66,7 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
         "counts": dict(draft.counts),
         "source_counts": read.counts,
         "counts_changed": read.counts != state.source_counts,
-        "held": held_reasons(services, draft, state, read.counts),
+        "held": held,
         "problems": draft.problems,
         "vanished": _vanished(state, draft),
         "looks": looks,
@@ -92,10 +96,28 @@ def _current_state(
     return rebuild(mapping.name, targets, known), True
 
 
-def held_reasons(
+def whole_entity_is_held(
+    services: Services, mapping: EntityMapping, state: EntityState, run: Run, read: SourceRead, listed: bool
+) -> list[str]:
+    """Why the guard would hold a plan of all records; empty when it would not. `state` stays as it is.
+
+    For a run of single records: a wrong read that makes everybody a leaver must not lock out the one whom
+    somebody asks for, only because a plan of one person is a small one.
+    """
+    everything = replace(run, request=replace(run.request, keys=()))
+    resolver = Resolver(services, run.run_id, mapping.name)
+    # Drafting changes the state in place.
+    copied = deepcopy(state)
+    resolver.provide(copied)
+    draft = draft_changes(
+        services, mapping, copied, resolver, everything, read.source, trust_digests=not listed
+    )
+    return _held_reasons(services, draft, copied, read.counts)
+
+
+def _held_reasons(
     services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]
 ) -> list[str]:
-    """Why the guard holds a plan of this draft; empty when it does not."""
     limits = GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
     known = sum(1 for record in state.records.values() if record[0] is not None)
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))

@@ -388,6 +388,27 @@ class TestSyncingOneRecord:
         assert api.rig.user(PERSON)["system_access"] == 0
         api.rig.close()
 
+    def test_is_held_when_the_guard_would_hold_a_plan_of_all(self, api: Api) -> None:
+        # As when a wrong read makes many people leavers: one of them is no exception for being alone.
+        for number in range(PERSON, PERSON + 4):
+            api.rig.person(number)["TermDate"] = vista_date(START.date() - timedelta(days=1))
+        api.rig.publish()
+        held = api.post("/api/sync/employees", key=PERSON)
+        assert (held["phase"], held["steps"]["difference"]["action"]) == ("held", "deactivate")
+        assert "4 of 10 people" in held["reason"]
+        assert api.rig.user(PERSON)["system_access"] == 1
+        # Approved is the plan of the one, and nobody else's.
+        api.post(f"{held['url']}/approve", 202)
+        api.rig.finish(held["run_id"])
+        access = [api.rig.user(number)["system_access"] for number in range(PERSON, PERSON + 4)]
+        assert access == [0, 1, 1, 1]
+
+    def test_of_somebody_who_needs_nothing_is_not_held_with_the_others(self, api: Api) -> None:
+        for number in range(PERSON + 1, PERSON + 5):
+            api.rig.person(number)["TermDate"] = vista_date(START.date() - timedelta(days=1))
+        api.rig.publish()
+        assert api.post("/api/sync/employees", key=PERSON)["phase"] == "done"
+
     def test_during_a_run_is_a_conflict_that_names_it(self, api: Api) -> None:
         run_id = request_run(api.rig.stack.runtime, RunRequest())
         problem = api.post("/api/sync/employees", 409, key=PERSON)
