@@ -257,6 +257,7 @@ class TestFailures:
         loaded.rig.run()
         assert loaded.get("/api/failures")["total"] == 1
         rename(loaded, PERSON, "Better")
+        loaded.rig.clock.advance(1)
         loaded.post("/api/sync/employees", key=PERSON)
         assert loaded.get("/api/failures")["total"] == 0
 
@@ -451,6 +452,7 @@ class TestBadInput:
             ("POST", "/api/sync/employees?mode=dry", 400),
             ("POST", "/api/sync/employees?refresh=1", 400),
             ("POST", "/api/sync/employees?key=%0Ax", 400),
+            ("POST", "/api/sync/employees?key=", 400),
             ("POST", "/api/sync/employees?key=" + "9" * 201, 400),
             ("GET", "/api/records/people/1", 400),
             ("GET", "/api/records/employees", 400),

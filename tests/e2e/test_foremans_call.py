@@ -256,6 +256,16 @@ class TestExplaining:
         assert found["next"]["verdict"] == "nothing"
         assert found["source"]["record"]["serial"] == "GATE0000"
 
+    def test_a_vehicle_while_vehicles_are_off(self, tmp_path: Path) -> None:
+        api = api_for(tmp_path, SAFETYAMP_VEHICLE_SITE_ID="", SAFETYAMP_VEHICLE_ASSET_TYPE_ID="")
+        vehicle = api.rig.company.vehicles[0]["id"]
+        found = api.explain("vehicles", vehicle)["next"]
+        assert (found["verdict"], found["at"]) == ("off", None)
+        done = api.post("/api/sync/vehicles", key=vehicle)
+        assert done["steps"]["source"] is None
+        assert "vehicles are off" in done["reason"]
+        api.rig.close()
+
 
 class TestFindingTheKey:
     @pytest.mark.parametrize(
