@@ -108,7 +108,9 @@ class World:
     processes_count: int = 3
     company_changes: bool = True
     operated: bool = True
-    """Whether an operator pauses, resumes, cancels, approves and syncs single records."""
+    """Whether an operator pauses, resumes, cancels and approves."""
+    single_records: bool = True
+    """Whether an operator syncs single records."""
     limit_calls: int | None = None
     """SafetyAmp's limit; None draws one. A small one makes many small batches."""
     scheduler: Scheduler = field(init=False)
@@ -172,8 +174,8 @@ class World:
                     self._request()
                 if self.operated and self.dice.random() < OPERATIONS:
                     self._operator.does_something()
-                if self.operated and not active_run_id(self.store) and self.dice.random() < SINGLE_RECORDS:
-                    self._operator.syncs_one_record()
+                if self.single_records and not active_run_id(self.store):
+                    self._maybe_sync_one_record()
                 self._step(until=storm_ends)
             if not changed:
                 self._change_company()
@@ -241,6 +243,10 @@ class World:
         quiet = self.clock.now() + timedelta(minutes=3)
         while self.clock.now() < quiet or self.scheduler.tasks:
             self._step(until=max(quiet, self.clock.now() + timedelta(seconds=1)))
+
+    def _maybe_sync_one_record(self) -> None:
+        if self.dice.random() < SINGLE_RECORDS:
+            self._operator.syncs_one_record()
 
     def _maybe_change_weather(self) -> None:
         if self.dice.random() < 0.004:
