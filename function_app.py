@@ -6,8 +6,12 @@ import threading
 import azure.functions as func
 
 from functions.control_api import blueprint as control_api
+from functions.failures_api import blueprint as failures_api
 from functions.health import blueprint as health
 from functions.queues import blueprint as queues
+from functions.records_api import blueprint as records_api
+from functions.runs_api import blueprint as runs_api
+from functions.status_api import blueprint as status_api
 from functions.sync_api import blueprint as sync_api
 from functions.timers import blueprint as timers
 from shared import runtime
@@ -15,7 +19,8 @@ from shared.shutdown import end_gracefully
 from shared.telemetry.logs import install_json_logs
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (timers, queues, health, sync_api, control_api):
+API = (sync_api, runs_api, records_api, failures_api, control_api, status_api)
+for blueprint in (timers, queues, health, *API):
     app.register_functions(blueprint)
 
 # In the Functions worker only: the hosts of `local/` and of tests have their own ways to log and to end.

@@ -1,43 +1,87 @@
-"""Pausing entities and letting them go on."""
+"""Pausing entities and letting them go on; emptying the cache."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import azure.functions as func
 
-from functions.responses import BadRequest, answers_problems, entities_of, json_response
+from functions.api_input import Params, entities_of, json_body, one_line, route
+from functions.responses import Problem, answers_problems, json_response
 from shared import runtime
+from shared.operations.cache_names import ALL, CACHED, empty_cache
 from shared.sync.control import Pause, read_pauses, remove_pauses
 from shared.sync.model import EntityName
 from shared.sync.stopping import pause
 
 blueprint = func.Blueprint()
 
-LONGEST_REASON = 200
-
 
 @blueprint.route("api/control", methods=["GET"])
 @answers_problems
-def show_control(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the host wants the argument
-    """Which entities are paused, since when and why."""
+def show_control(req: func.HttpRequest) -> func.HttpResponse:
+    """Which entities are paused, since when, why and by whom."""
+    Params(req)
     return _paused(read_pauses(runtime.current().documents))
+
+
+@blueprint.route("api/pause", methods=["POST"])
+@answers_problems
+def pause_any(req: func.HttpRequest) -> func.HttpResponse:
+    """Pause the entity that the body names, or all."""
+    return _pause(req, json_body(req, "entity", "reason", "who"), None)
 
 
 @blueprint.route("api/pause/{entity}", methods=["POST"])
 @answers_problems
 def pause_sync(req: func.HttpRequest) -> func.HttpResponse:
     """Stop what is under way for an entity or all, and start nothing for it until it is resumed."""
-    reason: str = req.params.get("reason", "paused by an operator")
-    if not reason.isprintable() or not 0 < len(reason) <= LONGEST_REASON:
-        raise BadRequest(f"the reason must be one line of at most {LONGEST_REASON} characters")
-    return _paused(pause(runtime.current(), entities_of(req), reason))
+    return _pause(req, json_body(req, "reason", "who"), route(req, "entity"))
+
+
+@blueprint.route("api/resume", methods=["POST"])
+@answers_problems
+def resume_any(req: func.HttpRequest) -> func.HttpResponse:
+    """Resume the entity that the body names, or all."""
+    Params(req)
+    return _resume(json_body(req, "entity").get("entity", ALL))
 
 
 @blueprint.route("api/resume/{entity}", methods=["POST"])
 @answers_problems
 def resume_sync(req: func.HttpRequest) -> func.HttpResponse:
     """Let the next runs touch an entity or all again."""
-    return _paused(remove_pauses(runtime.current().documents, entities_of(req)))
+    Params(req)
+    json_body(req)
+    return _resume(route(req, "entity"))
+
+
+@blueprint.route("api/cache/{name}", methods=["DELETE"])
+@answers_problems
+def delete_cache(req: func.HttpRequest) -> func.HttpResponse:
+    """Forget a cached listing or all, so that the next run reads it anew."""
+    Params(req)
+    name = route(req, "name")
+    if name not in (*CACHED, ALL):
+        known = ", ".join((*CACHED, ALL))
+        raise Problem(404, "Not found", "there is no cached listing of this name", f"There are: {known}.")
+    return json_response({"deleted": empty_cache(runtime.current().cache, name)})
+
+
+def _pause(req: func.HttpRequest, body: dict[str, Any], entity: str | None) -> func.HttpResponse:
+    params = Params(req, "reason", "who")
+    # In the query, or in the body, which wins.
+    said = {"reason": params.text("reason") or "paused by an operator", "who": params.text("who"), **body}
+    reason = one_line(said["reason"], "the reason")
+    who = None if said["who"] is None else one_line(said["who"], "who")
+    entities = entities_of(body.get("entity", ALL) if entity is None else entity)
+    return _paused(pause(runtime.current(), entities, reason, who))
+
+
+def _resume(entity: Any) -> func.HttpResponse:
+    return _paused(remove_pauses(runtime.current().documents, entities_of(entity)))
 
 
 def _paused(pauses: Mapping[EntityName, Pause]) -> func.HttpResponse:

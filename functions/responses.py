@@ -1,6 +1,9 @@
 """Answers in JSON, and errors as problem details (RFC 9457)."""
 
+from __future__ import annotations
+
 import json
+import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, cast
@@ -8,45 +11,65 @@ from typing import Any, cast
 import azure.functions as func
 
 from functions.invocations import invoked
-from shared.errors import BusError, ConfigurationError, Paused, RunConflict, StorageError, UnknownRun
-from shared.sync.model import ENTITIES, EntityName
+from shared.errors import (
+    BusError,
+    CacheError,
+    ConfigurationError,
+    Paused,
+    RunConflict,
+    StorageError,
+    UnknownRun,
+)
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
 NO_HOST = cast(func.Context, None)
 
+logger = logging.getLogger(__name__)
 
-class BadRequest(Exception):
+SEE_OPENAPI = "GET /api/openapi.json describes every operation."
+CHECK_KEY = (
+    "Check the key; an employee must be in Vista's bPREH, in the company VISTA_COMPANY, with a HireDate."
+)
+
+
+class Problem(Exception):
+    """An answer that is an error. `hint` says what to do; `more` are further members of the problem."""
+
+    def __init__(self, status: int, title: str, detail: str, hint: str = SEE_OPENAPI, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.title = title
+        self.hint = hint
+        self.more = more
+
+
+class BadRequest(Problem):
     """The request asks for something that does not exist; the text says what does."""
+
+    def __init__(self, detail: str, hint: str = SEE_OPENAPI) -> None:
+        super().__init__(400, "Bad request", detail, hint)
 
 
 def json_response(
     value: Any, status: int = 200, headers: dict[str, str] | None = None, mimetype: str = "application/json"
 ) -> func.HttpResponse:
-    """JSON, never cached."""
-    body = json.dumps(value, ensure_ascii=False)
-    return func.HttpResponse(
-        body, status_code=status, mimetype=mimetype, headers={"Cache-Control": "no-store", **(headers or {})}
-    )
+    """JSON, never cached and never taken for anything else."""
+    # Names come from sources that anybody may have filled; text that no encoding has becomes a question mark.
+    body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers={**SAFE, **(headers or {})})
 
 
-def problem(status: int, title: str, detail: str, **more: Any) -> func.HttpResponse:
+SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def problem(status: int, title: str, detail: str, hint: str, **more: Any) -> func.HttpResponse:
     """Problem details."""
-    value = {"type": "about:blank", "status": status, "title": title, "detail": detail, **more}
+    value = {"type": "about:blank", "status": status, "title": title, "detail": detail, "hint": hint, **more}
     return json_response(value, status, mimetype="application/problem+json")
 
 
-def entities_of(req: func.HttpRequest) -> tuple[EntityName, ...]:
-    """The entities that a route's `{entity}` names. Raises BadRequest."""
-    name = req.route_params.get("entity", "")
-    if name == "all":
-        return ENTITIES
-    if name not in ENTITIES:
-        raise BadRequest(f"the entity must be all, {', '.join(ENTITIES)}")
-    return (cast(EntityName, name),)
-
-
 def answers_problems(handler: Handler) -> Handler:
-    """Turn the errors that a request can cause into problem details; others are the host's 500.
+    """Turn errors into problem details. One that nobody thought of is logged; the caller hears its kind.
 
     The function that comes out takes the invocation's context too, which the worker gives to whoever has an
     argument of that name: so it must not look like the handler (`functools.wraps` would make it). Its type
@@ -65,17 +88,25 @@ def answers_problems(handler: Handler) -> Handler:
 def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
     try:
         return handler(req)
-    except BadRequest as error:
-        return problem(400, "Bad request", str(error))
+    except Problem as error:
+        return problem(error.status, error.title, str(error), error.hint, **error.more)
     except UnknownRun as error:
-        return problem(404, "Not found", str(error))
+        return problem(404, "Not found", str(error), "GET /api/runs lists the runs that are kept.")
     except RunConflict as error:
-        return problem(409, "Conflict", str(error), run_id=error.run_id, url=f"/api/runs/{error.run_id}")
+        url = f"/api/runs/{error.run_id}"
+        hint = f"GET {url} shows how it stands; wait until it has ended, or POST {url}/cancel."
+        return problem(409, "Conflict", str(error), hint, run_id=error.run_id, url=url)
     except Paused as error:
-        return problem(409, "Paused", str(error))
+        return problem(409, "Paused", str(error), "Resume it, or ask who paused it: GET /api/control.")
     except ConfigurationError as error:
-        return problem(
-            503, "Settings are wrong", str(error), problems=[str(found) for found in error.problems]
-        )
-    except (StorageError, BusError) as error:
-        return problem(503, "Storage or Service Bus is away", str(error))
+        problems = [str(found) for found in error.problems]
+        hint = "Mend the settings that are named; GET /ready checks them."
+        return problem(503, "Settings are wrong", str(error), hint, problems=problems)
+    except (StorageError, BusError, CacheError) as error:
+        hint = "Try again; GET /ready and GET /api/status say what is missing."
+        return problem(503, "Storage, Service Bus or Redis is away", str(error), hint)
+    except Exception as error:
+        logger.exception("%s failed", handler.__name__)
+        detail = f"unexpected {type(error).__name__}"
+        hint = "The log has the details. Trying again does no harm."
+        return problem(500, "Unexpected error", detail, hint)

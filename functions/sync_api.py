@@ -1,81 +1,64 @@
-"""Manual syncs and their runs."""
+"""Manual syncs: of everything, of an entity, or of one record while the caller waits."""
 
-import re
-from typing import cast
+from __future__ import annotations
+
+from typing import Any
 
 import azure.functions as func
 
-from functions.responses import BadRequest, answers_problems, entities_of, json_response
+from functions.api_input import Params, entities_of, key_of, route
+from functions.responses import CHECK_KEY, BadRequest, Problem, answers_problems, json_response
 from shared import runtime
-from shared.sync.report import make_report
-from shared.sync.runs import Mode, RunRequest, approve, get_run, request_run
-from shared.sync.stopping import cancel
+from shared.operations.on_demand import sync_record
+from shared.sync.model import EntityName
+from shared.sync.runs import Mode, RunRequest, request_run
 
 blueprint = func.Blueprint()
 
-RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+MODES: tuple[Mode, ...] = ("plan", "apply")
 
 
 @blueprint.route("api/sync/{entity}", methods=["POST"])
 @answers_problems
 def start_sync(req: func.HttpRequest) -> func.HttpResponse:
-    """Start a run of one entity or of all."""
-    run_id = request_run(runtime.current(), _request_of(req))
+    """Start a run of one entity or of all, or sync one record and answer with each step."""
+    params = Params(req, "mode", "refresh", "retry_failed", "key")
+    entities = entities_of(route(req, "entity"))
+    mode = params.choice("mode", MODES, "apply") or "apply"
+    refresh = params.flag("refresh", default=False)
+    key = params.text("key")
+    if key is not None:
+        # Whoever asks for one record wants it tried, whatever became of it before.
+        retry = params.flag("retry_failed", default=True)
+        return _one_record(entities, key_of(key), mode, refresh=refresh, retry_failed=retry)
+    retry = params.flag("retry_failed", default=refresh)
+    run_id = request_run(runtime.current(), RunRequest(mode, entities, refresh, retry))
     url = f"/api/runs/{run_id}"
     return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
 
 
-@blueprint.route("api/runs/{run_id}", methods=["GET"])
-@answers_problems
-def show_run(req: func.HttpRequest) -> func.HttpResponse:
-    """Where a run stands, or how it ended."""
-    documents = runtime.current().documents
-    return json_response(make_report(documents, get_run(documents, _run_id_of(req))))
-
-
-@blueprint.route("api/runs/{run_id}/approve", methods=["POST"])
-@answers_problems
-def approve_run(req: func.HttpRequest) -> func.HttpResponse:
-    """Let the held plans of a run go on."""
-    run_id = _run_id_of(req)
-    approve(runtime.current(), run_id)
-    url = f"/api/runs/{run_id}"
-    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
-
-
-@blueprint.route("api/runs/{run_id}/cancel", methods=["POST"])
-@answers_problems
-def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
-    """Stop a run: what was done stays done, the rest is not tried."""
-    run_id = _run_id_of(req)
-    cancel(runtime.current(), run_id, "cancelled by an operator")
-    url = f"/api/runs/{run_id}"
-    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
-
-
-def _request_of(req: func.HttpRequest) -> RunRequest:
-    refresh = _flag(req, "refresh")
-    return RunRequest(
-        mode=_mode(req), entities=entities_of(req), refresh=refresh, retry_failed=refresh, cause="manual"
+def _one_record(
+    entities: tuple[EntityName, ...], key: str, mode: Mode, *, refresh: bool, retry_failed: bool
+) -> func.HttpResponse:
+    if len(entities) != 1:
+        raise BadRequest("a key belongs to one entity: POST /api/sync/employees?key=...")
+    answer = sync_record(
+        runtime.current(), entities[0], key, mode, refresh=refresh, retry_failed=retry_failed
     )
+    if answer["phase"] == "running":
+        return json_response(answer, 202, {"Location": answer["url"]})
+    if _is_nowhere(answer["steps"]):
+        raise Problem(
+            404,
+            "Not found",
+            f"neither the source nor SafetyAmp, as far as is known, has this record of {entities[0]}",
+            CHECK_KEY,
+            run_id=answer["run_id"],
+            url=answer["url"],
+        )
+    return json_response(answer)
 
 
-def _mode(req: func.HttpRequest) -> Mode:
-    mode = req.params.get("mode", "apply")
-    if mode not in ("plan", "apply"):
-        raise BadRequest("mode must be plan or apply")
-    return cast(Mode, mode)
-
-
-def _flag(req: func.HttpRequest, name: str) -> bool:
-    text: str = req.params.get(name, "false").lower()
-    if text not in ("true", "false"):
-        raise BadRequest(f"{name} must be true or false")
-    return text == "true"
-
-
-def _run_id_of(req: func.HttpRequest) -> str:
-    run_id: str = req.route_params.get("run_id", "")
-    if not RUN_ID.fullmatch(run_id):
-        raise BadRequest("a run id looks like 20260131-120000-0a1b2c")
-    return run_id
+def _is_nowhere(steps: dict[str, Any]) -> bool:
+    source, target = steps["source"], steps["target"]
+    return bool(source and not source["found"] and target["found"] == "nothing")

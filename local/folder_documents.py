@@ -84,6 +84,13 @@ class FolderDocuments(KeptDocuments):
             found += [(inside / name).as_posix() for name in files if not name.startswith(".")]
         return [path for path in found if path.startswith(prefix)]
 
+    def _folders(self, prefix: str) -> set[str]:
+        try:
+            with os.scandir(self._folder / prefix) as entries:
+                return {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
+        except FileNotFoundError:
+            return set()
+
     def _load_lease(self, path: str) -> Lease | None:
         try:
             kept = json.loads(self._lease_file(path).read_bytes())

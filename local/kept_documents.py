@@ -42,6 +42,10 @@ class KeptDocuments(ABC):
     @abstractmethod
     def _paths(self, prefix: str) -> list[str]: ...
 
+    def _folders(self, prefix: str) -> set[str]:
+        below = (path.removeprefix(prefix) for path in self._paths(prefix))
+        return {path.partition("/")[0] for path in below if "/" in path}
+
     @abstractmethod
     def _load_lease(self, path: str) -> Lease | None:
         """The lease last kept, lapsed or not; None when its owner is known to be gone."""
@@ -85,6 +89,10 @@ class KeptDocuments(ABC):
     def list(self, prefix: str) -> Iterator[str]:
         with self._exclusive():
             return iter(sorted(self._paths(checked_prefix(prefix))))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._exclusive():
+            return iter(sorted(self._folders(checked_prefix(prefix))))
 
     def acquire_lease(self, path: str, seconds: int) -> str:
         checked_seconds(seconds)

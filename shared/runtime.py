@@ -73,6 +73,7 @@ class Runtime:
         self._parts = parts or Parts()
         self._lock = threading.RLock()
         self._built: dict[_Once[Any], Any] = {}
+        self._breakers: dict[str, SharedCircuitBreaker] = {}
         self.clock: Clock = self._parts.clock or SystemClock()
         self.shutdown = Shutdown()
 
@@ -138,7 +139,14 @@ class Runtime:
         return SharedRateLimiter(self.redis, "safetyamp", calls, period, reserve, alone)
 
     def breaker(self, upstream: str) -> SharedCircuitBreaker:
-        """A circuit breaker that all processes share."""
+        """An upstream's circuit breaker, shared by all processes; one object in this one, so that with Redis
+        away too whoever asks for its state hears of the calls that the client made."""
+        with self._lock:
+            if upstream not in self._breakers:
+                self._breakers[upstream] = self._new_breaker(upstream)
+            return self._breakers[upstream]
+
+    def _new_breaker(self, upstream: str) -> SharedCircuitBreaker:
         from shared.resilience.circuit_breaker import LocalCircuitBreaker, SharedCircuitBreaker
 
         threshold, recovery = (

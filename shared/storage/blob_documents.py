@@ -74,6 +74,9 @@ class BlobDocuments:
     def list(self, prefix: str) -> Iterator[str]:
         return self._names(checked_prefix(prefix))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        return self._folders(checked_prefix(prefix))
+
     def acquire_lease(self, path: str, seconds: int) -> str:
         # The id is ours, so that the SDK's own repetition after a lost answer is granted again.
         lease = self._lease(path, str(uuid.uuid4()))
@@ -111,6 +114,14 @@ class BlobDocuments:
     def _names(self, prefix: str) -> Iterator[str]:
         with suppress(Missing), self._translated(prefix):
             yield from self._client().list_blob_names(name_starts_with=prefix or None)
+
+    def _folders(self, prefix: str) -> Iterator[str]:
+        from azure.storage.blob import BlobPrefix
+
+        with suppress(Missing), self._translated(prefix):
+            for found in self._client().walk_blobs(name_starts_with=prefix or None, delimiter="/"):
+                if isinstance(found, BlobPrefix):
+                    yield found.name.removeprefix(prefix).rstrip("/")
 
     def _conditional(self, path: str, data: bytes, **conditions: Any) -> str:
         """Write under a condition, and recognise our own write.

@@ -57,6 +57,11 @@ class Documents(Protocol):
         """Paths that begin with `prefix`, in lexical order, complete over all pages."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names of the folders right below `prefix` (empty, or ending in `/`), in lexical order, without
+        listing what is in them: a year of runs is two requests."""
+        ...
+
     def acquire_lease(self, path: str, seconds: int) -> str:
         """Take the lease (15 to 60 s, Azure's bounds) and return its id; an empty document is created
         when there is none. Raises LeaseHeld."""

@@ -32,6 +32,7 @@ from shared.sync.listing import TargetLister
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref
 from shared.sync.outcome import Outcome, Result, outcome_from_json
+from shared.sync.priority import priority
 from shared.sync.progress import ProgressKeeper
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
@@ -156,7 +157,7 @@ class _BatchWork:
     def complete(self, stop_reason: str | None = None) -> None:
         """Apply what is left and store the outcomes; raises HandOn when it has to go on later. With a
         `stop_reason` nothing is applied any more."""
-        with metered() as meter:
+        with metered() as meter, priority(self._run):
             self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
             changes = self._changes()
             self._remember_earlier(changes)

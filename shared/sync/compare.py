@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,8 +98,7 @@ def compare(
 def _creation(desired: Desired, digest: str) -> Comparison:
     if not desired.active:
         return Comparison(None)
-    fields = {**desired.fields, **desired.create_only}
-    sent = {name: _to_json(value) for name, value in fields.items()}
+    sent = json_fields({**desired.fields, **desired.create_only})
     return Comparison(
         Change(desired.key, "create", None, sent, {}, {}, digest, warnings=list(desired.warnings))
     )
@@ -140,7 +139,7 @@ def _update(
         key=desired.key,
         action=action,
         target_id=entry.target_id,
-        fields={name: _to_json(value) for name, value in fields.items()},
+        fields=json_fields(fields),
         before={name: entry.fields.get(name) for name in fields},
         core=core(entry.fields),
         digest=digest,
@@ -148,8 +147,11 @@ def _update(
     )
 
 
-def _to_json(value: Any) -> Any:
-    return {REF_MARK: list(value)} if isinstance(value, Ref) else value
+def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as documents hold them, references as `{"$ref": [entity, key]}`."""
+    return {
+        name: {REF_MARK: list(value)} if isinstance(value, Ref) else value for name, value in fields.items()
+    }
 
 
 def reference(value: Any) -> Ref | None:

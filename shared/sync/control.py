@@ -16,10 +16,11 @@ CONTROL_VERSION = 1
 
 @dataclass(frozen=True)
 class Pause:
-    """Since when an entity is paused, and why."""
+    """Since when an entity is paused, and why. `who` is for the API alone: `about` goes into logs."""
 
     at: str
     reason: str
+    who: str | None = None
 
     def about(self, entity: EntityName) -> str:
         """For people."""

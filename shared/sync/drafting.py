@@ -48,7 +48,7 @@ def draft_changes(
     *,
     trust_digests: bool,
 ) -> Draft:
-    """Compare every source record with the state.
+    """Compare every source record with the state, or only those that the run's request names.
 
     With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
     listing each is compared field by field. The state is changed in place where no call is needed
@@ -76,6 +76,7 @@ class _Drafting:
         self._state = state
         self._resolver = resolver
         self._trust_digests = trust_digests
+        self._keys = frozenset(run.request.keys)
         self._retry_failed = run.request.retry_failed
         self._reenable = services.settings.reenable_disabled
         # Whatever a comparison depends on beside the record: a changed setting must be noticed.
@@ -83,8 +84,10 @@ class _Drafting:
 
     def consider(self, record: SourceRecord | Rejected, source: Any) -> None:
         draft = self.draft
-        draft.counts["source"] += 1
         draft.seen.add(record.key)
+        if self._keys and record.key not in self._keys:
+            return
+        draft.counts["source"] += 1
         if isinstance(record, Rejected):
             draft.reject(record)
             return

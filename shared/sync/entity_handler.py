@@ -31,6 +31,7 @@ from shared.sync.listing import TargetLister
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
 from shared.sync.planner import make_plan
+from shared.sync.priority import priority
 from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run, read_run
 from shared.sync.services import Services
 from shared.telemetry.context import bound
@@ -75,7 +76,7 @@ def _bring_forward(services: Services, message: EntityMessage) -> None:
 def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
     """Make the plan; False when the message was handed on or the entity has failed."""
     entity = message.entity
-    with metered() as meter, bulk_work():
+    with metered() as meter, bulk_work(), priority(run):
         try:
             with held_lease(services, paths.planning(run.run_id, entity)) as lease:
                 path = paths.planning(run.run_id, entity)

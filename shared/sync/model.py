@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 EntityName = Literal["departments", "jobs", "titles", "employees", "vehicles"]
 
@@ -23,6 +23,7 @@ ENTITY_NEEDS: dict[EntityName, tuple[EntityName, ...]] = {
 ENTITIES: tuple[EntityName, ...] = tuple(ENTITY_NEEDS)
 
 Action = Literal["create", "update", "deactivate", "reactivate"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
 RejectionKind = Literal["skipped", "invalid"]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Result = Literal[
     "created", "updated", "deactivated", "reactivated", "refused", "failed", "waiting", "gone", "cancelled"
 ]
+
+RESULTS: tuple[Result, ...] = get_args(Result)
 
 DONE: Mapping[str, Result] = {
     "create": "created",

@@ -72,4 +72,6 @@ def state(entity: str) -> str:
 
 def dead_letter(queue: str, message_id: str) -> str:
     """A message that could not be handled; `message_id` is anything that a sender made up."""
-    return f"{DEAD_LETTERS}{queue}/{UNUSUAL.sub('+', message_id)}.json"
+    name = UNUSUAL.sub("+", message_id)
+    # A part of a path begins with a letter, a digit or `_`.
+    return f"{DEAD_LETTERS}{queue}/{name if name[:1].isalnum() else '_' + name}.json"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+from copy import deepcopy
+from dataclasses import asdict, replace
 from typing import Any
 
 from shared.clients.call_meter import Meter
@@ -13,10 +15,11 @@ from shared.sync.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.entities import mappings
 from shared.sync.guard import GuardLimits, guard
 from shared.sync.listing import TargetLister
+from shared.sync.look import look_at
 from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
 from shared.sync.prerequisites import check_prerequisites
-from shared.sync.reader import SourceReader, mapping_options
+from shared.sync.reader import SourceRead, SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
@@ -44,7 +47,13 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     )
     state, listed = _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
-    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=not listed)
+    looks = _looks(run, mapping, state, read.source, listed)
+    held = whole_entity_is_held(services, mapping, state, run, read, listed) if run.request.keys else []
+    # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
+    trust_digests = not listed and not run.request.keys
+    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=trust_digests)
+    if not run.request.keys or not draft.changes:
+        held = _held_reasons(services, draft, state, read.counts)
     if draft.changes:
         check_prerequisites(services, entity)
     plan_id = secrets.token_hex(4)
@@ -61,10 +70,11 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
         "counts": dict(draft.counts),
         "source_counts": read.counts,
         "counts_changed": read.counts != state.source_counts,
-        "held": _held(services, draft, state, read.counts),
+        "held": held,
         "problems": draft.problems,
         "vanished": _vanished(state, draft),
         "refused": state.refused(),
+        "looks": looks,
         "calls": dict(meter.calls),
         "requests": dict(meter.requests),
         "waited_seconds": round(meter.waited_seconds, 3),
@@ -74,6 +84,14 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     facts = {"counts": plan["counts"], "batches": plan["batches"], "duration_ms": duration_ms}
     text = "%s of run %s is planned"
     logger.info(text, entity, run.run_id, extra={"event": "entity_planned", "entity": entity, **facts})
+
+
+def _looks(
+    run: Run, mapping: EntityMapping, state: EntityState, source: Any, listed: bool
+) -> list[dict[str, Any]]:
+    """What is seen of the one record that is asked for, before drafting changes the state."""
+    key = run.request.one_record
+    return [] if key is None else [asdict(look_at(mapping, state, source, key, listed=listed))]
 
 
 def _current_state(
@@ -88,7 +106,28 @@ def _current_state(
     return rebuild(mapping.name, targets, known), True
 
 
-def _held(services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]) -> list[str]:
+def whole_entity_is_held(
+    services: Services, mapping: EntityMapping, state: EntityState, run: Run, read: SourceRead, listed: bool
+) -> list[str]:
+    """Why the guard would hold a plan of all records; empty when it would not. `state` stays as it is.
+
+    For a run of single records: a wrong read that makes everybody a leaver must not lock out the one whom
+    somebody asks for, only because a plan of one person is a small one.
+    """
+    everything = replace(run, request=replace(run.request, keys=()))
+    resolver = Resolver(services, run.run_id, mapping.name)
+    # Drafting changes the state in place.
+    copied = deepcopy(state)
+    resolver.provide(copied)
+    draft = draft_changes(
+        services, mapping, copied, resolver, everything, read.source, trust_digests=not listed
+    )
+    return _held_reasons(services, draft, copied, read.counts)
+
+
+def _held_reasons(
+    services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]
+) -> list[str]:
     limits = GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
     known = sum(1 for record in state.records.values() if record[0] is not None)
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))

@@ -30,6 +30,7 @@ def make_report(documents: Documents, run: Run) -> dict[str, Any]:
         "mode": run.request.mode,
         "cause": run.request.cause,
         "refresh": run.request.refresh,
+        "keys": list(run.request.keys),
         "requested_at": run.requested_at,
         "finished_at": run.finished_at,
         "duration_seconds": _duration(run),
@@ -60,13 +61,17 @@ def _duration(run: Run) -> float | None:
 def _findings(documents: Documents, run_id: str, entity: str) -> dict[str, Any]:
     plan = read_json(documents, paths.plan(run_id, entity))
     if plan is None:
-        return {"problems": [], "problems_total": 0, "vanished": {"count": 0, "keys": []}}
+        return {
+            **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
+            "vanished": {"count": 0, "keys": []},
+        }
     problems = [*plan["problems"], *_outcome_problems(documents, run_id, entity)]
     # Thousands who left long ago must not crowd out the one record that somebody has to mend.
     problems.sort(key=_urgency)
     return {
         "problems": problems[:MOST_PROBLEMS],
         "problems_total": len(problems),
+        "problems_by_kind": dict(Counter(problem["kind"] for problem in problems)),
         "vanished": plan["vanished"],
     }
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from shared.errors import BusError, Paused, RunConflict, UnknownRun
 from shared.storage.documents import Documents, create_json, read_json, update_json
@@ -29,6 +29,7 @@ Mode = Literal["plan", "apply"]
 EntityPhase = Literal["pending", "applying", "done", "planned", "held", "failed", "cancelled", "off"]
 RunPhase = Literal["running", "done", "planned", "held", "failed", "cancelled"]
 
+RUN_PHASES: tuple[RunPhase, ...] = get_args(RunPhase)
 ENDED: frozenset[str] = frozenset({"done", "planned", "held", "failed", "cancelled", "off"})
 RUN_VERSION = 1
 
@@ -36,13 +37,21 @@ RUN_VERSION = 1
 @dataclass(frozen=True)
 class RunRequest:
     """What is asked for. `refresh` lists SafetyAmp anew instead of trusting the state; `retry_failed` also
-    tries records again that SafetyAmp refused and whose data has not changed."""
+    tries records again that SafetyAmp refused and whose data has not changed. `keys` restricts the run to
+    these records of its one entity; empty means all. The sources are read whole nevertheless: a record is
+    judged beside the others (a shared e-mail), and the guard by their number."""
 
     mode: Mode = "apply"
     entities: tuple[EntityName, ...] = ENTITIES
     refresh: bool = False
     retry_failed: bool = False
     cause: str = "manual"
+    keys: tuple[str, ...] = ()
+
+    @property
+    def one_record(self) -> str | None:
+        """The key of the one record that is asked for: somebody waits for it."""
+        return self.keys[0] if len(self.keys) == 1 else None
 
 
 @dataclass
@@ -94,16 +103,15 @@ class Run:
         value = {"version": RUN_VERSION, **asdict(self)}
         # As JSON gives it back: a tuple never equals a list, and every update would write the document.
         value["request"]["entities"] = list(self.request.entities)
+        value["request"]["keys"] = list(self.request.keys)
         return value
 
 
 def run_from_json(value: dict[str, Any]) -> Run:
     """The run of a document."""
-    request = dict(value["request"])
-    request["entities"] = tuple(request["entities"])
     return Run(
         run_id=value["run_id"],
-        request=RunRequest(**request),
+        request=_request_from_json(value["request"]),
         requested_at=value["requested_at"],
         entities={name: _status_from_json(status) for name, status in value["entities"].items()},
         phase=value["phase"],
@@ -116,9 +124,16 @@ def _status_from_json(value: dict[str, Any]) -> EntityStatus:
     return EntityStatus(**{one.name: value[one.name] for one in fields(EntityStatus) if one.name in value})
 
 
+def _request_from_json(value: Mapping[str, Any]) -> RunRequest:
+    known = {one.name: value[one.name] for one in fields(RunRequest) if one.name in value}
+    return RunRequest(**{**known, "entities": tuple(value["entities"]), "keys": tuple(value.get("keys", ()))})
+
+
 def new_run_id(now: datetime) -> str:
-    """Sorts by time; the random part keeps two requests of one second apart."""
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    """Sorts by time, within a second too: the last part begins with the fraction of the second, in 4096ths.
+    The rest of it is random and keeps two requests of one moment apart."""
+    fraction = now.microsecond * 4096 // 1_000_000
+    return f"{now:%Y%m%d-%H%M%S}-{fraction:03x}{secrets.token_hex(2)[:3]}"
 
 
 def read_active(documents: Documents) -> dict[str, Any] | None:
@@ -164,9 +179,24 @@ def change_run(documents: Documents, run_id: str, change: Callable[[Run], None])
 def request_run(services: Services, request: RunRequest) -> str:
     """Start a run and return its id.
 
+    Raises as `claim_run`. When Service Bus cannot be reached the run stands nevertheless: the sweep sends
+    its messages later.
+    """
+    run_id = claim_run(services, request)
+    with bound(run=run_id):
+        try:
+            send_entities(services, run_id, request.entities, "start")
+        except BusError as error:
+            logger.warning("run %s waits for the sweep, its messages could not be sent: %s", run_id, error)
+    return run_id
+
+
+def claim_run(services: Services, request: RunRequest) -> str:
+    """Make a run the active one and return its id, without sending its messages: for a caller that handles
+    them itself. Should it die of that, the sweep sends them.
+
     Raises Paused when an operator paused all of its entities, and RunConflict with the active run's id when
-    one is under way. When Service Bus cannot be reached the run stands nevertheless: the sweep sends its
-    messages later.
+    one is under way.
     """
     _refuse_paused(services.documents, request.entities)
     now = services.clock.now()
@@ -176,10 +206,6 @@ def request_run(services: Services, request: RunRequest) -> str:
         facts = {"event": "run_requested", "mode": request.mode, "cause": request.cause}
         logger.info("run %s was requested", run_id, extra={**facts, "entities": list(request.entities)})
         ensure_run(services)
-        try:
-            send_entities(services, run_id, request.entities, "start")
-        except BusError as error:
-            logger.warning("run %s waits for the sweep, its messages could not be sent: %s", run_id, error)
     return run_id
 
 
@@ -192,14 +218,14 @@ def ensure_run(services: Services) -> str | None:
     if not active or active["run_id"] is None:
         return None
     run_id = cast(str, active["run_id"])
-    request = {**active["request"], "entities": tuple(active["request"]["entities"])}
+    request = _request_from_json(active["request"])
     pauses = read_pauses(services.documents)
     run = Run(
         run_id=run_id,
-        request=RunRequest(**request),
+        request=request,
         requested_at=active["at"],
         entities={
-            name: _first_status(services, name, pauses) for name in ENTITIES if name in request["entities"]
+            name: _first_status(services, name, pauses) for name in ENTITIES if name in request.entities
         },
     )
     create_json(services.documents, paths.run(run_id), run.to_json())
@@ -255,8 +281,12 @@ def release_active(documents: Documents, run: Run) -> bool:
         released = bool(active) and active["run_id"] == run.run_id
         if not released:
             return None
-        last_done_at = run.finished_at if run.phase == "done" else active.get("last_done_at")
-        return {"run_id": None, "last_done_at": last_done_at}
+        # A run of single records says nothing of the others: "the last good run" must not get younger by it.
+        is_good = run.phase == "done" and not run.request.keys
+        return {
+            "run_id": None,
+            "last_done_at": run.finished_at if is_good else active.get("last_done_at"),
+        }
 
     update_json(documents, paths.ACTIVE, change)
     return released

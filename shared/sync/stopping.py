@@ -72,13 +72,15 @@ def cancel(services: Services, run_id: str, reason: str) -> None:
             stop_entity(services, run_id, entity, reason, cancelled=True)
 
 
-def pause(services: Services, entities: Sequence[EntityName], reason: str) -> dict[EntityName, Pause]:
+def pause(
+    services: Services, entities: Sequence[EntityName], reason: str, who: str | None = None
+) -> dict[EntityName, Pause]:
     """Let no run touch these entities until they are resumed; what the active run still has to do for them
     is left to a run after that. Returns all pauses.
 
     Safe to repeat, which an operator has to do after a StorageError or BusError.
     """
-    pauses = add_pauses(services.documents, entities, Pause(services.clock.now().isoformat(), reason))
+    pauses = add_pauses(services.documents, entities, Pause(services.clock.now().isoformat(), reason, who))
     run_id = ensure_run(services)
     if run_id is not None:
         run = get_run(services.documents, run_id)

@@ -1,10 +1,12 @@
-"""An operator who pauses, resumes, cancels and approves at any time, and looks before approving."""
+"""An operator who pauses, resumes, cancels, approves and syncs single records at any time, and looks before
+approving."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shared.errors import Paused, RunConflict
+from shared.operations.on_demand import sync_record
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.control import read_pauses, remove_pauses
@@ -56,6 +58,17 @@ class Operator:
                 lambda services: cancel(services, run_id, "chaos"),
                 (RunConflict,),
             )
+
+    def syncs_one_record(self) -> None:
+        """In a process that may die of it, while others take the messages that it sends."""
+        key = str(self._world.dice.choice(self._world.company.tables["bPREH"])["Employee"]).strip()
+        self._world.act(
+            f"operator syncs {key}",
+            lambda services: sync_record(
+                services, "employees", key, "apply", refresh=False, retry_failed=True
+            ),
+            (RunConflict, Paused),
+        )
 
     def approves_what_is_right(self) -> None:
         """Let the last held plans go on if they are right."""

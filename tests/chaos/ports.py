@@ -76,6 +76,9 @@ class ChaosDocuments:
     def list(self, prefix: str) -> Iterator[str]:
         return iter(self._do(f"list {prefix}", lambda: list(self._store.list(prefix))))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        return iter(self._do(f"folders {prefix}", lambda: list(self._store.folders(prefix))))
+
     def acquire_lease(self, path: str, seconds: int) -> str:
         return self._do(f"lease {path}", lambda: self._store.acquire_lease(path, seconds))
 

@@ -121,8 +121,9 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
     "compare-and-swap": (
         compare_and_swap_off,
         "nothing_is_there_twice",
-        60,
-        {"climates": ("calm",), "processes_count": 4},
+        120,
+        # Without single records: whoever waits for one would stumble over the run that is not there.
+        {"climates": ("calm",), "processes_count": 4, "single_records": False},
     ),
     "guard": (guard_off, "only_leavers_are_deactivated", 20, {"climates": ("source",)}),
     "single probe": (

@@ -56,6 +56,8 @@ MOST_DEACTIVATIONS = (1, 10)
 QUEUES = ("entity-sync", "change-batches")
 OPERATIONS = 0.001
 """How likely an operator does something at a step."""
+SINGLE_RECORDS = 0.05
+"""How likely an operator syncs one record at a step while no run is active."""
 BREAKER_TOLD = ("success", "failure", "release")
 """The operations of the breaker's script that end a call."""
 SWEEP_EVERY = timedelta(minutes=5)
@@ -108,6 +110,8 @@ class World:
     company_changes: bool = True
     operated: bool = True
     """Whether an operator pauses, resumes, cancels and approves."""
+    single_records: bool = True
+    """Whether an operator syncs single records."""
     limit_calls: int | None = None
     """SafetyAmp's limit; None draws one. A small one makes many small batches."""
     scheduler: Scheduler = field(init=False)
@@ -171,6 +175,8 @@ class World:
                     self._request()
                 if self.operated and self.dice.random() < OPERATIONS:
                     self._operator.does_something()
+                if self.single_records and not active_run_id(self.store):
+                    self._maybe_sync_one_record()
                 self._step(until=storm_ends)
             if not changed:
                 self._change_company()
@@ -238,6 +244,10 @@ class World:
         quiet = self.clock.now() + timedelta(minutes=3)
         while self.clock.now() < quiet or self.scheduler.tasks:
             self._step(until=max(quiet, self.clock.now() + timedelta(seconds=1)))
+
+    def _maybe_sync_one_record(self) -> None:
+        if self.dice.random() < SINGLE_RECORDS:
+            self._operator.syncs_one_record()
 
     def _maybe_change_weather(self) -> None:
         if self.dice.random() < 0.004:

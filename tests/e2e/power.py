@@ -72,6 +72,10 @@ class PoweredDocuments:
         self._power.pulse()
         return self._inner.list(prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        self._power.pulse()
+        return self._inner.folders(prefix)
+
     def acquire_lease(self, path: str, seconds: int) -> str:
         self._power.pulse()
         return self._inner.acquire_lease(path, seconds)

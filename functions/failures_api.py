@@ -1,0 +1,70 @@
+"""What fails and why, trying it again, and the messages that were given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import azure.functions as func
+
+from functions.api_input import Params, entities_of, json_body, keys_of, one_line
+from functions.responses import BadRequest, answers_problems, json_response
+from shared import runtime
+from shared.operations.dead_letters import list_dead_letters, resubmit
+from shared.operations.failures import failure_groups
+from shared.sync.runs import RunRequest, request_run
+
+blueprint = func.Blueprint()
+
+MOST_LETTERS = 200
+
+
+@blueprint.route("api/failures", methods=["GET"])
+@answers_problems
+def show_failures(req: func.HttpRequest) -> func.HttpResponse:
+    """Failing records by cause, with what to do."""
+    Params(req)
+    return json_response(failure_groups(runtime.current().documents))
+
+
+@blueprint.route("api/failures/retry", methods=["POST"])
+@answers_problems
+def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a run that also tries what SafetyAmp refused before: of everything, an entity, or some keys."""
+    Params(req)
+    body = json_body(req, "entity", "keys")
+    entities = entities_of(body.get("entity", "all"))
+    keys = keys_of(body["keys"]) if "keys" in body else ()
+    if keys and len(entities) != 1:
+        raise BadRequest("keys belong to one entity: name it too")
+    run_id = request_run(
+        runtime.current(), RunRequest(entities=entities, retry_failed=True, cause="retry", keys=keys)
+    )
+    url = f"/api/runs/{run_id}"
+    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
+
+
+@blueprint.route("api/dead-letters", methods=["GET"])
+@answers_problems
+def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
+    """The messages that were given up, with what to do about each."""
+    params = Params(req, "limit", "cursor")
+    page = list_dead_letters(
+        runtime.current(), params.number("limit", 50, MOST_LETTERS), params.text("cursor")
+    )
+    return json_response({"dead_letters": page.items, "next": page.next})
+
+
+@blueprint.route("api/dead-letters/resubmit", methods=["POST"])
+@answers_problems
+def resubmit_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
+    """Send again what an active run still lacks."""
+    Params(req)
+    body = json_body(req, "ids")
+    ids = _ids(body["ids"]) if "ids" in body else None
+    return json_response({"results": resubmit(runtime.current(), ids)})
+
+
+def _ids(value: Any) -> list[str]:
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_LETTERS:
+        raise BadRequest(f"ids must be a list of 1 to {MOST_LETTERS} ids of dead letters")
+    return [one_line(letter_id, "each id") for letter_id in value]

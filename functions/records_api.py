@@ -1,0 +1,55 @@
+"""One record explained: what the source says, what SafetyAmp holds, what was tried, what comes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import azure.functions as func
+
+from functions.api_input import Params, entity_of, json_body, key_of, one_line, route
+from functions.responses import CHECK_KEY, Problem, answers_problems, json_response
+from shared import runtime
+from shared.operations.explain import explain
+from shared.operations.search import search
+from shared.sync.model import EntityName
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route("api/search", methods=["POST"])
+@answers_problems
+def search_records(req: func.HttpRequest) -> func.HttpResponse:
+    """Find keys by name or e-mail. They come in the body, because addresses of requests are logged."""
+    Params(req)
+    body = json_body(req, "entity", "text")
+    entity = entity_of(body.get("entity", "employees"))
+    return json_response(search(runtime.current(), entity, one_line(body.get("text"), "text")))
+
+
+@blueprint.route("api/records/{entity}/{key}", methods=["GET"])
+@answers_problems
+def explain_record(req: func.HttpRequest) -> func.HttpResponse:
+    """Explain the record of this key."""
+    Params(req)
+    return _explained(entity_of(route(req, "entity")), route(req, "key"))
+
+
+@blueprint.route("api/records/{entity}", methods=["GET"])
+@answers_problems
+def explain_any_record(req: func.HttpRequest) -> func.HttpResponse:
+    """The same with the key as a parameter, for keys that no path can hold, such as the title `A/B`."""
+    params = Params(req, "key")
+    return _explained(entity_of(route(req, "entity")), params.text("key"))
+
+
+def _explained(entity: EntityName, key: Any) -> func.HttpResponse:
+    answer = explain(runtime.current(), entity, key_of(key))
+    if answer is None:
+        system = "Samsara" if entity == "vehicles" else "Vista"
+        raise Problem(
+            404,
+            "Not found",
+            f"neither {system} nor SafetyAmp, as far as is known, has this record of {entity}",
+            CHECK_KEY,
+        )
+    return json_response(answer)

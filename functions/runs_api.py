@@ -1,0 +1,115 @@
+"""Runs: which there were, how one stands, what it changes, and deciding on it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import azure.functions as func
+
+from functions.api_input import KEY_PARAMETERS, Params, json_body, run_id_of
+from functions.responses import SAFE, BadRequest, answers_problems, json_response
+from shared import runtime
+from shared.operations.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
+from shared.operations.csv_text import changes_csv
+from shared.operations.paging import Page
+from shared.operations.run_detail import run_detail
+from shared.operations.run_index import RUN_ID
+from shared.operations.run_list import RunFilter, list_runs
+from shared.sync.model import ACTIONS, ENTITIES
+from shared.sync.outcome import RESULTS
+from shared.sync.runs import RUN_PHASES, approve, get_run
+from shared.sync.stopping import cancel
+
+blueprint = func.Blueprint()
+
+MOST_RUNS, MOST_CHANGES, MOST_CSV_CHANGES = 100, 500, 5000
+FORMATS = ("json", "csv")
+
+
+@blueprint.route("api/runs", methods=["GET"])
+@answers_problems
+def show_runs(req: func.HttpRequest) -> func.HttpResponse:
+    """The runs that are kept, newest first."""
+    params = Params(req, "phase", "entity", "cause", "since", "limit", "cursor")
+    wanted = RunFilter(
+        phase=params.choice("phase", RUN_PHASES),
+        entity=params.choice("entity", ENTITIES),
+        cause=params.text("cause"),
+        since=params.moment("since"),
+    )
+    cursor = params.text("cursor")
+    if cursor is not None and not RUN_ID.fullmatch(cursor):
+        raise BadRequest("cursor must be the `next` of a page before")
+    page = list_runs(runtime.current().documents, wanted, params.number("limit", 20, MOST_RUNS), cursor)
+    return json_response({"runs": page.items, "next": page.next})
+
+
+@blueprint.route("api/runs/{run_id}", methods=["GET"])
+@answers_problems
+def show_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Where a run stands, or how it ended."""
+    Params(req)
+    services = runtime.current()
+    return json_response(run_detail(services, get_run(services.documents, run_id_of(req))))
+
+
+@blueprint.route("api/runs/{run_id}/changes", methods=["GET"])
+@answers_problems
+def show_changes(req: func.HttpRequest) -> func.HttpResponse:
+    """What a run changes or changed, with before and after."""
+    params = Params(req, "entity", "action", "result", "key", "format", "limit", "cursor")
+    run_id = run_id_of(req)
+    as_csv = params.choice("format", FORMATS, "json") == "csv"
+    most = MOST_CSV_CHANGES if as_csv else MOST_CHANGES
+    limit = params.number("limit", most if as_csv else 100, most)
+    wanted = ChangeFilter(
+        entity=params.choice("entity", ENTITIES),
+        action=params.choice("action", ACTIONS),
+        result=params.choice("result", (PLANNED, *RESULTS)),
+        key=params.text("key"),
+    )
+    documents = runtime.current().documents
+    page = list_changes(documents, get_run(documents, run_id), wanted, limit, _place(params.text("cursor")))
+    return _csv(req, run_id, page) if as_csv else json_response({"changes": page.items, "next": page.next})
+
+
+def _place(cursor: str | None) -> Place:
+    try:
+        return START if cursor is None else place_of(cursor)
+    except ValueError:
+        raise BadRequest("cursor must be the `next` of a page before") from None
+
+
+def _csv(req: func.HttpRequest, run_id: str, page: Page) -> func.HttpResponse:
+    """With a byte order mark, without which Excel reads UTF-8 as something else."""
+    headers = {**SAFE, "Content-Disposition": f'attachment; filename="changes-{run_id}.csv"'}
+    if page.next is not None:
+        asked = {name: value for name, value in req.params.items() if name not in KEY_PARAMETERS}
+        query = urlencode({**asked, "cursor": page.next})
+        headers["Link"] = f'</api/runs/{run_id}/changes?{query}>; rel="next"'
+    body = ("\ufeff" + changes_csv(page.items)).encode("utf-8", "replace")
+    return func.HttpResponse(body, mimetype="text/csv", headers=headers)
+
+
+@blueprint.route("api/runs/{run_id}/approve", methods=["POST"])
+@answers_problems
+def approve_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Let the held plans of a run go on."""
+    Params(req)
+    json_body(req)
+    run_id = run_id_of(req)
+    approve(runtime.current(), run_id)
+    url = f"/api/runs/{run_id}"
+    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
+
+
+@blueprint.route("api/runs/{run_id}/cancel", methods=["POST"])
+@answers_problems
+def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Stop a run: what was done stays done, the rest is not tried."""
+    Params(req)
+    json_body(req)
+    run_id = run_id_of(req)
+    cancel(runtime.current(), run_id, "cancelled by an operator")
+    url = f"/api/runs/{run_id}"
+    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})

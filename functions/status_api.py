@@ -1,0 +1,29 @@
+"""How everything is, and what this API can do."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from functions.api_input import Params
+from functions.responses import answers_problems, json_response
+from shared import runtime
+from shared.operations.openapi.document import openapi_document
+from shared.operations.status import status
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route("api/status", methods=["GET"])
+@answers_problems
+def show_status(req: func.HttpRequest) -> func.HttpResponse:
+    """Dependencies, breakers, limiter, queues, schedules, pauses, runs and versions."""
+    Params(req)
+    return json_response(status(runtime.current()))
+
+
+@blueprint.route("api/openapi.json", methods=["GET"])
+@answers_problems
+def show_openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """The OpenAPI description of every route of this app."""
+    Params(req)
+    return json_response(openapi_document())

@@ -1,0 +1,15 @@
+"""Emptying the cache by the names of its listings."""
+
+from __future__ import annotations
+
+from shared.storage.cache import Cache
+
+CACHED = ("graph_users", "samsara_drivers", "samsara_vehicles")
+"""The listings that are cached (`sync/reader.py`)."""
+
+ALL = "all"
+
+
+def empty_cache(cache: Cache, name: str) -> int:
+    """Forget a listing, or all; returns how many were there. Raises CacheError while Redis is away."""
+    return cache.clear_cache(None if name == ALL else name)

@@ -1,0 +1,45 @@
+"""Changes as CSV that a spreadsheet shows and does not run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+COLUMNS = (
+    *("entity", "key", "action", "result", "target_id", "field", "before", "after"),
+    *("reason", "errors", "at"),
+)
+
+FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What makes spreadsheets take a cell for a formula (OWASP, "CSV Injection")."""
+
+
+def changes_csv(changes: Iterable[Mapping[str, Any]]) -> str:
+    """One row per changed field; a change without fields has one row too."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for change in changes:
+        for name in change["after"] or [None]:
+            cells = {
+                **change,
+                "field": name,
+                "before": change["before"].get(name),
+                "after": change["after"].get(name),
+                "errors": change["errors"] or None,
+            }
+            writer.writerow([cell(cells[column]) for column in COLUMNS])
+    return text.getvalue()
+
+
+def cell(value: Any) -> str:
+    """The value as text; what would be a formula gets an apostrophe before it, which spreadsheets take for
+    "this is text"."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    is_number = isinstance(value, int | float)
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_BEGINS) and not is_number else text

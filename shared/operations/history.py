@@ -1,0 +1,68 @@
+"""What the last runs did with one record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.operations.changes import batch_changes
+from shared.operations.record_calls import call_of
+from shared.operations.run_index import newest_runs
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.model import EntityName
+from shared.sync.runs import Run
+from shared.sync.services import Services
+
+MOST_RUNS = 100
+"""Four days of hourly runs. Of a run without changes only the run document is read."""
+
+ENOUGH = 5
+SEARCH_SECONDS = 10.0
+"""An operator waits. The batches of a first load of 50 000 people are read in about as long."""
+
+
+def last_changes(services: Services, entity: EntityName, key: str) -> dict[str, Any]:
+    """The last changes of the record, newest first, with what became of them; and in how many runs was
+    looked for them."""
+    until = services.clock.monotonic() + SEARCH_SECONDS
+    found: list[dict[str, Any]] = []
+    runs = 0
+    for run in newest_runs(services.documents, MOST_RUNS):
+        if len(found) == ENOUGH or services.clock.monotonic() > until:
+            break
+        runs += 1
+        change = change_in(services, run, entity, key, until)
+        if change is not None:
+            found.append(change)
+    return {"changes": found, "runs_searched": runs}
+
+
+def change_in(
+    services: Services, run: Run, entity: EntityName, key: str, until: float | None = None
+) -> dict[str, Any] | None:
+    """The record's change in a run, with its batch and outcome; None when it has none, or when looking for it
+    would take until after the monotonic time `until`."""
+    status = run.entities.get(entity)
+    if status is None or (status.ended and not any(status.planned.values())):
+        return None
+    if run.request.keys and key not in run.request.keys:
+        return None
+    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    for number in range(1, (plan["batches"] if plan else 0) + 1):
+        if until is not None and services.clock.monotonic() > until:
+            return None
+        stored = read_json(services.documents, paths.batch(run.run_id, entity, plan["plan_id"], number))
+        if any(change["key"] == key for change in stored["changes"]):
+            changes = batch_changes(services.documents, run.run_id, entity, plan["plan_id"], number)
+            change = next(change for change in changes if change["key"] == key)
+            return {
+                "run_id": run.run_id,
+                "url": f"/api/runs/{run.run_id}",
+                "run_phase": run.phase,
+                "entity_phase": status.phase,
+                "requested_at": run.requested_at,
+                "batch": number,
+                "call": call_of(entity, change),
+                **change,
+            }
+    return None

@@ -1,0 +1,90 @@
+"""One run: its report, with how far its entities have come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.model import EntityName
+from shared.sync.outcome import DONE
+from shared.sync.report import make_report
+from shared.sync.runs import Run
+from shared.sync.services import Services
+
+
+@dataclass
+class _Work:
+    """How far the batches of an entity have come; `calls` per upstream, planning included."""
+
+    batches: int
+    changes: int
+    batches_done: int = 0
+    changes_done: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
+    waited_seconds: float = 0.0
+
+
+def run_detail(services: Services, run: Run) -> dict[str, Any]:
+    """Everything of a run that is not about single records' content."""
+    documents = services.documents
+    report = (read_json(documents, paths.report(run.run_id)) if run.ended else None) or make_report(
+        documents, run
+    )
+    calls, waited = Counter(report["calls"]), report["waited_seconds"]
+    for name, status in run.entities.items():
+        work = _work(services, run, name)
+        report["entities"][name]["progress"] = _progress(services, run, name, work)
+        if work is not None and not status.ended:
+            # An entity's figures are put into the run's document at its end only.
+            calls.update(work.calls)
+            waited += work.waited_seconds
+    return {
+        **report,
+        "keys": list(run.request.keys),
+        "retry_failed": run.request.retry_failed,
+        "calls": dict(calls),
+        "waited_seconds": round(waited, 3),
+        "url": f"/api/runs/{run.run_id}",
+        "changes_url": f"/api/runs/{run.run_id}/changes",
+    }
+
+
+def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:
+    """None before there is a plan."""
+    documents = services.documents
+    plan = read_json(documents, paths.plan(run.run_id, entity))
+    if plan is None:
+        return None
+    work = _Work(plan["batches"], sum(plan["counts"].get(action, 0) for action in DONE))
+    work.calls.update(plan["calls"])
+    work.waited_seconds = plan["waited_seconds"]
+    for number in range(1, plan["batches"] + 1):
+        outcome = read_json(documents, paths.outcome(run.run_id, entity, number))
+        work.batches_done += outcome is not None
+        begun = outcome or read_json(documents, paths.progress(run.run_id, entity, number))
+        if begun:
+            work.changes_done += len(begun["outcomes"])
+            work.calls.update(begun["calls"])
+            work.waited_seconds += begun["waited_seconds"]
+    return work
+
+
+def _progress(services: Services, run: Run, entity: EntityName, work: _Work | None) -> dict[str, Any]:
+    """`ends_about` takes it that each batch needs one window of calls; None when nothing is left to wait for,
+    or nobody can tell yet."""
+    if work is None:
+        return dict.fromkeys(("batches", "batches_done", "changes", "changes_done", "ends_about"))
+    status = run.entities[entity]
+    windows = 0 if status.ended or status.stop_reason else work.batches - work.batches_done
+    end = services.clock.now() + timedelta(seconds=windows * services.settings.api_rate_limit_period)
+    return {
+        "batches": work.batches,
+        "batches_done": work.batches_done,
+        "changes": work.changes,
+        "changes_done": work.changes_done,
+        "ends_about": end.isoformat() if windows else None,
+    }

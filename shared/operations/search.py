@@ -1,0 +1,85 @@
+"""Finding a record's key by what people call it: a foreman gives a name, not a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from shared.operations.prospect import NO_RUN, UNREADABLE, read_state
+from shared.sync.bulk import bulk_work
+from shared.sync.entities import mappings
+from shared.sync.entities.shown import shown
+from shared.sync.model import EntityName, SourceRecord
+from shared.sync.reader import SourceReader, mapping_options
+from shared.sync.resolver import Resolver
+from shared.sync.services import Services
+
+MOST_FOUND = 25
+
+NAMES: Mapping[EntityName, tuple[str, ...]] = {
+    "departments": ("name", "description", "region"),
+    "jobs": ("name", "description"),
+    "titles": ("name", "title"),
+    "employees": ("first_name", "middle_name", "last_name"),
+    "vehicles": ("name", "plate", "code"),
+}
+"""What a record is called, in the source or in SafetyAmp: looked through, and shown."""
+
+LOOKED_THROUGH = ("email",)
+"""Looked through too, and not shown."""
+
+
+def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
+    """The records whose key, name or e-mail has all words of `text`, in the source or in SafetyAmp.
+
+    `problem` set: the source could not be read, and only SafetyAmp's records, as far as they are known, were
+    looked through. Raises StorageError.
+    """
+    words = text.casefold().split()
+    found: dict[str, dict[str, Any]] = {}
+    with bulk_work():
+        problem = None
+        for where, records in (
+            ("safetyamp", _known(services, entity)),
+            ("source", _source(services, entity)),
+        ):
+            try:
+                for key, values in records:
+                    if _matches(entity, words, key, values):
+                        _add(found, entity, where, key, values)
+            except UNREADABLE as error:
+                problem = str(error)
+    ordered = sorted(found.values(), key=lambda record: (record["name"], record["key"]))
+    return {"found": ordered[:MOST_FOUND], "more": len(ordered) > MOST_FOUND, "problem": problem}
+
+
+def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    state = read_state(services, entity)
+    for key in state.keys() if state else ():
+        entry = state.entry(key) if state else None
+        if entry is not None and entry.target_id is not None:
+            yield key, entry.fields
+
+
+def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    resolver = Resolver(services, NO_RUN, entity)
+    source = SourceReader(services, resolver, refresh=False).read(entity, {}).source
+    for record in mappings(mapping_options(services.settings))[entity].records(source):
+        if isinstance(record, SourceRecord):
+            yield record.key, shown(entity, record)
+
+
+def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str, Any]) -> bool:
+    texts = [key, *(str(values.get(name) or "") for name in (*NAMES[entity], *LOOKED_THROUGH))]
+    whole = " ".join(texts).casefold()
+    return all(word in whole for word in words)
+
+
+def _add(
+    found: dict[str, dict[str, Any]], entity: EntityName, where: str, key: str, values: Mapping[str, Any]
+) -> None:
+    record = found.setdefault(key, {"key": key, "name": "", "in_source": False, "in_safetyamp": False})
+    record[f"in_{where}"] = True
+    name = " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))
+    # The source's name, where it has one: of people who have left it tells nothing.
+    record["name"] = name or record["name"]

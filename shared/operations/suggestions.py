@@ -1,0 +1,44 @@
+"""What to do about each kind of trouble: one sentence each, the same wherever it is shown."""
+
+from __future__ import annotations
+
+SETTLED = "Nothing has to be done."
+
+SUGGESTIONS = {
+    "several": "Keep one of these records in SafetyAmp, then start a run with refresh.",
+    "taken": (
+        "Another SafetyAmp record has the same value. If it is the same person or thing, give that record our"
+        " key there (emp_id, site code) and start a run with refresh; otherwise change the value in the"
+        " source."
+    ),
+    "refused": (
+        "Mend the named fields in the source: the next run tries the record again when its data has changed."
+        " After mending something in SafetyAmp instead: POST /api/failures/retry."
+    ),
+    "invalid": "Mend the record in its source as the reason says; the next run takes it up.",
+    "skipped": "A rule leaves this record out. If it should be there, do as the reason says.",
+    "waiting": "Mend what it waits for, and it follows by itself in the run after that.",
+    "gone": "Nothing: the next run lists SafetyAmp and plans the record anew.",
+    "failed": (
+        "Nothing, if SafetyAmp or the network was away: the next run tries it again. Otherwise do as the"
+        " reason says."
+    ),
+    "held": (
+        "Look at the plan's changes. If they are right, approve the run; if not, mend the source and start a"
+        " new run."
+    ),
+    "by hand": "Switch the person on in SafetyAmp, or set REENABLE_DISABLED=true to let the sync do that.",
+    "entity": "Do as the reason says, then start a run.",
+}
+
+
+def suggestion_for(kind: str) -> str:
+    """What to do; for an unknown kind the advice for failures."""
+    return SUGGESTIONS.get(kind, SUGGESTIONS["failed"])
+
+
+def refusal_kind(errors: dict[str, list[str]]) -> str:
+    """Whether a refusal means that a value is taken. SafetyAmp's texts are not dependable (contract), so
+    that this only chooses between two pieces of advice."""
+    taken = any(word in text for texts in errors.values() for text in texts for word in ("taken", "in use"))
+    return "taken" if taken else "refused"

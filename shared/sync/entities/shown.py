@@ -1,0 +1,71 @@
+"""A source record for an operator's eyes: the columns that its mapping uses, by name.
+
+Nothing else that the source holds is shown, and of somebody who has left or is not there yet nothing but
+that: their columns are not synced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from shared.clients.rows import JobRow
+from shared.sync.entities.departments import REGION_PREFIX
+from shared.sync.entities.employee_facts import EmployeeFacts
+from shared.sync.entities.vehicles import VehicleFacts
+from shared.sync.model import EntityName, SourceRecord
+
+
+def shown(entity: EntityName, record: SourceRecord) -> dict[str, Any]:
+    """Column -> JSON value, text untrimmed as the source has it."""
+    return {name: _plain(value) for name, value in _SHOWN[entity](record).items()}
+
+
+def _department(record: SourceRecord) -> Mapping[str, Any]:
+    is_region = record.key.startswith(REGION_PREFIX)
+    names = ("region",) if is_region else ("department", "description", "region")
+    return dict(zip(names, record.facts, strict=True))
+
+
+def _job(record: SourceRecord) -> Mapping[str, Any]:
+    return JobRow._make(record.facts[: len(JobRow._fields)])._asdict()
+
+
+def _title(record: SourceRecord) -> Mapping[str, Any]:
+    return {"title": record.facts[0]}
+
+
+def _employee(record: SourceRecord) -> Mapping[str, Any]:
+    standing = record.facts[0]
+    if standing != "active":
+        return {"standing": standing}
+    facts = EmployeeFacts.of(record)
+    return {
+        "standing": standing,
+        **facts.row._asdict(),
+        # The address that counts, instead of the row's: that may be a private one which is not synced.
+        "email": facts.email,
+        "email_from": facts.mail_origin,
+        "email_shared_with": facts.email_sharers,
+        "phone_shared_with": facts.phone_holder,
+        "home_site_from": facts.site_kind,
+        "home_site_key": facts.site_key,
+    }
+
+
+def _vehicle(record: SourceRecord) -> Mapping[str, Any]:
+    return VehicleFacts._make(record.facts)._asdict()
+
+
+_SHOWN: Mapping[EntityName, Callable[[SourceRecord], Mapping[str, Any]]] = {
+    "departments": _department,
+    "jobs": _job,
+    "titles": _title,
+    "employees": _employee,
+    "vehicles": _vehicle,
+}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
