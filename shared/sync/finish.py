@@ -110,7 +110,7 @@ def finish_run(services: Services, run_id: str) -> None:
 
     def close(run: Run) -> None:
         if not run.ended:
-            run.phase = _phase_of(run)
+            run.phase = phase_of(run)
             run.finished_at = services.clock.now().isoformat()
 
     run = change_run(services.documents, run_id, close)
@@ -121,7 +121,8 @@ def finish_run(services: Services, run_id: str) -> None:
     logger.info("run %s ended: %s", run_id, run.phase)
 
 
-def _phase_of(run: Run) -> RunPhase:
+def phase_of(run: Run) -> RunPhase:
+    """How a run ended whose entities have all ended."""
     phases = [status.phase for status in run.entities.values()]
     order: tuple[RunPhase, ...] = ("failed", "held", "cancelled", "planned")
     return next((phase for phase in order if phase in phases), "done")
