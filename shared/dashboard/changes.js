@@ -44,7 +44,7 @@ function changeItem(change) {
 function differenceList(before, after, action) {
   const names = Object.keys(after);
   const lines = names.map((name) => h("div", { key: name },
-    h("span", { class: "field" }, name), action !== "create" && [h("span", { class: "from" }, shown(before[name])), " → "], shown(after[name])));
+    h("span", { class: "field" }, name), " ", action !== "create" && [h("span", { class: "from" }, shown(before[name])), " → "], shown(after[name])));
   if (names.length <= 4) return lines;
   return h("details", { key: "fields" }, h("summary", null, count(names.length, "field")), lines);
 }

@@ -52,8 +52,8 @@ function meter(label, part, whole, toneName = null, role = "progressbar") {
   }, h("span", { class: "fill", css: { "--share": percent(part, whole) } }));
 }
 
-/** A scrolling table that the keyboard reaches. */
-const scrolling = (label, table) => h("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, table);
+/** What scrolls by itself, within the keyboard's reach. */
+const scrolling = (label, table) => h("div", { class: "scroll", role: "group", "aria-label": label, tabindex: "0" }, table);
 
 function headings(...names) {
   return h("thead", null, h("tr", null, names.map((name) => {

@@ -19,7 +19,8 @@ SLOW, QUICK = 21_000, 4_500
 
 WATCH = """
 window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+document.addEventListener("securitypolicyviolation",
+  (event) => window.violations.push(event.violatedDirective));
 """
 
 
@@ -63,8 +64,11 @@ class Tab:
         return page
 
     def open(self, fragment: str = "") -> Tab:
-        """Go to the page."""
+        """Go to the page, and wait until it has asked the app for the first time."""
+        from playwright.sync_api import expect
+
         self.page.goto(self.url + fragment)
+        expect(self.page.locator("#connection")).not_to_contain_text("Asking")
         return self
 
     def _note(self, message: ConsoleMessage) -> None:

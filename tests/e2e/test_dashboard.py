@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import expect  # noqa: E402
+from playwright.sync_api import expect
 
 PERSON = 1020
 KEY = "the-function-key"
@@ -150,7 +150,7 @@ class TestNow:
         assert (request.mode, request.entities, request.refresh) == ("plan", ("employees",), False)
         api.rig.finish(api.rig.active)
         tab.pass_time(QUICK)
-        changes = tab.section("Last runs").get_by_role("region", name="Changes")
+        changes = tab.section("Last runs").get_by_role("group", name="Changes")
         expect(changes).to_contain_text("last_name Worker1020 → Married")
         assert len(api.rig.safetyamp.calls) == writes
 
@@ -173,7 +173,7 @@ class TestHeldPlan:
         held = tab.section("Held plans")
         expect(held).to_contain_text("3 of 40 people would be deactivated")
         held.get_by_text("Show each difference").click()
-        expect(held.get_by_role("region", name="Changes")).to_contain_text("last_name Worker1020 → Married")
+        expect(held.get_by_role("group", name="Changes")).to_contain_text("last_name Worker1020 → Married")
         held.get_by_role("button", name="Approve").click()
         dialog = tab.page.get_by_role("dialog", name="Let the held plan go on?")
         expect(dialog).to_contain_text("3 people lose access to SafetyAmp")
@@ -234,7 +234,9 @@ class TestRecord:
         assert api.rig.user(PERSON)["last_name"] == "Married"
         assert page.url.endswith(f"#record/employees/{PERSON}")
 
-    def test_of_a_leaver_is_switched_off_only_after_a_question(self, tmp_path: Path, browser: Browser) -> None:
+    def test_of_a_leaver_is_switched_off_only_after_a_question(
+        self, tmp_path: Path, browser: Browser
+    ) -> None:
         api = quiet_world(tmp_path, GUARD_MAX_PERCENT="50")
         api.rig.person(PERSON)["TermDate"] = vista_date(START.date())
         api.rig.publish()
@@ -277,7 +279,7 @@ class TestTrouble:
         api.rig.finish(api.rig.active)
         tab.pass_time(QUICK)
         expect(group).to_have_count(0)
-        expect(failures).to_contain_text(f"LastName is empty: fill it in Vista")
+        expect(failures).to_contain_text("LastName is empty: fill it in Vista")
         expect(failures.get_by_role("button", name=f"Look up employees {INVALID}")).to_be_visible()
 
     def test_messages_that_were_given_up_are_sent_again(self, api: Api, tab: Tab) -> None:
@@ -322,7 +324,7 @@ def test_everything_at_once_is_shown(tmp_path: Path, browser: Browser) -> None:
         expect(runs.get_by_role("img")).to_have_attribute("aria-label", re.compile("^The last 18 runs: "))
         expect(runs.get_by_role("row")).to_have_count(19)
         first = runs.get_by_role("row").nth(18)
-        expect(first.get_by_role("time")).to_have_text("06:00 AM") 
+        expect(first.get_by_role("time")).to_have_text("06:00 AM")
         title = first.get_by_role("time").get_attribute("title") or ""
         assert "Monday, March 2, 2026 at 6:00:00" in title
         assert "2026-03-02T12:00:00+00:00" in title
