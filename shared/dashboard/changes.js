@@ -3,13 +3,13 @@
 const PAGE = 50;
 
 /** Load the first page, or as much as has been looked at already. */
-async function loadChanges(runId) {
+async function fetchChanges(runId) {
   const limit = Math.min(500, Math.max(PAGE, state.changes[runId]?.items.length ?? 0));
-  await act(`changes ${runId}`, async () => {
-    const page = await get(`/api/runs/${runId}/changes`, { limit });
-    state.changes[runId] = { items: page.changes, next: page.next };
-  });
+  const page = await get(`/api/runs/${runId}/changes`, { limit });
+  state.changes[runId] = { items: page.changes, next: page.next };
 }
+
+const loadChanges = (runId) => act(`changes ${runId}`, () => fetchChanges(runId));
 
 function moreChanges(runId) {
   return act(`changes ${runId}`, async () => {

@@ -54,7 +54,7 @@ function closeRun() {
 async function reloadOpen() {
   const { runId, run } = state.open ?? {};
   if (!run || run.finished_at) return;
-  const [newer] = await Promise.all([get(`/api/runs/${runId}`), loadChanges(runId)]);
+  const [newer] = await Promise.all([get(`/api/runs/${runId}`), fetchChanges(runId)]);
   if (state.open?.runId === runId) state.open.run = newer;
 }
 

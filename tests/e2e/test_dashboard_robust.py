@@ -87,7 +87,7 @@ class TestHostileData:
                     () => { document.body.innerHTML += "<b>x</b>"; window.ran = true; },
                     () => { script.text = "window.ran = true"; document.body.append(script); },
                 ];
-                for (const attempt of attempts) try { attempt(); } catch (error) { window.thrown = error.name; }
+                for (const attempt of attempts) try { attempt(); } catch (error) { window.thrown = error; }
                 return window.ran ? "ran" : "refused";
             }"""
         )
