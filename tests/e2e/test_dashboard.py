@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from local.company_model import vista_date
 from shared.sync.control import read_pauses
@@ -31,8 +32,6 @@ from tests.e2e.rig import START
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import expect
 
 PERSON = 1020
 KEY = "the-function-key"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 from werkzeug.test import Client
 
 from tests.e2e.browser import Tab, chromium, tab_of
@@ -18,8 +19,6 @@ from tests.real_parts import AXE, required
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
-pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import expect
 
 RUN_AXE = """async () =>
   (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] }))

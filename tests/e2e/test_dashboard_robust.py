@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.browser import QUICK, SLOW, Tab, chromium, tab_of
 from tests.e2e.busy_world import HOSTILE, busy_world, hold_leavers, quiet_world
@@ -17,8 +18,6 @@ from tests.e2e.http_rig import Api
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
-pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import expect
 
 PERSON = 1020
 NAMES = (
