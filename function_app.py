@@ -6,6 +6,7 @@ import threading
 import azure.functions as func
 
 from functions.control_api import blueprint as control_api
+from functions.dashboard import blueprint as dashboard
 from functions.failures_api import blueprint as failures_api
 from functions.health import blueprint as health
 from functions.queues import blueprint as queues
@@ -20,7 +21,7 @@ from shared.telemetry.logs import install_json_logs
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 API = (sync_api, runs_api, records_api, failures_api, control_api, status_api)
-for blueprint in (timers, queues, health, *API):
+for blueprint in (timers, queues, health, dashboard, *API):
     app.register_functions(blueprint)
 
 # In the Functions worker only: the hosts of `local/` and of tests have their own ways to log and to end.

@@ -33,6 +33,11 @@ def _azurite() -> str | None:
     return str(installed[-1]) if installed else shutil.which("azurite-blob")
 
 
+def _axe() -> str | None:
+    installed = sorted(PROJECT.glob(".parts/axe-core-*/node_modules/axe-core/axe.min.js"))
+    return str(installed[-1]) if installed else None
+
+
 def _sqlite_driver() -> str | None:
     # unixODBC takes a library's path as well as a name from odbcinst.ini.
     drivers = sorted(Path("/usr/lib").glob("*/odbc/libsqlite3odbc.so"))
@@ -62,6 +67,8 @@ def _module(name: str) -> Callable[[], str | None]:
 
 REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get install redis-server")
 AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
+AXE = RealPart("axe-core", _axe, ".ci/parts (needs npm)")
+CHROMIUM = RealPart("Chromium", lambda: shutil.which("chromium"), "apt-get install chromium")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
 MSSQL_ODBC = RealPart(
     "ODBC Driver 18", _sql_server_driver, "pip install mssql-python-odbc; apt-get install libgssapi-krb5-2"

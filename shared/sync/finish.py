@@ -117,7 +117,7 @@ def finish_run(services: Services, run_id: str) -> None:
 
     def close(run: Run) -> None:
         if not run.ended:
-            run.phase = _phase_of(run)
+            run.phase = phase_of(run)
             run.finished_at = services.clock.now().isoformat()
 
     run = change_run(services.documents, run_id, close)
@@ -144,7 +144,8 @@ def _tell(run: Run, duration_seconds: float | None) -> None:
         logger.warning("run %s holds plans until somebody approves them", run.run_id, extra=about)
 
 
-def _phase_of(run: Run) -> RunPhase:
+def phase_of(run: Run) -> RunPhase:
+    """How a run ended whose entities have all ended."""
     phases = [status.phase for status in run.entities.values()]
     order: tuple[RunPhase, ...] = ("failed", "held", "cancelled", "planned")
     return next((phase for phase in order if phase in phases), "done")

@@ -15,7 +15,7 @@ from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.batches import missing_batches, send_batches
 from shared.sync.control import Pause, add_pauses
-from shared.sync.finish import end_entity
+from shared.sync.finish import end_entity, finish_run, phase_of
 from shared.sync.model import EntityName
 from shared.sync.runs import EntityStatus, Run, change_run, ensure_run, get_run
 from shared.sync.services import Services
@@ -59,17 +59,37 @@ def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:
 
 
 def cancel(services: Services, run_id: str, reason: str) -> None:
-    """Stop all entities that have not ended, as an operator wishes.
+    """Stop all entities that have not ended, as an operator wishes; of a run that has ended, drop the plans
+    that it holds.
 
-    Raises UnknownRun, and RunConflict for a run that has ended.
+    Raises UnknownRun, and RunConflict for a run that has ended and holds no plan.
     """
     ensure_run(services)
     run = get_run(services.documents, run_id)
     if run.ended:
-        raise RunConflict(f"run {run_id} has ended already ({run.phase})", run_id)
+        _drop_held_plans(services, run_id, reason)
+        return
     for entity, status in run.entities.items():
         if not status.ended:
             stop_entity(services, run_id, entity, reason, cancelled=True)
+
+
+def _drop_held_plans(services: Services, run_id: str, reason: str) -> None:
+    """Nobody can approve them any more, and nobody is asked to."""
+    dropped: list[EntityName] = []
+
+    def drop(run: Run) -> None:
+        dropped[:] = [entity for entity, status in run.entities.items() if status.phase == "held"]
+        for status in map(run.entities.__getitem__, dropped):
+            status.phase, status.cancelled = "cancelled", True
+            status.reason = f"{reason}; it was held: {status.reason}"
+        if dropped:
+            run.phase = phase_of(run)
+
+    run = change_run(services.documents, run_id, drop)
+    if not dropped:
+        raise RunConflict(f"run {run_id} has ended already ({run.phase})", run_id)
+    finish_run(services, run_id)
 
 
 def pause(

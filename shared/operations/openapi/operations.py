@@ -88,6 +88,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/ready", "ready", "Whether a run could work, and what is missing", anonymous=True,
         answers={200: {JSON: {"type": "object"}}, 503: {JSON: {"type": "object"}}}),
     Operation("get", "/metrics", "metrics", "Figures for Prometheus", answers={200: {"text/plain": TEXT}}),
+    Operation("get", "/dashboard", "dashboard", "The operators' page; it asks this API for what it shows",
+        anonymous=True, answers={200: {"text/html": TEXT}}),
     Operation("get", "/api/openapi.json", "openapi", "This description", answers=answer({"type": "object"})),
     Operation("get", "/api/status", "status", "Dependencies, breakers, limiter, queues, schedules, runs",
         answers=answer(ref("Status"))),

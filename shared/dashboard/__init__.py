@@ -1,0 +1,1 @@
+"""The operators' page: short source files, joined into one document when it is first asked for."""

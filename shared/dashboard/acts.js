@@ -1,0 +1,96 @@
+// What an operator can do. Each tells beside its button when it went wrong.
+
+async function act(name, work) {
+  if (state.busy[name]) return;
+  state.busy[name] = true;
+  delete state.errors[name];
+  render();
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (error instanceof KeyRefused) askForKey();
+    state.errors[name] = error;
+  } finally {
+    delete state.busy[name];
+    render();
+  }
+}
+
+/** Load all that an action may have changed. */
+function refreshAll() {
+  state.seen = "";
+  return refresh();
+}
+
+const plannedOf = (run, phase) => Object.values(run.entities).filter((entity) => !phase || entity.phase === phase)
+  .reduce((sum, entity) => Object.fromEntries(["create", "update", "deactivate", "reactivate"].map((action) => [action, (sum[action] ?? 0) + (entity.planned[action] ?? 0)])), {});
+
+const losing = (value) => (value === 1 ? "1 person loses" : `${number(value)} people lose`);
+
+function consequences(planned) {
+  return [
+    [planned.deactivate, `${losing(planned.deactivate)} access to SafetyAmp`],
+    [planned.reactivate, `${count(planned.reactivate, "person", "people")} get access again`],
+    [planned.create, `${count(planned.create, "record is", "records are")} created`],
+    [planned.update, `${count(planned.update, "record is", "records are")} changed`],
+  ].filter(([value]) => value).map(([, text]) => text);
+}
+
+function approveRun(run) {
+  const name = `approve ${run.run_id}`;
+  return act(name, async () => {
+    const planned = plannedOf(run, "held");
+    const leavers = planned.deactivate ? await get(`/api/runs/${run.run_id}/changes`, { action: "deactivate", result: "planned", limit: 100 }) : { changes: [] };
+    const more = planned.deactivate - leavers.changes.length;
+    const yes = await confirmed({
+      heading: "Let the held plan go on?",
+      content: [
+        h("p", null, "This will happen in SafetyAmp within minutes:"),
+        h("ul", { class: "sentences" }, consequences(planned).map((text) => h("li", { class: text.includes(" access to ") ? "next" : null }, text))),
+        leavers.changes.length > 0 && h("p", null, "Access is lost by ", leavers.changes.map((change, index) => [index > 0 && ", ", data(change.key, "id")]), more > 0 && ` and ${number(more)} more`, "."),
+      ],
+      label: planned.deactivate ? `Approve: ${losing(planned.deactivate)} access` : "Approve", danger: Boolean(planned.deactivate),
+    });
+    if (!yes) return;
+    await post(`/api/runs/${run.run_id}/approve`);
+    say(`Run ${run.run_id} goes on.`);
+    await refreshAll();
+  });
+}
+
+function cancelRun(run) {
+  const held = run.phase === "held";
+  const left = Object.values(run.entities).reduce((sum, { progress }) => sum + (progress.changes ?? 0) - (progress.changes_done ?? 0), 0);
+  return act(`cancel ${run.run_id}`, async () => {
+    const yes = await confirmed({
+      heading: held ? "Drop the held plan?" : "Stop this run?",
+      content: held
+        ? [h("p", null, `Nothing of it is done, and nobody loses access by it: ${consequences(plannedOf(run, "held")).join(", ")} no more.`),
+          h("p", null, "The next run plans anew, and is held again if the source still says the same.")]
+        : [h("p", null, `What was done stays done. ${count(left, "planned change is", "planned changes are")} not tried now; the next run does what is then still to be done.`)],
+      label: held ? "Drop the plan" : "Stop the run", danger: true,
+    });
+    if (!yes) return;
+    await post(`/api/runs/${run.run_id}/cancel`);
+    say(held ? "The held plan is dropped." : `Run ${run.run_id} stops.`);
+    await refreshAll();
+  });
+}
+
+function retry(name, body) {
+  return act(name, async () => {
+    const { run_id } = await post("/api/failures/retry", { body });
+    say(`Run ${run_id} tries again.`);
+    await refreshAll();
+  });
+}
+
+function resubmit(name, body) {
+  return act(name, async () => {
+    const { results } = await post("/api/dead-letters/resubmit", { body });
+    const sent = results.filter((result) => result.sent).length;
+    say(`${count(sent, "message is", "messages are")} on the way again; ${number(results.length - sent)} not sent.`);
+    await refreshAll();
+  });
+}

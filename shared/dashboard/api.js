@@ -1,0 +1,63 @@
+// Requests to the app, with the function key of this tab.
+
+const KEY_NAME = "safetyamp-sync-key";
+const savedKey = () => sessionStorage.getItem(KEY_NAME);
+
+/** The app answered with an error. */
+class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail ?? `the app answered ${status}`);
+    this.status = status;
+    this.title = body.title ?? `Answer ${status}`;
+    this.hint = body.hint ?? "";
+    this.problems = body.problems ?? [];
+    this.run_id = body.run_id ?? null;
+  }
+}
+
+/** The key is missing or wrong. */
+class KeyRefused extends Problem {
+  constructor() {
+    super(401, { title: "Key refused", detail: savedKey() ? "this function key was not accepted" : "the app asks for a function key" });
+  }
+}
+
+/** No answer of the app at all. */
+class Away extends Problem {
+  constructor(detail) {
+    super(0, { title: "No answer", detail, hint: "The app may be starting, or the network may be away. It is safe to try again." });
+  }
+}
+
+async function call(method, path, { query = {}, body, seconds = 30 } = {}) {
+  const url = new URL(path, location.origin);
+  for (const [name, value] of Object.entries(query)) if (value !== null && value !== undefined) url.searchParams.set(name, value);
+  const headers = { Accept: "application/json" };
+  if (savedKey()) headers["x-functions-key"] = savedKey();
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer, value;
+  try {
+    answer = await fetch(url, {
+      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store", redirect: "error", signal: AbortSignal.timeout(seconds * 1000),
+    });
+    value = (answer.headers.get("Content-Type") ?? "").includes("json") ? await answer.json() : null;
+  } catch (error) {
+    throw new Away(error.name === "TimeoutError" ? `no answer within ${seconds} seconds` : "the app cannot be reached");
+  }
+  if (answer.status === 401 || answer.status === 403) throw new KeyRefused();
+  // Without JSON it is not the app that speaks, but what stands before it.
+  if (value === null) throw new Away(`something before the app answered ${answer.status}`);
+  if (!answer.ok) throw new Problem(answer.status, value);
+  return value;
+}
+
+const get = (path, query) => call("GET", path, { query });
+const post = (path, options) => call("POST", path, options);
+// A title such as A/B fits into no path.
+const fitsPath = (key) => /^[0-9A-Za-z .:_~-]+$/.test(key) && key !== "." && key !== "..";
+
+function explanation(entity, key) {
+  const path = `/api/records/${entity}`;
+  return fitsPath(key) ? get(`${path}/${encodeURIComponent(key)}`) : get(path, { key });
+}

@@ -1,0 +1,24 @@
+// Plans that the guard holds until somebody decides.
+
+function heldView() {
+  if (!state.failures) return muted("Not known yet.");
+  if (!state.held.length) return muted("No plan is held.");
+  return state.held.map((run) => heldCard(run));
+}
+
+function heldCard(run) {
+  const held = Object.entries(run.entities).filter(([, entity]) => entity.phase === "held");
+  const planned = plannedOf(run, "held");
+  return h("div", { class: "card toned-edge warn", key: run.run_id },
+    h("div", { class: "stack" },
+      h("div", { class: "row" }, badge("held"), h("h3", null, held.map(([name]) => title(name)).join(", ")), h("span", { class: "muted" }, "run ", data(run.run_id, "id"), ", ", ago(run.requested_at))),
+      h("ul", { class: "stack tight" }, held.map(([name, entity]) => h("li", { key: name }, "Why: ", data(entity.reason)))),
+      h("div", { class: "row" }, h("span", { class: "muted" }, "If approved:"),
+        consequences(planned).map((text) => toned(text.includes("lose") ? "warn" : "info", text))),
+      h("details", { key: "differences", ontoggle: (event) => event.target.open && loadChanges(run.run_id) },
+        h("summary", null, "Show each difference"), changesView(run.run_id, held.map(([name]) => name))),
+      h("div", { class: "row" },
+        actButton(`approve ${run.run_id}`, "Approve …", () => approveRun(run), "primary"),
+        actButton(`cancel ${run.run_id}`, "Drop the plan …", () => cancelRun(run))),
+      errorOf(`approve ${run.run_id}`), errorOf(`cancel ${run.run_id}`)));
+}

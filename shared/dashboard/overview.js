@@ -1,0 +1,59 @@
+// The first look: is everything well, and how old is what is shown?
+
+function connectionView() {
+  const age = state.at && `${duration((Date.now() - state.at) / 1000)} ago`;
+  const next = state.nextAt && Math.max(0, Math.ceil((state.nextAt - Date.now()) / 1000));
+  const words = {
+    starting: ["idle", "Asking the app …"],
+    "up to date": ["ok", `Updated ${age}`],
+    away: ["bad", `No answer. ${age ? `Shown: as of ${age}.` : ""} Next try in ${next} s`],
+    wrong: ["bad", `The app has a problem. ${age ? `Shown: as of ${age}.` : ""} Next try in ${next} s`],
+    key: ["warn", age ? `The key was refused. Shown: as of ${age}` : "A function key is needed"],
+  };
+  const [name, text] = words[state.connection];
+  return h("span", { class: `${name} toned row` }, icon(name), text);
+}
+
+function bannerView() {
+  if (!state.error) return null;
+  const isKey = state.connection === "key";
+  return h("div", { class: `note ${isKey ? "warn" : "bad"}`, key: "banner" },
+    h("p", null, h("strong", null, state.error.title), ": ", data(state.error.message),
+      state.at && [" What is shown is from ", time(new Date(state.at).toISOString(), CLOCK.format(state.at)), "."]),
+    state.error.problems.length > 0 && h("ul", null, state.error.problems.map((text) => h("li", null, data(text)))),
+    state.error.hint && muted(state.error.hint),
+    h("div", { class: "row" }, isKey
+      ? h("button", { type: "button", class: "primary", onclick: askForKey }, "Enter the key")
+      : h("button", { type: "button", onclick: refresh }, "Try now")));
+}
+
+function overviewView() {
+  const tiles = state.status && state.failures ? knownTiles() : ["Run", "Last good run", "Held plans", "Failures", "Paused", "Systems"].map((name) => [name, "idle", "–", " ", "now"]);
+  return h("ul", { class: "tiles" }, tiles.map(([name, toneName, value, more, target]) =>
+    h("li", { key: name }, h("a", { class: `tile ${toneName}`, href: `#${target}` },
+      h("span", { class: "tile-name" }, h("span", { class: `${toneName} toned row` }, icon(toneName)), name),
+      h("span", { class: "tile-value" }, value),
+      h("span", { class: "tile-more" }, more)))));
+}
+
+function knownTiles() {
+  const { status, failures, held } = state;
+  const run = status.active_run;
+  const next = status.schedules.sync?.next;
+  const good = status.last_good_run_ended_at;
+  const losers = held.reduce((sum, found) => sum + (plannedOf(found, "held").deactivate ?? 0), 0);
+  const paused = Object.keys(status.paused);
+  const troubles = troublesOf(status);
+  const broken = failures.entities.filter((found) => found.phase === "failed").length;
+  return [
+    run ? ["Run", "info", "In progress", ["began ", ago(run.requested_at)], "now"]
+      : ["Run", "idle", "None", next ? ["next ", ago(next)] : "none is due", "now"],
+    ["Last good run", good ? "ok" : "warn", good ? ago(good) : "None yet", good ? ["ended ", time(good)] : "since the first start", "runs"],
+    ["Held plans", held.length ? "warn" : "ok", number(held.length), held.length ? `${losing(losers)} access` : "nothing to decide", "held"],
+    ["Failures", failures.total || broken ? "bad" : "ok", number(failures.total),
+      broken ? `and ${broken === 1 ? "an entity" : `${broken} entities`} as a whole` : failures.total ? count(failures.groups.length, "cause") : "no record fails", "failures"],
+    ["Paused", paused.length ? "warn" : "ok", paused.length ? number(paused.length) : "Nothing", paused.length ? paused.join(", ") : "all are synced", "pause"],
+    ["Systems", troubles.length ? "bad" : "ok", troubles.length ? count(troubles.length, "problem") : "All answer",
+      troubles.length ? data(troubles[0]) : `version ${status.versions.app}`, "systems"],
+  ];
+}

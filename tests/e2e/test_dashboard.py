@@ -1,0 +1,330 @@
+"""The operators' page in a browser: what an operator does with it, end to end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from local.company_model import vista_date
+from shared.sync.control import read_pauses
+from shared.sync.runs import get_run
+from tests.e2e.browser import QUICK, SLOW, Tab, chromium, tab_of
+from tests.e2e.busy_world import (
+    HOSTILE,
+    INVALID,
+    LEAVERS,
+    REFUSED,
+    begin_run,
+    busy_world,
+    fail_some,
+    give_up_messages,
+    hold_leavers,
+    quiet_world,
+)
+from tests.e2e.http_rig import Api
+from tests.e2e.rig import START
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+PERSON = 1020
+KEY = "the-function-key"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    api = quiet_world(tmp_path)
+    yield api
+    api.rig.close()
+
+
+@pytest.fixture
+def tab(api: Api, browser: Browser) -> Iterator[Tab]:
+    with tab_of(api, browser) as tab:
+        yield tab
+
+
+def access(api: Api) -> list[int]:
+    return [api.rig.user(number)["system_access"] for number in LEAVERS]
+
+
+class TestKey:
+    def test_is_not_asked_for_where_the_app_needs_none(self, tab: Tab) -> None:
+        expect(tab.section("Now")).to_contain_text("No run is under way")
+        expect(tab.page.get_by_role("dialog")).to_have_count(0)
+        expect(tab.page.get_by_role("button", name="Forget the key")).to_be_hidden()
+
+    def test_is_asked_for_again_when_wrong_and_kept_for_the_tab_alone(
+        self, api: Api, browser: Browser
+    ) -> None:
+        with tab_of(api, browser, key=KEY) as tab:
+            page = tab.page
+            dialog = page.get_by_role("dialog", name="Function key")
+            page.get_by_label("Key", exact=True).fill("a-wrong-one")
+            page.keyboard.press("Enter")
+            expect(dialog.get_by_role("alert")).to_contain_text("did not accept this key")
+            expect(page.get_by_label("Key", exact=True)).to_be_focused()
+            page.get_by_label("Key", exact=True).fill(KEY)
+            dialog.get_by_role("button", name="Use this key").click()
+            expect(tab.section("Now")).to_contain_text("No run is under way")
+            expect(dialog).to_be_hidden()
+            page.reload()
+            expect(tab.section("Now")).to_contain_text("No run is under way")
+            expect(dialog).to_be_hidden()
+            assert all(KEY not in request.url for request in tab.requests)
+            other = tab.new_page()
+            other.goto(tab.url)
+            expect(other.get_by_role("dialog", name="Function key")).to_be_visible()
+
+    def test_can_be_forgotten_and_entered_later(self, api: Api, browser: Browser) -> None:
+        with tab_of(api, browser, key=KEY) as tab:
+            page = tab.page
+            page.get_by_label("Key", exact=True).fill(KEY)
+            page.keyboard.press("Enter")
+            page.get_by_role("button", name="Forget the key").click()
+            page.get_by_role("button", name="Not now").click()
+            expect(page.locator("#connection")).to_contain_text("A function key is needed")
+            asked = len(tab.requests)
+            tab.pass_time(SLOW * 10)
+            assert len(tab.requests) == asked
+            page.get_by_role("button", name="Enter the key").click()
+            page.get_by_label("Key", exact=True).fill(KEY)
+            page.keyboard.press("Enter")
+            expect(tab.section("Now")).to_contain_text("No run is under way")
+
+
+class TestNow:
+    def test_shows_a_run_as_it_goes_and_tells_its_end(self, api: Api, tab: Tab) -> None:
+        now = tab.section("Now")
+        expect(now).to_contain_text("The next one begins at 08:00 AM")
+        run_id = begin_run(api.rig)
+        done = api.get(f"/api/runs/{run_id}")["entities"]["jobs"]["progress"]["changes_done"]
+        tab.pass_time(SLOW)
+        bar = now.get_by_role("progressbar", name="Progress of jobs")
+        expect(bar).to_have_attribute("aria-valuenow", str(done))
+        expect(bar).to_have_attribute("aria-valuemax", "14")
+        expect(now).to_contain_text(re.compile(r"Ends (not before|at about) \d\d:\d\d AM \(in "))
+        used = api.get("/api/status")["limiter"]["used"]
+        expect(now.get_by_role("meter", name="Calls used")).to_have_attribute("aria-valuenow", str(used))
+        api.rig.until(lambda: api.rig.safetyamp.created["sites"] >= 14)
+        tab.pass_time(QUICK)
+        expect(bar).not_to_have_attribute("aria-valuenow", str(done))
+        api.rig.finish(run_id)
+        tab.pass_time(QUICK)
+        expect(tab.notice()).to_contain_text(f"Run {run_id} has ended: done. 14 created")
+        expect(now).to_contain_text("No run is under way")
+
+    def test_can_stop_the_run(self, api: Api, tab: Tab) -> None:
+        run_id = begin_run(api.rig)
+        tab.pass_time(SLOW)
+        tab.section("Now").get_by_role("button", name="Stop the run").click()
+        dialog = tab.page.get_by_role("dialog", name="Stop this run?")
+        expect(dialog).to_contain_text(re.compile(r"What was done stays done. \d+ planned changes are not"))
+        dialog.get_by_role("button", name="Stop the run").click()
+        expect(tab.notice()).to_contain_text("stops")
+        api.rig.drain()
+        assert get_run(api.rig.documents, run_id).phase == "cancelled"
+
+    def test_a_plan_changes_nothing_and_is_shown(self, api: Api, tab: Tab) -> None:
+        api.rig.person(PERSON)["LastName"] = "Married"
+        api.rig.publish()
+        writes = len(api.rig.safetyamp.calls)
+        start = tab.section("Start a run")
+        start.get_by_label("Entity").select_option("employees")
+        start.get_by_role("button", name="Start the run").click()
+        expect(tab.notice()).to_contain_text("has begun")
+        request = get_run(api.rig.documents, api.rig.active).request
+        assert (request.mode, request.entities, request.refresh) == ("plan", ("employees",), False)
+        api.rig.finish(api.rig.active)
+        tab.pass_time(QUICK)
+        changes = tab.section("Last runs").get_by_role("group", name="Changes")
+        expect(changes).to_contain_text("last_name Worker1020 → Married")
+        assert len(api.rig.safetyamp.calls) == writes
+
+    def test_an_apply_run_with_refresh_is_what_was_asked_for(self, api: Api, tab: Tab) -> None:
+        start = tab.section("Start a run")
+        start.get_by_label("Apply").check()
+        start.get_by_label("Refresh").check()
+        start.get_by_role("button", name="Start the run").click()
+        expect(tab.section("Now")).to_contain_text("apply, manual, refresh")
+        request = get_run(api.rig.documents, api.rig.active).request
+        assert (request.mode, request.refresh, request.retry_failed) == ("apply", True, True)
+        start.get_by_role("button", name="Start the run").click()
+        expect(start.get_by_role("alert")).to_contain_text("is under way")
+
+
+class TestHeldPlan:
+    def test_is_carried_out_after_saying_who_loses_access(self, api: Api, tab: Tab) -> None:
+        run_id = hold_leavers(api.rig)
+        tab.pass_time(SLOW)
+        held = tab.section("Held plans")
+        expect(held).to_contain_text("3 of 40 people would be deactivated")
+        held.get_by_text("Show each difference").click()
+        expect(held.get_by_role("group", name="Changes")).to_contain_text("last_name Worker1020 → Married")
+        held.get_by_role("button", name="Approve").click()
+        dialog = tab.page.get_by_role("dialog", name="Let the held plan go on?")
+        expect(dialog).to_contain_text("3 people lose access to SafetyAmp")
+        expect(dialog).to_contain_text("1 record is changed")
+        expect(dialog).to_contain_text("Access is lost by 1011, 1012, 1013.")
+        dialog.get_by_role("button", name="Back").click()
+        api.rig.drain()
+        assert access(api) == [1, 1, 1]
+        held.get_by_role("button", name="Approve").click()
+        dialog.get_by_role("button", name="Approve: 3 people lose access").click()
+        expect(tab.section("Now")).to_contain_text(run_id)
+        api.rig.finish(run_id)
+        tab.pass_time(QUICK)
+        expect(held).to_contain_text("No plan is held")
+        assert access(api) == [0, 0, 0]
+
+    def test_is_dropped_and_nobody_loses_access(self, api: Api, tab: Tab) -> None:
+        run_id = hold_leavers(api.rig)
+        tab.pass_time(SLOW)
+        held = tab.section("Held plans")
+        held.get_by_role("button", name="Drop the plan").click()
+        dialog = tab.page.get_by_role("dialog", name="Drop the held plan?")
+        expect(dialog).to_contain_text("nobody loses access")
+        dialog.get_by_role("button", name="Drop the plan").click()
+        expect(held).to_contain_text("No plan is held")
+        api.rig.drain()
+        assert get_run(api.rig.documents, run_id).phase == "cancelled"
+        assert access(api) == [1, 1, 1]
+
+    def test_that_is_outdated_says_what_to_do_instead(self, api: Api, tab: Tab) -> None:
+        hold_leavers(api.rig)
+        tab.pass_time(SLOW)
+        begin = api.post("/api/sync/titles", 202)["run_id"]
+        tab.section("Held plans").get_by_role("button", name="Approve").click()
+        tab.page.get_by_role("dialog").get_by_role("button", name="Approve: 3 people").click()
+        alert = tab.section("Held plans").get_by_role("alert")
+        expect(alert).to_contain_text(f"run {begin} is under way")
+        assert access(api) == [1, 1, 1]
+
+
+class TestRecord:
+    def test_is_explained_and_mended_with_one_button(self, api: Api, tab: Tab) -> None:
+        api.rig.person(PERSON)["LastName"] = "Married"
+        api.rig.publish()
+        page, record = tab.page, tab.section("Look a record up")
+        record.get_by_label("Key").fill(str(PERSON))
+        page.keyboard.press("Enter")
+        expect(page.locator("#record-heading")).to_be_focused()
+        expect(record.locator(".sentences > li").first).to_have_text("Vista has it.")
+        expect(record.locator(".sentences > li").last).to_contain_text("Next: the next run will update it")
+        row = record.get_by_role("row", name=re.compile("^last_name"))
+        expect(row).to_have_text(re.compile(r"last_name\s*changes\s*Married\s*Worker1020"))
+        record.get_by_role("button", name="Do it now").click()
+        done = record.locator(".card")
+        expect(done).to_contain_text("PATCH /api/users/")
+        expect(done).to_contain_text("updated")
+        expect(record.locator(".sentences > li").last).to_contain_text("SafetyAmp holds what the source says")
+        assert api.rig.user(PERSON)["last_name"] == "Married"
+        assert page.url.endswith(f"#record/employees/{PERSON}")
+
+    def test_of_a_leaver_is_switched_off_only_after_a_question(
+        self, tmp_path: Path, browser: Browser
+    ) -> None:
+        api = quiet_world(tmp_path, GUARD_MAX_PERCENT="50")
+        api.rig.person(PERSON)["TermDate"] = vista_date(START.date())
+        api.rig.publish()
+        with tab_of(api, browser) as tab:
+            tab.open(f"#record/employees/{PERSON}")
+            record = tab.section("Look a record up")
+            record.get_by_role("button", name="Do it now").click()
+            dialog = tab.page.get_by_role("dialog", name="Switch this person off now?")
+            tab.page.keyboard.press("Escape")
+            expect(dialog).to_be_hidden()
+            assert api.rig.user(PERSON)["system_access"] == 1
+            record.get_by_role("button", name="Do it now").click()
+            dialog.get_by_role("button", name="Switch off").click()
+            expect(record.locator(".card")).to_contain_text("switched off")
+            assert api.rig.user(PERSON)["system_access"] == 0
+        api.rig.close()
+
+    def test_that_nobody_knows_says_what_to_check(self, tab: Tab) -> None:
+        record = tab.section("Look a record up")
+        record.get_by_label("What").select_option("titles")
+        record.get_by_label("Key").fill("A/B ../x?")
+        record.get_by_role("button", name="Look up").click()
+        expect(record.get_by_role("alert")).to_contain_text("neither Vista nor SafetyAmp")
+        expect(record.get_by_role("alert")).to_contain_text("Check the key")
+
+
+class TestTrouble:
+    def test_is_grouped_and_tried_again(self, api: Api, tab: Tab) -> None:
+        fail_some(api.rig)
+        tab.pass_time(SLOW)
+        failures = tab.section("Failures")
+        group = failures.get_by_role("listitem").filter(has_text="SafetyAmp refused last_name")
+        expect(group).to_contain_text("Another SafetyAmp record has the same value")
+        group.get_by_role("button", name=f"Look up employees {REFUSED}").click()
+        expect(tab.page.locator("#record-heading")).to_contain_text(HOSTILE)
+        group.get_by_role("button", name="Try again").click()
+        expect(tab.notice()).to_contain_text("tries again")
+        request = get_run(api.rig.documents, api.rig.active).request
+        assert (request.retry_failed, request.keys) == (True, (str(REFUSED),))
+        api.rig.finish(api.rig.active)
+        tab.pass_time(QUICK)
+        expect(group).to_have_count(0)
+        expect(failures).to_contain_text("LastName is empty: fill it in Vista")
+        expect(failures.get_by_role("button", name=f"Look up employees {INVALID}")).to_be_visible()
+
+    def test_messages_that_were_given_up_are_sent_again(self, api: Api, tab: Tab) -> None:
+        begin_run(api.rig)
+        give_up_messages(api.rig)
+        tab.pass_time(SLOW)
+        letters = tab.section("Dead letters")
+        expect(letters.get_by_role("button", name="Send again")).to_have_count(1)
+        letters.get_by_role("button", name="Send again").click()
+        expect(tab.notice()).to_contain_text("1 message is on the way again; 0 not sent.")
+        expect(letters.get_by_role("button", name="Send again")).to_have_count(0)
+        assert len(api.get("/api/dead-letters")["dead_letters"]) == 1
+
+
+class TestPause:
+    def test_needs_a_reason_and_is_taken_back(self, api: Api, tab: Tab) -> None:
+        pause = tab.section("Pause and resume")
+        pause.get_by_label("Entity").select_option("jobs")
+        pause.get_by_role("button", name="Pause").click()
+        assert read_pauses(api.rig.documents) == {}
+        pause.get_by_label("Reason").fill("year end")
+        pause.get_by_label("Your name").fill("Jo")
+        pause.get_by_role("button", name="Pause").click()
+        dialog = tab.page.get_by_role("dialog", name="Pause jobs?")
+        dialog.get_by_role("button", name="Pause").click()
+        expect(pause).to_contain_text("year end")
+        expect(pause).to_contain_text("by Jo")
+        found = read_pauses(api.rig.documents)["jobs"]
+        assert (found.reason, found.who) == ("year end", "Jo")
+        pause.get_by_role("button", name="Resume jobs").click()
+        expect(tab.notice()).to_contain_text("Jobs resumed")
+        assert read_pauses(api.rig.documents) == {}
+
+
+def test_everything_at_once_is_shown(tmp_path: Path, browser: Browser) -> None:
+    api = busy_world(tmp_path)
+    with tab_of(api, browser) as tab:
+        overview = tab.page.get_by_role("navigation", name="Overview")
+        for text in ("In progress", "3 people lose access", "2 causes", "titles", "All answer"):
+            expect(overview).to_contain_text(text)
+        runs = tab.section("Last runs")
+        expect(runs.get_by_role("img")).to_have_attribute("aria-label", re.compile("^The last 18 runs: "))
+        expect(runs.get_by_role("row")).to_have_count(19)
+        first = runs.get_by_role("row").nth(18)
+        expect(first.get_by_role("time")).to_have_text("06:00 AM")
+        title = first.get_by_role("time").get_attribute("title") or ""
+        assert "Monday, March 2, 2026 at 6:00:00" in title
+        assert "2026-03-02T12:00:00+00:00" in title
+    api.rig.close()
