@@ -164,8 +164,8 @@ def _show_history(console: Console, history: dict[str, Any], now: str) -> None:
 
 
 def _show_next(console: Console, coming: dict[str, Any], now: str) -> None:
-    """The reason is among the sentences above."""
-    at = when(coming["at"], now) if coming["at"] else "no run is going to do anything about it by itself"
-    if coming["verdict"] in ("nothing", "under way"):
-        at = when(coming["at"], now) if coming["at"] else ""
+    """The reason is among the sentences at the beginning."""
+    at = when(coming["at"], now) if coming["at"] else None
+    if at is None and coming["verdict"] in ("refused", "invalid", "held", "paused"):
+        at = "until somebody does what is said above"
     heading(console, "Next", ", ".join(filter(None, (coming["verdict"], at))))

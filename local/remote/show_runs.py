@@ -81,8 +81,7 @@ def show_run(console: Console, run: dict[str, Any]) -> None:
         ends = f", ends about {when(progress['ends_about'])}" if progress["ends_about"] else ""
         console.print(said(f"{name}: {progress['changes_done']} of {progress['changes']} changes made{ends}"))
     if any(entity["held"] for entity in run["entities"].values()):
-        console.print("  and the plan's changes are shown by: ", end="", highlight=False)
-        show_commands(console, iter([command("changes", run["run_id"])]))
+        console.print(f"  the plan's changes: {command('changes', run['run_id'])}", soft_wrap=True)
 
 
 def show_changes(console: Console, changes: list[dict[str, Any]]) -> None:
