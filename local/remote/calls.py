@@ -14,7 +14,8 @@ from rich.text import Text
 from local.console import inert
 from local.once import NOTHING_FAILED, exit_status
 from local.remote.client import RECORD_SECONDS, Answer, RemoteApp, RemoteError
-from local.remote.show_record import show_commands, show_explanation
+from local.remote.parts import show_commands
+from local.remote.show_record import show_explanation
 from local.remote.show_runs import show_changes, show_more, show_run, show_runs
 from local.remote.show_status import (
     failures_exit_status,
@@ -134,7 +135,7 @@ STARTED = {
 def _tell_started(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
     told = STARTED.get(options.command, "run {run} has begun")
     console.print(Text(told.format(run=inert(value["run_id"]))))
-    show_commands(console, iter([command("runs", value["run_id"])]))
+    show_commands(console, command("runs", value["run_id"]))
     return NOTHING_FAILED
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.console import inert
+from local.remote.parts import difference_lines, error_lines, heading, show_commands, show_lines
 from local.remote.words import command, plain, said, when
 
 Fields = Mapping[str, Any]
@@ -28,8 +29,8 @@ def show_explanation(console: Console, value: dict[str, Any]) -> None:
     heading(console, f"{value['entity']} {value['key']}")
     for sentence in value["summary"]:
         console.print(said(sentence, now))
-    console.print(Text("To do: ", style="bold") + said(value["next"]["suggestion"]))
-    show_commands(console, _commands(value))
+    console.print(Text("To do: ", style="bold") + said(_advice(value)))
+    show_commands(console, *_commands(value))
     _show_source(console, value)
     _show_safetyamp(console, value)
     _show_difference(console, value["difference"])
@@ -37,29 +38,11 @@ def show_explanation(console: Console, value: dict[str, Any]) -> None:
     _show_next(console, value["next"], now)
 
 
-def show_commands(console: Console, commands: Iterator[str]) -> None:
-    """Commands to copy: never broken into lines."""
-    for text in commands:
-        console.print(Text("  " + inert(text), style="cyan"), soft_wrap=True)
-
-
-def heading(console: Console, text: str, rest: str = "") -> None:
-    """The beginning of a part."""
-    console.print()
-    console.print(Text(inert(text), style="bold") + (Text(": ") + said(rest) if rest else Text("")))
-
-
-def difference_lines(before: Fields, after: Fields) -> Iterator[Text]:
-    """What each field was, and what it becomes."""
-    for name, value in after.items():
-        was = plain(before[name]) + Text(" → ") if name in before else Text("")
-        yield Text(f"  {inert(name)}: ") + was + plain(value)
-
-
-def error_lines(errors: Mapping[str, list[str]]) -> Iterator[Text]:
-    """SafetyAmp's own words about each field."""
-    for name, texts in errors.items():
-        yield Text("  SafetyAmp said of ", style="red") + Text(f"{inert(name)}: {inert('; '.join(texts))}")
+def _advice(value: dict[str, Any]) -> str:
+    failure = value["safetyamp"]["failure"]
+    is_refused = value["next"]["verdict"] == "refused" and failure
+    # What is said of the refusal itself knows more: that a value is taken, say.
+    return str(failure["suggestion"] if is_refused else value["next"]["suggestion"])
 
 
 def _commands(value: dict[str, Any]) -> Iterator[str]:
@@ -67,7 +50,10 @@ def _commands(value: dict[str, Any]) -> Iterator[str]:
     entity, key, coming = value["entity"], value["key"], value["next"]
     run_id = (coming["run_url"] or "").rpartition("/")[2]
     verdict = coming["verdict"]
-    if verdict in ("create", "update", "deactivate", "reactivate", "refused", "invalid"):
+    if verdict == "refused":
+        # What was mended in SafetyAmp is only seen by listing it anew.
+        yield command("sync", entity, "--key", key, "--refresh")
+    elif verdict in ("create", "update", "deactivate", "reactivate", "invalid"):
         yield command("sync", entity, "--key", key)
     elif verdict == "waiting":
         for ref in ((value["mapped"] or {}).get("fields") or {}).values():
@@ -112,7 +98,7 @@ def _show_safetyamp(console: Console, value: dict[str, Any]) -> None:
     failure = known["failure"]
     if failure:
         console.print(Text("  ") + said(f"refused at {when(failure['at'], value['at'])}:"))
-        console.print(*error_lines(failure["errors"]), sep="\n")
+        show_lines(console, error_lines(failure["errors"]))
     if known["switched_off_by_run"]:
         console.print(f"  switched off by run {inert(known['switched_off_by_run'])}", highlight=False)
     ours = {**(mapped.get("fields") or {})}
@@ -143,24 +129,20 @@ def _show_difference(console: Console, difference: dict[str, Any] | None) -> Non
         heading(console, "Difference", "nothing that a run would change now")
         return
     heading(console, "Difference", f"{difference['action']} would set")
-    console.print(*difference_lines(difference["before"], difference["after"]), sep="\n")
+    show_lines(console, difference_lines(difference["before"], difference["after"]))
 
 
 def _show_history(console: Console, history: dict[str, Any], now: str) -> None:
     changes = history["changes"]
-    found = f"{len(changes)} changes" if len(changes) != 1 else "1 change"
-    heading(console, "History", f"{found} in the last {history['runs_searched']} runs")
+    heading(console, "History", f"changes {len(changes)}, runs looked through {history['runs_searched']}")
     for change in changes:
         call = " by {method} {path}".format(**change["call"]) if change["call"] else ""
         at = when(change["at"] or change["requested_at"], now)
         line = f"{at}, run {change['run_id']}: {change['action']}, {change['result']}{call}"
         console.print(Text("  ") + said(line))
         if change["action"] != "create":
-            console.print(
-                *(Text("  ") + line for line in difference_lines(change["before"], change["after"])), sep="\n"
-            )
-        if change["errors"]:
-            console.print(*(Text("  ") + line for line in error_lines(change["errors"])), sep="\n")
+            show_lines(console, difference_lines(change["before"], change["after"]), "  ")
+        show_lines(console, error_lines(change["errors"]), "  ")
 
 
 def _show_next(console: Console, coming: dict[str, Any], now: str) -> None:

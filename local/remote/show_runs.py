@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.progress import PHASE_STYLES
-from local.remote.show_record import difference_lines, error_lines, show_commands
+from local.remote.parts import difference_lines, error_lines, show_commands, show_lines
 from local.remote.words import command, plain, said, some, when
 from local.show import show_report
 from shared.sync.model import ENTITIES
@@ -53,7 +53,7 @@ def show_more(console: Console, cursor: str | None, *words: str) -> None:
     """How to see the page after this one."""
     if cursor is not None:
         console.print("There are more:", highlight=False)
-        show_commands(console, iter([command(*words, "--cursor", cursor)]))
+        show_commands(console, command(*words, "--cursor", cursor))
 
 
 def _scope(run: dict[str, Any]) -> Text:
@@ -92,8 +92,7 @@ def show_changes(console: Console, changes: list[dict[str, Any]]) -> None:
         line = said(f"{change['entity']} {change['key']}: {change['action']}, {change['result']}")
         line.stylize("bold")
         console.print(line)
-        console.print(*difference_lines(change["before"], change["after"]), sep="\n")
-        if change["errors"]:
-            console.print(*error_lines(change["errors"]), sep="\n")
+        show_lines(console, difference_lines(change["before"], change["after"]))
+        show_lines(console, error_lines(change["errors"]))
         if change["reason"]:
             console.print(Text("  ") + said(change["reason"]))

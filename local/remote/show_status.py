@@ -11,7 +11,7 @@ from rich.text import Text
 
 from local.console import inert
 from local.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
-from local.remote.show_record import heading, show_commands
+from local.remote.parts import heading, show_commands
 from local.remote.show_runs import show_runs
 from local.remote.words import command, plain, said, some, when
 
@@ -33,8 +33,8 @@ def show_status(console: Console, value: dict[str, Any]) -> None:
     limit = "no limit known" if limiter["limit"] is None else f"{limiter['limit']}"
     console.print(
         said(
-            f"  SafetyAmp calls in this window: {limiter['used']} of {limit},"
-            f" of {limiter['period_seconds']} s;"
+            f"  SafetyAmp calls in this window of {limiter['period_seconds']:g} s:"
+            f" {limiter['used']} of {limit};"
             f" batches: {queues['batches_due']} due, {queues['batches_scheduled']} scheduled;"
             f" dead letters: {queues['dead_letters']}"
         )
@@ -85,7 +85,7 @@ def show_failures(console: Console, value: dict[str, Any]) -> None:
         heading(console, f"{entity['entity']} {entity['phase']}", entity["reason"] or "no reason is known")
         console.print(said(f"  → {entity['suggestion']}"), style="bold")
         verbs = ("changes", "approve") if entity["phase"] == "held" else ("runs",)
-        show_commands(console, (command(verb, entity["run_id"]) for verb in verbs))
+        show_commands(console, *(command(verb, entity["run_id"]) for verb in verbs))
     if not value["groups"]:
         console.print("No record fails.", highlight=False)
         return

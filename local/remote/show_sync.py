@@ -9,10 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from local.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
-from local.remote.show_record import difference_lines, error_lines, heading, show_commands
+from local.remote.parts import difference_lines, error_lines, heading, show_commands, show_lines
 from local.remote.words import command, plain, said
 
 WENT_WELL = ("created", "updated", "deactivated", "reactivated", "planned")
+FOUND_AS = {
+    "known id": "known as",
+    "listed now": "listed now as",
+    "match value": "taken over by its value:",
+    "several": "several of them:",
+}
 
 
 def show_record_sync(console: Console, value: dict[str, Any]) -> None:
@@ -28,16 +34,15 @@ def show_record_sync(console: Console, value: dict[str, Any]) -> None:
     difference = steps["difference"]
     _step(console, "difference", difference["action"] if difference else "none" if steps["target"] else None)
     if difference:
-        console.print(*difference_lines(difference["before"], difference["after"]), sep="\n")
+        show_lines(console, difference_lines(difference["before"], difference["after"]))
     call = steps["call"]
     _step(console, "call", "{method} {path}".format(**call) if call else "none" if difference else None)
     _show_result(console, steps["result"])
     if value["phase"] == "running":
         console.print("It is not done yet and goes on by itself:", highlight=False)
-        show_commands(console, iter([command("runs", run_id)]))
+        show_commands(console, command("runs", run_id))
     elif value["phase"] == "held":
-        held = [command("changes", run_id), command("approve", run_id)]
-        show_commands(console, iter(held))
+        show_commands(console, command("changes", run_id), command("approve", run_id))
 
 
 def _step(console: Console, name: str, text: str | None) -> None:
@@ -58,7 +63,7 @@ def _target(target: dict[str, Any] | None) -> str | None:
     if target is None:
         return None
     ids = ", ".join(map(str, target["target_ids"]))
-    return f"found by {target['found']}: {ids}" if ids else str(target["found"])
+    return f"{FOUND_AS.get(target['found'], target['found'])} {ids}" if ids else str(target["found"])
 
 
 def _show_result(console: Console, result: dict[str, Any] | None) -> None:
@@ -70,10 +75,10 @@ def _show_result(console: Console, result: dict[str, Any] | None) -> None:
     if result["target_id"] is not None:
         line += Text(" as ") + plain(result["target_id"])
     console.print(line)
-    console.print(*error_lines(result["errors"]), sep="\n", end="\n" if result["errors"] else "")
+    show_lines(console, error_lines(result["errors"]))
     if result["dropped"]:
         console.print("left out, because SafetyAmp refused these values:", highlight=False)
-        console.print(*error_lines(result["dropped"]), sep="\n")
+        show_lines(console, error_lines(result["dropped"]))
     if result["reason"]:
         console.print(Text("  ") + said(result["reason"]))
 
@@ -110,4 +115,4 @@ def show_found(console: Console, value: dict[str, Any], entity: str) -> None:
     if value["more"]:
         console.print("... and more: give more words", highlight=False)
     if len(found) == 1:
-        show_commands(console, iter([command("explain", entity, found[0]["key"])]))
+        show_commands(console, command("explain", entity, found[0]["key"]))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.remote.address import KEY_SETTING, URL_SETTING
 from shared.sync.control import read_pauses
 from shared.sync.runs import RunRequest, get_run, request_run
 from tests.e2e.busy_world import HOSTILE, INVALID, LEAVERS, REFUSED, busy_world
 from tests.e2e.http_rig import Api, api_for
+from tests.e2e.processes import environment
 from tests.e2e.remote_rig import KEY, Terminal, served_rig
 from tests.e2e.small_company import contract_row, job_row
 
@@ -149,6 +154,8 @@ class TestForemansCall:
         places = [said.out.index(part) for part in parts]
         assert places == sorted(places), "the answer first, and what it rests on after it"
         assert "SafetyAmp said of email: The email has already been taken." in said.out
+        assert "To do: Another SafetyAmp record has the same value." in said.words
+        assert "python -m local sync employees --key 5000 --refresh\n" in said.out
         assert "POST /api/" not in said.out.split("History")[0], "calls are told as commands"
         refused = terminal.types("sync", "employees", "--key", "5000")
         assert (refused.status, "result: refused" in refused.out) == (1, True)
@@ -188,6 +195,22 @@ class TestForemansCall:
         said = terminal.types("sync", "employees", "--key", str(PERSON), "--plan")
         assert (said.status, "result: planned" in said.out) == (0, True)
         assert api.rig.user(PERSON)["last_name"] == f"Worker{PERSON}"
+
+    def test_what_takes_longer_than_anybody_waits_goes_on_by_itself(
+        self, api: Api, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("shared.operations.on_demand.WORK_SECONDS", -1.0)
+        said = terminal.types("sync", "employees", "--key", str(PERSON))
+        assert (said.status, "It is not done yet and goes on by itself:" in said.out) == (0, True)
+        assert f"python -m local runs {api.rig.active}" in said.out
+
+    def test_what_was_dropped_is_told(self, api: Api, terminal: Terminal) -> None:
+        change(api, Phone="225-555-9999", LastName="Married")
+        texts = '{"message":"no","errors":{"mobile_phone":["The mobile phone has already been taken."]}}'
+        api.rig.safetyamp.fail_next(1, 422, texts, match="PATCH /api/users*")
+        said = terminal.types("sync", "employees", "--key", str(PERSON))
+        assert f"result: updated as {api.rig.user(PERSON)['id']}\nleft out, because" in said.out
+        assert "SafetyAmp said of mobile_phone: The mobile phone" in said.out
 
     def test_somebody_invalid_is_status_1(self, api: Api, terminal: Terminal) -> None:
         change(api, LastName=" ")
@@ -280,6 +303,29 @@ class TestForMachines:
         said = terminal.types("explain", "employees", "9999", "--json")
         assert (said.status, said.err, said.json["status"]) == (1, "", 404)
         assert "neither Vista nor SafetyAmp" in said.json["detail"]
+
+
+class TestProcess:
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+    def test_writes_what_its_terminal_can_show(self, api: Api, tmp_path: Path, encoding: str) -> None:
+        change(api, LastName="Žižka → 李")
+        with served_rig(api) as url:
+            settings = {URL_SETTING: url, KEY_SETTING: KEY, "PYTHONIOENCODING": encoding}
+            words = ("explain", "employees", str(PERSON))
+            shown = run_command(settings, tmp_path, *words)
+            told = run_command(settings, tmp_path, *words, "--json")
+        assert (shown.returncode, shown.stderr, told.returncode) == (0, b"", 0)
+        name = json.loads(told.stdout.decode(encoding))["mapped"]["fields"]["last_name"]
+        assert name == "Žižka → 李"
+        assert "Žižka".encode(encoding, "replace") in shown.stdout
+
+
+def run_command(settings: dict[str, str], folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """`python -m local WORDS` in a process of its own."""
+    command = [sys.executable, "-m", "local", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment(settings), capture_output=True, timeout=60, check=False
+    )
 
 
 class TestHostileNames:
