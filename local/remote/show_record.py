@@ -113,8 +113,8 @@ def _show_safetyamp(console: Console, value: dict[str, Any]) -> None:
 
 def _fields_table(sides: Mapping[str, Fields], marked: Container[str]) -> Table:
     """A column for each side; fields that no side has are left out."""
-    table = Table("field", show_edge=False, pad_edge=False)
-    for side in sides:
+    table = Table(show_edge=False, pad_edge=False)
+    for side in ("field", *sides):
         table.add_column(side, overflow="fold")
     for name in dict.fromkeys(name for fields in sides.values() for name in fields):
         values = [fields.get(name) for fields in sides.values()]

@@ -17,24 +17,26 @@ from shared.sync.model import ENTITIES
 WRITTEN = ("created", "updated", "deactivated")
 TROUBLED = ("invalid", "failed", "waiting")
 MOST_KEYS = 3
-WIDE = 100
-"""Columns of a terminal that has room for everything."""
+WIDE, MIDDLING = 100, 60
+"""Columns of a terminal that has room for everything, and for the two figures that matter most."""
 
 
 def show_runs(console: Console, runs: list[dict[str, Any]]) -> None:
     """One line for each, newest first, and why entities are held or failed."""
     table = Table(show_edge=False, pad_edge=False)
-    is_wide = console.width >= WIDE
     table.add_column("run", no_wrap=True)
     table.add_column("state", overflow="fold")
+    is_wide = console.width >= WIDE
     for name in ("began, UTC", "cause", "of") if is_wide else ():
         table.add_column(name, overflow="fold")
-    for name in ("changed", *TROUBLED) if is_wide else ("changed", "failed"):
+    figures = (
+        ("changed", *TROUBLED) if is_wide else ("changed", "failed") if console.width >= MIDDLING else ()
+    )
+    for name in figures:
         table.add_column(name, justify="right")
     for run in runs:
         counts = {**run["counts"], "changed": sum(run["counts"].get(name, 0) for name in WRITTEN)}
         began = (Text(when(run["requested_at"]).removesuffix(" UTC")), plain(run["cause"]), _scope(run))
-        figures = ("changed", *TROUBLED) if is_wide else ("changed", "failed")
         table.add_row(
             plain(run["run_id"]),
             _phase(run),

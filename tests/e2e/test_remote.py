@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local.company_model import vista_date
 from local.remote.address import KEY_SETTING, URL_SETTING
 from shared.sync.control import read_pauses
 from shared.sync.runs import RunRequest, get_run, request_run
@@ -18,6 +19,7 @@ from tests.e2e.busy_world import HOSTILE, INVALID, LEAVERS, REFUSED, busy_world
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.processes import environment
 from tests.e2e.remote_rig import KEY, Terminal, served_rig
+from tests.e2e.rig import START
 from tests.e2e.small_company import contract_row, job_row
 
 PERSON = 1001
@@ -223,6 +225,16 @@ class TestForemansCall:
         run_id = api.rig.run().run_id
         assert terminal.types("runs", run_id).status == terminal.types("failures").status == 3
 
+    def test_somebody_whom_the_guard_holds_is_status_3(self, tmp_path: Path, terminal: Terminal) -> None:
+        api = api_for(tmp_path, GUARD_MAX_PERCENT="5")
+        api.rig.run()
+        change(api, TermDate=vista_date(START.date()))
+        with served_rig(api, None) as url:
+            said = terminal.at(url).types("sync", "employees", "--key", str(PERSON))
+        assert (said.status, "python -m local approve " in said.out) == (3, True)
+        assert api.rig.user(PERSON)["system_access"] == 1
+        api.rig.close()
+
     def test_search_tells_where_somebody_is_whatever_they_are_called_there(
         self, api: Api, terminal: Terminal
     ) -> None:
@@ -354,14 +366,16 @@ class TestHostileNames:
         assert HOSTILE in terminal.types("explain", "employees", str(REFUSED)).words
 
 
-@pytest.mark.parametrize("columns", [30, 44])
+@pytest.mark.parametrize("columns", [34, 44, 70])
 def test_a_narrow_terminal_loses_nothing_that_matters(busy: Api, terminal: Terminal, columns: int) -> None:
     terminal.narrow(columns)
-    run_id = held_run(busy)
     for words in (["status"], ["runs"], ["failures"], ["explain", "employees", str(REFUSED)]):
         said = terminal.types(*words)
         too_long = [line for line in said.out.splitlines() if len(line.rstrip()) > columns]
         # Commands are there to be copied: the terminal may break them, we do not.
         assert all(line.startswith("  python -m local ") for line in too_long), too_long
-    assert run_id in terminal.types("runs").out
+    runs = terminal.types("runs").out
+    listed = [run["run_id"] for run in busy.get("/api/runs")["runs"]]
+    assert all(f"{run_id} " in runs for run_id in listed), "a run's id is there to be copied"
+    assert "running" in runs
     assert str(INVALID) in terminal.types("failures").out
