@@ -44,7 +44,7 @@ class LocalStack:
         self._service_bus = None if parts and parts.bus else service_bus_connection(settings)
         runtime.use(self.runtime)
         names = {name.upper(): str(getattr(settings, name)) for name in DEFAULT_NAMES}
-        self.functions: list[HostFunction] = index(_fresh_app(), {**names, **environment})
+        self.functions: list[HostFunction] = index(fresh_app(), {**names, **environment})
         receiver = self.bus if self._service_bus is None else SdkReceiver(self._service_bus)
         self.host = LocalHost(self.functions, receiver, self.clock, self.options)
 
@@ -83,7 +83,7 @@ class LocalStack:
         runtime.use(None)
 
 
-def _fresh_app() -> func.FunctionApp:
+def fresh_app() -> func.FunctionApp:
     """The function app, made anew: one app object can be indexed only once."""
     app = importlib.reload(importlib.import_module("function_app")).app
     assert isinstance(app, func.FunctionApp)
