@@ -32,7 +32,6 @@ pytest_plugins = ("tests.integration.redis_server",)
 PREFIX = "/safetyamp"
 """Where the simulators' server has SafetyAmp; its own record of calls leaves it out."""
 
-LONGEST_RUN_SECONDS = 120.0
 COUNTED_AS = {"refused": "failed"}
 
 
