@@ -10,12 +10,12 @@ from typing import Any
 
 from azure.functions.servicebus import ServiceBusMessage
 from azure.functions.timer import TimerRequest
-from croniter import croniter
 
 from local.bus import DEAD_LETTER_QUEUE, LockedMessage, LockLost, Receiver
 from local.host_index import HostFunction, HostOptions
 from shared.clock import Clock
 from shared.errors import BusError
+from shared.ncrontab import next_time
 
 logger = logging.getLogger(__name__)
 
@@ -167,20 +167,13 @@ class LocalHost:
 
     def _tick(self, timer: HostFunction) -> None:
         """Run a timer by its schedule; ticks that passed while it was at work are left out."""
-        due = next_tick(timer.trigger["schedule"], self._clock.now())
-        while self._running.is_set():
+        due = next_time(timer.trigger["schedule"], self._clock.now())
+        while self._running.is_set() and due is not None:
             if self._clock.now() < due:
                 self._clock.sleep(self._seconds_until(due))
                 continue
             self.run_timer(timer.name)
-            due = next_tick(timer.trigger["schedule"], self._clock.now())
-
-
-def next_tick(schedule: str, after: datetime) -> datetime:
-    """The first moment of an NCRONTAB schedule (six fields, the first is the second) after `after`, which is
-    in UTC, as Azure reads schedules."""
-    moment: datetime = croniter(schedule, after, second_at_beginning=True).get_next(datetime)
-    return moment
+            due = next_time(timer.trigger["schedule"], self._clock.now())
 
 
 def _native(locked: LockedMessage) -> ServiceBusMessage:

@@ -25,7 +25,7 @@ from shared.runtime import Parts, Runtime
 from shared.storage.bus import Bus
 from shared.storage.documents import Documents
 from shared.storage.service_bus import ServiceBusBus
-from shared.storage.service_bus_connection import close_aside, service_bus_connection
+from shared.storage.service_bus_connection import service_bus_connection
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_NAMES = ("entity_queue", "batch_queue", "sync_schedule", "refresh_schedule", "sweep_schedule")
@@ -44,16 +44,16 @@ class LocalStack:
         self._service_bus = None if parts and parts.bus else service_bus_connection(settings)
         runtime.use(self.runtime)
         names = {name.upper(): str(getattr(settings, name)) for name in DEFAULT_NAMES}
-        self.functions: list[HostFunction] = index(_fresh_app(), {**names, **environment})
+        self.functions: list[HostFunction] = index(fresh_app(), {**names, **environment})
         receiver = self.bus if self._service_bus is None else SdkReceiver(self._service_bus)
         self.host = LocalHost(self.functions, receiver, self.clock, self.options)
 
     def reach_service_bus(self) -> None:
         """Raises BusError when a queue of the Service Bus that the settings name cannot be reached."""
-        if self._service_bus is not None:
-            settings = self.runtime.settings
+        bus, settings = self.runtime.bus, self.runtime.settings
+        if isinstance(bus, ServiceBusBus):
             for queue in (settings.entity_queue, settings.batch_queue):
-                close_aside(self._service_bus.open_receiver(queue))
+                bus.check(queue, receive=True)
 
     def _parts(self, parts: Parts) -> Parts:
         return Parts(
@@ -83,7 +83,7 @@ class LocalStack:
         runtime.use(None)
 
 
-def _fresh_app() -> func.FunctionApp:
+def fresh_app() -> func.FunctionApp:
     """The function app, made anew: one app object can be indexed only once."""
     app = importlib.reload(importlib.import_module("function_app")).app
     assert isinstance(app, func.FunctionApp)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from shared.errors import ConfigurationError, SettingProblem
+from shared.ncrontab import next_time
 
 SecretSource = Callable[[str], str | None]
 """Gives the value of the secret with a setting's name, None when the vault has none; raises
@@ -36,7 +38,6 @@ CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NOT_SET = "not set"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-NCRONTAB_FIELDS = 6
 
 Positive = Annotated[int, Field(ge=1)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -256,11 +257,15 @@ def _is_safe_address(address: str, *, local_http: bool) -> bool:
 
 
 def _schedule_problems(settings: Settings) -> list[SettingProblem]:
-    return [
-        SettingProblem(name.upper(), "must be NCRONTAB with six fields: second minute hour day month weekday")
-        for name in ("sync_schedule", "refresh_schedule", "sweep_schedule")
-        if len(getattr(settings, name).split()) != NCRONTAB_FIELDS
-    ]
+    problems = []
+    for name in ("sync_schedule", "refresh_schedule", "sweep_schedule"):
+        try:
+            if next_time(getattr(settings, name), datetime(2000, 1, 1, tzinfo=UTC)) is None:
+                problems.append(SettingProblem(name.upper(), "never comes: there is no such date"))
+        except ValueError as error:
+            text = f'must be NCRONTAB (UTC), such as "0 0 * * * *" for every full hour: {error}'
+            problems.append(SettingProblem(name.upper(), text))
+    return problems
 
 
 def _vehicle_problems(settings: Settings) -> list[SettingProblem]:

@@ -63,7 +63,7 @@ def key_vault_secrets(vault_url: str, client_id: str | None = None) -> SecretSou
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.keyvault.secrets import SecretClient
 
-    from shared.storage.identity import azure_credential
+    from shared.identity import azure_credential
 
     client = SecretClient(
         vault_url,

@@ -17,8 +17,7 @@ function systemsView() {
   const { queues, schedules, versions } = status;
   return h("div", { class: "stack" },
     h("ul", { class: "list" },
-      status.dependencies.map((found) => h("li", { key: `dependency ${found.name ?? found.text}` }, dependency(found))),
-      !status.dependencies.length && h("li", { key: "all well" }, h("div", { class: "row apart" }, "Documents, Service Bus, Vista", toned("ok", "answer"))),
+      status.dependencies.map((found) => h("li", { key: `dependency ${found.name} ${found.settings}` }, dependency(found))),
       Object.values(status.breakers).map((found) => h("li", { key: found.name }, breaker(found)))),
     h("dl", { class: "facts" },
       fact("Waiting to be planned", count(queues.entities_waiting, "entity", "entities")),
@@ -32,9 +31,13 @@ function systemsView() {
 
 const fact = (name, value) => [h("dt", null, name), h("dd", null, value)];
 
-function dependency({ name, ok, text, latency_ms: latency }) {
-  return [h("div", { class: "row apart" }, h("span", null, data(name ?? (ok ? "" : text))), h("span", { class: "row" }, typeof latency === "number" && h("span", { class: "muted small" }, `${number(Math.round(latency))} ms`), toned(ok ? "ok" : "bad", ok ? "answers" : "missing"))),
-    name && text && h("p", { class: ok ? "small muted" : "small" }, data(text))];
+const SYSTEMS = { settings: "Settings", documents: "Documents", service_bus: "Service Bus", redis: "Redis", vista: "Vista", upstreams: "SafetyAmp, Samsara, Graph" };
+const VERDICTS = { ok: ["ok", "well"], warning: ["warn", "look at it"], failed: ["bad", "fails"], skipped: ["idle", "not looked at"] };
+
+function dependency({ name, status, text, advice, latency_ms: latency }) {
+  const bad = status === "failed" || status === "warning";
+  return [h("div", { class: "row apart" }, h("span", null, SYSTEMS[name] ?? data(name)), h("span", { class: "row" }, latency !== null && h("span", { class: "muted small" }, `${number(latency)} ms`), toned(...VERDICTS[status]))),
+    h("p", { class: bad ? "small" : "small muted" }, data(text), bad && advice && [". ", data(advice), "."])];
 }
 
 function breaker({ name, state: now, failures, retry_after_seconds: wait }) {

@@ -13,7 +13,6 @@ from shared.doctor import (
     redis,
     safetyamp,
     samsara,
-    schedules,
     service_bus,
     settings,
     telemetry,
@@ -32,13 +31,12 @@ SETTINGS_SECONDS = 3.0
 """Reading the settings comes first, because all else needs them. With a Key Vault it is a call, at least the
 first time: so an answer takes three seconds more than the figures above at worst."""
 
-QUICK = (documents.QUICK, service_bus.CHECK, redis.QUICK, vista.QUICK, upstreams.CHECK)
+QUICK = (documents.QUICK, service_bus.QUICK, redis.QUICK, vista.QUICK, upstreams.CHECK)
 DEEP = (
     settings.PLAUSIBLE,
     settings.KEY_VAULT,
-    schedules.CHECK,
     documents.DEEP,
-    service_bus.CHECK,
+    service_bus.DEEP,
     redis.DEEP,
     odbc.CHECK,
     vista.DEEP,

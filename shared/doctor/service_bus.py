@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from shared.doctor.finding import Check, Finding, ms_since, of_error
 from shared.errors import BusError
@@ -20,40 +20,40 @@ ADVICE = (
 )
 
 
-@runtime_checkable
-class Checkable(Protocol):
-    """A bus that can be asked without sending anything."""
-
-    def check(self, queue: str) -> None:
-        """Prove that the queue exists and can be reached; raises BusError."""
-        ...
-
-
-def check(runtime: Runtime) -> Iterator[Finding]:
+def quick(runtime: Runtime) -> Iterator[Finding]:
     """Both queues, each on its own. Sends nothing: a message more would have to be handled by somebody."""
+    return _queues(runtime, receive=False)
+
+
+def deep(runtime: Runtime) -> Iterator[Finding]:
+    """Also whether messages can be received, without receiving any."""
+    return _queues(runtime, receive=True)
+
+
+def _queues(runtime: Runtime, *, receive: bool) -> Iterator[Finding]:
     bus, settings = runtime.bus, runtime.settings
-    if isinstance(bus, Checkable):
+    if isinstance(bus, ServiceBusBus):
         for setting, queue in (
             ("ENTITY_QUEUE", settings.entity_queue),
             ("BATCH_QUEUE", settings.batch_queue),
         ):
-            yield _reached(runtime, bus, setting, queue)
-    elif isinstance(bus, ServiceBusBus):
-        seen = "the connection's settings can be read; it is made with the first message"
-        yield Finding(NAME, "ok", seen, settings=(CONNECTION,))
+            yield _reached(runtime, bus, setting, queue, receive)
     else:
         seen = "embedded bus: messages stay in this process and are sent again after a restart"
         yield Finding(NAME, "ok", seen, settings=(CONNECTION,))
 
 
-def _reached(runtime: Runtime, bus: Checkable, setting: str, queue: str) -> Finding:
+def _reached(runtime: Runtime, bus: ServiceBusBus, setting: str, queue: str, receive: bool) -> Finding:
     started = runtime.clock.monotonic()
     try:
-        bus.check(queue)
+        bus.check(queue, receive=receive)
     except BusError as error:
         return of_error(NAME, error, ADVICE, (CONNECTION, setting))
     took = ms_since(runtime.clock, started)
-    return Finding(NAME, "ok", f"queue {queue} can be reached", latency_ms=took, settings=(setting,))
+    seen = f"queue {queue} can be sent to" + (" and received from" if receive else "")
+    return Finding(NAME, "ok", seen, latency_ms=took, settings=(setting,))
 
 
-CHECK = Check(NAME, check, ADVICE, (CONNECTION, "ENTITY_QUEUE", "BATCH_QUEUE"))
+SETTINGS = (CONNECTION, "ENTITY_QUEUE", "BATCH_QUEUE")
+QUICK = Check(NAME, quick, ADVICE, SETTINGS)
+DEEP = Check(NAME, deep, ADVICE, SETTINGS)

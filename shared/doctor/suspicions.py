@@ -75,7 +75,7 @@ def _redis(settings: Settings) -> Iterator[Suspicion]:
         return
     if settings.redis_host.endswith(TLS_ONLY_REDIS):
         seen = "REDIS_SSL is false, but Redis in Azure takes encrypted connections only"
-    elif settings.redis_password or settings.redis_auth == "entra":
+    elif settings.redis_password:
         seen = "REDIS_SSL is false: the password travels unencrypted to another machine"
     else:
         return

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from shared.ncrontab import next_time
 from shared.operations.history import change_in
-from shared.operations.ncrontab import next_time
 from shared.operations.prospect import NO_RUN, Prospect
 from shared.operations.references import missing_references, why_missing
 from shared.operations.run_index import newest_runs

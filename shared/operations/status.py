@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
-from shared.operations.ncrontab import next_time
+from shared.ncrontab import next_time
+from shared.operations.dependencies import dependencies
 from shared.operations.run_index import newest_runs
 from shared.operations.run_list import summary
 from shared.runtime import Runtime
@@ -18,7 +19,6 @@ from shared.sync.batches import due_at, missing_batches
 from shared.sync.control import read_pauses
 from shared.sync.runs import Run, read_active, read_run
 from shared.sync.state import STATE_VERSION
-from shared.telemetry.readiness import missing
 from shared.version import VERSION
 
 UPSTREAMS = ("safetyamp", "samsara", "graph", "vista")
@@ -52,11 +52,6 @@ def status(runtime: Runtime) -> dict[str, Any]:
             **{name: _version(name) for name in PACKAGES},
         },
     }
-
-
-def dependencies(runtime: Runtime) -> list[dict[str, Any]]:
-    """What a run needs and does not have, one finding each; empty when nothing is missing."""
-    return [{"ok": False, "text": reason} for reason in missing(runtime)]
 
 
 def _limiter(runtime: Runtime) -> dict[str, Any]:

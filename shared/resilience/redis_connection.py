@@ -172,8 +172,7 @@ def _encryption(settings: Settings) -> dict[str, Any]:
 
 
 def _identity(settings: Settings) -> Callable[[], TokenCredential]:
-    # Below storage, this module may not depend on it; the app's one credential is the exception.
-    from shared.storage.identity import azure_credential
+    from shared.identity import azure_credential
 
     return lambda: azure_credential(settings.azure_client_id)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from shared.config import Settings
 from shared.errors import ConfigurationError
+from shared.identity import azure_credential
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.blob_errors import only_blob_storage
-from shared.storage.identity import azure_credential
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import BusError
 from shared.storage.bus import Message, Queues
-from shared.storage.service_bus_connection import ServiceBusConnection, close_quietly, required_connection
+from shared.storage.service_bus_connection import (
+    ServiceBusConnection,
+    close_aside,
+    close_quietly,
+    required_connection,
+)
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender
@@ -44,6 +49,13 @@ class ServiceBusBus:
         from shared.storage.service_bus_queues import ServiceBusQueues
 
         return ServiceBusQueues(self._connection, self)
+
+    def check(self, queue: str, *, receive: bool) -> None:
+        """Prove that the queue exists and can be sent to and, with `receive`, received from, over links of
+        their own; no message is touched. Raises BusError."""
+        close_aside(self._connection.open_sender(queue))
+        if receive:
+            close_aside(self._connection.open_receiver(queue))
 
     def send(self, messages: Sequence[Message]) -> None:
         by_queue: dict[str, list[Message]] = {}

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.errors import ConfigurationError, SettingProblem
-from shared.storage.identity import azure_credential
+from shared.identity import azure_credential
 from shared.storage.service_bus_errors import bus_error, host_of
 
 if TYPE_CHECKING:

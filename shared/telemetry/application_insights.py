@@ -180,7 +180,7 @@ def _cleaned(connection_string: str) -> str:
 def _credential(authentication: str | None) -> Any:
     if not authentication:
         return None
-    from shared.storage.identity import azure_credential
+    from shared.identity import azure_credential
 
     pairs = (part.partition("=") for part in authentication.split(";"))
     given = {name.strip().lower(): value.strip() for name, _, value in pairs}

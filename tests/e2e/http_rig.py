@@ -69,7 +69,7 @@ def check(method: str, answer: TestResponse) -> None:
             f"{error.json_path}: {error.message}"
             for error in Draft202012Validator(schema).iter_errors(answer.json)
         ]
-        assert errors == []
+        assert errors == [], errors
     assert set(described.get("headers", ())) <= set(answer.headers.keys())
 
 

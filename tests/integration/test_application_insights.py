@@ -19,10 +19,10 @@ from opencensus.ext.azure.statsbeat import statsbeat
 
 from local.fake_clock import FakeClock
 from local.memory_documents import MemoryDocuments
+from shared import identity
 from shared.clients.call_meter import UpstreamCall, count_call
 from shared.config import load_settings
 from shared.runtime import Parts, Runtime
-from shared.storage import identity
 from shared.telemetry import application_insights
 from shared.telemetry.application_insights import ApplicationInsights
 from shared.telemetry.context import Trace, bound

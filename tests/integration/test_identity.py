@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from azure.core.exceptions import AzureError
 
-from shared.storage import identity
-from shared.storage.identity import azure_credential
+from shared import identity
+from shared.identity import azure_credential
 from tests.integration.tcp_proxy import free_port, proxy_to
 
 if TYPE_CHECKING:

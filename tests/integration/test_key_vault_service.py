@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from local.simulators.managed_identity import SYSTEM_ASSIGNED
-from shared import key_vault
+from shared import identity, key_vault
 from shared.config import load_settings
 from shared.errors import ConfigurationError
 from shared.key_vault import LONGEST_PAUSE_SECONDS, key_vault_secrets
-from shared.storage import identity
 from tests.integration.key_vault_rig import IDENTITY, VAULT_HOST, KeyVaultRig, key_vault_rig
 from tests.integration.silent_server import silent_server
 

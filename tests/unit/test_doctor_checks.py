@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import sqlglot
-from croniter import croniter
 from sqlglot import ErrorLevel, exp
 
 from shared.clients.call_meter import metered, note_server_time
@@ -17,60 +16,11 @@ from shared.config import load_settings
 from shared.doctor import host_file, machine, odbc, telemetry, vista_login
 from shared.doctor.clocks import ahead, skew
 from shared.doctor.graph import granted_roles
-from shared.doctor.schedules import schedule_problem
 from shared.doctor.suspicions import suspicions, unknown_names
 from shared.doctor.vista import SERVER_TIME
 from tests.unit.engine_rig import REQUIRED
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-# -- schedules ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        "0 0 * * * *",
-        "0 30 8 * * *",
-        "0 */5 * * * *",
-        "0 0 6-18 * * 1-5",
-        "0 0,30 8 1 1,7 *",
-        "30 5/15 * * Jan-Mar Mon-fri",
-        "0 0 18-6 * * *",
-        "*/10 * * * * 0,6",
-    ],
-)
-def test_a_valid_schedule_has_no_problem(schedule: str) -> None:
-    assert schedule_problem(schedule) is None
-    second, rest = schedule.split(" ", 1)
-    assert croniter.is_valid(f"{rest} {second}")  # a second opinion, which has the seconds last
-
-
-@pytest.mark.parametrize(
-    ("schedule", "told"),
-    [
-        ("0 0 * * *", "5 fields"),
-        ("", "0 fields"),
-        ("60 * * * * *", "'60' is no second"),
-        ("0 61 * * * *", "'61' is no minute"),
-        ("0 0 24 * * *", "'24' is no hour"),
-        ("0 0 0 0 * *", "'0' is no day"),
-        ("0 0 0 1 13 *", "'13' is no month"),
-        ("0 0 0 * * 7", "'7' is no weekday"),
-        ("0 0 0 * * Som", "'Som' is no weekday"),
-        ("0 0 0 * Mon *", "'Mon' is no month"),
-        ("0 */x * * * *", "'[*]/x' is no minute"),
-        ("0 0 18-24 * * *", "'18-24' is no hour"),
-        ("0 0 0 ? * *", "'[?]' is no day"),
-        ("0 1,,2 * * * *", "'' is no minute"),
-        ("0 *-5 * * * *", "'[*]-5' is no minute"),
-    ],
-)
-def test_an_invalid_schedule_says_which_field(schedule: str, told: str) -> None:
-    problem = schedule_problem(schedule)
-    assert problem is not None
-    assert re.match(told, problem)
 
 
 # -- settings ----------------------------------------------------------------------------------------------
@@ -89,10 +39,6 @@ def suspected(**settings: str) -> list[str]:
             "both set; the former is used",
         ),
         ({"REDIS_HOST": "r.example", "REDIS_PASSWORD": "s3cret"}, "password travels unencrypted"),
-        (
-            {"REDIS_HOST": "r.example", "REDIS_AUTH": "entra", "REDIS_USERNAME": "id"},
-            "password travels unencrypted",
-        ),
         ({"REDIS_HOST": "r.westus.redis.azure.net"}, "encrypted connections only"),
         ({"VISTA_CONNECTION_STRING": "SERVER=h;TrustServerCertificate=yes"}, "TrustServerCertificate=yes"),
         ({"VISTA_CONNECTION_STRING": "SERVER=h;Encrypt={no};UID=u"}, "Encrypt=no"),

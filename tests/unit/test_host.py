@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from local.bus import InProcessBus, QueueOptions
 from local.fake_clock import FakeClock
-from local.host import LocalHost, next_tick
+from local.host import LocalHost
 from local.host_index import HostOptions, host_options, index
 from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError
@@ -180,25 +180,6 @@ def test_timers_fire_by_their_schedule() -> None:
         assert fired.wait(10)
     finally:
         hosted.host.stop()
-
-
-@pytest.mark.parametrize(
-    ("schedule", "after", "expected"),
-    [
-        ("0 0 * * * *", "12:34:56", "13:00:00"),
-        ("0 0 * * * *", "13:00:00", "14:00:00"),
-        ("0 30 8 * * *", "08:29:59", "08:30:00"),
-        ("0 */5 * * * *", "12:04:00", "12:05:00"),
-        ("30 * * * * *", "12:00:10", "12:00:30"),
-    ],
-)
-def test_schedules_are_ncrontab_in_utc(schedule: str, after: str, expected: str) -> None:
-    def at(text: str) -> datetime:
-        return datetime.fromisoformat(f"2026-03-02T{text}+00:00")
-
-    tick = next_tick(schedule, at(after))
-    assert tick == at(expected)
-    assert tick.tzinfo is UTC or tick.utcoffset() == timedelta()
 
 
 def test_a_timer_can_be_run_by_name() -> None:

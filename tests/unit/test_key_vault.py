@@ -11,9 +11,9 @@ import pytest
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 
+from shared import identity
 from shared.errors import ConfigurationError
 from shared.key_vault import key_vault_secrets
-from shared.storage import identity
 from tests.unit.scripted_upstream import Script, Step
 
 URL = "https://secrets.vault.azure.net"

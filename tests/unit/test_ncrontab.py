@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from croniter import croniter
 
-from shared.operations.ncrontab import next_time
+from shared.ncrontab import next_time
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -45,14 +45,32 @@ def test_what_never_comes_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "schedule",
+    ("schedule", "told"),
     [
-        *("", "0 0 * * *", "0 0 * * * * *", "60 0 * * * *", "0 0 24 * * *", "0 0 0 0 * *", "0 0 0 1 13 *"),
-        *("0 0 0 * * 7", "0 x * * * *", "0 */y * * * *", "0 1- * * * *", "0 -1 * * * *", "0 ² * * * *"),
+        ("", "0 fields"),
+        ("0 0 * * *", "5 fields"),
+        ("0 0 * * * * *", "7 fields"),
+        ("60 * * * * *", "'60' is no second"),
+        ("0 61 * * * *", "'61' is no minute"),
+        ("0 x * * * *", "'x' is no minute"),
+        ("0 ² * * * *", "'²' is no minute"),
+        ("0 1- * * * *", "'1-' is no minute"),
+        ("0 -1 * * * *", "'-1' is no minute"),
+        ("0 */x * * * *", "'[*]/x' is no minute"),
+        ("0 1,,2 * * * *", "'' is no minute"),
+        ("0 *-5 * * * *", "'[*]-5' is no minute"),
+        ("0 0 24 * * *", "'24' is no hour"),
+        ("0 0 18-24 * * *", "'18-24' is no hour"),
+        ("0 0 0 0 * *", "'0' is no day"),
+        ("0 0 0 ? * *", "'[?]' is no day"),
+        ("0 0 0 1 13 *", "'13' is no month"),
+        ("0 0 0 * Mon *", "'Mon' is no month"),
+        ("0 0 0 * * 7", "'7' is no weekday"),
+        ("0 0 0 * * Som", "'Som' is no weekday"),
     ],
 )
-def test_what_is_no_schedule_is_refused(schedule: str) -> None:
-    with pytest.raises(ValueError):
+def test_what_is_no_schedule_is_refused_by_field(schedule: str, told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{told}"):
         next_time(schedule, MONDAY)
 
 

@@ -29,6 +29,7 @@ from shared.sync.outcome import RESULTS
 ENTITY_OR_ALL = one_of("all", *ENTITIES)
 BOOLEAN = one_of("true", "false")
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
+READY = closed(status=one_of("ready", "not ready"), missing=list_of(TEXT))
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/health", "health", "The process answers", anonymous=True, answers=answer(
         closed(status=one_of("healthy"), version=TEXT))),
     Operation("get", "/ready", "ready", "Whether a run could work, and what is missing", anonymous=True,
-        answers={200: {JSON: {"type": "object"}}, 503: {JSON: {"type": "object"}}}),
+        answers={200: {JSON: READY}, 503: {JSON: READY}}),
     Operation("get", "/metrics", "metrics", "Figures for Prometheus", answers={200: {"text/plain": TEXT}}),
     Operation("get", "/dashboard", "dashboard", "The operators' page; it asks this API for what it shows",
         anonymous=True, answers={200: {"text/html": TEXT}}),

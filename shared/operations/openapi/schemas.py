@@ -131,13 +131,24 @@ DEAD_LETTER = closed(
 
 STATUS = closed(
     at=TIME,
-    dependencies=list_of({"type": "object"}),
+    dependencies=list_of(
+        closed(
+            name=TEXT,
+            status=one_of("ok", "warning", "failed", "skipped"),
+            ok=FLAG,
+            text=TEXT,
+            advice=TEXT,
+            latency_ms=maybe(COUNT),
+            settings=list_of(TEXT),
+        )
+    ),
     breakers=map_of(
         closed(
             name=TEXT,
             state=one_of("closed", "open", "half-open"),
             failures=COUNT,
             retry_after_seconds=NUMBER,
+            open_seconds=NUMBER,
         )
     ),
     limiter=closed(

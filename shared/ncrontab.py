@@ -24,13 +24,20 @@ SEARCH = timedelta(days=366 * 9)
 
 @dataclass(frozen=True)
 class _Field:
+    name: str
     lowest: int
     highest: int
     names: tuple[str, ...] = ()
 
     def values(self, text: str) -> frozenset[int]:
         """The values that match. Raises ValueError."""
-        return frozenset(value for part in text.split(",") for value in self._part(part))
+        return frozenset(value for part in text.split(",") for value in self._matching(part))
+
+    def _matching(self, part: str) -> range:
+        try:
+            return self._part(part)
+        except ValueError:
+            raise ValueError(f"{part!r} is no {self.name} ({self.lowest} to {self.highest})") from None
 
     def _part(self, text: str) -> range:
         span, slash, step = text.partition("/")
@@ -46,32 +53,33 @@ class _Field:
     def _value(self, text: str) -> int:
         value = int(text) if text.isascii() and text.isdigit() else self._named(text)
         if not self.lowest <= value <= self.highest:
-            raise ValueError(f"{value} is not between {self.lowest} and {self.highest}")
+            raise ValueError
         return value
 
     def _named(self, text: str) -> int:
         for number, name in enumerate(self.names, self.lowest):
             if text and name.lower().startswith(text.lower()):
                 return number
-        raise ValueError(f"{text!r} is neither a number nor a name")
+        raise ValueError
 
 
 FIELDS = (
-    _Field(0, 59),
-    _Field(0, 59),
-    _Field(0, 23),
-    _Field(1, 31),
-    _Field(1, 12, MONTHS),
-    _Field(0, 6, WEEKDAYS),
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day", 1, 31),
+    _Field("month", 1, 12, MONTHS),
+    _Field("weekday", 0, 6, WEEKDAYS),
 )
 
 
 def next_time(schedule: str, after: datetime) -> datetime | None:
     """The first moment of `schedule` after `after`, in the same time zone (Azure's is UTC); None when there
-    is none (the 31st of February). Raises ValueError for what is no six-field NCRONTAB expression."""
+    is none (the 31st of February). Raises ValueError, with what is wrong, for what is no NCRONTAB expression
+    of six fields."""
     texts = schedule.split()
     if len(texts) != len(FIELDS):
-        raise ValueError(f"{schedule!r} has not six fields: second minute hour day month weekday")
+        raise ValueError(f"{len(texts)} fields instead of six: second minute hour day month weekday")
     matching = [field.values(text) for field, text in zip(FIELDS, texts, strict=True)]
     seconds, minutes, hours, days, months, weekdays = matching
     for midnight in _midnights(after):
