@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.console import inert
+from local.doctor import SYMBOLS
 from local.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
 from local.remote.parts import heading, show_commands
 from local.remote.show_runs import show_runs
@@ -49,14 +50,15 @@ def show_status(console: Console, value: dict[str, Any]) -> None:
 
 
 def _show_dependencies(console: Console, dependencies: list[dict[str, Any]]) -> None:
+    """Each with its latency; what is missing has what to do below it."""
     wrong = [found for found in dependencies if not found["ok"]]
     heading(console, "Needed", f"{len(wrong)} missing" if wrong else "everything is there")
     for found in dependencies:
-        name = f"{found['name']}: " if found.get("name") else ""
-        latency = f" ({found['latency_ms']:.0f} ms)" if found.get("latency_ms") is not None else ""
-        text = found.get("text") or found.get("last_error") or "answers"
-        mark, style = ("✓ ", "green") if found["ok"] else ("✗ ", "bold red")
-        console.print(Text("  ") + Text(mark, style=style) + said(f"{name}{text}{latency}"))
+        latency = "" if found["latency_ms"] is None else f" ({found['latency_ms']} ms)"
+        line = Text.from_markup(f"  {SYMBOLS[found['status']]} ") + said(f"{found['name']}: {found['text']}")
+        console.print(line + Text(latency, style="dim"))
+        if found["advice"]:
+            console.print(Text("    → ", style="bold") + said(found["advice"]))
 
 
 def status_exit_status(value: dict[str, Any]) -> int:

@@ -77,6 +77,17 @@ class TestStatus:
         assert "employees held: 3 of 40 people would be deactivated" in said.out
         assert "sync: 2026-03-03 05:00 UTC (in 26 min)" in said.out
 
+    def test_what_is_missing_is_told_with_what_to_do_and_is_a_failure(
+        self, api: Api, terminal: Terminal
+    ) -> None:
+        api.rig.stack.runtime.vista.close()
+        api.rig.database.unlink()
+        said = terminal.types("status")
+        assert said.status == 1
+        assert "Needed: 1 missing" in said.out
+        wrong = said.out[said.out.index("  ✗ vista: ") :].splitlines()
+        assert any(line.startswith("    → ") for line in wrong[1:3])
+
     def test_an_open_breaker_is_told_and_is_a_failure(self, api: Api, terminal: Terminal) -> None:
         breaker = api.rig.stack.runtime.breaker("samsara")
         for _ in range(api.rig.stack.runtime.settings.breaker_failure_threshold):
