@@ -8,14 +8,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.console import inert
 from shared.sync.finish import COUNTS
 
 MOST_SHOWN = 12
 QUIET_KINDS = ("skipped",)
 
 
-def show_report(console: Console, report: dict[str, Any], *, problems: bool = True) -> None:
-    """Print the table of counts, why entities ended badly, and what an operator should look at."""
+def show_report(
+    console: Console, report: dict[str, Any], *, problems: bool = True, approve: str = "once --approve"
+) -> None:
+    """Print the table of counts, why entities ended badly, and what an operator should look at. `approve` is
+    the command that lets a held plan go on."""
     mode = " (plan only: nothing was changed)" if report["mode"] == "plan" else ""
     table = Table(title=f"Run {report['run_id']}: {report['phase']}{mode}", title_justify="left")
     table.add_column("entity")
@@ -33,7 +37,7 @@ def show_report(console: Console, report: dict[str, Any], *, problems: bool = Tr
         highlight=False,
     )
     for name, entity in report["entities"].items():
-        _show_reason(console, report["run_id"], name, entity)
+        _show_reason(console, f"{approve} {report['run_id']}", name, entity)
         if problems:
             _show_problems(console, name, entity)
 
@@ -42,17 +46,19 @@ def _count(value: int) -> str:
     return str(value) if value else "[dim]0[/dim]"
 
 
-def _show_reason(console: Console, run_id: str, name: str, entity: dict[str, Any]) -> None:
+def _show_reason(console: Console, approve: str, name: str, entity: dict[str, Any]) -> None:
     if entity["held"]:
-        console.print(f"[yellow]{name} is held:[/yellow] {escape(entity['reason'])}", highlight=False)
+        console.print(f"[yellow]{name} is held:[/yellow] {escape(inert(entity['reason']))}", highlight=False)
         console.print(
-            f"  look at the plan, then approve it with: python -m local once --approve {run_id}",
+            f"  look at the plan, then approve it with: python -m local {approve}",
             soft_wrap=True,
         )
     elif entity["phase"] == "failed":
-        console.print(f"[bold red]{name} failed:[/bold red] {escape(entity['reason'] or '')}", soft_wrap=True)
+        console.print(
+            f"[bold red]{name} failed:[/bold red] {escape(inert(entity['reason'] or ''))}", soft_wrap=True
+        )
     elif entity["phase"] == "off":
-        console.print(f"[dim]{escape(entity['reason'] or '')}[/dim]", highlight=False)
+        console.print(f"[dim]{escape(inert(entity['reason'] or ''))}[/dim]", highlight=False)
 
 
 def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:
@@ -60,6 +66,6 @@ def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:
     for problem in shown[:MOST_SHOWN]:
         where = f" ({problem['field']})" if problem["field"] else ""
         text = f"  {name} {problem['key']} {problem['kind']}{where}: {problem['reason']}"
-        console.print(escape(text), highlight=False, soft_wrap=True)
+        console.print(escape(inert(text)), highlight=False, soft_wrap=True)
     if len(shown) > MOST_SHOWN:
         console.print(f"  ... and {len(shown) - MOST_SHOWN} more of {name}, all with --json", highlight=False)

@@ -37,6 +37,7 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
     """
     words = text.casefold().split()
     found: dict[str, dict[str, Any]] = {}
+    there: dict[str, set[str]] = {"safetyamp": set(), "source": set()}
     with bulk_work():
         problem = None
         for where, records in (
@@ -45,10 +46,14 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
         ):
             try:
                 for key, values in records:
+                    there[where].add(key)
                     if _matches(entity, words, key, values):
-                        _add(found, entity, where, key, values)
+                        _add(found, entity, key, values)
             except UNREADABLE as error:
                 problem = str(error)
+    for key, record in found.items():
+        # Not only where it matched: somebody who is called otherwise in the source is in the source.
+        record |= {f"in_{where}": key in keys for where, keys in there.items()}
     ordered = sorted(found.values(), key=lambda record: (record["name"], record["key"]))
     return {"found": ordered[:MOST_FOUND], "more": len(ordered) > MOST_FOUND, "problem": problem}
 
@@ -75,11 +80,8 @@ def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str
     return all(word in whole for word in words)
 
 
-def _add(
-    found: dict[str, dict[str, Any]], entity: EntityName, where: str, key: str, values: Mapping[str, Any]
-) -> None:
-    record = found.setdefault(key, {"key": key, "name": "", "in_source": False, "in_safetyamp": False})
-    record[f"in_{where}"] = True
+def _add(found: dict[str, dict[str, Any]], entity: EntityName, key: str, values: Mapping[str, Any]) -> None:
+    record = found.setdefault(key, {"key": key, "name": ""})
     name = " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))
     # The source's name, where it has one: of people who have left it tells nothing.
     record["name"] = name or record["name"]

@@ -293,6 +293,12 @@ class TestFindingTheKey:
         (left,) = api.post("/api/search", body={"text": "worker1002"})["found"]
         assert left["in_safetyamp"] is True
 
+    def test_of_somebody_renamed_tells_that_both_have_them(self, api: Api) -> None:
+        change_person(api, LastName="Married")
+        for text in (f"worker{PERSON}", "married"):
+            (found,) = api.post("/api/search", body={"text": text})["found"]
+            assert (found["key"], found["in_source"], found["in_safetyamp"]) == (str(PERSON), True, True)
+
     def test_of_many_names_some_and_says_so(self, tmp_path: Path) -> None:
         api = Api(Rig(tmp_path, small_company(START.date(), people=30)))
         found = api.post("/api/search", body={"text": "pat"})

@@ -1,0 +1,155 @@
+"""The commands that do their work in this process, on the stack that the settings make."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from local.console import result_console
+from local.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, exit_status, run_once
+from local.progress import display
+from local.settings_file import local_environment
+from local.show import show_report
+from local.stack import LocalStack
+from shared.errors import ConfigurationError
+from shared.sync.model import ENTITIES
+from shared.sync.runs import RunRequest
+
+if TYPE_CHECKING:
+    from local.cli import Commands
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def add_commands(commands: Commands) -> None:
+    """demo, once, doctor, up, simulators and service-bus."""
+    demo = commands.add_parser("demo", help="three runs of a demo company against simulated systems")
+    demo.add_argument("--employees", type=int, default=400, help="size of the demo company (400)")
+    demo.set_defaults(run=_demo)
+    once = commands.add_parser("once", help="one run against the systems that the settings name")
+    once.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
+    once.add_argument("--refresh", action="store_true", help="list SafetyAmp anew, try refused records again")
+    once.add_argument("--entity", action="append", choices=ENTITIES, help="only this entity (repeatable)")
+    once.add_argument("--approve", metavar="RUN", help="let the held plans of this run go on")
+    once.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    once.set_defaults(run=_once)
+    doctor = commands.add_parser("doctor", help="what is wrong with settings, connections and permissions")
+    doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
+    doctor.set_defaults(run=_doctor, log_level="ERROR")  # what its calls log is in its findings too
+    up = commands.add_parser("up", help="the whole app: timers, queues and HTTP")
+    up.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    up.add_argument("--port", type=int, default=7071, help="port to listen on (7071)")
+    up.add_argument("--key", help="function key that HTTP callers must send as x-functions-key")
+    up.set_defaults(run=_up, log_level="DEBUG")
+    simulators = commands.add_parser("simulators", help="simulated SafetyAmp, Samsara and Graph over HTTP")
+    simulators.add_argument("--port", type=int, default=8090, help="port of the three APIs (8090; 0: any)")
+    simulators.add_argument("--login-port", type=int, default=0, help="port of the login over https (any)")
+    simulators.add_argument(
+        "--folder", type=Path, default=Path(".local-simulators"), help="where content is kept"
+    )
+    simulators.add_argument(
+        "--data", type=Path, help="a folder of CSV and JSON files instead of the demo company"
+    )
+    simulators.add_argument("--employees", type=int, default=400, help="size of the demo company (400)")
+    simulators.add_argument("--calls", type=int, default=60, help="SafetyAmp's limit: calls ... (60)")
+    simulators.add_argument("--period", type=float, default=61.0, help="... in so many seconds (61)")
+    simulators.set_defaults(run=_simulators)
+    bus = commands.add_parser(
+        "service-bus", help="the two queues over AMQP, for the settings of other commands"
+    )
+    bus.add_argument("--port", type=int, default=5672, help="port to listen on (5672; 0: any)")
+    bus.add_argument("--key", help="the key of the connection string (a new one each time)")
+    bus.add_argument("--lock-seconds", type=float, default=60.0, help="how long a message stays locked (60)")
+    bus.add_argument("--queues", nargs="+", default=["entity-sync", "change-batches"], help="their names")
+    bus.set_defaults(run=_service_bus)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from local.demo import run_demo
+
+    return NOTHING_FAILED if run_demo(result_console(), options.employees) else SOMETHING_FAILED
+
+
+def _once(options: argparse.Namespace) -> int:
+    console = result_console(stderr=options.json)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl+C: the changes at hand are finished
+    stack = LocalStack(_environment())
+    try:
+        with display(console, silent=options.json) as shown:
+            if options.approve:
+                finished = approve_once(stack, options.approve, shown)
+            else:
+                finished = run_once(stack, _request(options), shown)
+    finally:
+        stack.close()
+    if options.json:
+        print(json.dumps({**finished.report, "resumed": finished.resumed}, ensure_ascii=False))
+    else:
+        show_report(console, finished.report)
+    return exit_status(finished.report)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from local.doctor import exit_status_of, find, show
+
+    with Console(stderr=True).status("looking at everything, a minute at most ..."):
+        findings = find(_environment())
+    if options.json:
+        print(json.dumps({"findings": [finding.to_json() for finding in findings]}, ensure_ascii=False))
+    else:
+        show(result_console(), findings)
+    return exit_status_of(findings)
+
+
+def _request(options: argparse.Namespace) -> RunRequest:
+    chosen = options.entity or ENTITIES
+    return RunRequest(
+        mode="plan" if options.plan else "apply",
+        entities=tuple(entity for entity in ENTITIES if entity in chosen),
+        refresh=options.refresh,
+        retry_failed=options.refresh,
+        cause="once",
+    )
+
+
+def _up(options: argparse.Namespace) -> int:
+    from local.up import serve
+
+    if options.host not in LOOPBACK and not options.key:
+        raise ConfigurationError.of(
+            "--key", "is needed when others than this machine can call: set a function key"
+        )
+    serve(LocalStack(_environment()), Console(), options.host, options.port, options.key)
+    return NOTHING_FAILED
+
+
+def _simulators(options: argparse.Namespace) -> int:
+    from local.simulators.server import run_simulators
+
+    run_simulators(
+        options.port,
+        options.folder,
+        options.data,
+        options.calls,
+        options.period,
+        employees=options.employees,
+        login_port=options.login_port,
+    )
+    return NOTHING_FAILED
+
+
+def _service_bus(options: argparse.Namespace) -> int:
+    from local.amqp.command import serve
+
+    serve(options.queues, options.port, options.key, options.lock_seconds)
+    return NOTHING_FAILED
+
+
+def _environment() -> Mapping[str, str]:
+    return local_environment(Path.cwd())

@@ -1,0 +1,1 @@
+"""A running app from the command line, through its HTTP API."""

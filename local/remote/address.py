@@ -1,0 +1,76 @@
+"""Where the app is, and the key to it: checked before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from shared.errors import ConfigurationError
+
+DEFAULT_URL = "http://127.0.0.1:7071"
+URL_SETTING, KEY_SETTING = "SAFETYAMP_SYNC_URL", "SAFETYAMP_SYNC_KEY"
+OWN_PATHS = ("/dashboard", "/api", "/health", "/ready")
+"""What people copy out of the browser's address line behind the app's address."""
+
+FUNCTION_KEY = re.compile(r"[A-Za-z0-9_\-+/]{40,}={0,2}")
+"""The keys that Azure makes have 54 to 56 characters of this kind; no record's key is so long without a
+blank."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """The app's address without a slash at the end, and its function key, which no text may show."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether what is sent there stays on this machine."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+    @property
+    def shows_key(self) -> bool:
+        """Whether the key would go over a network that anybody on it can read."""
+        return self.key is not None and self.url.startswith("http:") and not self.is_this_machine
+
+
+def address_of(url: str | None, key: str | None, environment: Mapping[str, str]) -> Address:
+    """What the options say, else the environment. Raises ConfigurationError, whose text never has the key,
+    nor a URL in which one may be."""
+    url_from, key_from = ("--url" if url else URL_SETTING), ("the function key" if key else KEY_SETTING)
+    url = (url or environment.get(URL_SETTING) or DEFAULT_URL).strip()
+    key = (key or environment.get(KEY_SETTING) or "").strip() or None
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise ConfigurationError.of(key_from, "has characters that no key has: copy it again")
+    return Address(_checked(url, url_from), key)
+
+
+def _checked(url: str, setting: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not url.isprintable() or " " in url:
+        raise ConfigurationError.of(
+            setting, f"is no address such as {DEFAULT_URL} or https://app.example.com"
+        )
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        text = f"must be the address alone; the key goes into {KEY_SETTING}, where no log keeps it"
+        raise ConfigurationError.of(setting, text)
+    path = parts.path.rstrip("/")
+    own = next((own for own in OWN_PATHS if path.endswith(own)), "")
+    return f"{parts.scheme}://{parts.netloc}{path.removesuffix(own)}"
+
+
+def looks_like_function_key(text: str, address: Address) -> bool:
+    """Whether somebody gave the function key where a record's key belongs, which servers log."""
+    return text == address.key or FUNCTION_KEY.fullmatch(text) is not None
