@@ -150,7 +150,7 @@ def test_what_a_function_cannot_handle_goes_to_the_one_for_dead_letters(
     with hosting(
         SdkReceiver(connection(server), 0.5),
         fail,
-        lambda m: buried.append((m.message_id, m.dead_letter_reason)),
+        lambda m: buried.append((m.message_id, m.application_properties["DeadLetterReason"])),
     ):
         wait_for(lambda: bool(buried) and bus.counts("work") == EMPTY)
     assert tried == [1, 2]
