@@ -49,7 +49,10 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
                         _add(found, entity, where, key, values)
             except UNREADABLE as error:
                 problem = str(error)
-    ordered = sorted(found.values(), key=lambda record: (record["name"], record["key"]))
+    # A key that was given in full is not lost among the many that contain it.
+    ordered = sorted(
+        found.values(), key=lambda record: (record["key"] != text, record["name"], record["key"])
+    )
     return {"found": ordered[:MOST_FOUND], "more": len(ordered) > MOST_FOUND, "problem": problem}
 
 
@@ -65,8 +68,8 @@ def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappi
     resolver = Resolver(services, NO_RUN, entity)
     source = SourceReader(services, resolver, refresh=False).read(entity, {}).source
     for record in mappings(mapping_options(services.settings))[entity].records(source):
-        if isinstance(record, SourceRecord):
-            yield record.key, shown(entity, record)
+        # Of a record that cannot be read, two with one key for example, only the key can be told.
+        yield record.key, shown(entity, record) if isinstance(record, SourceRecord) else {}
 
 
 def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str, Any]) -> bool:
