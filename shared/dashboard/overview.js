@@ -43,7 +43,6 @@ function knownTiles() {
   const good = status.last_good_run_ended_at;
   const losers = held.reduce((sum, found) => sum + (plannedOf(found, "held").deactivate ?? 0), 0);
   const paused = Object.keys(status.paused);
-  const troubles = troublesOf(status);
   const broken = failures.entities.filter((found) => found.phase === "failed").length;
   return [
     run ? ["Run", "info", "In progress", ["began ", ago(run.requested_at)], "now"]
@@ -53,7 +52,15 @@ function knownTiles() {
     ["Failures", failures.total || broken ? "bad" : "ok", number(failures.total),
       broken ? `and ${broken === 1 ? "an entity" : `${broken} entities`} as a whole` : failures.total ? count(failures.groups.length, "cause") : "no record fails", "failures"],
     ["Paused", paused.length ? "warn" : "ok", paused.length ? number(paused.length) : "Nothing", paused.length ? paused.join(", ") : "all are synced", "pause"],
-    ["Systems", troubles.length ? "bad" : "ok", troubles.length ? count(troubles.length, "problem") : "All answer",
-      troubles.length ? data(troubles[0]) : `version ${status.versions.app}`, "systems"],
+    systemsTile(status),
   ];
+}
+
+/** What was not looked at, such as a system that is not in use, is not said to answer. */
+function systemsTile(status) {
+  const troubles = troublesOf(status);
+  const warned = warnedOf(status);
+  if (troubles.length) return ["Systems", "bad", count(troubles.length, "problem"), data(troubles[0]), "systems"];
+  if (warned.length) return ["Systems", "warn", count(warned.length, "warning"), data(warned.join(", ")), "systems"];
+  return ["Systems", "ok", "No problem", `version ${status.versions.app}`, "systems"];
 }

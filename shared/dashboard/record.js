@@ -1,36 +1,27 @@
 // One record explained, for somebody who has a foreman on the phone.
 
-function recordForm() {
-  return h("form", { class: "fields", onsubmit: submitLookUp, role: "search" },
-    labelled("record-entity", "What", h("select", { id: "record-entity" }, options(ENTITIES, "employees"))),
-    labelled("record-key", "Key: employee number, job, department, title or Samsara id", h("input", {
-      id: "record-key", type: "search", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true,
-    })),
-    h("button", { type: "submit", class: "primary" }, "Look up"));
-}
-
-function submitLookUp(event) {
-  event.preventDefault();
-  const key = byId("record-key").value.trim();
-  if (key) lookUp(byId("record-entity").value, key);
-}
-
-function lookUp(entity, key) {
+/** Explain a record. `matches`: what it was chosen from; `searchInstead`: search for the key when nobody has it. */
+function lookUp(entity, key, { matches = null, searchInstead = false } = {}) {
   byId("record-entity").value = entity;
   byId("record-key").value = key;
   history.replaceState(null, "", `#record/${entity}/${encodeURIComponent(key)}`);
-  state.record = { entity, key, answer: null, done: null };
+  state.record = { name: `explain ${questions += 1}`, entity, key, matches, answer: null, done: null };
   delete state.errors["do it"];
   byId("record").scrollIntoView({ block: "start" });
-  return explainAgain();
+  return explainAgain(searchInstead);
 }
 
-function explainAgain() {
+function explainAgain(searchInstead = false) {
   const asked = state.record;
-  return act("explain", async () => {
-    const answer = await explanation(asked.entity, asked.key);
+  return act(asked.name, async () => {
+    try {
+      asked.answer = await explanation(asked.entity, asked.key);
+    } catch (error) {
+      if (!searchInstead || error.status !== 404) throw error;
+      if (state.record === asked) await search(asked.entity, asked.key);
+      return;
+    }
     if (state.record !== asked) return;
-    asked.answer = answer;
     render();
     byId("record-heading")?.focus();
   });
@@ -39,25 +30,35 @@ function explainAgain() {
 /** A link to a record opens it. */
 function openHash() {
   const [, entity, key] = /^#record\/([a-z]+)\/(.+)$/.exec(location.hash) ?? [];
-  if (ENTITIES.includes(entity)) lookUp(entity, decodeURIComponent(key));
+  if (ENTITIES.includes(entity) && isEncoded(key)) lookUp(entity, decodeURIComponent(key));
+}
+
+/** Not when a link was cut off in the middle of a sign. */
+function isEncoded(text) {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function recordAnswer() {
   const asked = state.record;
-  if (!asked) return null;
-  if (!asked.answer) return h("div", { class: "answer", key: "asking" }, errorOf("explain") ?? h("p", { class: "muted", role: "status" }, "Reading the source …"));
+  if (!asked) return state.matches && matchesView(state.matches);
+  if (!asked.answer) return h("div", { class: "answer", key: "asking" }, errorOf(asked.name) ?? h("p", { class: "muted", role: "status" }, "Reading the source …"));
   return h("div", { class: "answer stack", key: `${asked.entity} ${asked.key}` },
-    headingOf(asked), errorOf("explain"),
+    backButton(asked), headingOf(asked), errorOf(asked.name),
     h("ul", { class: "sentences" }, asked.answer.summary.map((text, index, all) => h("li", { class: index === all.length - 1 ? "next" : null }, data(text)))),
     nextView(asked), asked.done && doneView(asked.done), fieldsView(asked.answer), historyView(asked.answer.history), sourceView(asked.answer));
 }
 
-function headingOf({ entity, key, answer }) {
+function headingOf({ name: question, entity, key, answer }) {
   const fields = answer.mapped?.fields ?? answer.safetyamp.fields ?? {};
   const name = [fields.first_name, fields.last_name].filter(Boolean).join(" ") || fields.name;
   return h("div", { class: "row apart" },
     h("h3", { id: "record-heading", tabindex: "-1" }, `${title(entity)} `, data(key, "id"), name && [" – ", data(name)]),
-    h("span", { class: "row" }, h("span", { class: "muted small" }, "as of ", time(answer.at)), actButton("explain", "Look again", explainAgain, "quiet")));
+    h("span", { class: "row" }, h("span", { class: "muted small" }, "as of ", time(answer.at)), actButton(question, "Look again", () => explainAgain(), "quiet")));
 }
 
 function nextView(asked) {

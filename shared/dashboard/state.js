@@ -13,7 +13,7 @@ const state = {
   error: null, attempts: 0, nextAt: null,
   status: null, run: null, runs: [], failures: null, held: [], letters: null,
   fullAt: 0, seen: "",
-  record: null, open: null, changes: {},
+  record: null, matches: null, open: null, changes: {},
   busy: {}, errors: {},
 };
 

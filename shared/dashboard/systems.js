@@ -11,13 +11,16 @@ function troublesOf(status) {
   ];
 }
 
+/** Which systems somebody should look at, although work goes on. */
+const warnedOf = (status) => [...new Set(status.dependencies.filter((found) => found.status === "warning").map((found) => systemName(found.name)))];
+
 function systemsView() {
   const { status } = state;
   if (!status) return muted("Not known yet.");
   const { queues, schedules, versions } = status;
   return h("div", { class: "stack" },
     h("ul", { class: "list" },
-      status.dependencies.map((found) => h("li", { key: `dependency ${found.name} ${found.settings}` }, dependency(found))),
+      status.dependencies.map((found, index) => h("li", { key: `dependency ${index}` }, dependency(found))),
       Object.values(status.breakers).map((found) => h("li", { key: found.name }, breaker(found)))),
     h("dl", { class: "facts" },
       fact("Waiting to be planned", count(queues.entities_waiting, "entity", "entities")),
@@ -32,11 +35,12 @@ function systemsView() {
 const fact = (name, value) => [h("dt", null, name), h("dd", null, value)];
 
 const SYSTEMS = { settings: "Settings", documents: "Documents", service_bus: "Service Bus", redis: "Redis", vista: "Vista", upstreams: "SafetyAmp, Samsara, Graph" };
+const systemName = (name) => SYSTEMS[name] ?? name;
 const VERDICTS = { ok: ["ok", "well"], warning: ["warn", "look at it"], failed: ["bad", "fails"], skipped: ["idle", "not looked at"] };
 
 function dependency({ name, status, text, advice, latency_ms: latency }) {
   const bad = status === "failed" || status === "warning";
-  return [h("div", { class: "row apart" }, h("span", null, SYSTEMS[name] ?? data(name)), h("span", { class: "row" }, latency !== null && h("span", { class: "muted small" }, `${number(latency)} ms`), toned(...VERDICTS[status]))),
+  return [h("div", { class: "row apart" }, h("span", null, data(systemName(name))), h("span", { class: "row" }, latency !== null && h("span", { class: "muted small" }, `${number(latency)} ms`), toned(...VERDICTS[status]))),
     h("p", { class: bad ? "small" : "small muted" }, data(text), bad && advice && [". ", data(advice), "."])];
 }
 

@@ -54,7 +54,10 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
     for key, record in found.items():
         # Not only where it matched: somebody who is called otherwise in the source is in the source.
         record |= {f"in_{where}": key in keys for where, keys in there.items()}
-    ordered = sorted(found.values(), key=lambda record: (record["name"], record["key"]))
+    # A key that was given in full is not lost among the many that contain it.
+    ordered = sorted(
+        found.values(), key=lambda record: (record["key"] != text, record["name"], record["key"])
+    )
     return {"found": ordered[:MOST_FOUND], "more": len(ordered) > MOST_FOUND, "problem": problem}
 
 
@@ -70,8 +73,8 @@ def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappi
     resolver = Resolver(services, NO_RUN, entity)
     source = SourceReader(services, resolver, refresh=False).read(entity, {}).source
     for record in mappings(mapping_options(services.settings))[entity].records(source):
-        if isinstance(record, SourceRecord):
-            yield record.key, shown(entity, record)
+        # Of a record that cannot be read, two with one key for example, only the key can be told.
+        yield record.key, shown(entity, record) if isinstance(record, SourceRecord) else {}
 
 
 def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str, Any]) -> bool:

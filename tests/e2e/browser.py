@@ -21,7 +21,37 @@ WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation",
   (event) => window.violations.push(event.violatedDirective));
+{
+  const ask = window.fetch;
+  let open = 0, waiting = [];
+  // Closed after the page has done what it does with the answer, which may be to ask for more.
+  const close = () => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      open -= 1;
+      if (!open) waiting.splice(0).forEach((done) => done());
+    };
+    port2.postMessage(null);
+  };
+  window.answered = () => new Promise((done) => { if (open) waiting.push(done); else done(); });
+  window.fetch = async (...args) => {
+    open += 1;
+    try {
+      const answer = await ask(...args);
+      const read = answer.json.bind(answer);
+      const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
+      if (isJson) answer.json = () => read().finally(close);
+      else close();
+      return answer;
+    } catch (error) {
+      close();
+      throw error;
+    }
+  };
+}
 """
+"""Notes what the policy refused; `answered()` resolves when the page waits for no answer of the app."""
 
 
 @contextmanager
@@ -76,9 +106,10 @@ class Tab:
             self.errors.append(message.text)
 
     def pass_time(self, milliseconds: int) -> None:
-        """Let the page's timers go off, and wait for what they ask the app."""
+        """Let the page's timers go off, and wait until what they ask the app is answered and shown."""
+        self.page.evaluate("window.answered()")
         self.page.clock.fast_forward(milliseconds)
-        self.page.wait_for_load_state("networkidle")
+        self.page.evaluate("window.answered()")
 
     def section(self, name: str) -> Locator:
         """A section by its heading."""

@@ -30,7 +30,7 @@ from tests.e2e.http_rig import Api
 from tests.e2e.rig import START
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 
 PERSON = 1020
@@ -258,6 +258,9 @@ class TestRecord:
         record.get_by_label("What").select_option("titles")
         record.get_by_label("Key").fill("A/B ../x?")
         record.get_by_role("button", name="Look up").click()
+        expect(record).to_contain_text("Neither Vista nor SafetyAmp")
+        tab.open("#record/titles/nobody%20has%20this")
+        tab.page.reload()
         expect(record.get_by_role("alert")).to_contain_text("neither Vista nor SafetyAmp")
         expect(record.get_by_role("alert")).to_contain_text("Check the key")
 
@@ -317,7 +320,7 @@ def test_everything_at_once_is_shown(tmp_path: Path, browser: Browser) -> None:
     api = busy_world(tmp_path)
     with tab_of(api, browser) as tab:
         overview = tab.page.get_by_role("navigation", name="Overview")
-        for text in ("In progress", "3 people lose access", "2 causes", "titles", "All answer"):
+        for text in ("In progress", "3 people lose access", "2 causes", "titles", "1 warning"):
             expect(overview).to_contain_text(text)
         runs = tab.section("Last runs")
         expect(runs.get_by_role("img")).to_have_attribute("aria-label", re.compile("^The last 18 runs: "))
@@ -328,3 +331,46 @@ def test_everything_at_once_is_shown(tmp_path: Path, browser: Browser) -> None:
         assert "Monday, March 2, 2026 at 6:00:00" in title
         assert "2026-03-02T12:00:00+00:00" in title
     api.rig.close()
+
+
+class TestSystems:
+    def test_that_work_goes_on_without_are_a_warning_and_not_said_to_answer(self, tab: Tab) -> None:
+        tile = tab.page.get_by_role("navigation", name="Overview").get_by_role("link", name="Systems")
+        expect(tile).to_contain_text("1 warning")
+        expect(tile).to_contain_text("Redis")
+        systems = tab.section("Systems")
+        redis = systems.get_by_role("listitem").filter(has_text="Redis").first
+        expect(redis).to_contain_text("look at it")
+        expect(redis).to_contain_text("Check that the server runs")
+
+    @pytest.mark.parametrize(
+        ("statuses", "value", "more"),
+        [
+            (("ok", "skipped"), "No problem", "version"),
+            (("warning", "warning"), "1 warning", "Vista"),
+            (("warning", "failed"), "1 problem", "found 1"),
+        ],
+    )
+    def test_are_summed_up_by_the_worst(
+        self, tab: Tab, statuses: tuple[str, ...], value: str, more: str
+    ) -> None:
+        def answer(route: Route) -> None:
+            found = route.fetch()
+            dependencies = [
+                {
+                    **{"name": "vista", "status": status, "ok": status != "failed", "text": f"found {index}"},
+                    **{"advice": "", "latency_ms": None, "settings": []},
+                }
+                for index, status in enumerate(statuses)
+            ]
+            route.fulfill(response=found, json={**found.json(), "dependencies": dependencies})
+
+        tab.page.route("**/api/status", answer)
+        tab.pass_time(SLOW)
+        # What is drawn again must not lose one of two findings on the same system.
+        tab.pass_time(SLOW)
+        tile = tab.page.get_by_role("navigation", name="Overview").get_by_role("link", name="Systems")
+        expect(tile).to_contain_text(value)
+        expect(tile).to_contain_text(more)
+        for index in range(2):
+            expect(tab.section("Systems")).to_contain_text(f"found {index}")

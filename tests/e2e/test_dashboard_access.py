@@ -71,7 +71,7 @@ def test_the_keyboard_is_enough(api: Api, browser: Browser) -> None:
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="To the search")).to_be_focused()
         page.keyboard.press("Enter")
-        tab_to(tab, page.get_by_label("Key: employee"))
+        tab_to(tab, page.get_by_label("Key or name"))
         page.keyboard.type("1004")
         page.keyboard.press("Enter")
         expect(page.locator("#record-heading")).to_be_focused()

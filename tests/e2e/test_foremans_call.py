@@ -305,6 +305,24 @@ class TestFindingTheKey:
         assert (len(found["found"]), found["more"]) == (25, True)
         api.rig.close()
 
+    def test_that_is_a_key_itself_comes_first(self, tmp_path: Path) -> None:
+        company = small_company(START.date(), people=30)
+        for number, row in enumerate(company.tables["bPREH"]):
+            row["udEmpTitle"] = f"A {number} welder"
+        company.tables["bPREH"][0]["udEmpTitle"] = "welder"
+        api = Api(Rig(tmp_path, company))
+        found = api.post("/api/search", body={"entity": "titles", "text": "welder"})
+        assert (found["found"][0]["key"], found["more"]) == ("welder", True)
+        api.rig.close()
+
+    def test_of_records_that_cannot_be_read_finds_the_key(self, api: Api) -> None:
+        departments = api.rig.company.tables["bPRDP"]
+        departments.extend({**departments[0], "PRDept": code} for code in ("ADM", "ADM "))
+        api.rig.publish()
+        (found,) = api.post("/api/search", body={"entity": "departments", "text": "adm"})["found"]
+        assert found == {"key": "ADM", "name": "", "in_source": True, "in_safetyamp": False}
+        assert api.explain("departments", "ADM")["rejected"]["kind"] == "invalid"
+
     def test_while_vista_is_away_looks_through_what_is_known_of_safetyamp(self, api: Api) -> None:
         api.rig.stack.runtime.vista.close()
         api.rig.database.unlink()
