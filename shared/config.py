@@ -352,8 +352,10 @@ def _notice_problems(settings: Settings) -> list[SettingProblem]:
 
 
 def webhook_key(secret: str) -> bytes | None:
-    """The bytes with which notices are signed, None for a text that is no such secret: standardwebhooks.com,
-    spec, "Symmetric secrets", wants 24 to 64 bytes in base64 behind `whsec_`, which some receivers leave out."""
+    """The bytes with which notices are signed, None for a text that is no such secret.
+
+    Standard Webhooks wants 24 to 64 bytes in base64 behind `whsec_`, which some receivers leave out.
+    """
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError:
