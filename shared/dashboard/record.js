@@ -36,8 +36,10 @@ function explainAgain() {
   });
 }
 
-/** A link to a record opens it. */
+/** A link to a record or a run opens it. */
 function openHash() {
+  const [, runId] = /^#run\/(\d{8}-\d{6}-[0-9a-f]{6})$/.exec(location.hash) ?? [];
+  if (runId) openRun(runId);
   const [, entity, key] = /^#record\/([a-z]+)\/(.+)$/.exec(location.hash) ?? [];
   if (ENTITIES.includes(entity)) lookUp(entity, decodeURIComponent(key));
 }
