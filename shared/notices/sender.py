@@ -12,11 +12,9 @@ from shared.errors import SafetyAmpError
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 5.0
 
-LONGEST_SECONDS = 10.0
-"""For one notice, looking up the host's name and a trickling answer included."""
-
-MOST_LATE = 2
-"""Sendings that may outlast their time and go on in their threads; while they do, no other is begun."""
+LIMIT = TimeLimit(seconds=10.0, most_late=2)
+"""For one notice, looking up the host's name and a trickling answer included; of the process, so that a
+receiver that never answers holds two threads and no more."""
 
 LATER_STATUSES = (408, 425, 429)
 
@@ -36,15 +34,14 @@ class Sender:
     def __init__(self, url: str, session_factory: SessionFactory = new_session) -> None:
         self._url = url
         self._session_factory = session_factory
-        self._limit = TimeLimit(LONGEST_SECONDS, MOST_LATE)
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> None:
         """Post once; returns when the receiver has taken it (2xx). Raises NotDelivered; after a timeout it
         may have been delivered nevertheless."""
         try:
-            status = self._limit.run(lambda: self._post(body, headers), lambda _: None)
+            status = LIMIT.run(lambda: self._post(body, headers), lambda _: None)
         except TimeoutError:
-            raise NotDelivered(f"no answer within {LONGEST_SECONDS:g} s") from None
+            raise NotDelivered(f"no answer within {LIMIT.seconds:g} s") from None
         except requests.Timeout:
             raise NotDelivered("no answer in time") from None
         except Exception as error:
