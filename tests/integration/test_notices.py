@@ -25,6 +25,7 @@ from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
 from shared.sync.finish import finish_run
 from shared.sync.runs import EntityStatus, Run, RunRequest, change_run, request_run
+from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
 from tests.integration.webhook_receiver import SECRET_PATH, Receiver, receiving
 from tests.unit.engine_rig import REQUIRED, KeptBus
 from tests.unit.redis_rig import client_of
@@ -154,6 +155,20 @@ def test_without_a_webhook_nothing_is_looked_at(app: App) -> None:
     app.run("failed")
     assert app.sweep() == []
     assert app.documents.read(NOTICES) is None
+
+
+def test_an_answer_that_a_library_complains_about_does_not_bring_the_address_into_the_log(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.receiver.answer = "malformed"
+    app.run("failed", "why")
+    assert len(app.sweep()) == 1
+    assert app.waiting == []
+    assert "5ecret" in caplog.text, "urllib3 quotes the address"
+    for formatter in (JsonFormatter(), ReadableFormatter()):
+        lines = [formatter.format(record) for record in caplog.records]
+        assert any("Failed to parse headers" in line for line in lines)
+        assert "5ecret" not in " ".join(lines)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ class Received:
 
 
 class Receiver:
-    """Keeps what comes in; `answer` is the status, "silent" (none at all) or "trickle" (a header that never
-    ends)."""
+    """Keeps what comes in; `answer` is the status, "silent" (none at all), "trickle" (a header that never
+    ends) or "malformed" (taken, with a header that is none)."""
 
     def __init__(self) -> None:
         self.answer: int | str = 202
@@ -63,6 +63,8 @@ class Receiver:
             request.wfile.write(b"HTTP/1.1 202 Accepted\r\nX: ")
             while not self.released.wait(0.05):
                 request.wfile.write(b"x")
+        elif self.answer == "malformed":
+            request.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nno header\r\nX: y\r\n\r\n")
         else:
             request.send_response(int(self.answer))
             if 300 <= int(self.answer) < 400:
