@@ -41,6 +41,9 @@ def _trouble(documents: Documents, run_ids: Sequence[str], phase: str) -> RunTro
     run = read_run(documents, run_ids[0])
     entities = run.entities.items() if run else ()
     reasons: dict[str, str] = {
-        name: status.reason or phase for name, status in entities if status.phase == phase
+        # A run that failed in one entity may hold the plan of another.
+        name if status.phase == phase else f"{name} ({status.phase})": status.reason or status.phase
+        for name, status in entities
+        if status.phase in ("failed", "held")
     }
     return RunTrouble(run_ids[0], len(run_ids), reasons)
