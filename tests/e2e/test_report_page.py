@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.e2e.busy_world import HOSTILE, INVALID, begin_run, fail_some, hold_le
 from tests.e2e.http_rig import Api
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ColorScheme
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_that_there_is_not_is_a_problem_document(api: Api) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_in_a_browser_is_styled_inert_and_no_wider_than_the_window(
-    api: Api, browser: Browser, scheme: ColorScheme, width: int
+    api: Api, browser: Browser, scheme: Literal["light", "dark"], width: int
 ) -> None:
     fail_some(api.rig)
     run_id = api.rig.run(retry_failed=True).run_id
