@@ -32,10 +32,11 @@ MOST_WAITING = 100
 
 @dataclass(frozen=True)
 class Book:
-    """The document. `open` holds the first notice of each episode; `outbox` is in the order of delivery."""
+    """The document. `observed_at` is the time of the last observation, None before the first; `open` holds the
+    first notice of each episode; `outbox` is in the order of delivery."""
 
     watching_since: datetime
-    observed_at: datetime
+    observed_at: datetime | None = None
     open: tuple[Notice, ...] = ()
     outbox: tuple[Notice, ...] = ()
     claimed_by: str | None = None
@@ -46,7 +47,7 @@ class Book:
         return {
             "version": 1,
             "watching_since": self.watching_since.isoformat(),
-            "observed_at": self.observed_at.isoformat(),
+            "observed_at": self.observed_at and self.observed_at.isoformat(),
             "open": [notice.to_json() for notice in self.open],
             "outbox": [notice.to_json() for notice in self.outbox],
             "claimed_by": self.claimed_by,
@@ -57,11 +58,11 @@ class Book:
 def book_from_json(value: dict[str, Any] | None, now: datetime) -> Book:
     """The book of the document, a new one when there is none."""
     if value is None:
-        return Book(watching_since=now, observed_at=now)
-    until = value["claimed_until"]
+        return Book(watching_since=now)
+    observed, until = value["observed_at"], value["claimed_until"]
     return Book(
         watching_since=datetime.fromisoformat(value["watching_since"]),
-        observed_at=datetime.fromisoformat(value["observed_at"]),
+        observed_at=datetime.fromisoformat(observed) if observed else None,
         open=tuple(map(notice_from_json, value["open"])),
         outbox=tuple(map(notice_from_json, value["outbox"])),
         claimed_by=value["claimed_by"],
@@ -74,7 +75,7 @@ def advance(
 ) -> Book:
     """The book after an observation of `at`: episodes begin and end. One that is older than the book's last
     changes nothing: somebody has seen newer things."""
-    if at < book.observed_at:
+    if book.observed_at is not None and at < book.observed_at:
         return book
     found = {condition.key: condition for condition in standing}
     known = {notice.key for notice in book.open}

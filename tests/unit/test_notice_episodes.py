@@ -86,6 +86,10 @@ def test_an_observation_that_comes_late_changes_nothing() -> None:
     assert seen(book, 5, FAILED) == book
 
 
+def test_the_first_observation_counts_although_it_is_older_than_the_book() -> None:
+    assert len(ids(seen(new_book(), -1, FAILED))) == 1
+
+
 def test_the_claim_is_one_processes_until_it_settles_or_dies() -> None:
     book = seen(new_book(), 0, FAILED)
     mine = claim(book, "me", NOW)
