@@ -32,8 +32,8 @@ MOST_WAITING = 100
 
 @dataclass(frozen=True)
 class Book:
-    """The document. `observed_at` is the time of the last observation, None before the first; `open` holds the
-    first notice of each episode; `outbox` is in the order of delivery."""
+    """The document. `observed_at` is the time of the last observation, None before the first; `open` holds
+    the first notice of each episode; `outbox` is in the order of delivery."""
 
     watching_since: datetime
     observed_at: datetime | None = None
