@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
+from functions.responses import html_response
 from shared.dashboard.page import dashboard_page
 
 blueprint = func.Blueprint()
@@ -13,13 +14,4 @@ blueprint = func.Blueprint()
 def dashboard(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the host wants the argument
     """The page."""
     page = dashboard_page()
-    headers = {
-        "Cache-Control": "no-cache",
-        "Content-Security-Policy": page.policy,
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }
-    return func.HttpResponse(page.body, mimetype="text/html", charset="utf-8", headers=headers)
+    return html_response(page.body, page.policy, cache_control="no-cache")

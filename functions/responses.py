@@ -62,6 +62,20 @@ def json_response(
 SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
+def html_response(body: bytes, policy: str, cache_control: str = "no-store") -> func.HttpResponse:
+    """A page that may do what its Content-Security-Policy allows, and be part of no other page."""
+    headers = {
+        "Cache-Control": cache_control,
+        "Content-Security-Policy": policy,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    return func.HttpResponse(body, mimetype="text/html", charset="utf-8", headers=headers)
+
+
 def problem(status: int, title: str, detail: str, hint: str, **more: Any) -> func.HttpResponse:
     """Problem details."""
     value = {"type": "about:blank", "status": status, "title": title, "detail": detail, "hint": hint, **more}

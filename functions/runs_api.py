@@ -7,14 +7,15 @@ from urllib.parse import urlencode
 import azure.functions as func
 
 from functions.api_input import KEY_PARAMETERS, Params, json_body, run_id_of
-from functions.responses import SAFE, BadRequest, answers_problems, json_response
+from functions.responses import SAFE, BadRequest, answers_problems, html_response, json_response
 from shared import runtime
 from shared.operations.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
 from shared.operations.csv_text import changes_csv
 from shared.operations.paging import Page
-from shared.operations.run_detail import run_detail
+from shared.operations.run_detail import run_detail, stored_report
 from shared.operations.run_index import RUN_ID
 from shared.operations.run_list import RunFilter, list_runs
+from shared.reports.page import report_page, report_policy
 from shared.sync.model import ACTIONS, ENTITIES
 from shared.sync.outcome import RESULTS
 from shared.sync.runs import RUN_PHASES, approve, get_run
@@ -51,6 +52,17 @@ def show_run(req: func.HttpRequest) -> func.HttpResponse:
     Params(req)
     services = runtime.current()
     return json_response(run_detail(services, get_run(services.documents, run_id_of(req))))
+
+
+@blueprint.route("api/runs/{run_id}/report", methods=["GET"])
+@answers_problems
+def show_report(req: func.HttpRequest) -> func.HttpResponse:
+    """The report of a run as a page; while it is under way, how it stands."""
+    Params(req)
+    documents = runtime.current().documents
+    # Made anew: the page that is stored may be of another version, and its style not of this policy.
+    page = report_page(stored_report(documents, get_run(documents, run_id_of(req))))
+    return html_response(page, report_policy())
 
 
 @blueprint.route("api/runs/{run_id}/changes", methods=["GET"])

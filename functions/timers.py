@@ -7,6 +7,7 @@ import azure.functions as func
 from functions.invocations import invoked
 from shared import runtime
 from shared.errors import Paused, RunConflict
+from shared.notices.tell import tell_notices
 from shared.sync.runs import RunRequest, request_run
 from shared.sync.sweep import sweep as heal
 from shared.telemetry.sending import send_figures
@@ -31,11 +32,13 @@ def start_nightly_refresh(timer: func.TimerRequest, context: func.Context) -> No
 
 @blueprint.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
 def sweep(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the host wants both
-    """Send again what the active run lacks, and tell the figures: of all instances one runs a timer."""
+    """Send again what the active run lacks, tell of trouble, and send the figures: of all instances one runs
+    a timer."""
     with invoked(context):
         try:
             heal(runtime.current())
         finally:
+            tell_notices(runtime.current())
             send_figures(runtime.current())
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ SECRET_SETTINGS = (
     "MS_GRAPH_CLIENT_SECRET",
     "VISTA_CONNECTION_STRING",
     "REDIS_PASSWORD",
+    "NOTICE_WEBHOOK_URL",
+    "NOTICE_WEBHOOK_SECRET",
 )
 """Settings that may live in Key Vault (names there with `-` for `_`)."""
 
@@ -38,6 +41,7 @@ CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NOT_SET = "not set"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+WEBHOOK_KEY_BYTES = range(24, 65)
 
 Positive = Annotated[int, Field(ge=1)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -105,6 +109,13 @@ class Settings(BaseModel):
     breaker_recovery_seconds: PositiveSeconds = 60
     guard_max_deactivations: Annotated[int, Field(ge=0)] = 10
     guard_max_percent: Annotated[float, Field(ge=0, le=100)] = 20
+
+    notice_webhook_url: SecretStr | None = None
+    notice_webhook_secret: SecretStr | None = None
+    notice_webhook_format: Literal["json", "teams"] = "json"
+    notice_breaker_minutes: Annotated[float, Field(ge=0)] = 10
+    notice_success_hours: Annotated[float, Field(gt=0)] = 3
+    notice_failed_records: Annotated[int, Field(ge=0)] = 25
 
     safetyamp_root_cluster: str | None = None
     safetyamp_default_role: str = "Field"
@@ -233,6 +244,7 @@ def _cross_checks(settings: Settings) -> list[SettingProblem]:
         *_limit_problems(settings),
         *_name_problems(settings),
         *_connection_problems(settings),
+        *_notice_problems(settings),
     ]
 
 
@@ -330,3 +342,27 @@ def _connection_problems(settings: Settings) -> list[SettingProblem]:
             SettingProblem("REDIS_SSL", "must be true with REDIS_AUTH=entra: a token travels encrypted only")
         )
     return problems
+
+
+def _notice_problems(settings: Settings) -> list[SettingProblem]:
+    url, secret = settings.notice_webhook_url, settings.notice_webhook_secret
+    problems = []
+    if url and not _is_safe_address(url.get_secret_value(), local_http=True):
+        text = "must be the webhook's https address, as its receiver shows it (http only for localhost)"
+        problems.append(SettingProblem("NOTICE_WEBHOOK_URL", text))
+    if secret and webhook_key(secret.get_secret_value()) is None:
+        text = "must be whsec_ and 24 to 64 random bytes in base64: echo whsec_$(openssl rand -base64 32)"
+        problems.append(SettingProblem("NOTICE_WEBHOOK_SECRET", text))
+    return problems
+
+
+def webhook_key(secret: str) -> bytes | None:
+    """The bytes with which notices are signed, None for a text that is no such secret.
+
+    Standard Webhooks wants 24 to 64 bytes in base64 behind `whsec_`, which some receivers leave out.
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return None
+    return key if len(key) in WEBHOOK_KEY_BYTES else None

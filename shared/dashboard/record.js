@@ -27,8 +27,10 @@ function explainAgain(searchInstead = false) {
   });
 }
 
-/** A link to a record opens it. */
+/** A link to a record or a run opens it. */
 function openHash() {
+  const [, runId] = /^#run\/(\d{8}-\d{6}-[0-9a-f]{6})$/.exec(location.hash) ?? [];
+  if (runId) openRun(runId);
   const [, entity, key] = /^#record\/([a-z]+)\/(.+)$/.exec(location.hash) ?? [];
   if (ENTITIES.includes(entity) && isEncoded(key)) lookUp(entity, decodeURIComponent(key));
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from shared.storage.documents import read_json
+from shared.storage.documents import Documents, read_json
 from shared.sync import paths
 from shared.sync.model import EntityName
 from shared.sync.outcome import DONE
@@ -31,9 +31,7 @@ class _Work:
 def run_detail(services: Services, run: Run) -> dict[str, Any]:
     """Everything of a run that is not about single records' content."""
     documents = services.documents
-    report = (read_json(documents, paths.report(run.run_id)) if run.ended else None) or make_report(
-        documents, run
-    )
+    report = stored_report(documents, run)
     calls, waited = Counter(report["calls"]), report["waited_seconds"]
     for name, status in run.entities.items():
         work = _work(services, run, name)
@@ -51,6 +49,12 @@ def run_detail(services: Services, run: Run) -> dict[str, Any]:
         "url": f"/api/runs/{run.run_id}",
         "changes_url": f"/api/runs/{run.run_id}/changes",
     }
+
+
+def stored_report(documents: Documents, run: Run) -> dict[str, Any]:
+    """The report that was written at the run's end; of a run under way, how it stands."""
+    report = read_json(documents, paths.report(run.run_id)) if run.ended else None
+    return report or make_report(documents, run)
 
 
 def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:

@@ -18,6 +18,8 @@ SUGGESTIONS = {
     "invalid": "Mend the record in its source as the reason says; the next run takes it up.",
     "skipped": "A rule leaves this record out. If it should be there, do as the reason says.",
     "waiting": "Mend what it waits for, and it follows by itself in the run after that.",
+    "reported": "Only told, the record went on without it. If that is not right, mend the source.",
+    "cancelled": "Nothing: the next run plans it anew.",
     "gone": "Nothing: the next run lists SafetyAmp and plans the record anew.",
     "failed": (
         "Nothing, if SafetyAmp or the network was away: the next run tries it again. Otherwise do as the"

@@ -151,9 +151,9 @@ class BlobDocuments:
     def _put(self, path: str, data: bytes, options: dict[str, Any]) -> str:
         from azure.storage.blob import ContentSettings
 
-        kind = "application/gzip" if data[:2] == GZIP_MAGIC else "application/json"
         with self._translated(path):
-            answer = self._blob(path).upload_blob(data, content_settings=ContentSettings(kind), **options)
+            kind = ContentSettings(_content_type(path, data))
+            answer = self._blob(path).upload_blob(data, content_settings=kind, **options)
             return str(answer["etag"])
 
     def _create_container(self) -> None:
@@ -179,3 +179,9 @@ class BlobDocuments:
             if self._container is None:
                 self._container = self._make_container()
             return self._container
+
+
+def _content_type(path: str, data: bytes) -> str:
+    if data[:2] == GZIP_MAGIC:
+        return "application/gzip"
+    return "text/html; charset=utf-8" if path.endswith(".html") else "application/json"

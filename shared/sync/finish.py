@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from shared.reports.page import report_page
 from shared.storage.documents import from_json, read_json, to_json, update_json
 from shared.sync import paths
 from shared.sync.merge import merge_outcomes
@@ -112,8 +113,8 @@ def advance(services: Services, run: Run, *, finished: EntityName | None = None)
 
 
 def finish_run(services: Services, run_id: str) -> None:
-    """Write the report, close the run's document, and let the next run start, in this order: a crash in
-    between leaves the run active, and the sweep does the rest."""
+    """Write the report (JSON and a page), close the run's document, and let the next run start, in this
+    order: a crash in between leaves the run active, and the sweep does the rest."""
 
     def close(run: Run) -> None:
         if not run.ended:
@@ -123,9 +124,20 @@ def finish_run(services: Services, run_id: str) -> None:
     run = change_run(services.documents, run_id, close)
     report = make_report(services.documents, run)
     services.documents.write(paths.report(run_id), to_json(report))
+    _write_page(services, run_id, report)
     add_run(services.documents, run, report)
     if release_active(services.documents, run):
         _tell(run, report["duration_seconds"])
+
+
+def _write_page(services: Services, run_id: str, report: dict[str, Any]) -> None:
+    try:
+        page = report_page(report)
+    except Exception:
+        # A report that cannot be shown must not keep the run from ending, and all later ones from starting.
+        logger.exception("the page of the report of run %s could not be made", run_id)
+        return
+    services.documents.write(paths.report_page(run_id), page)
 
 
 def _tell(run: Run, duration_seconds: float | None) -> None:

@@ -20,6 +20,11 @@ def report(run_id: str) -> str:
     return f"runs/{run_id}/report.json"
 
 
+def report_page(run_id: str) -> str:
+    """The same for people: one HTML document that needs nothing else."""
+    return f"runs/{run_id}/report.html"
+
+
 def plan(run_id: str, entity: str) -> str:
     """The plan document: the commit point of planning."""
     return f"runs/{run_id}/{entity}/plan.json"

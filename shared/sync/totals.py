@@ -65,13 +65,14 @@ def _figures_of(run: Run, report: dict[str, Any]) -> Figures:
     for name, entity in report["entities"].items():
         for result in ("created", "updated", "deactivated", "failed", "waiting", "invalid"):
             operations[f"{name}/{result}"] += entity.get(result, 0)
-    return {
+    figures = {
         "operations": {name: float(count) for name, count in operations.items()},
         "requests": {name: float(count) for name, count in requests.items()},
         "runs": {report["phase"]: 1.0},
         "run_seconds": {"sum": report["duration_seconds"] or 0.0, "count": 1.0},
         "waited_seconds": {"sum": report["waited_seconds"]},
     }
+    return {**figures, "single_records": {"runs": 1.0}} if run.request.keys else figures
 
 
 def add_figures(first: Figures, second: Figures) -> Figures:
@@ -101,7 +102,8 @@ class Overview:
     `totals` has operations ("jobs/created"), requests (by `UpstreamCall.key`), runs (by phase),
     run_seconds and waited_seconds; calls (by service) are those of versions that knew no requests.
     `dead_letters` and `queues` go by queue, `failing` (records that SafetyAmp refuses or that failed in the
-    last run) by entity. `runs_held` counts runs since the last one that ended well.
+    last run) by entity. `held_run_ids` and `failed_run_ids` are runs since the last one that ended well, the
+    newest first; runs of single records say nothing of the rest, so that they neither end well nor fail here.
     """
 
     totals: Figures
@@ -111,7 +113,12 @@ class Overview:
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     queues: Mapping[str, Backlog] = field(default_factory=dict)
     failing: Mapping[str, int] = field(default_factory=dict)
-    runs_held: int = 0
+    held_run_ids: tuple[str, ...] = ()
+    failed_run_ids: tuple[str, ...] = ()
+
+    @property
+    def runs_held(self) -> int:
+        return len(self.held_run_ids)
 
 
 def overview(documents: Documents, settings: Settings, now: datetime) -> Overview:
@@ -126,7 +133,8 @@ def overview(documents: Documents, settings: Settings, now: datetime) -> Overvie
         dead_letters=_dead_letters(documents, settings),
         queues=backlogs(documents, settings, now),
         failing=totals.get("failing", {}),
-        runs_held=_held(totals["recent"]),
+        held_run_ids=_since_the_last_good(totals["recent"], _is_held),
+        failed_run_ids=_since_the_last_good(totals["recent"], _is_failed),
     )
 
 
@@ -136,13 +144,25 @@ def _dead_letters(documents: Documents, settings: Settings) -> dict[str, int]:
     return {**dict.fromkeys((settings.entity_queue, settings.batch_queue), 0), **counted}
 
 
-def _held(recent: Mapping[str, Figures]) -> int:
-    """Runs that ended as held and in no other way since, up to the last one that ended well: what was held
-    before that is no longer waited for."""
-    held = 0
+def _since_the_last_good(recent: Mapping[str, Figures], wanted: Callable[[Figures], bool]) -> tuple[str, ...]:
+    """What was held or failed before the last run that ended well is no longer waited for."""
+    found = []
     for run_id in sorted(recent, reverse=True):
-        phases = recent[run_id].get("runs", {})
-        if "done" in phases:
+        if "done" in recent[run_id].get("runs", {}) and not _is_of_single_records(recent[run_id]):
             break
-        held += list(phases) == ["held"]
-    return held
+        if wanted(recent[run_id]):
+            found.append(run_id)
+    return tuple(found)
+
+
+def _is_held(figures: Figures) -> bool:
+    """Ended as held and in no other way since."""
+    return list(figures.get("runs", {})) == ["held"]
+
+
+def _is_failed(figures: Figures) -> bool:
+    return "failed" in figures.get("runs", {}) and not _is_of_single_records(figures)
+
+
+def _is_of_single_records(figures: Figures) -> bool:
+    return "single_records" in figures

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from shared.errors import SafetyAmpError
 from shared.telemetry.context import bound_facts, current_trace
 
 OUR_LOGGERS = ("shared", "functions", "function_app", "local")
+
+BEHIND_THE_HOST = re.compile(r"(https?://[^/?#\s]+)[/?#]\S*")
 
 FRAMES = 12
 """Of a stack the innermost frames; a line of Application Insights ends at 32 KB."""
@@ -36,7 +39,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message_of(record),
             **facts_of(record),
         }
         if (trace := current_trace()) is not None:
@@ -50,7 +53,7 @@ class ReadableFormatter(logging.Formatter):
     """The message, then the facts that it does not name itself; an exception as one more line per frame."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage()
+        message = message_of(record)
         facts = {
             name: value
             for name, value in facts_of(record).items()
@@ -61,10 +64,21 @@ class ReadableFormatter(logging.Formatter):
         return text if error is None else "\n".join([text, *_error_lines(describe_error(error))])
 
 
+def message_of(record: logging.LogRecord) -> str:
+    """The message; in a library's, addresses end with the host: urllib3 quotes whole ones (of headers that it
+    cannot parse), and a webhook's path and query are a secret."""
+    message = record.getMessage()
+    return message if _is_ours(record) else BEHIND_THE_HOST.sub(r"\1/…", message)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.split(".")[0] in OUR_LOGGERS
+
+
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """What is bound, and what the call site of a logger of ours gave as `extra`."""
     facts = dict(bound_facts())
-    if record.name.split(".")[0] in OUR_LOGGERS:
+    if _is_ours(record):
         facts |= {name: value for name, value in vars(record).items() if name not in STANDARD}
     return {name: value for name, value in facts.items() if value is not None}
 

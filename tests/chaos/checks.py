@@ -62,13 +62,19 @@ def only_leavers_are_deactivated(world: World) -> Iterator[str]:
             yield f"employee {emp_id} was deactivated"
 
 
+def _was_applied(status: dict[str, Any], plan: dict[str, Any] | None) -> bool:
+    """Whether its changes were tried or given up one by one: a held plan that an operator dropped was not."""
+    dropped = status["phase"] == "cancelled" and plan is not None and plan["held"] and not status["approved"]
+    return status["phase"] in APPLIED and not dropped
+
+
 @check
 def each_change_has_one_outcome(world: World) -> Iterator[str]:
     """Batches and outcomes of finished entities match, change by change."""
     for run_id, run in world.runs():
         for entity, status in run["entities"].items():
             plan = read_json(world.store, f"runs/{run_id}/{entity}/plan.json")
-            if plan is None or status["phase"] not in APPLIED or not status["counts"]:
+            if plan is None or not _was_applied(status, plan) or not status["counts"]:
                 # Without counts it was ended before there was a plan; one that came later is nobody's.
                 continue
             for number in range(1, plan["batches"] + 1):
@@ -100,7 +106,8 @@ def counters_add_up(world: World) -> Iterator[str]:
         for entity, status in run["entities"].items():
             counts = dict(status["counts"])
             source = counts.pop("source", 0)
-            if status["phase"] in APPLIED and sum(counts.values()) != source:
+            plan = read_json(world.store, f"runs/{run_id}/{entity}/plan.json")
+            if _was_applied(status, plan) and sum(counts.values()) != source:
                 yield f"{run_id} {entity}: {counts} do not add up to {source}"
 
 

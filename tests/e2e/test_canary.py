@@ -1,5 +1,5 @@
 """Personal data stays where it belongs: a company of canaries, every kind of trouble, and none of them in
-logs, messages, metrics, telemetry, or what the host is told."""
+logs, messages, metrics, telemetry, notices, or what the host is told."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, new_person, small_company
 from tests.integration.ingestion import Ingestion, ingesting
+from tests.integration.webhook_receiver import receiving
 
 CANARIES = ("canaria", "zyxwvut", "225999", "225-999", "canary street", "private.example", "drivercanary")
 """Parts of every name, phone, address and e-mail of this company, in lower case."""
@@ -77,6 +78,7 @@ class Seen:
     messages: list[str] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
     telemetry: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     host: list[str] = field(default_factory=list)
 
 
@@ -152,11 +154,15 @@ class Flood:
         self.vista_errors()
         self.unreadable_messages()
         self.over_http()
+        self.rig.clock.advance(4 * 3600)
         self.tick()
 
     def run(self, **request: Any) -> None:
+        # Ids tell which of two runs is newer by their time.
+        self.rig.clock.advance(1)
         self.rig.run(**request)
         self.scrape()
+        self.tick()
         self.rig.safetyamp.heal()
         self.rig.tenant.graph.heal()
 
@@ -261,7 +267,7 @@ def _raising(make: Callable[[], Exception]) -> Callable[..., Any]:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     seen = Seen()
-    with ingesting() as ingestion, watched(seen):
+    with ingesting() as ingestion, receiving() as receiver, watched(seen):
         rig = Rig(
             Path(tmp_path_factory.mktemp("canary")),
             canary_company(),
@@ -269,12 +275,15 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
             VEHICLE_ASSIGN_DRIVER="true",
             GUARD_MAX_DEACTIVATIONS="3",
             RETRY_DELAY_SECONDS="1",
+            NOTICE_WEBHOOK_URL=receiver.url,
+            NOTICE_FAILED_RECORDS="0",
         )
         try:
             Flood(rig, seen).everything()
         finally:
             rig.close()
         seen.telemetry.extend(_texts(ingestion))
+        seen.notices.extend(f"{received.headers} {received.data.decode()}" for received in receiver.received)
     return seen
 
 
@@ -284,7 +293,9 @@ def _texts(ingestion: Ingestion) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("channel", ["lines", "readable", "messages", "metrics", "telemetry", "host"])
+@pytest.mark.parametrize(
+    "channel", ["lines", "readable", "messages", "metrics", "telemetry", "notices", "host"]
+)
 def test_no_canary_leaves_by(channel: str, seen: Seen) -> None:
     texts: list[str] = getattr(seen, channel)
     assert texts
@@ -307,6 +318,9 @@ def test_the_flood_reached_what_it_was_meant_for(seen: Seen) -> None:
     }
     assert any("Vista" in line["message"] for line in lines)
     assert any("POST /api/users" in text for text in seen.telemetry)
+    names = ("run-failed", "run-held", "failed-records", "no-successful-run")
+    assert [name for name in names if not any(f'"notice":"{name}"' in text for text in seen.notices)] == []
+    assert any('"state":"over"' in text for text in seen.notices)
     assert any("/api/users/{id}" in text for text in seen.metrics)
 
 

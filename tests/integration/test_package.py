@@ -18,7 +18,11 @@ from local.package import NEVER_SENT, PROJECT, package_files, top_level, write_p
 from tests.real_parts import DEPLOYED, required
 
 TOP_LEVEL = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
-SUFFIXES = {"": {".py", ".json", ".txt"}, "functions": {".py"}, "shared": {".py", ".lua", ".html", ".css", ".js"}}
+SUFFIXES = {
+    "": {".py", ".json", ".txt"},
+    "functions": {".py"},
+    "shared": {".py", ".lua", ".css", ".html", ".js"},
+}
 LARGEST_PACKAGE_BYTES = 400_000
 """It has a sixth of a megabyte of code now: something that is no code has come in when this fails."""
 

@@ -14,6 +14,8 @@ from tests.unit.engine_rig import REQUIRED
 
 VAULT = {"AZURE_KEY_VAULT_URL": "https://secrets.vault.test"}
 
+NOTICES = {"NOTICE_WEBHOOK_URL": "https://hooks.test/x", "NOTICE_WEBHOOK_SECRET": "whsec_" + "A" * 32}
+
 DEFAULTS: dict[str, Any] = {
     "AZURE_KEY_VAULT_URL": None,
     "AZURE_CLIENT_ID": None,
@@ -59,6 +61,12 @@ DEFAULTS: dict[str, Any] = {
     "BREAKER_RECOVERY_SECONDS": 60,
     "GUARD_MAX_DEACTIVATIONS": 10,
     "GUARD_MAX_PERCENT": 20,
+    "NOTICE_WEBHOOK_URL": None,
+    "NOTICE_WEBHOOK_SECRET": None,
+    "NOTICE_WEBHOOK_FORMAT": "json",
+    "NOTICE_BREAKER_MINUTES": 10,
+    "NOTICE_SUCCESS_HOURS": 3,
+    "NOTICE_FAILED_RECORDS": 25,
     "SAFETYAMP_ROOT_CLUSTER": None,
     "SAFETYAMP_DEFAULT_ROLE": "Field",
     "SAFETYAMP_VEHICLE_SITE_ID": None,
@@ -168,6 +176,13 @@ WRONG: list[tuple[dict[str, str], set[str]]] = [
     ({"SAMSARA_BASE_URL": "https://[::1"}, {"SAMSARA_BASE_URL"}),
     ({"MS_GRAPH_BASE_URL": "https://graph.test:port"}, {"MS_GRAPH_BASE_URL"}),
     ({"MS_GRAPH_AUTHORITY": "http://localhost:9000"}, {"MS_GRAPH_AUTHORITY"}),
+    ({"NOTICE_WEBHOOK_URL": "http://hooks.test/x"}, {"NOTICE_WEBHOOK_URL"}),
+    ({"NOTICE_WEBHOOK_URL": "hooks.test/x"}, {"NOTICE_WEBHOOK_URL"}),
+    ({"NOTICE_WEBHOOK_SECRET": "whsec_short"}, {"NOTICE_WEBHOOK_SECRET"}),
+    ({"NOTICE_WEBHOOK_SECRET": "whsec_" + "!" * 40}, {"NOTICE_WEBHOOK_SECRET"}),
+    ({"NOTICE_WEBHOOK_SECRET": "A" * 88}, {"NOTICE_WEBHOOK_SECRET"}),
+    ({"NOTICE_WEBHOOK_FORMAT": "slack"}, {"NOTICE_WEBHOOK_FORMAT"}),
+    ({"NOTICE_SUCCESS_HOURS": "0"}, {"NOTICE_SUCCESS_HOURS"}),
     ({"API_RATE_LIMIT_CALLS": "6"}, {"API_RATE_LIMIT_RESERVE"}),
     ({"API_RATE_LIMIT_RESERVE": "60"}, {"API_RATE_LIMIT_RESERVE"}),
     (
@@ -237,9 +252,20 @@ def test_local_http_is_for_localhost_only() -> None:
     assert settings.safetyamp_base_url == "http://127.0.0.1:8080"
 
 
+def test_a_webhook_may_have_a_port_a_query_and_a_secret_with_or_without_its_prefix() -> None:
+    address = "https://prod-1.eastus.logic.azure.test:443/workflows/a/triggers/manual/paths/invoke?sig=x"
+    for secret in ("whsec_" + "A" * 32, "A" * 32):
+        given = {"NOTICE_WEBHOOK_URL": address, "NOTICE_WEBHOOK_SECRET": secret}
+        settings = load_settings({**REQUIRED, **given})
+        assert settings.notice_webhook_url is not None
+        assert settings.notice_webhook_url.get_secret_value() == address
+
+
 def test_no_secret_shows_in_the_settings_or_in_a_problem() -> None:
     secrets = {
         **{name: f"5ecret-{name}" for name in SECRET_SETTINGS},
+        "NOTICE_WEBHOOK_URL": "https://5ecret.test/5ecret",
+        "NOTICE_WEBHOOK_SECRET": "5ecret" + "A" * 26,
         "SERVICE_BUS_CONNECTION": "5ecret-bus",
         "DOCUMENTS_CONNECTION": "5ecret-documents",
         "AzureWebJobsStorage": "5ecret-storage",
@@ -276,7 +302,8 @@ class TestVault:
         assert settings.safetyamp_token.get_secret_value() == "from the vault"
         assert settings.samsara_api_key is not None
         assert vault.opened == [("https://secrets.vault.test", None)]
-        assert vault.asked == ["SAFETYAMP_TOKEN", "SAMSARA_API_KEY", "REDIS_PASSWORD"]
+        missing = ["SAFETYAMP_TOKEN", "SAMSARA_API_KEY", "REDIS_PASSWORD"]
+        assert vault.asked == [*missing, "NOTICE_WEBHOOK_URL", "NOTICE_WEBHOOK_SECRET"]
 
     def test_is_opened_for_the_apps_own_identity(self) -> None:
         vault = Vault()
@@ -285,7 +312,7 @@ class TestVault:
 
     def test_loses_against_the_environment_and_is_not_even_opened_for_a_complete_one(self) -> None:
         vault = Vault(**dict.fromkeys(SECRET_SETTINGS, "from the vault"))
-        complete = {**REQUIRED, **VAULT, "SAMSARA_API_KEY": "k", "REDIS_PASSWORD": "p"}
+        complete = {**REQUIRED, **VAULT, "SAMSARA_API_KEY": "k", "REDIS_PASSWORD": "p", **NOTICES}
         assert load_settings(complete, vault.open).safetyamp_token.get_secret_value() == "token-5ecret"
         assert vault.opened == []
 

@@ -113,7 +113,7 @@ def full_figures() -> Figures:
         dead_letters={"change-batches": 2},
         queues={"change-batches": Backlog(3, 90.5)},
         failing={"jobs": 4},
-        runs_held=1,
+        held_run_ids=("20260105-120000-abcdef",),
     )
     shared = Shared(
         up=True,

@@ -58,6 +58,7 @@ HTTP = {
     "metrics": Case("GET", "/metrics", 200, "# TYPE sync_operations_total counter"),
     "start_sync": Case("POST", "/api/sync/all?mode=plan", 202, {"url": "/api/runs/{run}"}),
     "show_run": Case("GET", "/api/runs/{run}", 200, {"run_id": "{run}"}, a_run),
+    "show_report": Case("GET", "/api/runs/{run}/report", 200, "<!doctype html>", a_held_run),
     "approve_run": Case("POST", "/api/runs/{run}/approve", 202, {"run_id": "{run}"}, a_held_run),
     "cancel_run": Case("POST", "/api/runs/{run}/cancel", 202, {"run_id": "{run}"}, a_run),
     "show_control": Case("GET", "/api/control", 200, {"paused": {}}),

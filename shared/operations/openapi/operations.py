@@ -75,6 +75,7 @@ PATH_PARAMETERS: dict[str, dict[str, Schema]] = {
         "key": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[0-9A-Za-z .:_~-]+$"},
     },
     "/api/runs/{run_id}": {"run_id": RUN_ID},
+    "/api/runs/{run_id}/report": {"run_id": RUN_ID},
     "/api/runs/{run_id}/changes": {"run_id": RUN_ID},
     "/api/runs/{run_id}/approve": {"run_id": RUN_ID},
     "/api/runs/{run_id}/cancel": {"run_id": RUN_ID},
@@ -121,6 +122,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("get", "/api/runs/{run_id}", "show_run", "Progress, counts, calls, waits and problems of a run",
         answers=answer(ref("Run")), problems=(404,)),
+    Operation("get", "/api/runs/{run_id}/report", "show_report", "The report of a run, to read or print",
+        answers={200: {"text/html": TEXT}}, problems=(404,)),
     Operation(
         "get", "/api/runs/{run_id}/changes", "list_changes", "Changes with before and after",
         query={

@@ -31,6 +31,10 @@ LEFT_TO_THE_DEFAULT = {
     "breaker_recovery_seconds",
     "guard_max_deactivations",
     "guard_max_percent",
+    "notice_webhook_format",
+    "notice_breaker_minutes",
+    "notice_success_hours",
+    "notice_failed_records",
     "safetyamp_root_cluster",
     "safetyamp_default_role",
     "safetyamp_vehicle_site_id",
@@ -44,7 +48,14 @@ LEFT_TO_THE_DEFAULT = {
 }
 """What a company may want otherwise: parameter `syncSettings`."""
 
-IN_THE_VAULT = {"safetyamp_token", "samsara_api_key", "ms_graph_client_secret", "vista_connection_string"}
+IN_THE_VAULT = {
+    "safetyamp_token",
+    "samsara_api_key",
+    "ms_graph_client_secret",
+    "vista_connection_string",
+    "notice_webhook_url",
+    "notice_webhook_secret",
+}
 
 NEVER_IN_AZURE = {
     "service_bus_connection": "an identity signs in, no key",
@@ -120,6 +131,7 @@ def test_no_setting_is_given_that_nobody_reads() -> None:
 
 def test_the_code_accepts_them_with_the_secrets_of_the_vault() -> None:
     secrets = {name.upper(): "secret" for name in IN_THE_VAULT}
+    secrets |= {"NOTICE_WEBHOOK_URL": "https://hook.test/x", "NOTICE_WEBHOOK_SECRET": "A" * 32}
     settings = load_settings(deployed(), lambda url, client: secrets.get)
     assert (settings.redis_auth, settings.redis_username, settings.redis_port) == ("entra", GUID, 10000)
     assert settings.redis_ssl

@@ -1,0 +1,1 @@
+"""A run's report for people: one HTML document made from report.json."""
