@@ -50,6 +50,12 @@ class Case:
     status: int
     holds: dict[str, Any] | str
     given: Callable[[Rig], str | None] = nothing
+    body: dict[str, Any] | None = None
+
+
+def a_finished_run(rig: Rig) -> str:
+    """A first load."""
+    return rig.run().run_id
 
 
 HTTP = {
@@ -59,20 +65,55 @@ HTTP = {
     "start_sync": Case("POST", "/api/sync/all?mode=plan", 202, {"url": "/api/runs/{run}"}),
     "show_run": Case("GET", "/api/runs/{run}", 200, {"run_id": "{run}"}, a_run),
     "show_report": Case("GET", "/api/runs/{run}/report", 200, "<!doctype html>", a_held_run),
+    "show_runs": Case("GET", "/api/runs?limit=1", 200, '"run_id": "{run}"', a_run),
+    "show_changes": Case(
+        "GET", "/api/runs/{run}/changes?entity=jobs", 200, '"entity": "jobs"', a_finished_run
+    ),
     "approve_run": Case("POST", "/api/runs/{run}/approve", 202, {"run_id": "{run}"}, a_held_run),
     "cancel_run": Case("POST", "/api/runs/{run}/cancel", 202, {"run_id": "{run}"}, a_run),
     "show_control": Case("GET", "/api/control", 200, {"paused": {}}),
     "pause_sync": Case("POST", "/api/pause/jobs?reason=audit%20of%20sites", 200, "audit of sites"),
+    "pause_any": Case(
+        "POST",
+        "/api/pause",
+        200,
+        "until noon",
+        body={"entity": "titles", "reason": "until noon", "who": "Jo"},
+    ),
     "resume_sync": Case("POST", "/api/resume/all", 200, {"paused": {}}),
+    "resume_any": Case("POST", "/api/resume", 200, {"paused": {}}, body={"entity": "all"}),
+    "delete_cache": Case("DELETE", "/api/cache/all", 503, "Redis"),
+    "show_failures": Case("GET", "/api/failures", 200, '"groups"', a_finished_run),
+    "retry_failures": Case("POST", "/api/failures/retry", 202, {"run_id": "{run}"}, body={"entity": "jobs"}),
+    "show_dead_letters": Case("GET", "/api/dead-letters", 200, "dead_letters"),
+    "resubmit_dead_letters": Case("POST", "/api/dead-letters/resubmit", 200, {"results": []}, body={}),
+    "search_records": Case(
+        "POST", "/api/search", 200, str(FIRST_NUMBER), a_finished_run, {"text": str(FIRST_NUMBER)}
+    ),
+    "explain_record": Case(
+        "GET", f"/api/records/employees/{FIRST_NUMBER}", 200, {"key": str(FIRST_NUMBER)}, a_finished_run
+    ),
+    "explain_any_record": Case(
+        "GET", f"/api/records/employees?key={FIRST_NUMBER}", 200, {"key": str(FIRST_NUMBER)}, a_finished_run
+    ),
+    "show_status": Case("GET", "/api/status", 200, '"dependencies"'),
+    "show_openapi": Case("GET", "/api/openapi.json", 200, {"openapi": "3.1.0"}),
+    "dashboard": Case("GET", "/dashboard", 200, "<!doctype html>"),
 }
 """Function to the request that must reach it."""
 
 
 def send(
-    host: FunctionsHost, rig: Rig, method: str, url: str, entry: Entry = "protobuf"
+    host: FunctionsHost,
+    rig: Rig,
+    method: str,
+    url: str,
+    entry: Entry = "protobuf",
+    body: dict[str, Any] | None = None,
 ) -> tuple[str, Invoked]:
     """A request; the function that took it, and how that ended."""
-    return send_http(host, rig.stack.options, method, url, entry=entry)
+    sent = b"" if body is None else json.dumps(body).encode()
+    return send_http(host, rig.stack.options, method, url, sent, entry)
 
 
 @pytest.mark.parametrize("entry", ["protobuf", "native"])
@@ -82,12 +123,13 @@ def test_a_request_reaches_its_function_and_is_answered(
 ) -> None:
     case = HTTP[function]
     run_id = case.given(rig) or ""
-    reached, invoked = send(host, rig, case.method, case.url.replace("{run}", run_id), entry)
+    reached, invoked = send(host, rig, case.method, case.url.replace("{run}", run_id), entry, case.body)
     assert (reached, invoked.error) == (function, None)
     assert invoked.status == case.status
-    assert invoked.headers["cache-control"] == "no-store"
+    # The page holds no data, and is asked for again at each visit.
+    assert invoked.headers["cache-control"] == ("no-cache" if function == "dashboard" else "no-store")
     if isinstance(case.holds, str):
-        assert case.holds in invoked.body.decode()
+        assert case.holds.replace("{run}", run_id) in invoked.body.decode()
     else:
         assert invoked.headers["content-type"] == "application/json"
         run_id = run_id or active_run_id(rig.documents) or ""
@@ -145,14 +187,14 @@ def test_without_settings_readiness_names_what_is_missing(host: FunctionsHost, r
     assert send(host, rig, "GET", "/health")[1].status == 200
 
 
-def test_an_error_that_nobody_foresaw_is_a_failed_invocation(
+def test_an_error_that_nobody_foresaw_is_a_problem_document_without_its_text(
     host: FunctionsHost, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The host answers 500 without its text."""
-
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
     monkeypatch.setattr(rig.documents, "read", broken)
     _, invoked = send(host, rig, "GET", "/api/control")
-    assert invoked.error == "ZeroDivisionError: a mistake of ours"
+    assert (invoked.error, invoked.status) == (None, 500)
+    assert invoked.json["detail"] == "unexpected ZeroDivisionError"
+    assert b"mistake" not in invoked.body

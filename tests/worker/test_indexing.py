@@ -19,7 +19,7 @@ from tests.worker.test_queues import QUEUES
 from tests.worker.test_timers import TIMERS
 
 KINDS: dict[str, Collection[str]] = {"timerTrigger": TIMERS, "serviceBusTrigger": QUEUES, "httpTrigger": HTTP}
-OPEN = {"health", "ready"}
+OPEN = {"health", "ready", "dashboard"}
 """The functions that may be called without a key."""
 
 
