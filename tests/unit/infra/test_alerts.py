@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from typing import Any
@@ -47,6 +48,21 @@ def queries() -> dict[str, str]:
     """Queries of the log alerts, with what they share put in."""
     variables = LOG_ALERTS.variables
     return {rule["anchor"]: variables.get(rule["query"], rule["query"]) for rule in variables["rules"]}
+
+
+def constants(folder: str) -> set[str]:
+    """The texts in the code of a part of the app."""
+    trees = (ast.parse(path.read_text()) for path in (PROJECT / folder).rglob("*.py"))
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_queries_ask_for_names_that_the_app_gives() -> None:
+    in_metrics = constants("shared/telemetry")
+    assert set(NAMES["metrics"].values()) <= in_metrics
+    assert set(NAMES["dimensions"].values()) <= in_metrics
+    assert set(NAMES["events"].values()) <= constants("shared/sync")
+    assert NAMES["heartbeatFunction"] in background_functions()
 
 
 def headings() -> set[str]:
