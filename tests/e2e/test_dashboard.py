@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from playwright.sync_api import expect
 from local.company_model import vista_date
 from shared.sync.control import read_pauses
 from shared.sync.runs import get_run
-from tests.e2e.browser import QUICK, SLOW, Tab, chromium, tab_of
+from tests.e2e.browser import QUICK, SLOW, Tab, tab_of
 from tests.e2e.busy_world import (
     HOSTILE,
     INVALID,
@@ -32,28 +31,11 @@ from tests.e2e.rig import START
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
+pytest_plugins = ("tests.e2e.browser_fixtures",)
+
 
 PERSON = 1020
 KEY = "the-function-key"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    api = quiet_world(tmp_path)
-    yield api
-    api.rig.close()
-
-
-@pytest.fixture
-def tab(api: Api, browser: Browser) -> Iterator[Tab]:
-    with tab_of(api, browser) as tab:
-        yield tab
 
 
 def access(api: Api) -> list[int]:

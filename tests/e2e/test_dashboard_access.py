@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 from werkzeug.test import Client
 
-from tests.e2e.browser import Tab, chromium, tab_of
+from tests.e2e.browser import Tab, tab_of
 from tests.e2e.busy_world import busy_world
 from tests.e2e.http_rig import Api
 from tests.real_parts import AXE, required
@@ -19,16 +19,12 @@ from tests.real_parts import AXE, required
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
+pytest_plugins = ("tests.e2e.browser_fixtures",)
+
 
 RUN_AXE = """async () =>
   (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] }))
   .violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.target.join(" ")).join(", ")}`)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser import QUICK, SLOW, Tab, chromium, tab_of
-from tests.e2e.busy_world import HOSTILE, busy_world, hold_leavers, quiet_world
+from tests.e2e.browser import QUICK, SLOW, Tab, tab_of
+from tests.e2e.busy_world import HOSTILE, busy_world, hold_leavers
 from tests.e2e.http_rig import Api
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
+
+pytest_plugins = ("tests.e2e.browser_fixtures",)
 
 
 PERSON = 1020
@@ -28,25 +29,6 @@ NAMES = (
     '\U0001f477\u200d♀️ O\'Brien & "Sons"',
     "Long" * 40,
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    api = quiet_world(tmp_path)
-    yield api
-    api.rig.close()
-
-
-@pytest.fixture
-def tab(api: Api, browser: Browser) -> Iterator[Tab]:
-    with tab_of(api, browser) as tab:
-        yield tab
 
 
 class TestHostileData:

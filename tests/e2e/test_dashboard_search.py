@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser import Tab, chromium, tab_of
+from tests.e2e.browser import Tab, tab_of
 from tests.e2e.busy_world import HOSTILE, quiet_world
 from tests.e2e.http_rig import Api
 from tests.e2e.test_dashboard_access import RUN_AXE, tab_to
@@ -19,15 +19,11 @@ from tests.real_parts import AXE, required
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Route
 
+pytest_plugins = ("tests.e2e.browser_fixtures",)
+
 NAMESAKES = (1020, 1021, 1022)
 ALONE = 1023
 MARKUP = "<img src=x onerror=alert(2)>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +39,6 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     api.rig.publish()
     yield api
     api.rig.close()
-
-
-@pytest.fixture
-def tab(api: Api, browser: Browser) -> Iterator[Tab]:
-    with tab_of(api, browser) as tab:
-        yield tab
 
 
 def look_up(tab: Tab, text: str, entity: str = "employees") -> Locator:

@@ -239,7 +239,12 @@ def test_a_vault_that_is_away_is_a_warning_while_the_environment_has_all_secrets
         return read
 
     monkeypatch.setattr("shared.key_vault.key_vault_secrets", away)
-    findings = make_rig(AZURE_KEY_VAULT_URL="https://v.vault.azure.net", REDIS_PASSWORD="s3cret").look()
+    findings = make_rig(
+        AZURE_KEY_VAULT_URL="https://v.vault.azure.net",
+        REDIS_PASSWORD="s3cret",
+        NOTICE_WEBHOOK_URL="https://hooks.example.com/x",
+        NOTICE_WEBHOOK_SECRET="whsec_" + "A" * 32,
+    ).look()
     assert findings.failed == set()
     assert findings.warned == {"redis", "key_vault"}
     assert findings["key_vault"].advice == "Check AZURE_KEY_VAULT_URL"

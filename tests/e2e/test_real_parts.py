@@ -92,7 +92,7 @@ def test_a_service_bus_that_refuses_is_said_and_no_run_is_begun(
     }
     done = local(app_settings(upstreams.settings, tmp_path, **wrong), tmp_path, "once")
     assert done.returncode == 1
-    assert "not done: queue 'entity-sync' of Service Bus cannot be received from: access was" in done.stderr
+    assert "not done: queue 'entity-sync' of Service Bus cannot be sent to: access was" in done.stderr
     assert "s3cret" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("documents/**/active.json"))

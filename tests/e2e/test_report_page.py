@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from shared.sync import paths
-from tests.e2e.browser import Tab, chromium
-from tests.e2e.busy_world import HOSTILE, INVALID, begin_run, fail_some, hold_leavers, quiet_world
+from tests.e2e.browser import Tab
+from tests.e2e.busy_world import HOSTILE, INVALID, begin_run, fail_some, hold_leavers
 from tests.e2e.http_rig import Api
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    api = quiet_world(tmp_path)
-    yield api
-    api.rig.close()
+pytest_plugins = ("tests.e2e.browser_fixtures",)
 
 
 def report_of(api: Api, run_id: str) -> str:
