@@ -24,7 +24,7 @@ SUFFIXES = {
     "shared": {".py", ".lua", ".css", ".html", ".js"},
 }
 LARGEST_PACKAGE_BYTES = 400_000
-"""It has a sixth of a megabyte of code now: something that is no code has come in when this fails."""
+"""It has a third of a megabyte now: something that does not run has come in when this fails."""
 
 STRAY = [
     ".azure/prod/.env",
