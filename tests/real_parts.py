@@ -38,6 +38,11 @@ def _axe() -> str | None:
     return str(installed[-1]) if installed else None
 
 
+def _kusto() -> str | None:
+    installed = sorted(PROJECT.glob(".parts/@kusto/language-service-next-*/node_modules"))
+    return str(installed[-1]) if installed and shutil.which("node") else None
+
+
 def _sqlite_driver() -> str | None:
     # unixODBC takes a library's path as well as a name from odbcinst.ini.
     drivers = sorted(Path("/usr/lib").glob("*/odbc/libsqlite3odbc.so"))
@@ -68,6 +73,7 @@ def _module(name: str) -> Callable[[], str | None]:
 REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get install redis-server")
 AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 AXE = RealPart("axe-core", _axe, ".ci/parts (needs npm)")
+KUSTO = RealPart("Kusto parser", _kusto, ".ci/parts (needs npm)")
 CHROMIUM = RealPart("Chromium", lambda: shutil.which("chromium"), "apt-get install chromium")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
 MSSQL_ODBC = RealPart(

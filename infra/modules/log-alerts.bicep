@@ -28,7 +28,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
 var latest = 'summarize arg_max(timestamp, value) by'
 var records = 'traces | where message startswith "{" | extend record = parse_json(message)'
 // `summarize` without `by` gives a row for an empty table too: silence counts as no success.
-var noSuccess = 'customMetrics | where name == "${metrics.lastSync}" | summarize last = max(value) | where isnull(last) or datetime_diff("minute", now(), unixtime_seconds_todatetime(tolong(last))) > ${2 * syncIntervalMinutes + 10}'
+var noSuccess = 'customMetrics | where name == "${metrics.lastSync}" | summarize newest = max(value) | where isnull(newest) or datetime_diff("minute", now(), unixtime_seconds_todatetime(tolong(newest))) > ${2 * syncIntervalMinutes + 10}'
 
 // Each look costs: every 15 minutes where nobody hurries, every 5 where a release watches.
 var rules = [
@@ -149,7 +149,6 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       windowSize: rule.window
       evaluationFrequency: rule.frequency
       autoMitigate: true
-      skipQueryValidation: true
       criteria: {
         allOf: [
           {

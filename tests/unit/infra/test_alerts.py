@@ -142,7 +142,7 @@ def test_the_heartbeat_is_a_function_of_the_app() -> None:
 def test_no_success_is_noticed_after_two_schedules_and_also_when_all_is_silent() -> None:
     query = LOG_ALERTS.variables["noSuccess"]
     assert "${2 * syncIntervalMinutes + 10}" in query
-    assert "isnull(last)" in query
+    assert "isnull(newest)" in query
     (module,) = (one for one in read("modules/watching.bicep").modules if one.symbol == "logAlerts")
     assert module.params["syncIntervalMinutes"] == Expr("syncIntervalMinutes")
 
