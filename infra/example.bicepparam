@@ -29,4 +29,8 @@ param operatorAddresses = ['203.0.113.7']
 param operatorId = '00000000-0000-0000-0000-000000000000'
 param alertEmails = ['it@yourcompany.example']
 param monthlyBudget = 400
+// The first of the month of the first deployment; leave it as it is afterwards.
+param budgetStart = '2026-12-01'
 param githubRepository = ''
+// What `gh api repos/OWNER/NAME/actions/oidc/customization/sub --jq .sub_claim_prefix` prints; empty: repo:owner/name.
+param githubSubjectPrefix = ''

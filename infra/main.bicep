@@ -118,11 +118,18 @@ param alertWebhookUrl string = ''
 @minValue(1)
 param monthlyBudget int = 400
 
-@description('First day of the month in which the budget begins.')
-param budgetStart string = utcNow('yyyy-MM-01')
+// No default: one from today's date would be another next month, and Azure refuses to change it.
+@description('First day of the month of the first deployment (YYYY-MM-01). It stays as it is in all later ones.')
+@minLength(10)
+@maxLength(10)
+param budgetStart string
 
 @description('GitHub repository (owner/name) whose workflows may release; empty: none.')
 param githubRepository string = ''
+
+// Repositories made, renamed or moved since July 2026 send ids: repo:owner@123/name@456.
+@description('How the subjects of the repository\'s sign-ins begin, as `gh api repos/OWNER/NAME/actions/oidc/customization/sub` says (sub_claim_prefix); empty: repo:owner/name.')
+param githubSubjectPrefix string = ''
 
 var token = uniqueString(resourceGroup().id, environmentName)
 var tags = { application: 'safetyamp-sync', 'azd-env-name': environmentName }
@@ -314,7 +321,7 @@ module release 'modules/release.bicep' = if (!empty(githubRepository)) {
     location: location
     tags: tags
     names: names
-    repository: githubRepository
+    subjectPrefix: empty(githubSubjectPrefix) ? 'repo:${githubRepository}' : githubSubjectPrefix
     hasFunctionApp: hosting != 'container'
   }
   dependsOn: [storage, app]

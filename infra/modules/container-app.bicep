@@ -35,7 +35,9 @@ param workspaceId string
 
 // The Dockerfile's: it runs as a user who may not open a lower one.
 var port = 8080
-var environmentVariables = map(items(settings), setting => { name: setting.key, value: setting.value })
+// Without it each replica makes up an id of its own from its machine's name, and with it its own keys and timers.
+var hostId = { AzureFunctionsWebHost__hostid: take(toLower(names.app), 32) }
+var environmentVariables = map(items(union(settings, hostId)), setting => { name: setting.key, value: setting.value })
 
 resource managed 'Microsoft.App/managedEnvironments@2026-01-01' = {
   name: 'cae-${names.app}'

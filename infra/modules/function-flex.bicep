@@ -1,5 +1,6 @@
 // The app on Flex Consumption: cheaper by far, but without slots. Not to be set here, the platform refuses or
-// ignores them: FUNCTIONS_WORKER_RUNTIME, FUNCTIONS_EXTENSION_VERSION, WEBSITE_RUN_FROM_PACKAGE and the like.
+// ignores them: FUNCTIONS_WORKER_RUNTIME, FUNCTIONS_EXTENSION_VERSION, WEBSITE_RUN_FROM_PACKAGE and the like; of
+// siteConfig ftpsState and others (error 51021, in some regions only). FTP is switched off by its policy below.
 
 import { Names, packagesContainer } from 'types.bicep'
 
@@ -57,9 +58,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
-      ftpsState: 'Disabled'
       minTlsVersion: '1.2'
-      scmMinTlsVersion: '1.2'
       http20Enabled: true
       ipSecurityRestrictions: restrictions
       ipSecurityRestrictionsDefaultAction: empty(restrictions) ? 'Allow' : 'Deny'

@@ -12,8 +12,8 @@ param tags object
 @description('Names of the resources.')
 param names Names
 
-@description('Repository, as owner/name.')
-param repository string
+@description('How the subjects begin that GitHub signs in with, such as repo:owner/name.')
+param subjectPrefix string
 
 @description('Whether there is an app of the Functions service to deploy to.')
 param hasFunctionApp bool
@@ -41,7 +41,7 @@ resource environments 'Microsoft.ManagedIdentity/userAssignedIdentities/federate
   for name in ['staging', 'production']: {
     parent: release
     name: 'github-${name}'
-    properties: { issuer: issuer, audiences: audiences, subject: 'repo:${repository}:environment:${name}' }
+    properties: { issuer: issuer, audiences: audiences, subject: '${subjectPrefix}:environment:${name}' }
   }
 ]
 
@@ -52,7 +52,7 @@ resource validate 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 
   resource pullRequest 'federatedIdentityCredentials' = {
     name: 'github-pull-request'
-    properties: { issuer: issuer, audiences: audiences, subject: 'repo:${repository}:pull_request' }
+    properties: { issuer: issuer, audiences: audiences, subject: '${subjectPrefix}:pull_request' }
   }
 }
 

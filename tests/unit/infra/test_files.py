@@ -127,3 +127,26 @@ def test_containers_are_scaled_on_both_queues_and_never_to_none() -> None:
     assert scale["rules"].over == [Expr("queues.entity"), Expr("queues.batch")]
     assert scale["rules"].body["custom"]["type"] == "azure-servicebus"
     assert scale["rules"].body["custom"]["identity"] == Expr("identityId")
+
+
+def test_flex_is_given_no_property_that_it_refuses() -> None:
+    """Error 51021 names ftpsState and others, in some regions only; these three are taken everywhere."""
+    site = read("modules/function-flex.bicep").resource("app").body["properties"]["siteConfig"]
+    restrictions = {"ipSecurityRestrictions", "ipSecurityRestrictionsDefaultAction"}
+    assert site.keys() <= {"minTlsVersion", "http20Enabled", *restrictions}
+
+
+def test_replicas_of_a_container_share_one_host_id() -> None:
+    variables = read("modules/container-app.bicep").variables
+    assert "AzureFunctionsWebHost__hostid" in variables["hostId"]
+    assert "hostId" in str(variables["environmentVariables"])
+
+
+def test_nothing_that_azure_keeps_for_ever_comes_from_the_date_of_a_deployment() -> None:
+    """A budget's start cannot be changed: a default of today would fail every deployment of a later month."""
+    assert not [file.path.name for file in files() if "utcNow" in file.path.read_text()]
+
+
+def test_the_repository_may_sign_in_with_another_prefix_than_its_name() -> None:
+    (release,) = (one for one in read("main.bicep").modules if one.symbol == "release")
+    assert "githubSubjectPrefix" in str(release.params["subjectPrefix"])

@@ -49,7 +49,7 @@ def test_environments_are_those_that_azure_trusts(name: str) -> None:
     assert environments.loop is not None
     assert environments.loop.over == ["staging", "production"]
     subject = environments.body["properties"]["subject"]
-    assert subject == "'repo:${repository}:environment:${name}'"
+    assert subject == "'${subjectPrefix}:environment:${name}'"
 
 
 def test_pull_requests_may_only_ask() -> None:
