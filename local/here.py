@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from local.arguments import LARGEST_PORT, seconds, whole_number
 from local.console import result_console
 from local.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, exit_status, run_once
+from local.own_pages import is_loopback
 from local.progress import display
+from local.remote.address import KEY_SETTING, checked_key
+from local.remote.client import KEY_HEADER
 from local.settings_file import local_environment
 from local.show import show_report
 from local.stack import LocalStack
@@ -24,13 +28,11 @@ from shared.sync.runs import RunRequest
 if TYPE_CHECKING:
     from local.cli import Commands
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 
 def add_commands(commands: Commands) -> None:
     """demo, once, doctor, up, simulators and service-bus."""
     demo = commands.add_parser("demo", help="three runs of a demo company against simulated systems")
-    demo.add_argument("--employees", type=int, default=400, help="size of the demo company (400)")
+    demo.add_argument("--employees", type=whole_number(1), default=400, help="size of the demo company (400)")
     demo.set_defaults(run=_demo)
     once = commands.add_parser("once", help="one run against the systems that the settings name")
     once.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
@@ -44,28 +46,50 @@ def add_commands(commands: Commands) -> None:
     doctor.set_defaults(run=_doctor, log_level="ERROR")  # what its calls log is in its findings too
     up = commands.add_parser("up", help="the whole app: timers, queues and HTTP")
     up.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    up.add_argument("--port", type=int, default=7071, help="port to listen on (7071)")
-    up.add_argument("--key", help="function key that HTTP callers must send as x-functions-key")
+    up.add_argument(
+        "--port", type=whole_number(0, LARGEST_PORT), default=7071, help="port to listen on (7071)"
+    )
+    up.add_argument(
+        "--key", help=f"key that HTTP callers must send as {KEY_HEADER} (better: environment {KEY_SETTING})"
+    )
     up.set_defaults(run=_up, log_level="DEBUG")
     simulators = commands.add_parser("simulators", help="simulated SafetyAmp, Samsara and Graph over HTTP")
-    simulators.add_argument("--port", type=int, default=8090, help="port of the three APIs (8090; 0: any)")
-    simulators.add_argument("--login-port", type=int, default=0, help="port of the login over https (any)")
+    simulators.add_argument(
+        "--port",
+        type=whole_number(0, LARGEST_PORT),
+        default=8090,
+        help="port of the three APIs (8090; 0: any)",
+    )
+    simulators.add_argument(
+        "--login-port",
+        type=whole_number(0, LARGEST_PORT),
+        default=0,
+        help="port of the login over https (any)",
+    )
     simulators.add_argument(
         "--folder", type=Path, default=Path(".local-simulators"), help="where content is kept"
     )
     simulators.add_argument(
         "--data", type=Path, help="a folder of CSV and JSON files instead of the demo company"
     )
-    simulators.add_argument("--employees", type=int, default=400, help="size of the demo company (400)")
-    simulators.add_argument("--calls", type=int, default=60, help="SafetyAmp's limit: calls ... (60)")
-    simulators.add_argument("--period", type=float, default=61.0, help="... in so many seconds (61)")
+    simulators.add_argument(
+        "--employees", type=whole_number(1), default=400, help="size of the demo company (400)"
+    )
+    simulators.add_argument(
+        "--calls", type=whole_number(1), default=60, help="SafetyAmp's limit: calls ... (60)"
+    )
+    simulators.add_argument("--period", type=seconds, default=61.0, help="... in so many seconds (61)")
     simulators.set_defaults(run=_simulators)
     bus = commands.add_parser(
         "service-bus", help="the two queues over AMQP, for the settings of other commands"
     )
-    bus.add_argument("--port", type=int, default=5672, help="port to listen on (5672; 0: any)")
+    bus.add_argument(
+        "--port", type=whole_number(0, LARGEST_PORT), default=5672, help="port to listen on (5672; 0: any)"
+    )
     bus.add_argument("--key", help="the key of the connection string (a new one each time)")
-    bus.add_argument("--lock-seconds", type=float, default=60.0, help="how long a message stays locked (60)")
+    bus.add_argument(
+        "--lock-seconds", type=seconds, default=60.0, help="how long a message stays locked (60)"
+    )
     bus.add_argument("--queues", nargs="+", default=["entity-sync", "change-batches"], help="their names")
     bus.set_defaults(run=_service_bus)
 
@@ -121,12 +145,22 @@ def _request(options: argparse.Namespace) -> RunRequest:
 def _up(options: argparse.Namespace) -> int:
     from local.up import serve
 
-    if options.host not in LOOPBACK and not options.key:
-        raise ConfigurationError.of(
-            "--key", "is needed when others than this machine can call: set a function key"
-        )
-    serve(LocalStack(_environment()), Console(), options.host, options.port, options.key)
+    environment = _environment()
+    key = _key_of_up(options.key, environment)
+    if not is_loopback(options.host) and key is None:
+        text = f"is needed when others than this machine can call: set a function key (or {KEY_SETTING})"
+        raise ConfigurationError.of("--key", text)
+    serve(LocalStack(environment), Console(), options.host, options.port, key)
     return NOTHING_FAILED
+
+
+def _key_of_up(option: str | None, environment: Mapping[str, str]) -> str | None:
+    """The option, else the environment's, None when neither is there. An empty one is no wish to be open: it
+    is what `--key "$KEY"` gives where KEY is not set."""
+    name, key = ("--key", option) if option is not None else (KEY_SETTING, environment.get(KEY_SETTING))
+    if key is not None and not key.strip():
+        raise ConfigurationError.of(name, "is empty: give a key, or leave it out to serve this machine only")
+    return checked_key(key, name)
 
 
 def _simulators(options: argparse.Namespace) -> int:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hmac
 import logging
+import os
+import socket
 import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import azure.functions as func
-from werkzeug.exceptions import HTTPException, Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import WSGIRequestHandler, make_server, select_address_family
 from werkzeug.wrappers import Request, Response
 
+from local.arguments import telling_of_port
 from local.host_index import HostFunction
+from local.own_pages import READING, is_for_this_machine, is_from_own_page, is_from_own_site
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -24,11 +28,15 @@ logger = logging.getLogger(__name__)
 KEY_HEADER = "x-functions-key"
 LARGEST_BODY_BYTES = 1024 * 1024
 
+FOREIGN_HOST = "Forbidden: without a key only 127.0.0.1, localhost and [::1] are answered (see up --key)."
+FOREIGN_PAGE = "Forbidden: a page of another site asked. Open /dashboard here and go on from it."
+
 
 class HttpHost:
     """A WSGI application of the HTTP functions.
 
-    `key` None leaves functions that need a key open, which is only right on the loopback interface.
+    `key` None leaves functions that need a key open to the programs of this machine and to the host's own
+    pages, which is only right on the loopback interface.
     """
 
     def __init__(self, functions: Iterable[HostFunction], route_prefix: str, key: str | None) -> None:
@@ -47,28 +55,55 @@ class HttpHost:
         try:
             name, route_params = self._routes.bind_to_environ(request.environ).match()
             function = self._functions[name]
-            self._check_key(function, request)
+            self._check_caller(function, request)
             return _answer(function.call(**{function.trigger["name"]: _native(request, route_params)}))
+        except Forbidden as error:
+            return Response(f"{error.description}\n", error.code, mimetype="text/plain")
         except HTTPException as error:
             return Response(error.name + "\n", error.code, mimetype="text/plain")
         except Exception:
             logger.exception("an HTTP function failed")
             return Response("Internal Server Error\n", 500, mimetype="text/plain")
 
-    def _check_key(self, function: HostFunction, request: Request) -> None:
-        if self._key is None or str(function.trigger["authLevel"]).lower() == "anonymous":
-            return
+    def _check_caller(self, function: HostFunction, request: Request) -> None:
+        """Who may call. Anonymous functions change nothing and say nothing of the data: without a key they
+        only must not be read through another site's name, so that a link to the page goes on working."""
+        is_open = str(function.trigger["authLevel"]).lower() == "anonymous"
+        if self._key is None:
+            if not is_for_this_machine(request.environ):
+                raise Forbidden(FOREIGN_HOST)
+            if not is_open and not is_from_own_page(request.environ):
+                raise Forbidden(FOREIGN_PAGE)
+        elif not is_open:
+            self._check_key(request, self._key)
+            # No browser attaches the key by itself; where one has it nevertheless (a form with `code`),
+            # another site's page still must not change anything with it.
+            if request.method not in READING and not is_from_own_site(request.environ):
+                raise Forbidden(FOREIGN_PAGE)
+
+    def _check_key(self, request: Request, key: str) -> None:
         given = request.headers.get(KEY_HEADER) or request.args.get("code") or ""
-        if not hmac.compare_digest(given.encode(), self._key.encode()):
+        if not hmac.compare_digest(given.encode(), key.encode()):
             raise Unauthorized
 
 
 class HttpServer:
-    """Serves an `HttpHost` in threads until `stop`; `port` is the real one when 0 was asked for."""
+    """Serves an `HttpHost` in threads until `stop`; `port` is the real one when 0 was asked for.
+
+    Raises ConfigurationError for an address or port that cannot be listened on.
+    """
 
     def __init__(self, host: HttpHost, address: str, port: int) -> None:
-        self._server = make_server(address, port, host, threaded=True, request_handler=_QuietHandler)
-        self.port = self._server.server_port
+        with _listening(address, port) as listening:
+            self._server = make_server(
+                address,
+                port,
+                host,
+                threaded=True,
+                request_handler=_QuietHandler,
+                fd=listening.fileno(),
+            )
+        self.port = self._server.port
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
 
     def start(self) -> None:
@@ -85,6 +120,21 @@ class HttpServer:
 class _QuietHandler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
         logger.debug(f"{type}: {message}", *args)
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    """A socket of our own: werkzeug would end the process where it cannot have one."""
+    with telling_of_port("--port", port, address):
+        listening = socket.socket(select_address_family(address, port))
+        try:
+            if os.name == "posix":  # elsewhere it would let two programs listen at once
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((address, port))
+            listening.listen(128)
+        except OSError:
+            listening.close()
+            raise
+        return listening
 
 
 def _rule(function: HostFunction, prefix: str) -> Rule:

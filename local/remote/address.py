@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from local.own_pages import is_loopback
 from shared.errors import ConfigurationError
 
 DEFAULT_URL = "http://127.0.0.1:7071"
@@ -31,10 +31,7 @@ class Address:
     def is_this_machine(self) -> bool:
         """Whether what is sent there stays on this machine."""
         host = urlsplit(self.url).hostname or ""
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return is_loopback(host)
 
     @property
     def shows_key(self) -> bool:
@@ -47,10 +44,15 @@ def address_of(url: str | None, key: str | None, environment: Mapping[str, str])
     nor a URL in which one may be."""
     url_from, key_from = ("--url" if url else URL_SETTING), ("the function key" if key else KEY_SETTING)
     url = (url or environment.get(URL_SETTING) or DEFAULT_URL).strip()
-    key = (key or environment.get(KEY_SETTING) or "").strip() or None
+    return Address(_checked(url, url_from), checked_key(key or environment.get(KEY_SETTING), key_from))
+
+
+def checked_key(key: str | None, setting: str) -> str | None:
+    """A key without blanks around it, None for an empty one. Raises ConfigurationError."""
+    key = (key or "").strip() or None
     if key is not None and not (key.isascii() and key.isprintable()):
-        raise ConfigurationError.of(key_from, "has characters that no key has: copy it again")
-    return Address(_checked(url, url_from), key)
+        raise ConfigurationError.of(setting, "has characters that no key has: copy it again")
+    return key
 
 
 def _checked(url: str, setting: str) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import TracebackType
 
 from local.adventureworks import load_company
+from local.arguments import telling_of_port
 from local.company import DEMO_EMPLOYEES, Company, demo_company
 from local.simulators.certificate import loopback_certificate
+from local.simulators.exchange import Handler
 from local.simulators.inspection import PREFIX, Inspection
 from local.simulators.listener import HOST, Listener
 from local.simulators.tenant import Tenant, build_tenant
@@ -48,16 +50,16 @@ class SimulatorServer:
         self._database = folder.resolve() / "vista.db"
         self.replace_company(company)
         tls, self._authority_file = loopback_certificate(folder.resolve())
-        self._http = Listener(
-            {
-                "/safetyamp": self.tenant.safetyamp,
-                "/samsara": self.tenant.samsara,
-                "/graph": self.tenant.graph,
-                PREFIX: Inspection(self.tenant),
-            },
-            port,
-        )
-        self._login = Listener({"": self.tenant.graph}, login_port, tls=tls)
+        routes: dict[str, Handler] = {
+            "/safetyamp": self.tenant.safetyamp,
+            "/samsara": self.tenant.samsara,
+            "/graph": self.tenant.graph,
+            PREFIX: Inspection(self.tenant),
+        }
+        with telling_of_port("--port", port, HOST):
+            self._http = Listener(routes, port)
+        with telling_of_port("--login-port", login_port, HOST):
+            self._login = Listener({"": self.tenant.graph}, login_port, tls=tls)
 
     def start(self) -> None:
         """Take up saved content and serve in background threads."""
