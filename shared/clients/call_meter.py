@@ -10,11 +10,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 NO_ANSWER = "no answer"
+ID = "{id}"
+
+Count = TypeVar("Count", int, float)
 
 WORD = re.compile(r"[a-z][a-z_-]{0,39}|v\d{1,2}(\.\d{1,2})?")
-"""A segment of a path that is the same for all records; any other is a record's id."""
+"""A segment of a path that may be the same for all records; any other is a record's id."""
+
+BASE = re.compile(r"api|fleet|v\d{1,2}(\.\d{1,2})?")
+"""What stands before the name of a collection of records."""
+
+_KEY_WITH_PATH = re.compile(r"\|([A-Z]+) (/[^|]*)\|")
 
 
 @dataclass(frozen=True)
@@ -42,9 +51,24 @@ class UpstreamCall:
 
 
 def endpoint_of(method: str, path: str) -> str:
-    """What is asked, without ids: `PATCH /api/users/{id}`."""
-    segments = [part if WORD.fullmatch(part) or not part else "{id}" for part in path.split("/")]
+    """What is asked, without ids: `PATCH /api/users/{id}`. By its form alone an id of letters is no id: what
+    follows the name of a collection is one whatever it looks like."""
+    segments: list[str] = []
+    for part in path.split("/"):
+        before = segments[-2:]
+        is_record = len(before) == 2 and BASE.fullmatch(before[0]) is not None and before[1] not in ("", ID)
+        is_word = not part or WORD.fullmatch(part) is not None
+        segments.append(part if is_word and not is_record else ID if part else "")
     return f"{method} {'/'.join(segments)}"
+
+
+def folded(requests: Mapping[str, Count]) -> dict[str, Count]:
+    """Counts by `UpstreamCall.key` without ids, which keys of earlier versions had where ids were words."""
+    counts: dict[str, Count] = {}
+    for key, count in requests.items():
+        name = _KEY_WITH_PATH.sub(lambda found: f"|{endpoint_of(found[1], found[2])}|", key, count=1)
+        counts[name] = counts[name] + count if name in counts else count
+    return counts
 
 
 @dataclass
@@ -65,7 +89,7 @@ class Meter:
     def add(self, calls: Mapping[str, int], requests: Mapping[str, int], waited_seconds: float) -> None:
         """Count in what an earlier execution of the same work cost."""
         self.calls.update(calls)
-        self.requests.update(requests)
+        self.requests.update(folded(requests))
         self.waited_seconds += waited_seconds
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from shared.clients.call_meter import folded
 from shared.reports.page import report_page
 from shared.storage.documents import from_json, read_json, to_json, update_json
 from shared.sync import paths
@@ -74,7 +75,7 @@ def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
         set_figures(status, plan, outcomes)
         if refused is not None:
             status.failing = refused + sum(1 for outcome in outcomes if outcome.result == "failed")
-        status.calls, status.requests, status.waited_seconds = dict(calls), dict(requests), round(waited, 3)
+        status.calls, status.requests, status.waited_seconds = dict(calls), folded(requests), round(waited, 3)
 
     end_entity(services, run.run_id, entity, end)
 
@@ -200,5 +201,5 @@ def set_figures(status: EntityStatus, plan: dict[str, Any], outcomes: Iterable[O
         counts[COUNTED_AS[outcome.result]] += 1
     status.counts = counts
     status.planned = {action: plan["counts"].get(action, 0) for action in DONE}
-    status.calls, status.requests = dict(plan["calls"]), dict(plan.get("requests", {}))
+    status.calls, status.requests = dict(plan["calls"]), folded(plan.get("requests", {}))
     status.waited_seconds, status.failing = plan["waited_seconds"], plan.get("refused")

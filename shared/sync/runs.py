@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
+from shared.clients.call_meter import folded
 from shared.errors import BusError, Paused, RunConflict, UnknownRun
 from shared.storage.documents import Documents, create_json, read_json, update_json
 from shared.sync import paths
@@ -121,7 +122,9 @@ def run_from_json(value: dict[str, Any]) -> Run:
 
 def _status_from_json(value: dict[str, Any]) -> EntityStatus:
     # While versions change, a newer one may have written what this one does not know.
-    return EntityStatus(**{one.name: value[one.name] for one in fields(EntityStatus) if one.name in value})
+    status = EntityStatus(**{one.name: value[one.name] for one in fields(EntityStatus) if one.name in value})
+    status.requests = folded(status.requests)
+    return status
 
 
 def _request_from_json(value: Mapping[str, Any]) -> RunRequest:

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from shared.clients.call_meter import folded
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
 from shared.sync.backlog import Backlog, backlogs
@@ -39,7 +40,7 @@ def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
     failing = {name: status.failing for name, status in run.entities.items() if status.failing is not None}
 
     def change(value: Any) -> Any:
-        totals = value or {"before": {}, "recent": {}}
+        totals = _without_ids(value or {"before": {}, "recent": {}})
         before, recent = totals["before"], dict(totals["recent"])
         newest = run.run_id >= max(recent, default="")
         recent[run.run_id] = greatest_figures(recent.get(run.run_id, {}), figures)
@@ -73,6 +74,16 @@ def _figures_of(run: Run, report: dict[str, Any]) -> Figures:
         "waited_seconds": {"sum": report["waited_seconds"]},
     }
     return {**figures, "single_records": {"runs": 1.0}} if run.request.keys else figures
+
+
+def _without_ids(totals: dict[str, Any]) -> dict[str, Any]:
+    """The document with the requests of all runs by endpoint, as they count today."""
+
+    def of(figures: Figures) -> Figures:
+        return {**figures, "requests": folded(figures["requests"])} if "requests" in figures else figures
+
+    recent = {run_id: of(figures) for run_id, figures in totals["recent"].items()}
+    return {**totals, "before": of(totals["before"]), "recent": recent}
 
 
 def add_figures(first: Figures, second: Figures) -> Figures:
@@ -123,7 +134,7 @@ class Overview:
 
 def overview(documents: Documents, settings: Settings, now: datetime) -> Overview:
     """The figures of this moment. Raises StorageError."""
-    totals = read_json(documents, TOTALS) or {"before": {}, "recent": {}}
+    totals = _without_ids(read_json(documents, TOTALS) or {"before": {}, "recent": {}})
     last_done = (read_active(documents) or {}).get("last_done_at")
     return Overview(
         totals=reduce(add_figures, totals["recent"].values(), totals["before"]),

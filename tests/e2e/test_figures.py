@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from local.company_model import vista_date
+from local.simulators import safetyamp_store
 from local.simulators.simulator import Call
 from shared.clients.call_meter import UpstreamCall, endpoint_of
+from shared.storage.documents import read_json
+from shared.sync import paths
 from shared.sync.finish import finish_run
 from shared.sync.runs import RunRequest, request_run
+from shared.sync.totals import TOTALS
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, PEOPLE
 from tests.e2e.test_canary import Seen, watched
@@ -119,3 +124,59 @@ def test_a_run_s_end_is_told_once_however_often_it_is_ended(rig: Rig) -> None:
         finish_run(rig.stack.runtime, ran.run_id)  # as a handler that comes late, or the sweep after a crash
     assert sum('"event": "run_ended"' in line for line in seen.lines) == 1
     assert sum('"event": "run_requested"' in line for line in seen.lines) == 1
+
+
+WORDS_AS_IDS = ["qbxyz", "users", "roles"]
+"""Ids of users that look like the words of a path: SafetyAmp's are five letters or digits."""
+
+
+def test_no_label_and_no_run_document_has_the_id_of_a_user(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = iter(WORDS_AS_IDS)
+    made = safetyamp_store.user_id
+    monkeypatch.setattr(safetyamp_store, "user_id", lambda number: next(ids, None) or made(number))
+    rig.run()
+    named = {user["id"]: int(user["emp_id"]) for user in rig.safetyamp.snapshot()["users"]}
+    for target_id in WORDS_AS_IDS:
+        rig.person(named[target_id])["Address"] = "5 Other Street"
+    rig.publish()
+    rig.clock.advance(3600)
+    run_id = rig.run().run_id
+    updates = [call.path for call in rig.safetyamp.calls if call.method == "PATCH"]
+    assert sorted(path.rpartition("/")[2] for path in updates) == sorted(WORDS_AS_IDS)
+    document = read_json(rig.documents, paths.run(run_id))
+    assert document["entities"]["employees"]["requests"]["safetyamp|PATCH /api/users/{id}|2xx"] == 3
+    patched = {
+        labels: value for labels, value in metrics(rig).items() if labels[2:3] and "PATCH" in labels[2]
+    }
+    assert patched == {("api_requests_total", "safetyamp", "PATCH /api/users/{id}", "2xx"): 3}
+
+
+def test_figures_of_an_earlier_version_are_told_without_ids(rig: Rig) -> None:
+    rig.run()
+    totals = read_json(rig.documents, TOTALS)
+    [run_id] = totals["recent"]
+    earlier = {"safetyamp|PATCH /api/users/qbxyz|2xx": 2.0, "safetyamp|PATCH /api/users/abcde|2xx": 1.0}
+    totals["recent"][run_id]["requests"] |= earlier
+    totals["before"] = {"requests": earlier}
+    rig.documents.write(TOTALS, json.dumps(totals).encode())
+    key = ("api_requests_total", "safetyamp", "PATCH /api/users/{id}", "2xx")
+    assert metrics(rig)[key] == 6
+    rig.clock.advance(3600)
+    rig.run()
+    assert metrics(rig)[key] == 6
+    assert b"qbxyz" not in rig.documents.read(TOTALS).data
+
+
+def test_a_run_of_an_earlier_version_is_counted_once_when_it_is_approved_now(rig: Rig) -> None:
+    rig.run()
+    [run_id] = read_json(rig.documents, TOTALS)["recent"]
+    counted = metrics(rig)
+    documents = {paths.run(run_id): ("entities", "employees"), TOTALS: ("recent", run_id)}
+    for path, (part, name) in documents.items():
+        value = read_json(rig.documents, path)
+        requests = value[part][name]["requests"]
+        requests["safetyamp|POST /api/users/qbxyz|2xx"] = 1
+        rig.documents.write(path, json.dumps(value).encode())
+    for _ in range(2):
+        finish_run(rig.stack.runtime, run_id)
+    assert sum(metrics(rig).values()) == sum(counted.values()) + 1

@@ -93,7 +93,7 @@ def test_no_foreign_page_can_write(app: UpProcess, headers: dict[str, str]) -> N
 
 
 def test_no_foreign_page_starts_a_run_and_a_link_still_opens_the_page(app: UpProcess) -> None:
-    """What a form or an image of another site would send reaches nothing; monitors and links go on working."""
+    """What a form of another site would send reaches nothing; monitors and links go on working."""
     foreign = {"Host": "127.0.0.1:{port}", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     started = app.ask("POST", "/api/sync/all", headers=from_page(app, foreign)).status_code
     assert (started, app.ask("GET", "/api/runs").json()["runs"]) == (403, [])

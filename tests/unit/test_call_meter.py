@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from shared.clients.call_meter import Meter, UpstreamCall, count_call, endpoint_of, metered, observed
+from shared.clients.call_meter import (
+    Meter,
+    UpstreamCall,
+    count_call,
+    endpoint_of,
+    folded,
+    metered,
+    observed,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +26,15 @@ from shared.clients.call_meter import Meter, UpstreamCall, count_call, endpoint_
         ("/v1.0/users/ann@example.com/mail", "GET /v1.0/users/{id}/mail"),
         ("/fleet/vehicles", "GET /fleet/vehicles"),
         ("/api/users/Ann", "GET /api/users/{id}"),
+        ("/api/users/qbxyz", "GET /api/users/{id}"),
+        ("/api/users/users", "GET /api/users/{id}"),
+        ("/api/users/v1", "GET /api/users/{id}"),
+        ("/api/users/qbxyz/roles", "GET /api/users/{id}/roles"),
+        ("/safetyamp/api/users/roles", "GET /safetyamp/api/users/{id}"),
+        ("/api/users/", "GET /api/users/"),
+        ("/api/something_new/qbxyz", "GET /api/something_new/{id}"),
+        ("/fleet/vehicles/abcdefg", "GET /fleet/vehicles/{id}"),
+        ("/graph/v1.0/users/someone", "GET /graph/v1.0/users/{id}"),
         ("/api/users/%41nn", "GET /api/users/{id}"),
         ("/" + "x" * 50, "GET /{id}"),
         ("", "GET "),
@@ -55,3 +72,27 @@ def test_meters_and_observer_of_the_block_hear_of_a_call_and_nobody_afterwards()
     assert meter == Meter(calls=meter.calls, requests=meter.requests)
     assert (dict(meter.calls), dict(meter.requests)) == ({"vista": 1}, {"vista|titles|ok": 1})
     assert heard == [call]
+
+
+OLD = {
+    "safetyamp|PATCH /api/users/qbxyz|2xx": 1,
+    "safetyamp|PATCH /api/users/abcde|2xx": 2,
+    "safetyamp|PATCH /api/users/{id}|2xx": 4,
+    "safetyamp|PATCH /api/users/abcde|429": 1,
+    "vista|titles|ok": 3,
+    "what an editor left": 1,
+}
+NEW = {
+    "safetyamp|PATCH /api/users/{id}|2xx": 7,
+    "safetyamp|PATCH /api/users/{id}|429": 1,
+    "vista|titles|ok": 3,
+    "what an editor left": 1,
+}
+
+
+def test_counts_by_ids_of_letters_are_folded_and_no_call_is_lost() -> None:
+    assert folded(OLD) == NEW
+    assert folded(NEW) == NEW
+    meter = Meter()
+    meter.add({}, OLD, 0.0)
+    assert meter.requests == NEW

@@ -1,4 +1,4 @@
-"""`python -m local up` and its neighbours: options that cannot be, keys from the environment, ports in use."""
+"""`python -m local up` and its neighbours: options that cannot be, keys, ports in use."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_the_key_of_the_command_line_is_also_the_hosts(
     monkeypatch.setenv(KEY_SETTING, " from-the-environment\n")
     assert status_of(*UP) == 0
     assert status_of(*UP, "--key", "from-the-option") == 0
-    assert status_of(*UP, "--host", "0.0.0.0") == 0  # noqa: S104
+    assert status_of(*UP, "--host", "0.0.0.0") == 0
     assert [key for _, _, key in served] == [
         "from-the-environment",
         "from-the-option",
@@ -131,7 +131,7 @@ def test_without_a_key_loopback_may_be_served(host: str, served: list[Any]) -> N
     assert served == [(host, 0, None)]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "localhost.elsewhere.example"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "localhost.elsewhere.example"])
 def test_without_a_key_nothing_else_may(
     host: str, served: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
