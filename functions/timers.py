@@ -25,7 +25,8 @@ def start_scheduled_run(timer: func.TimerRequest, context: func.Context) -> None
 
 @blueprint.timer_trigger(arg_name="timer", schedule="%REFRESH_SCHEDULE%")
 def start_nightly_refresh(timer: func.TimerRequest, context: func.Context) -> None:
-    """Start a run that compares with SafetyAmp itself instead of with what is known of it."""
+    """Start a run that compares with SafetyAmp itself instead of with what is known of it. Records that were
+    refused are not sent again: that costs a call each night, for an answer that is known."""
     with invoked(context):
         _start(RunRequest(refresh=True, cause="past due refresh" if timer.past_due else "refresh"))
 

@@ -97,7 +97,9 @@ def _show_safetyamp(console: Console, value: dict[str, Any]) -> None:
     heading(console, "SafetyAmp", found + (f" as {ids}" if ids else "") + as_of)
     failure = known["failure"]
     if failure:
-        console.print(Text("  ") + said(f"refused at {when(failure['at'], value['at'])}:"))
+        since = failure.get("since", failure["at"])
+        first = "" if since == failure["at"] else f", first at {when(since, value['at'])}"
+        console.print(Text("  ") + said(f"refused at {when(failure['at'], value['at'])}{first}:"))
         show_lines(console, error_lines(failure["errors"]))
     if known["switched_off_by_run"]:
         console.print(f"  switched off by run {inert(known['switched_off_by_run'])}", highlight=False)

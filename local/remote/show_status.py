@@ -103,6 +103,8 @@ def show_failures(console: Console, value: dict[str, Any]) -> None:
 
 def _told(group: dict[str, Any]) -> Text:
     since = when(group["since"]) + (" or longer" if group["since_at_least"] else "")
+    if group.get("at", group["since"]) != group["since"]:
+        since += f", last tried {when(group['at'])}"
     lines = [
         said(f"{group['kind']}: {group['cause']}"),
         said(f"since {since}: {some(group['keys'], MOST_KEYS)}"),

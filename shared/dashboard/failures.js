@@ -26,7 +26,7 @@ function failureGroup(group) {
     h("div", { class: "stack tight" },
       h("div", { class: "row apart" },
         h("div", { class: "row" }, badge(group.kind), h("h3", null, `${number(group.count)} of ${group.entity}`),
-          h("span", { class: "muted small" }, group.since_at_least ? "for longer than since " : "since ", time(group.since))),
+          h("span", { class: "muted small" }, group.since_at_least ? "for longer than since " : "since ", time(group.since), group.at !== group.since && [", last tried ", time(group.at)])),
         actButton(name, whole ? `Try all failing ${group.entity} again` : "Try again", () => retry(name, body))),
       h("p", null, data(group.cause)),
       h("p", { class: "muted" }, data(group.suggestion)),

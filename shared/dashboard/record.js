@@ -73,7 +73,7 @@ function nextView(asked) {
     h("div", { class: "stack tight" },
       h("div", null, h("strong", null, "What happens next: "), badge(next.verdict), next.at && [" ", ago(next.at), " (", time(next.at), ")"]),
       suggestion && h("p", null, data(suggestion)),
-      safetyamp.failure && h("div", null, "SafetyAmp said", safetyamp.failure.at && [" at ", time(safetyamp.failure.at)], ": ", errorTexts(safetyamp.failure.errors), h("p", null, data(safetyamp.failure.suggestion))),
+      safetyamp.failure && h("div", null, "SafetyAmp said", safetyamp.failure.at && [" at ", time(safetyamp.failure.at)], safetyamp.failure.since !== safetyamp.failure.at && [", first at ", time(safetyamp.failure.since)], ": ", errorTexts(safetyamp.failure.errors), h("p", null, data(safetyamp.failure.suggestion))),
       others.map((note) => h("p", { key: note, class: "muted" }, data(note))),
       h("div", { class: "row" },
         actButton("do it", "Do it now", () => doItNow(asked), changes ? "primary" : null),

@@ -14,7 +14,7 @@ from shared.operations.suggestions import refusal_kind, suggestion_for
 from shared.sync.compare import Change
 from shared.sync.model import EntityName
 from shared.sync.services import Services
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, refused_since
 
 
 def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] | None:
@@ -81,6 +81,7 @@ def _known(seen: Prospect) -> dict[str, Any]:
         "refused_fields": sorted(flags.get(REJECTED, {})),
         "failure": failure
         and {
+            "since": refused_since(failure),
             "at": failure["at"],
             "errors": failure["errors"],
             "suggestion": suggestion_for(refusal_kind(failure["errors"])),

@@ -13,7 +13,7 @@ from shared.sync import paths
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.outcome import outcome_from_json
 from shared.sync.runs import Run
-from shared.sync.state import FAILURE, state_from_json
+from shared.sync.state import FAILURE, refused_since, state_from_json
 
 MOST_RUNS = 24
 """How far back the beginning of a failure is looked for: a day of hourly runs."""
@@ -25,7 +25,7 @@ MOST_KEYS = 100
 @dataclass(frozen=True)
 class Failure:
     """One record that fails. `kind`: refused, invalid, failed, waiting or gone; `cause` is what those of a
-    group have in common."""
+    group have in common; `since` is when it began, `at` when it was last tried or found."""
 
     entity: EntityName
     key: str
@@ -33,6 +33,7 @@ class Failure:
     cause: str
     suggestion: str
     since: str
+    at: str
 
 
 @dataclass
@@ -42,6 +43,7 @@ class _Group:
     cause: str
     suggestion: str
     since: str
+    at: str
     since_at_least: bool = False
     count: int = 0
     keys: list[str] = field(default_factory=list)
@@ -61,10 +63,10 @@ def failure_groups(documents: Documents) -> dict[str, Any]:
             total += 1
             group = groups.setdefault(
                 (entity, failure.kind, failure.cause),
-                _Group(entity, failure.kind, failure.cause, failure.suggestion, failure.since),
+                _Group(entity, failure.kind, failure.cause, failure.suggestion, failure.since, failure.at),
             )
             group.count += 1
-            group.since = min(group.since, failure.since)
+            group.since, group.at = min(group.since, failure.since), max(group.at, failure.at)
             group.since_at_least = group.since == oldest and len(runs) == MOST_RUNS
             if len(group.keys) < MOST_KEYS:
                 group.keys.append(failure.key)
@@ -85,7 +87,7 @@ def entity_failures(documents: Documents, runs: list[Run], entity: EntityName) -
     for key, (kind, cause, at) in found.items():
         if key not in remembered:
             since = _since(plans, key, kind, cause, at)
-            yield Failure(entity, key, kind, cause, suggestion_for(kind), since)
+            yield Failure(entity, key, kind, cause, suggestion_for(kind), since, at)
 
 
 def _refused(documents: Documents, entity: EntityName) -> dict[str, Failure]:
@@ -98,7 +100,8 @@ def _refused(documents: Documents, entity: EntityName) -> dict[str, Failure]:
             fields = ", ".join(sorted(failure["errors"]))
             suggestion = suggestion_for(refusal_kind(failure["errors"]))
             cause = f"SafetyAmp refused {fields}"
-            failures[key] = Failure(entity, key, "refused", cause, suggestion, failure["at"] or "")
+            since, at = refused_since(failure) or "", failure["at"] or ""
+            failures[key] = Failure(entity, key, "refused", cause, suggestion, since, at)
     return failures
 
 

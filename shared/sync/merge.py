@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from shared.sync.compare import ACCESS
 from shared.sync.outcome import Outcome
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, EntityState, Entry
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, EntityState, Entry, refused_since
 
 
 def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:
@@ -44,13 +45,15 @@ def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
 
 def _refused(before: Entry | None, outcome: Outcome) -> Entry:
     entry = before or Entry(None, None, {}, {})
-    flags = {
-        **entry.flags,
-        FAILURE: {"digest": outcome.digest, "errors": outcome.errors, "at": outcome.at},
-    }
+    flags = {**entry.flags, FAILURE: _failure(entry.flags.get(FAILURE), outcome)}
     flags.pop(GONE, None)
     if outcome.fields.get(ACCESS):
         flags.pop(OFF_BY, None)
     if outcome.dropped_digests:
         flags[REJECTED] = {**flags.get(REJECTED, {}), **outcome.dropped_digests}
     return Entry(entry.target_id, None, {**entry.fields, **outcome.fields}, flags)
+
+
+def _failure(before: dict[str, Any] | None, outcome: Outcome) -> dict[str, Any]:
+    since = refused_since(before) if before else outcome.at
+    return {"digest": outcome.digest, "errors": outcome.errors, "since": since, "at": outcome.at}

@@ -25,7 +25,8 @@ OFF_BY = "off_by"
 REJECTED = "rejected"
 """Flag: field -> digest of the value that SafetyAmp refused; not sent again until the value changes."""
 FAILURE = "failure"
-"""Flag: {digest, errors, at} of the refused record; not tried again until its data changes."""
+"""Flag: {digest, errors, since, at} of the refused record; not tried again until its data changes. `since` is
+the first refusal of those one after the other, `at` the last."""
 GONE = "gone"
 """Flag: SafetyAmp answered 404 for the known id; the next plan lists SafetyAmp before it creates anew."""
 
@@ -134,6 +135,12 @@ def state_from_json(entity: str, value: Mapping[str, Any] | None) -> EntityState
         ambiguous=value["ambiguous"],
         unmatched=value["unmatched"],
     )
+
+
+def refused_since(failure: Mapping[str, Any]) -> str | None:
+    """When a refusal began, by its flag; documents of earlier versions only know the last attempt."""
+    since: str | None = failure.get("since") or failure["at"]
+    return since
 
 
 def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -> EntityState:

@@ -100,7 +100,7 @@ def test_a_field_left_out_is_remembered_until_another_value_of_it_is_taken() -> 
 
 def test_a_refused_record_is_remembered_with_its_errors_and_not_taken_for_equal() -> None:
     entry = merged(OLD, "refused", errors={"email": ["taken"]}, at="now", dropped_digests={"x": "1"})
-    failure = {"digest": "new", "errors": {"email": ["taken"]}, "at": "now"}
+    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": "now", "at": "now"}
     assert entry == Entry("aaaaa", None, ANN, {FAILURE: failure, REJECTED: {"x": "1"}})
 
 
@@ -141,3 +141,27 @@ def test_an_outcome_comes_back_from_its_document_as_it_was() -> None:
         "digest": "d",
         "target_id": 7,
     }
+
+
+@pytest.mark.parametrize(
+    ("kept", "since"),
+    [
+        ({"since": "monday", "at": "tuesday"}, "monday"),
+        ({"at": "tuesday"}, "tuesday"),  # of an earlier version, which knew the last attempt only
+        ({"since": None, "at": "tuesday"}, "tuesday"),
+    ],
+)
+def test_a_record_that_is_refused_again_keeps_its_age(kept: dict[str, Any], since: str) -> None:
+    before = Entry("aaaaa", None, ANN, {FAILURE: {"digest": "old", "errors": {"city": ["no"]}, **kept}})
+    entry = merged(before, "refused", errors={"email": ["taken"]}, at="today")
+    assert entry is not None
+    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": since, "at": "today"}
+    assert entry.flags == {FAILURE: failure}
+
+
+def test_a_refusal_after_a_good_end_is_a_new_one() -> None:
+    failure = {"digest": "old", "errors": {"city": ["no"]}, "since": "monday", "at": "monday"}
+    taken = merged(Entry("aaaaa", None, ANN, {FAILURE: failure}), "updated", target_id="aaaaa", fields=ANN)
+    entry = merged(taken, "refused", errors={"city": ["no"]}, at="today")
+    assert entry is not None
+    assert (entry.flags[FAILURE]["since"], entry.flags[FAILURE]["at"]) == ("today", "today")

@@ -76,7 +76,7 @@ EXPLANATION = closed(
         fields=maybe(FIELDS),
         switched_off_by_run=maybe(TEXT),
         refused_fields=list_of(TEXT),
-        failure=maybe(closed(at=maybe(TIME), errors=ERRORS, suggestion=TEXT)),
+        failure=maybe(closed(since=maybe(TIME), at=maybe(TIME), errors=ERRORS, suggestion=TEXT)),
     ),
     difference=maybe(closed(action=ACTION, before=FIELDS, after=FIELDS)),
     history=closed(

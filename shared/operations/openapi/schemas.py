@@ -97,6 +97,7 @@ FAILURES = closed(
             cause=TEXT,
             suggestion=TEXT,
             since=TIME,
+            at=described(TIME, "When it was last tried or found."),
             since_at_least=described(FLAG, "It may be older: that was the oldest run looked at."),
             count=COUNT,
             keys=list_of(TEXT),
