@@ -24,7 +24,7 @@ def whole_number(least: int, most: int = LARGEST_NUMBER) -> Callable[[str], int]
             number = int(digits)
             if least <= number <= most:
                 return number
-        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}, not {text[:20]!r}")
 
     return read
 
@@ -36,7 +36,7 @@ def seconds(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number <= 86_400:
-        raise argparse.ArgumentTypeError(f"must be seconds, more than 0 and at most 86400, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be seconds, more than 0 and at most 86400, not {text[:20]!r}")
     return number
 
 

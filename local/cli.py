@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.text import Text
 
 from local import here
+from local.console import OutputConsole, inert, print_json, silence, take_any_text
 from local.once import SETTINGS_WRONG, SOMETHING_FAILED
 from local.remote import commands as remote
 from local.settings_file import local_environment
@@ -28,19 +30,24 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
+    take_any_text()
     options = _parser().parse_args(arguments)
     try:
         # Results go to standard output, everything on the way to standard error.
-        _log_to(Console(stderr=True), options.log_level)
+        _log_to(OutputConsole(stderr=True), options.log_level)
         return int(options.run(options))
     except ConfigurationError as error:
         return _settings_wrong(error, as_json=getattr(options, "json", False))
     except (BusError, RunConflict, UnknownRun, Paused) as error:
-        Console(stderr=True).print(f"[bold red]not done:[/bold red] {error}", soft_wrap=True)
+        text = Text.assemble(("not done: ", "bold red"), inert(error))
+        OutputConsole(stderr=True).print(text, soft_wrap=True)
         return SOMETHING_FAILED
     except KeyboardInterrupt:
-        Console(stderr=True).print(f"interrupted: {options.interrupted}")
+        OutputConsole(stderr=True).print(f"interrupted: {options.interrupted}")
         return INTERRUPTED
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return SOMETHING_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,12 +65,12 @@ def _parser() -> argparse.ArgumentParser:
 def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
     problems: list[dict[str, Any]] = [{"setting": p.setting, "problem": p.text} for p in error.problems]
     if as_json:
-        print(json.dumps({"error": "settings are wrong", "problems": problems}))
+        print_json({"error": "settings are wrong", "problems": problems})
     else:
-        console = Console(stderr=True)
+        console = OutputConsole(stderr=True)
         console.print("[bold red]The settings are wrong:[/bold red]")
         for problem in error.problems:
-            console.print(f"  {problem}", highlight=False, soft_wrap=True)
+            console.print(Text(f"  {inert(problem)}"), soft_wrap=True)
     return SETTINGS_WRONG
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from local.company import change_company, demo_company
+from local.console import inert
 from local.once import run_once
 from local.progress import display
 from local.show import show_report
@@ -50,7 +52,7 @@ def run_demo(console: Console, employees: int) -> bool:
             expected = change_company(company)
             server.replace_company(company)
             for change in expected:
-                console.print(f"  {change.entity} {change.key}: {change.action}", highlight=False)
+                console.print(Text(f"  {change.entity} {inert(change.key)}: {change.action}"))
             third = _run(console, environment, problems=False)
     checks = {
         "first run: everything that could be created was": first["phase"] == "done" and _changed(first) > 0,

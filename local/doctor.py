@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from local.once import NOTHING_FAILED, SETTINGS_WRONG, SOMETHING_FAILED
 from local.stack import LocalStack
@@ -48,7 +48,7 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
     for finding in findings:
         table.add_row(
             SYMBOLS[finding.status],
-            finding.check,
+            Text(finding.check),
             _told(finding),
             "" if finding.latency_ms is None else str(finding.latency_ms),
         )
@@ -58,9 +58,9 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
     console.print(told, highlight=False)
 
 
-def _told(finding: Finding) -> str:
-    advice = f"\n[bold]→ {escape(finding.advice)}[/bold]" if finding.advice else ""
-    return escape(finding.seen) + advice
+def _told(finding: Finding) -> Text:
+    advice = Text(f"\n→ {finding.advice}", style="bold") if finding.advice else Text("")
+    return Text(finding.seen) + advice
 
 
 def exit_status_of(findings: Sequence[Finding]) -> int:

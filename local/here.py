@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from local.arguments import LARGEST_PORT, seconds, whole_number
-from local.console import result_console
+from local.console import OutputConsole, print_json, result_console
 from local.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, exit_status, run_once
 from local.own_pages import is_loopback
 from local.progress import display
@@ -22,6 +19,7 @@ from local.settings_file import local_environment
 from local.show import show_report
 from local.stack import LocalStack
 from shared.errors import ConfigurationError
+from shared.operations.run_index import RUN_ID
 from shared.sync.model import ENTITIES
 from shared.sync.runs import RunRequest
 
@@ -32,7 +30,9 @@ if TYPE_CHECKING:
 def add_commands(commands: Commands) -> None:
     """demo, once, doctor, up, simulators and service-bus."""
     demo = commands.add_parser("demo", help="three runs of a demo company against simulated systems")
-    demo.add_argument("--employees", type=whole_number(1), default=400, help="size of the demo company (400)")
+    demo.add_argument(
+        "--employees", type=whole_number(40), default=400, help="size of the demo company (400)"
+    )
     demo.set_defaults(run=_demo)
     once = commands.add_parser("once", help="one run against the systems that the settings name")
     once.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
@@ -101,6 +101,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _once(options: argparse.Namespace) -> int:
+    if options.approve is not None and not RUN_ID.fullmatch(options.approve):
+        text = f"must be a run's id such as 20260131-120000-0a1b2c, not {options.approve[:40]!r}"
+        raise ConfigurationError.of("--approve", text)
     console = result_console(stderr=options.json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl+C: the changes at hand are finished
     stack = LocalStack(_environment())
@@ -113,7 +116,7 @@ def _once(options: argparse.Namespace) -> int:
     finally:
         stack.close()
     if options.json:
-        print(json.dumps({**finished.report, "resumed": finished.resumed}, ensure_ascii=False))
+        print_json({**finished.report, "resumed": finished.resumed})
     else:
         show_report(console, finished.report)
     return exit_status(finished.report)
@@ -122,10 +125,10 @@ def _once(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from local.doctor import exit_status_of, find, show
 
-    with Console(stderr=True).status("looking at everything, a minute at most ..."):
+    with OutputConsole(stderr=True).status("looking at everything, a minute at most ..."):
         findings = find(_environment())
     if options.json:
-        print(json.dumps({"findings": [finding.to_json() for finding in findings]}, ensure_ascii=False))
+        print_json({"findings": [finding.to_json() for finding in findings]})
     else:
         show(result_console(), findings)
     return exit_status_of(findings)
@@ -150,7 +153,7 @@ def _up(options: argparse.Namespace) -> int:
     if not is_loopback(options.host) and key is None:
         text = f"is needed when others than this machine can call: set a function key (or {KEY_SETTING})"
         raise ConfigurationError.of("--key", text)
-    serve(LocalStack(environment), Console(), options.host, options.port, key)
+    serve(LocalStack(environment), OutputConsole(), options.host, options.port, key)
     return NOTHING_FAILED
 
 

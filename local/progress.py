@@ -118,7 +118,7 @@ class PlainLines:
         for entity in progress.entities:
             before = self._last.get(entity.name)
             if before is None or _moved(before, entity):
-                self._console.print(_line(entity, progress), highlight=False, soft_wrap=True)
+                self._console.print(_line(entity, progress), markup=False, highlight=False, soft_wrap=True)
                 self._last[entity.name] = entity
 
 

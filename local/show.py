@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from local.console import inert
 from shared.sync.finish import COUNTS
@@ -47,18 +47,22 @@ def _count(value: int) -> str:
 
 
 def _show_reason(console: Console, approve: str, name: str, entity: dict[str, Any]) -> None:
+    reason = inert(entity["reason"] or "")
     if entity["held"]:
-        console.print(f"[yellow]{name} is held:[/yellow] {escape(inert(entity['reason']))}", highlight=False)
+        console.print(_after(f"{name} is held: ", "yellow", reason))
         console.print(
             f"  look at the plan, then approve it with: python -m local {approve}",
+            markup=False,
             soft_wrap=True,
         )
     elif entity["phase"] == "failed":
-        console.print(
-            f"[bold red]{name} failed:[/bold red] {escape(inert(entity['reason'] or ''))}", soft_wrap=True
-        )
+        console.print(_after(f"{name} failed: ", "bold red", reason), soft_wrap=True)
     elif entity["phase"] == "off":
-        console.print(f"[dim]{escape(inert(entity['reason'] or ''))}[/dim]", highlight=False)
+        console.print(Text(reason, style="dim"))
+
+
+def _after(heading: str, style: str, text: str) -> Text:
+    return Text.assemble((heading, style), text)
 
 
 def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:
@@ -66,6 +70,6 @@ def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:
     for problem in shown[:MOST_SHOWN]:
         where = f" ({problem['field']})" if problem["field"] else ""
         text = f"  {name} {problem['key']} {problem['kind']}{where}: {problem['reason']}"
-        console.print(escape(inert(text)), highlight=False, soft_wrap=True)
+        console.print(Text(inert(text)), soft_wrap=True)
     if len(shown) > MOST_SHOWN:
         console.print(f"  ... and {len(shown) - MOST_SHOWN} more of {name}, all with --json", highlight=False)

@@ -43,8 +43,17 @@ NOT_SET = "not set"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 WEBHOOK_KEY_BYTES = range(24, 65)
 
-Positive = Annotated[int, Field(ge=1)]
-PositiveSeconds = Annotated[float, Field(gt=0)]
+LARGEST_COUNT = 1_000_000
+LARGEST_ID = 2**63 - 1
+DAY_SECONDS, YEAR_HOURS, YEAR_MINUTES = 86_400, 8_760, 525_600
+"""Far above what makes sense: they only keep out what would wait without end (`inf`), compare with nothing
+(`nan`), or not fit into a time."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+RecordId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+PositiveSeconds = Annotated[Number, Field(gt=0, le=DAY_SECONDS)]
 
 
 class Settings(BaseModel):
@@ -98,29 +107,29 @@ class Settings(BaseModel):
     sync_schedule: str = "0 0 * * * *"
     refresh_schedule: str = "0 30 8 * * *"
     sweep_schedule: str = "0 */5 * * * *"
-    cache_ttl_hours: Annotated[float, Field(ge=0)] = 1
+    cache_ttl_hours: Annotated[Number, Field(ge=0, le=YEAR_HOURS)] = 1
     api_rate_limit_calls: Positive = 60
     api_rate_limit_period: PositiveSeconds = 61
-    api_rate_limit_reserve: Annotated[int, Field(ge=0)] = 6
+    api_rate_limit_reserve: Count = 6
     max_processes: Positive = 4
-    max_retry_attempts: Positive = 3
+    max_retry_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     retry_delay_seconds: PositiveSeconds = 30
     breaker_failure_threshold: Positive = 5
     breaker_recovery_seconds: PositiveSeconds = 60
-    guard_max_deactivations: Annotated[int, Field(ge=0)] = 10
-    guard_max_percent: Annotated[float, Field(ge=0, le=100)] = 20
+    guard_max_deactivations: Count = 10
+    guard_max_percent: Annotated[Number, Field(ge=0, le=100)] = 20
 
     notice_webhook_url: SecretStr | None = None
     notice_webhook_secret: SecretStr | None = None
     notice_webhook_format: Literal["json", "teams"] = "json"
-    notice_breaker_minutes: Annotated[float, Field(ge=0)] = 10
-    notice_success_hours: Annotated[float, Field(gt=0)] = 3
-    notice_failed_records: Annotated[int, Field(ge=0)] = 25
+    notice_breaker_minutes: Annotated[Number, Field(ge=0, le=YEAR_MINUTES)] = 10
+    notice_success_hours: Annotated[Number, Field(gt=0, le=YEAR_HOURS)] = 3
+    notice_failed_records: Count = 25
 
     safetyamp_root_cluster: str | None = None
     safetyamp_default_role: str = "Field"
-    safetyamp_vehicle_site_id: Positive | None = None
-    safetyamp_vehicle_asset_type_id: Positive | None = None
+    safetyamp_vehicle_site_id: RecordId | None = None
+    safetyamp_vehicle_asset_type_id: RecordId | None = None
     vehicle_assign_driver: bool = False
     reenable_disabled: bool = False
     home_office_suffix: str = " Office"
@@ -326,6 +335,12 @@ def _name_problems(settings: Settings) -> list[SettingProblem]:
 
 def _connection_problems(settings: Settings) -> list[SettingProblem]:
     problems = []
+    if settings.entity_queue.casefold() == settings.batch_queue.casefold():
+        # Service Bus does not tell names apart by case either.
+        text = (
+            "is the same queue as ENTITY_QUEUE: half of the messages would not be understood; name two queues"
+        )
+        problems.append(SettingProblem("BATCH_QUEUE", text))
     if settings.service_bus_connection and settings.service_bus_connection__fullyqualifiednamespace:
         problems.append(
             SettingProblem(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from local.console import result_console
+from local.console import print_json, result_console
 from local.once import NOTHING_FAILED, SOMETHING_FAILED
 from local.remote.address import (
     DEFAULT_URL,
@@ -103,10 +101,6 @@ def _run(options: argparse.Namespace) -> int:
     environment = local_environment(Path.cwd())
     address = address_of(options.url, options.function_key, environment)
     _check_record(options, address)
-    for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal's encoding does not have is no reason to end.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
     errors = result_console(stderr=True)
     if address.shows_key:
         errors.print("[yellow]the key goes over the network unencrypted: use https[/yellow]")
@@ -116,7 +110,7 @@ def _run(options: argparse.Namespace) -> int:
         return _shown(answer, options)
     except RemoteError as error:
         if options.json:
-            print(json.dumps(error.to_json()))
+            print_json(error.to_json())
         else:
             errors.print(Text("not done: ", style="bold red") + said(error))
             errors.print(Text("  ") + said(error.hint))
@@ -142,14 +136,5 @@ def _shown(answer: Answer, options: argparse.Namespace) -> int:
             raise RemoteError(text, hint) from error
         status = NOTHING_FAILED
     if options.json:
-        print(answer.text if _takes(answer.text) else json.dumps(answer.value))
+        print_json(answer.value, answer.text)
     return status
-
-
-def _takes(text: str) -> bool:
-    """Whether standard output has all characters of the text."""
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeError:
-        return False
-    return True

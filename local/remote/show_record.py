@@ -102,7 +102,7 @@ def _show_safetyamp(console: Console, value: dict[str, Any]) -> None:
         console.print(Text("  ") + said(f"refused at {when(failure['at'], value['at'])}{first}:"))
         show_lines(console, error_lines(failure["errors"]))
     if known["switched_off_by_run"]:
-        console.print(f"  switched off by run {inert(known['switched_off_by_run'])}", highlight=False)
+        console.print(Text(f"  switched off by run {inert(known['switched_off_by_run'])}"))
     ours = {**(mapped.get("fields") or {})}
     if known["fields"] is None:
         # Defaults count for a creation only.

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from local.console import inert
 from local.progress import PHASE_STYLES
 from local.remote.parts import difference_lines, error_lines, show_commands, show_lines
 from local.remote.words import command, plain, said, some, when
@@ -83,7 +84,8 @@ def show_run(console: Console, run: dict[str, Any]) -> None:
         ends = f", ends about {when(progress['ends_about'])}" if progress["ends_about"] else ""
         console.print(said(f"{name}: {progress['changes_done']} of {progress['changes']} changes made{ends}"))
     if any(entity["held"] for entity in run["entities"].values()):
-        console.print(f"  the plan's changes: {command('changes', run['run_id'])}", soft_wrap=True)
+        text = f"  the plan's changes: {command('changes', run['run_id'])}"
+        console.print(Text(inert(text)), soft_wrap=True)
 
 
 def show_changes(console: Console, changes: list[dict[str, Any]]) -> None:

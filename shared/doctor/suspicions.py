@@ -52,15 +52,6 @@ def unknown_names(names: Iterable[str]) -> list[Suspicion]:
     return found
 
 
-def _queues(settings: Settings) -> Iterator[Suspicion]:
-    if settings.entity_queue == settings.batch_queue:
-        yield Suspicion(
-            "ENTITY_QUEUE and BATCH_QUEUE are the same queue: half of the messages would not be understood",
-            "Name two queues",
-            ("ENTITY_QUEUE", "BATCH_QUEUE"),
-        )
-
-
 def _documents(settings: Settings) -> Iterator[Suspicion]:
     if settings.documents_connection and settings.documents_connection__blobserviceuri:
         yield Suspicion(
@@ -148,7 +139,6 @@ def _texts(settings: Settings) -> Iterator[Suspicion]:
 
 
 LOOKS: tuple[Callable[[Settings], Iterator[Suspicion]], ...] = (
-    _queues,
     _documents,
     _redis,
     _vista,

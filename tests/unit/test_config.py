@@ -208,6 +208,57 @@ WRONG: list[tuple[dict[str, str], set[str]]] = [
 ]
 
 
+NUMBERS = [name for name, value in DEFAULTS.items() if type(value) in (int, float)]
+IDS = ["SAFETYAMP_VEHICLE_SITE_ID", "SAFETYAMP_VEHICLE_ASSET_TYPE_ID"]
+NO_NUMBERS = [
+    "inf",
+    "-inf",
+    "Infinity",
+    "nan",
+    "NaN",
+    "1e400",
+    "-1",
+    "1e300",
+    "9" * 30,
+    "9" * 5000,
+    "many",
+    "0x10",
+]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: value[:12])
+@pytest.mark.parametrize("name", [*NUMBERS, *IDS])
+def test_no_number_is_endless_negative_or_beyond_all_measure(name: str, value: str) -> None:
+    vehicles = {**dict.fromkeys(IDS, "7"), "SAMSARA_API_KEY": "x"}
+    problems = problems_of({**REQUIRED, **vehicles, name: value})
+    assert set(problems) - {"API_RATE_LIMIT_RESERVE"} == {name} - {"API_RATE_LIMIT_RESERVE"}
+    assert name in problems
+    assert len(problems[name]) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RETRY_DELAY_SECONDS", "0.001"),
+        ("RETRY_DELAY_SECONDS", "86400"),
+        ("API_RATE_LIMIT_CALLS", "1000000"),
+        ("CACHE_TTL_HOURS", "0"),
+        ("CACHE_TTL_HOURS", "8760"),
+        ("GUARD_MAX_PERCENT", "100"),
+        ("NOTICE_FAILED_RECORDS", "0"),
+    ],
+)
+def test_the_ends_of_the_ranges_are_fine(name: str, value: str) -> None:
+    assert getattr(load_settings({**REQUIRED, name: value}), name.lower()) == float(value)
+
+
+@pytest.mark.parametrize("other", ["work", "WORK", " work "])
+def test_one_queue_cannot_be_both(other: str) -> None:
+    problems = problems_of({**REQUIRED, "ENTITY_QUEUE": "work", "BATCH_QUEUE": other})
+    assert list(problems) == ["BATCH_QUEUE"]
+    assert "ENTITY_QUEUE" in problems["BATCH_QUEUE"]
+
+
 @pytest.mark.parametrize(("wrong", "named"), WRONG, ids=lambda value: "+".join(sorted(value)))
 def test_a_wrong_value_is_reported_under_the_setting_to_mend(wrong: dict[str, str], named: set[str]) -> None:
     assert set(problems_of({**REQUIRED, **wrong})) == named

@@ -33,7 +33,6 @@ def suspected(**settings: str) -> list[str]:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"ENTITY_QUEUE": "q", "BATCH_QUEUE": "q"}, "same queue"),
         (
             {"DOCUMENTS_CONNECTION": "x", "DOCUMENTS_CONNECTION__blobServiceUri": "https://x"},
             "both set; the former is used",
