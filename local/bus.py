@@ -187,9 +187,9 @@ class InProcessBus:
         if not 0 < len(message.message_id) <= LONGEST_MESSAGE_ID:
             raise BusError(f"a message id has 1 to {LONGEST_MESSAGE_ID} characters: {message.message_id!r}")
         window = timedelta(seconds=queue.options.duplicate_window_seconds)
-        sent, number = queue.seen_ids.get(message.message_id, (None, 0))
-        if sent is not None and now - sent < window:
-            return number
+        queue.forget_ids(now - window)
+        if message.message_id in queue.seen_ids:
+            return queue.seen_ids[message.message_id][1]
         due = max(message.deliver_at or now, now)
         expires = due + timedelta(seconds=queue.options.ttl_seconds)
         stored = StoredMessage(message, next(self._numbers), due, expires, None)

@@ -30,6 +30,12 @@ class Queue:
         heapq.heappush(self._due, (stored.due, stored.sequence_number))
         heapq.heappush(self._expiring, (stored.expires, stored.sequence_number))
 
+    def forget_ids(self, since: datetime) -> None:
+        """No longer know the messages that were sent until `since`: `up` runs for months."""
+        # In the order in which they were sent: an id is only added when it is not there.
+        while self.seen_ids and self.seen_ids[oldest := next(iter(self.seen_ids))][0] <= since:
+            del self.seen_ids[oldest]
+
     def take(self, now: datetime) -> StoredMessage | None:
         """The first message that is due, which then waits no more."""
         due = self.next_due()

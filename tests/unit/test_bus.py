@@ -104,3 +104,15 @@ def test_a_dead_letter_that_is_given_up_once_more_stays_with_its_new_reason(bus:
     bus.dead_letter(received(bus), "first")
     bus.dead_letter(received(bus, "q" + DEAD_LETTER_QUEUE), "second")
     assert [dead.dead_letter_reason for dead in bus.dead_letters("q")] == ["second"]
+
+
+def test_what_is_known_of_sent_messages_does_not_grow_for_ever(bus: InProcessBus, clock: FakeClock) -> None:
+    for hour in range(24 * 30):
+        bus.send([message(f"run-{hour}"), message("the same"), message(f"other-{hour}", queue="other")])
+        for queue in ("q", "other"):
+            while (locked := bus.receive(queue)) is not None:
+                bus.complete(locked)
+        clock.advance(3600)
+    kept = [bus._queue(queue) for queue in ("q", "other")]
+    assert all(len(queue.seen_ids) <= 26 for queue in kept)
+    assert all(len(queue._due) + len(queue._expiring) <= 2 * 24 * 2 + 4 for queue in kept)
