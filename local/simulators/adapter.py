@@ -27,17 +27,20 @@ class SimulatorAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *_how: Any, **_named: Any) -> requests.Response:
         """The simulator's answer; timeouts, certificates and proxies have no meaning here."""
-        body = request.body or b""
-        content = body if isinstance(body, bytes) else str(body).encode()
-        asked = SimRequest.of(
-            request.method or "GET", request.url or "", request.headers, content, self._prefix
-        )
         try:
-            answer = self._simulator.handle(asked)
+            answer = self._simulator.handle(self.request_of(request))
         except AnswerLost as lost:
             kind = requests.ReadTimeout if lost.how == "timeout" else requests.ConnectionError
             raise kind(str(lost), request=request) from lost
         return self.response_of(request, answer)
+
+    def request_of(self, request: requests.PreparedRequest) -> SimRequest:
+        """The request as a simulator reads it."""
+        body = request.body or b""
+        content = body if isinstance(body, bytes) else str(body).encode()
+        return SimRequest.of(
+            request.method or "GET", request.url or "", request.headers, content, self._prefix
+        )
 
     def response_of(self, request: requests.PreparedRequest, answer: SimResponse) -> requests.Response:
         """The answer as `requests` gives it to its caller."""

@@ -41,13 +41,21 @@ class SafetyAmpSimulator(Simulator):
     """One tenant of SafetyAmp.
 
     `calls` in `period` seconds are accepted (None: all are, and counted), more are answered 429. Refused
-    credentials do not count: the budget is the token's.
+    credentials do not count: the budget is the token's. `page_records` is the most that a page holds.
     """
 
     def __init__(
-        self, clock: Clock, *, key: str, fqdn: str, calls: int | None = 60, period: float = 61.0
+        self,
+        clock: Clock,
+        *,
+        key: str,
+        fqdn: str,
+        calls: int | None = 60,
+        period: float = 61.0,
+        page_records: int = PAGE_RECORDS,
     ) -> None:
         super().__init__(clock)
+        self._page_records = page_records
         self._key = key
         self._fqdn = fqdn
         self._window = CallWindow(clock, calls, period)
@@ -74,6 +82,11 @@ class SafetyAmpSimulator(Simulator):
         """Delete a record, as a person does in the web application."""
         with self._lock:
             self._store.remove(resource, record_id)
+
+    def move_to_the_end(self, resource: str, record_id: Id) -> None:
+        """List a record last from now on: an order that nobody promised to keep."""
+        with self._lock:
+            self._store.move_to_the_end(resource, record_id)
 
     def stats(self) -> dict[str, Any]:
         """Figures for assertions and reports: `calls` (all), `throttled` (429s), `peak_window` (most accepted
@@ -161,14 +174,14 @@ class SafetyAmpSimulator(Simulator):
         if "page" in request.query and "limit" not in request.query:
             return _message(400, "Bad Request: A limit is required when using page.")
         try:
-            limit = int(request.query.get("limit", PAGE_RECORDS))
+            limit = int(request.query.get("limit", self._page_records))
             page = int(request.query.get("page", 0))
         except ValueError:
             return _message(400, "Bad Request: page and limit must be whole numbers.")
         if limit < 1 or page < 0:
             return _message(400, "Bad Request: page and limit are out of range.")
         # The largest limit is unknown; more than the default is never granted here.
-        limit = min(limit, PAGE_RECORDS)
+        limit = min(limit, self._page_records)
         rows = self._store.page(resource, page * limit, limit)
         return _data(200, [view(self._store, resource, row) for row in rows])
 

@@ -134,6 +134,11 @@ class SafetyAmpStore:
         self._order[resource].remove(record_id)
         self._index(resource, row, add=False)
 
+    def move_to_the_end(self, resource: str, record_id: Id) -> None:
+        """Let pages show the record last."""
+        self._order[resource].remove(record_id)
+        self._order[resource].append(record_id)
+
     def dump(self) -> dict[str, Any]:
         """Everything, as a JSON value for `load`."""
         return {"rows": {name: list(rows.values()) for name, rows in self._rows.items()}, "next": self._next}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from local.simulators.exchange import AnswerLost, Lost, SimRequest, SimResponse
@@ -47,6 +47,20 @@ class Simulator:
                 raise
             self.calls.append(Call(request.method, request.path, response.status, at))
             return response
+
+    def put_off(self, request: SimRequest) -> Callable[[], None] | SimResponse:
+        """Let a request in that will be carried out later, when nobody waits for its answer any more: gives
+        what does it, or the refusal."""
+        with self._lock:
+            refusal = self._admit(request)
+            if refusal is not None:
+                return refusal
+            self.calls.append(Call(request.method, request.path, NO_ANSWER, self.clock.monotonic()))
+            return lambda: self._carry_out(request)
+
+    def _carry_out(self, request: SimRequest) -> None:
+        with self._lock:
+            self._answer(request)
 
     def fail_next(
         self,

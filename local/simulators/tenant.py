@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.simulators.graph import GraphSimulator
-from local.simulators.safetyamp import SafetyAmpSimulator
+from local.simulators.safetyamp import PAGE_RECORDS, SafetyAmpSimulator
 from local.simulators.safetyamp_seed import SafetyAmpSeed, Seeded
 from local.simulators.samsara import SamsaraSimulator
 from shared.clock import Clock
@@ -63,12 +63,22 @@ class Tenant:
 
 
 def build_tenant(
-    clock: Clock, seed: SafetyAmpSeed, *, calls: int | None = 60, period: float = 61.0
+    clock: Clock,
+    seed: SafetyAmpSeed,
+    *,
+    calls: int | None = 60,
+    period: float = 61.0,
+    page_records: int = PAGE_RECORDS,
 ) -> Tenant:
     """Simulators with the seed in SafetyAmp and nothing in Samsara and Graph; `calls` in `period` seconds
-    is SafetyAmp's limit (None: none)."""
+    is SafetyAmp's limit (None: none), `page_records` the most that its pages hold."""
     safetyamp = SafetyAmpSimulator(
-        clock, key=KEYS.safetyamp_key, fqdn=KEYS.safetyamp_fqdn, calls=calls, period=period
+        clock,
+        key=KEYS.safetyamp_key,
+        fqdn=KEYS.safetyamp_fqdn,
+        calls=calls,
+        period=period,
+        page_records=page_records,
     )
     graph = GraphSimulator(
         clock, tenant=KEYS.graph_tenant, client_id=KEYS.graph_client, client_key=KEYS.graph_client_key

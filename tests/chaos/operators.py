@@ -74,11 +74,21 @@ class Operator:
         """Let the last held plans go on if they are right."""
         run_id = self._run_to_approve()
         if run_id is not None:
-            self._world.act(
-                f"operator approves {run_id}",
-                lambda services: approve(services, run_id),
-                (RunConflict, Paused),
-            )
+            self.approves(run_id)
+
+    def approves(self, run_id: str) -> None:
+        """Let the held plans of a run go on, without looking at them."""
+        self._world.act(
+            f"operator approves {run_id}", lambda services: approve(services, run_id), (RunConflict, Paused)
+        )
+
+    def held_runs(self) -> list[str]:
+        """The runs that hold a plan, oldest first."""
+        return [
+            run_id
+            for run_id, run in self._world.runs()
+            if any(status["phase"] == "held" for status in run["entities"].values())
+        ]
 
     def _some_entities(self) -> list[EntityName]:
         if self._world.dice.random() < 0.3:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
 
-from local.bus import InProcessBus
 from local.memory_documents import MemoryDocuments
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.exchange import SimResponse
+from local.simulators.simulator import Simulator
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista import VistaClient
 from shared.errors import BusError, DatabaseError, DocumentChanged, StorageError
 from shared.storage.bus import Message
-from shared.storage.documents import Document, read_json
-from shared.sync import paths
-from shared.sync.state import state_from_json
-from tests.chaos.breaker_watch import BreakerWatch
-from tests.chaos.faults import Weather
+from shared.storage.documents import Document
+from tests.chaos.faults import AFTER, BEFORE
+from tests.chaos.newer_release import with_unknown_members
 from tests.chaos.scheduler import Killed, Scheduler
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tests.chaos.world import World
 
 T = TypeVar("T")
 
 CLIENT_TIMEOUT_SECONDS = 35.0
-MOST = 0.75
+LATE_SECONDS = (1.0, 55.0)
+"""How long after its client has given up a request may still be carried out. The engine takes a minute."""
+LISTED = ("users", "user_titles", "assets")
+"""What is listed page by page and where the simulation has records to delete or to move."""
+HALVED = {"Graph gives half": ("graph", "value"), "Samsara gives half": ("samsara", "data")}
+"""Fault -> whose answer is cut short, and the member that holds its records."""
 
 
 class SkewedClock:
@@ -35,66 +44,75 @@ class SkewedClock:
 
     def __init__(self, scheduler: Scheduler, skew_seconds: float) -> None:
         self._scheduler = scheduler
-        self._skew = timedelta(seconds=skew_seconds)
+        self.skew = timedelta(seconds=skew_seconds)
 
     def now(self) -> datetime:
-        return self._scheduler.clock.now() + self._skew
+        return self._scheduler.clock.now() + self.skew
 
     def monotonic(self) -> float:
         return self._scheduler.clock.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        self._scheduler.pause(f"sleeps {seconds:.3f}", seconds)
+        self._scheduler.pause("sleeps", seconds)
 
 
 class ChaosDocuments:
-    """One process's view of the shared documents."""
+    """One process's view of the shared documents. A process of a `newer` release writes members into them
+    that nobody knows yet."""
 
-    def __init__(self, store: MemoryDocuments, scheduler: Scheduler, weather: Weather) -> None:
-        self._store = store
-        self._scheduler = scheduler
-        self._weather = weather
+    def __init__(self, world: World, *, newer: bool) -> None:
+        self._store: MemoryDocuments = world.store
+        self._scheduler = world.scheduler
+        self._faults = world.faults
+        self._newer = newer
 
     def read(self, path: str) -> Document | None:
-        return self._do(f"read {path}", lambda: self._store.read(path))
+        return self._do("read", path, lambda: self._store.read(path))
 
     def create(self, path: str, data: bytes) -> str:
-        return self._do(f"create {path}", lambda: self._store.create(path, data))
+        return self._do("create", path, lambda: self._store.create(path, self._written(path, data)))
 
     def replace(self, path: str, data: bytes, etag: str) -> str:
-        if self._weather.strikes("conflict"):
+        if self._faults.strikes("document conflict"):
             self._scheduler.note(f"conflict at {path}")
             raise DocumentChanged(f"{path}: injected conflict")
-        return self._do(f"replace {path}", lambda: self._store.replace(path, data, etag))
+        return self._do("replace", path, lambda: self._store.replace(path, self._written(path, data), etag))
 
     def write(self, path: str, data: bytes, *, lease_id: str | None = None) -> str:
-        return self._do(f"write {path}", lambda: self._store.write(path, data, lease_id=lease_id))
+        return self._do(
+            "write", path, lambda: self._store.write(path, self._written(path, data), lease_id=lease_id)
+        )
 
     def delete(self, path: str) -> None:
-        self._do(f"delete {path}", lambda: self._store.delete(path))
+        self._do("delete", path, lambda: self._store.delete(path))
 
     def list(self, prefix: str) -> Iterator[str]:
-        return iter(self._do(f"list {prefix}", lambda: list(self._store.list(prefix))))
+        return iter(self._do("list", prefix, lambda: list(self._store.list(prefix))))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        return iter(self._do(f"folders {prefix}", lambda: list(self._store.folders(prefix))))
+        return iter(self._do("folders", prefix, lambda: list(self._store.folders(prefix))))
 
     def acquire_lease(self, path: str, seconds: int) -> str:
-        return self._do(f"lease {path}", lambda: self._store.acquire_lease(path, seconds))
+        return self._do("lease", path, lambda: self._store.acquire_lease(path, seconds))
 
     def renew_lease(self, path: str, lease_id: str) -> None:
-        self._do(f"renew {path}", lambda: self._store.renew_lease(path, lease_id))
+        self._do("renew", path, lambda: self._store.renew_lease(path, lease_id))
 
     def release_lease(self, path: str, lease_id: str) -> None:
-        self._do(f"release {path}", lambda: self._store.release_lease(path, lease_id))
+        self._do("release", path, lambda: self._store.release_lease(path, lease_id))
 
-    def _do(self, what: str, operation: Callable[[], T]) -> T:
-        self._scheduler.pause(what, self._weather.latency(0.02))
-        if self._weather.strikes("documents"):
+    def _written(self, path: str, data: bytes) -> bytes:
+        return with_unknown_members(path, data) if self._newer else data
+
+    def _do(self, verb: str, path: str, operation: Callable[[], T]) -> T:
+        what = f"{verb} {path}"
+        self._scheduler.pause(what, self._faults.latency(0.02))
+        away = self._faults.rages("storage away")
+        if away or self._faults.strikes("document fails before"):
             raise StorageError(f"injected before: {what}")
         result = operation()
-        self._scheduler.pause(f"has done: {what}")
-        if self._weather.strikes("documents"):
+        self._scheduler.pause("has done it", after=True)
+        if self._faults.strikes("document fails after"):
             raise StorageError(f"injected after: {what}")
         return result
 
@@ -102,50 +120,45 @@ class ChaosDocuments:
 class ChaosBus:
     """One process's way to the shared bus."""
 
-    def __init__(
-        self, bus: InProcessBus, scheduler: Scheduler, weather: Weather, sent: list[Message]
-    ) -> None:
-        self._bus = bus
-        self._scheduler = scheduler
-        self._weather = weather
-        self._sent = sent
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def send(self, messages: Sequence[Message]) -> None:
-        self._scheduler.pause("sends " + ", ".join(message.message_id for message in messages), 0.02)
-        if self._weather.strikes("bus"):
+        scheduler, faults = self._world.scheduler, self._world.faults
+        scheduler.pause("sends " + ", ".join(message.message_id for message in messages), 0.02)
+        if faults.rages("storage away"):
+            raise BusError("injected: Service Bus is away, too")
+        if faults.strikes("Service Bus fails before"):
             # A batch may be taken in part: the SDK splits it.
             self._take(messages[: len(messages) // 2])
             raise BusError("injected: half of the messages were taken")
         self._take(messages)
-        self._scheduler.pause("has sent")
-        if self._weather.strikes("bus"):
+        scheduler.pause("has sent", after=True)
+        if faults.strikes("Service Bus fails after"):
             raise BusError("injected: all messages were taken")
 
     def close(self) -> None:
         """Nothing to close."""
 
     def _take(self, messages: Sequence[Message]) -> None:
-        self._sent.extend(messages)
-        self._bus.send(messages)
+        self._world.sent.extend(messages)
+        self._world.bus.send(messages)
+        self._world.nothing_until = self._world.clock.now()
 
 
 class ChaosAdapter(HTTPAdapter):
     """The way to a simulator: slow, broken before or after the effect, and sometimes nonsense."""
 
-    def __init__(
-        self,
-        inner: SimulatorAdapter,
-        scheduler: Scheduler,
-        weather: Weather,
-        owner: str,
-        watch: BreakerWatch | None,
-    ) -> None:
+    def __init__(self, world: World, name: str, owner: str) -> None:
         super().__init__()
+        self._simulator: Simulator = getattr(world.tenant, name)
+        self._inner = SimulatorAdapter(self._simulator)
+        self._world = world
+        self._name = name
         self._owner = owner
-        self._watch = watch
-        self._inner = inner
-        self._scheduler = scheduler
-        self._weather = weather
+        self._scheduler = world.scheduler
+        self._faults = world.faults
+        self._watch = world.breaker_watch if name == "safetyamp" else None
 
     def send(self, request: requests.PreparedRequest, *_how: Any, **_named: Any) -> requests.Response:
         number = self._watch.begins() if self._watch else 0
@@ -164,40 +177,108 @@ class ChaosAdapter(HTTPAdapter):
                 self._watch.ends(number, self._owner, good=good)
 
     def _exchange(self, request: requests.PreparedRequest) -> requests.Response:
-        what = f"{request.method} {request.path_url}"
-        seconds = self._weather.latency(0.3)
-        self._scheduler.pause(f"calls {what}", min(seconds, CLIENT_TIMEOUT_SECONDS) / 2)
-        fault = self._weather.http_fault()
-        if fault in ("refused", "timeout before", "500 before", "429"):
-            return self._without_effect(fault, request)
+        seconds = self._faults.latency(0.3)
+        self._scheduler.pause(
+            f"calls {request.method} {request.path_url}", min(seconds, CLIENT_TIMEOUT_SECONDS) / 2
+        )
+        if (before := self._fault_before(request)) is not None:
+            return self._without_effect(before, request)
+        self._shift_listing(request)
         response = self._inner.send(request)
-        self._scheduler.pause(f"was answered {response.status_code}", seconds / 2)
-        if fault is None:
-            return response
-        self._scheduler.note(f"fault {fault} after {what}")
-        if fault == "reset after":
-            raise requests.ConnectionError("injected reset", request=request)
-        if fault == "timeout after":
-            raise requests.ReadTimeout("injected", request=request)
-        if fault == "html after":
-            return self._answer(request, 200, b"<html>maintenance</html>", {"X-Injected": "html"})
-        return self._answer(request, 500, b"{}", {})
+        self._scheduler.pause("was answered", seconds / 2, after=True)
+        writes = self._name == "safetyamp" and request.method != "GET"
+        after = self._faults.one_of(AFTER) if writes and response.ok else None
+        return response if after is None else self._spoilt(after, request, response)
+
+    def _fault_before(self, request: requests.PreparedRequest) -> str | None:
+        faults = self._faults
+        if self._name != "safetyamp":
+            away = faults.rages(f"{self._name.title()} away")
+            return "connection refused" if away else self._cut_short(request)
+        if faults.rages("outage"):
+            return self._world.dice.choice(BEFORE)
+        if faults.rages("storm of 429"):
+            return "429"
+        if request.method == "POST" and faults.strikes("late arrival"):
+            return "late arrival"
+        return faults.one_of((*BEFORE, "429", "401 for a moment"))
+
+    def _cut_short(self, request: requests.PreparedRequest) -> str | None:
+        return next(
+            (
+                fault
+                for fault, (name, _) in HALVED.items()
+                if name == self._name and "token" not in (request.url or "") and self._faults.strikes(fault)
+            ),
+            None,
+        )
 
     def _without_effect(self, fault: str, request: requests.PreparedRequest) -> requests.Response:
-        self._scheduler.note(f"fault {fault} instead of {request.method} {request.path_url}")
-        if fault == "refused":
+        self._scheduler.note(f"fault {fault} at {request.method} {request.path_url}")
+        if fault == "connection refused":
             raise requests.ConnectionError("injected", request=request)
+        if fault == "late arrival":
+            return self._late(request)
         if fault == "timeout before":
             self._scheduler.pause("waits in vain", CLIENT_TIMEOUT_SECONDS)
             raise requests.ReadTimeout("injected", request=request)
         if fault == "429":
             return self._answer(request, 429, b'{"message":"Too Many Attempts."}', {"Retry-After": "7"})
+        if fault == "401 for a moment":
+            return self._answer(request, 401, b'{"message":"Unauthenticated."}', {})
+        if fault in HALVED:
+            return self._half(request, HALVED[fault][1])
         return self._answer(request, 503, b"<html>unavailable</html>", {})
+
+    def _late(self, request: requests.PreparedRequest) -> requests.Response:
+        """Let in, and carried out after the client has given up."""
+        effect = self._simulator.put_off(self._inner.request_of(request))
+        if isinstance(effect, SimResponse):
+            return self._inner.response_of(request, effect)
+        self._scheduler.pause("waits in vain", CLIENT_TIMEOUT_SECONDS)
+        self._world.arrives_late(self._world.dice.uniform(*LATE_SECONDS), effect)
+        raise requests.ReadTimeout("injected", request=request)
+
+    def _half(self, request: requests.PreparedRequest, member: str) -> requests.Response:
+        response = self._inner.send(request)
+        body = response.json()
+        if response.ok:
+            body[member] = body[member][: len(body[member]) // 2]
+        return self._answer(request, response.status_code, json.dumps(body).encode(), {})
+
+    def _spoilt(
+        self, fault: str, request: requests.PreparedRequest, response: requests.Response
+    ) -> requests.Response:
+        self._scheduler.note(f"fault {fault} of {request.method} {request.path_url}")
+        if fault == "reset after":
+            raise requests.ConnectionError("injected reset", request=request)
+        if fault == "timeout after":
+            raise requests.ReadTimeout("injected", request=request)
+        if fault == "nonsense after":
+            return self._answer(request, 200, b"<html>maintenance</html>", {"X-Injected": "html"})
+        if fault == "cut answer after":
+            half = response.content[: len(response.content) // 2]
+            return self._answer(request, response.status_code, half, {"X-Injected": "cut"})
+        return self._answer(request, 500, b"{}", {})
 
     def _answer(
         self, request: requests.PreparedRequest, status: int, body: bytes, headers: dict[str, str]
     ) -> requests.Response:
+        headers = {"Content-Type": "application/json", **headers}
         return self._inner.response_of(request, SimResponse(status, headers, body))
+
+    def _shift_listing(self, request: requests.PreparedRequest) -> None:
+        """Between two pages of a listing somebody deletes an earlier record, or the order changes."""
+        asked = self._inner.request_of(request)
+        if self._name != "safetyamp" or request.method != "GET" or asked.query.get("page", "0") == "0":
+            return
+        resource = asked.path.rpartition("/")[2]
+        if resource not in LISTED:
+            return
+        if self._faults.strikes("deletion while listing", lambda: self._world.hands.can_delete(resource)):
+            self._world.hands.delete_a_stranger(resource)
+        if self._faults.strikes("order changes while listing"):
+            self._world.hands.move_the_first(resource)
 
 
 class ChaosVista:
@@ -208,36 +289,28 @@ class ChaosVista:
     it) is right for the source seen.
     """
 
-    def __init__(
-        self, inner: VistaClient, scheduler: Scheduler, weather: Weather, store: MemoryDocuments
-    ) -> None:
+    def __init__(self, inner: VistaClient, world: World) -> None:
         self._inner = inner
-        self._store = store
-        self._scheduler = scheduler
-        self._weather = weather
+        self._world = world
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def query(*arguments: Any) -> Any:
-            self._scheduler.pause(f"asks Vista for {name}", self._weather.latency(0.1))
-            if self._weather.strikes("vista"):
+            faults = self._world.faults
+            self._world.scheduler.pause(f"asks Vista for {name}", faults.latency(0.1))
+            if faults.strikes("Vista fails"):
                 raise DatabaseError("injected: Vista did not answer")
             reading = getattr(self._inner, name)(*arguments)
-            if name != "employees" or not self._most_are_known(len(reading.records)):
+            if name != "employees":
                 return reading
-            if self._weather.strikes("fewer rows"):
-                self._scheduler.note("Vista gives half of the employees")
+            if faults.strikes("Vista gives half", self._world.most_are_known):
+                self._world.scheduler.note("Vista gives half of the employees")
                 return _half(reading)
-            if self._weather.strikes("mass termination"):
-                self._scheduler.note("Vista shows most employees as terminated")
+            if faults.strikes("Vista shows leavers who are none", self._world.most_are_known):
+                self._world.scheduler.note("Vista shows most employees as terminated")
                 return _terminated(reading)
             return reading
 
         return query
-
-    def _most_are_known(self, rows: int) -> bool:
-        state = state_from_json("employees", read_json(self._store, paths.state("employees")))
-        known = sum(1 for record in state.records.values() if record[0] is not None) if state else 0
-        return known > rows * MOST
 
 
 def _half(reading: Reading[Any]) -> Reading[Any]:

@@ -7,6 +7,7 @@ the loop; the loop decides who is next, lets time pass, and may kill a process b
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,29 +24,37 @@ class Killed(BaseException):
 
 @dataclass
 class Task:
-    """A handler at work in a process (`owner`), to be resumed not before `wake_at`."""
+    """A handler at work in a process (`owner`), to be resumed not before `wake_at`. `after`: it stands right
+    behind an effect, which the world has seen and the process not yet."""
 
     owner: str
     title: str
     run: greenlet
     wake_at: datetime
+    after: bool = False
     finished: bool = False
 
 
 class Scheduler:
-    """The tasks, the clock and the dice. `trace` is a readable record of the run."""
+    """The tasks, the clock and the dice."""
 
     def __init__(self, seed: int, clock: FakeClock) -> None:
         self.dice = random.Random(seed)
         self.clock = clock
         self.tasks: list[Task] = []
-        self.trace: list[str] = []
+        self._notes: list[tuple[datetime, str]] = []
         self._loop = getcurrent()
         self._by_greenlet: dict[greenlet, Task] = {}
+        self._at_work: Counter[str] = Counter()
 
     def note(self, text: str) -> None:
         """Add a line to the trace."""
-        self.trace.append(f"{self.clock.now():%d %H:%M:%S.%f} {text}")
+        self._notes.append((self.clock.now(), text))
+
+    @property
+    def trace(self) -> list[str]:
+        """The record as lines; they are made when somebody wants them."""
+        return [f"{moment:%d %H:%M:%S.%f} {text}" for moment, text in self._notes]
 
     def spawn(self, owner: str, title: str, handler: Callable[[], Any]) -> Task:
         """Start a handler at the next step."""
@@ -60,23 +69,28 @@ class Scheduler:
 
         task = Task(owner, title, greenlet(body), self.clock.now())
         self.tasks.append(task)
+        self._at_work[owner] += 1
         self._by_greenlet[task.run] = task
         return task
 
-    def pause(self, what: str, seconds: float = 0.0) -> None:
-        """Called by the product's I/O: let others run, and `seconds` pass. Raises Killed."""
+    def pause(self, what: str, seconds: float = 0.0, *, after: bool = False) -> None:
+        """Called by the product's I/O: let others run, and `seconds` pass; `after` as in
+        Task. Raises Killed."""
         task = self._by_greenlet.get(getcurrent())
         if task is None:
             # Outside of any handler (a test looks at something): nothing to interleave.
             return
-        task.wake_at = self.clock.now() + timedelta(seconds=seconds)
+        if seconds:
+            task.wake_at = self.clock.now() + timedelta(seconds=seconds)
+        task.after = after
         self._loop.switch()
         self.note(f"{task.owner} {what}")
 
     def resume(self, task: Task) -> None:
         """Let a task run up to its next pause."""
         task.run.switch()
-        self._clean()
+        if task.finished:
+            self._clean()
 
     def kill(self, owner: str) -> None:
         """End all tasks of a process where they stand."""
@@ -98,9 +112,10 @@ class Scheduler:
 
     def busy(self, owner: str) -> bool:
         """Whether a process has a handler at work."""
-        return any(task.owner == owner for task in self.tasks)
+        return self._at_work[owner] > 0
 
     def _clean(self) -> None:
         for task in [task for task in self.tasks if task.finished]:
             self.tasks.remove(task)
+            self._at_work[task.owner] -= 1
             del self._by_greenlet[task.run]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.chaos.seeds import explanation, run_seeds
+from tests.chaos.faults import HELD, TABLE
+from tests.chaos.seeds import Verdict, explanation, run_seed, run_seeds
+from tests.chaos.strikes import Strikes
 
-SEEDS = int(os.environ.get("CHAOS_SEEDS", "300"))
+SEEDS = int(os.environ.get("CHAOS_SEEDS", "200"))
 ROOT = Path(__file__).parents[2]
 MANY_LINES = 500
+FEWEST_KINDS = 25
+DEADLY = 7
 
 
 def test_no_seed_finds_a_violation() -> None:
-    """Crashes, lost answers, storms, outages and skewed clocks: SafetyAmp ends exactly right."""
-    failed = [explanation(seed, found) for seed, found in run_seeds(range(SEEDS)) if found]
+    """Crashes, lost answers, outages, hands and HR at work: SafetyAmp ends exactly right."""
+    failed = [explanation(verdict) for verdict in run_seeds(range(SEEDS)) if verdict.found]
     assert not failed, "\n\n".join(failed[:3])
 
 
@@ -25,6 +30,49 @@ def test_a_seed_replays_identically_in_another_process() -> None:
     first, second = (_replay(7, hash_seed) for hash_seed in ("1", "2"))
     assert first == second
     assert len(first) > MANY_LINES
+
+
+def test_a_seed_does_not_depend_on_those_before_it() -> None:
+    run_seed(1, loaded=True)
+    first = run_seed(3, loaded=True)
+    run_seed(2, loaded=True)
+    assert run_seed(3, loaded=True) == first
+
+
+def test_at_least_25_kinds_of_faults_strike() -> None:
+    assert len(HELD) >= FEWEST_KINDS
+    assert len({kind.name for kind in TABLE}) == len(TABLE)
+
+
+def test_a_kind_that_strikes_too_seldom_makes_the_soak_fail() -> None:
+    strikes = Strikes(("reset after", "told to end"))
+    for seed in range(1000):
+        strikes.add(Verdict(seed, [], {"reset after": 1, "told to end": seed < 99, "company changes": 1}))
+    assert strikes.shortfalls() == ["told to end"]
+    assert not strikes.is_even
+
+
+def test_a_pair_of_kinds_that_never_meets_makes_the_soak_fail() -> None:
+    strikes = Strikes(("reset after", "told to end"))
+    for seed in range(1000):
+        name = ("reset after", "told to end")[seed % 2]
+        strikes.add(Verdict(seed, [], {name: 1, "company changes": 1}))
+    assert strikes.shortfalls() == []
+    assert strikes.missing_pairs() == [("told to end", "reset after")]
+    assert not strikes.is_even
+
+
+def test_a_worker_that_dies_costs_its_own_seed_only() -> None:
+    verdicts = {verdict.seed: verdict for verdict in run_seeds(range(12), 2, dies_of_seven)}
+    assert sorted(verdicts) == list(range(12))
+    assert [seed for seed, verdict in sorted(verdicts.items()) if verdict.found] == [DEADLY]
+
+
+def dies_of_seven(seed: int) -> Verdict:
+    """As if the machine had no memory left for this one."""
+    if seed == DEADLY:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Verdict(seed, [], {})
 
 
 def _replay(seed: int, hash_seed: str) -> list[str]:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-import logging
-import random
-import secrets
+import heapq
+import itertools
 import tempfile
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest import mock
+from zoneinfo import ZoneInfo
 
 import requests
 
 from local.bus import DEAD_LETTER_QUEUE, InProcessBus, LockedMessage, LockLost, QueueOptions
-from local.company import demo_company
-from local.company_changes import change_company
 from local.company_model import Company
 from local.fake_clock import FakeClock
 from local.memory_documents import MemoryDocuments
-from local.simulators.adapter import SimulatorAdapter
 from local.simulators.tenant import Tenant, build_tenant
 from local.vista_database import connection_string, create_vista_database
 from shared.clients.graph import GraphClient
@@ -34,36 +29,67 @@ from shared.errors import BusError, MessageError, Paused, RunConflict, SafetyAmp
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
 from shared.storage.documents import read_json
+from shared.sync import paths
 from shared.sync.batch_handler import apply_batch
 from shared.sync.dead_letters import DeadLetter, Kind, bury
 from shared.sync.entity_handler import sync_entity
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs import RunRequest, active_run_id, request_run
+from shared.sync.state import state_from_json
 from shared.sync.sweep import sweep
-from shared.telemetry.log_format import JsonFormatter
+from tests.chaos import beginnings
 from tests.chaos.breaker_watch import BreakerWatch
-from tests.chaos.faults import CLIMATES, Weather
+from tests.chaos.faults import HELD, Faults, draw_kinds
+from tests.chaos.hands import Hands
+from tests.chaos.hr import Hr
+from tests.chaos.isolation import collected_logs, deterministic
 from tests.chaos.operators import Operator
 from tests.chaos.ports import ChaosAdapter, ChaosBus, ChaosDocuments, ChaosVista, SkewedClock
 from tests.chaos.scheduler import Scheduler, Task
 from tests.chaos.virtual_redis import VirtualClient, VirtualRedis
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-PEOPLE = 40
+COMPANY_ZONE = ZoneInfo("America/Chicago")
 LIMITS, LIMIT_PERIOD = (20, 60), 61.0
 MOST_DEACTIVATIONS = (1, 10)
-"""With the first one the true leavers of the company's change need an approval."""
+"""With the first one the true leavers of the company's changes need an approval."""
+PAGE_RECORDS = 8
+"""Few, so that a small company has listings of several pages."""
 QUEUES = ("entity-sync", "change-batches")
+ALL_QUEUES = (*QUEUES, *(queue + DEAD_LETTER_QUEUE for queue in QUEUES))
 OPERATIONS = 0.001
 """How likely an operator does something at a step."""
-SINGLE_RECORDS = 0.05
+SINGLE_RECORDS = 0.03
 """How likely an operator syncs one record at a step while no run is active."""
 BREAKER_TOLD = ("success", "failure", "release")
 """The operations of the breaker's script that end a call."""
 SWEEP_EVERY = timedelta(minutes=5)
 STORMY = timedelta(minutes=25)
 """Faults happen for so long; then it stays calm and everything must come right."""
+LAST_REQUEST = 0.85
+"""When, in the storm, the last run is asked for that it disturbs."""
 PATIENCE = timedelta(hours=6)
+TOO_LATE = timedelta(hours=2)
+"""After which an operator comes who approves what is held, without looking."""
+LOADED = 0.6
+"""In how many worlds SafetyAmp already holds the company."""
+MOST = 0.75
+JUMP_SECONDS = 20.0
+HAPPENINGS = (
+    "hand edits",
+    "hand switches off",
+    "hand deletes",
+    "mistake in Vista",
+    "phone handed over",
+    "phones swapped",
+    "freed phone hired",
+    "holder of a shared phone leaves",
+    "mail handed over",
+    "mails swapped",
+    "company changes",
+)
+"""What happens at a step of the whole system, not within an operation."""
 KEY_FIELDS = {
     "site_clusters": "external_code",
     "sites": "ext_id",
@@ -85,12 +111,12 @@ class TooLong(AssertionError):
 
 @dataclass
 class Process:
-    """A worker process: its clock's skew and its runtime, which dies with it."""
+    """A worker process: its clock and its runtime, which die with it."""
 
     name: str
     runtime: Runtime
+    clock: SkewedClock
     dead_until: datetime | None = None
-    generation: int = 1
 
     @property
     def ending(self) -> bool:
@@ -100,12 +126,17 @@ class Process:
 
 @dataclass
 class World:
-    """A seeded world; `run` lets it happen. What the checks need is public."""
+    """A seeded world; `run` lets it happen. What the checks need is public.
+
+    `kinds` are the kinds of faults; None: a subset of those that the engine stands, drawn from the seed.
+    Redis stays where it is in even seeds, so that the checks which only hold with it can bite. `often`
+    multiplies the strikes, and lets them follow each other so much faster. `loaded`: whether
+    SafetyAmp already holds the company; None draws it.
+    """
 
     seed: int
-    climates: tuple[str, ...] = ()
-    """Weathers to draw from. Empty: all; Redis stays where it is in even seeds, so that the checks which
-    only hold with it can bite."""
+    kinds: tuple[str, ...] | None = None
+    often: int = 1
     processes_count: int = 3
     company_changes: bool = True
     operated: bool = True
@@ -114,42 +145,77 @@ class World:
     """Whether an operator syncs single records."""
     limit_calls: int | None = None
     """SafetyAmp's limit; None draws one. A small one makes many small batches."""
+    loaded: bool | None = None
+    drawn_from: tuple[str, ...] = HELD
+    """What `kinds` are drawn from where they are not given."""
     scheduler: Scheduler = field(init=False)
     logged: list[str] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
     redis_was_away: bool = False
+    verdict: tuple[Any, Any] | None = None
+    """What the checks found SafetyAmp to hold, and what it should: worked out once for all of them."""
+    last_rows: dict[str, list[dict[str, Any]]] | None = None
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(START)
         self.scheduler = Scheduler(self.seed, self.clock)
         self.dice = self.scheduler.dice
-        self.climates = self.climates or tuple(name for name in CLIMATES if name != "redis" or self.seed % 2)
-        self.limit_calls = self.limit_calls or self.dice.choice(LIMITS)
-        self.most_deactivations = self.dice.choice(MOST_DEACTIVATIONS)
         self.breaker_watch = BreakerWatch(self.clock)
-        self.weather = Weather(self.dice)
         self.store = MemoryDocuments(self.clock)
         self.bus = InProcessBus(self.clock, dict.fromkeys(QUEUES, QueueOptions()))
         self.redis = VirtualRedis(self.clock)
-        self.company: Company = demo_company(START.date(), PEOPLE, jobs=12, vehicles=6)
+        self._draw()
+        self.company: Company = beginnings.small_demo_company(START.date())
         self.tenant: Tenant = build_tenant(
-            self.clock, self.company.seed, calls=self.limit_calls, period=LIMIT_PERIOD
+            self.clock,
+            self.company.seed,
+            calls=self.limit_calls,
+            period=LIMIT_PERIOD,
+            page_records=PAGE_RECORDS if self.dice.random() < 0.5 else 25,
         )
+        if self.loaded:
+            self._load(beginnings.settled())
+        self.faults = Faults(self.dice, self.clock, self.kinds or (), STORMY * LAST_REQUEST, self.often)
         self.seeded_keys = Counter(
             (resource, row[name])
             for resource, name in KEY_FIELDS.items()
             for row in self.tenant.safetyamp.snapshot()[resource]
             if row.get(name)
         )
+        self.hands = Hands(self)
+        self.hr = Hr(self)
+        self._happenings = [name for name in HAPPENINGS if name in self.faults.names]
+        self._late: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._late_numbers = itertools.count()
         self._folder = tempfile.TemporaryDirectory()
         self._vista_clients: list[VistaClient] = []
         self._database = Path(self._folder.name) / "vista.db"
-        self._publish_company()
+        self.publish_company()
         self.processes = [self._new_process(f"p{number}") for number in range(self.processes_count)]
         self._next_sweep = self.clock.now() + SWEEP_EVERY
         self._locked: dict[str, LockedMessage] = {}
         self._doomed: set[str] = set()
         self._operator = Operator(self)
+        self.nothing_until = self.clock.now()
+        """No message can be received before; whoever sends one or gives one back sets it back."""
+        self.calm = False
+
+    def _draw(self) -> None:
+        if self.kinds is None:
+            self.kinds = draw_kinds(self.dice, self.drawn_from, redis=bool(self.seed % 2))
+        if self.company_changes:
+            self.kinds = (*self.kinds, "company changes")
+        self.limit_calls = self.limit_calls or self.dice.choice(LIMITS)
+        self.most_deactivations = 1 if "late approval" in self.kinds else self.dice.choice(MOST_DEACTIVATIONS)
+        if self.loaded is None:
+            self.loaded = self.dice.random() < LOADED
+
+    def _load(self, settled: beginnings.Settled) -> None:
+        self.clock.advance_to(settled.at)
+        for path, data in settled.documents.items():
+            self.store.write(path, data)
+        # A copy: the simulator goes on with the rows that it is given.
+        self.tenant.safetyamp.load(copy.deepcopy(settled.safetyamp))
 
     def close(self) -> None:
         """Close the connections of all processes that ever were, and remove what is on disk."""
@@ -160,40 +226,86 @@ class World:
     # -- what happens ----------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """A stormy time with runs and a change of the company, then calm, a last run, and rest."""
+        """A stormy time with runs and changes of the company, then calm, last runs, and rest."""
         with deterministic(self.dice), collected_logs(self.logged):
-            storm_ends = self.clock.now() + STORMY
-            change_at = self.clock.now() + timedelta(minutes=self.dice.uniform(1, 20))
-            self._request()
-            changed = not self.company_changes
-            while self.clock.now() < storm_ends:
-                if not changed and self.clock.now() >= change_at:
-                    self._change_company()
-                    changed = True
-                self._maybe_change_weather()
-                if self.dice.random() < (0.0005 if active_run_id(self.store) else 0.05):
-                    self._request()
-                if self.operated and self.dice.random() < OPERATIONS:
-                    self._operator.does_something()
-                if self.single_records and not active_run_id(self.store):
-                    self._maybe_sync_one_record()
-                self._step(until=storm_ends)
-            if not changed:
-                self._change_company()
+            self._rage()
             self._calm_down()
             self._settle()
+            if self.hr.is_mistaken:
+                self.hr.mends()
             self._operator.resumes_everything()
             self._settle()
-            for refresh in (False, True):
+            if "late approval" in self.faults.names:
+                self._approve_late()
+            # Two listings in a row: only then is a record that vanished believed to be gone.
+            for refresh in (False, True, True):
                 self._request(refresh=refresh)
                 self._settle()
                 self._operator.approves_what_is_right()
                 self._settle()
 
-    def _change_company(self) -> None:
-        change_company(self.company)
-        self._publish_company()
-        self.scheduler.note("the company changes")
+    def _rage(self) -> None:
+        ends = self.clock.now() + STORMY
+        requests_at = [self.clock.now() + STORMY * share for share in self._shares_of_requests()]
+        while self.clock.now() < ends:
+            if self.clock.now() >= requests_at[-1] and any(map(self._is_idle, self.processes)):
+                requests_at.pop()
+                self._request(refresh=self.dice.random() < 0.4)
+            if self.operated and self.dice.random() < OPERATIONS:
+                self._operator.does_something()
+            if self.single_records and not active_run_id(self.store):
+                self._maybe_sync_one_record()
+            self._happen()
+            self._step(until=min(requests_at[-1], ends))
+
+    def _shares_of_requests(self) -> list[float]:
+        """When in the storm runs are asked for, the first one last; then one that never comes."""
+        between = [self.dice.random() * LAST_REQUEST for _ in range(self.dice.randint(0, 2))]
+        return sorted([0.0, *between, LAST_REQUEST, 2.0], reverse=True)
+
+    def _happen(self) -> None:
+        """What people do meanwhile."""
+        for name in self._happenings:
+            ready = self.most_are_known if name == "mistake in Vista" else None
+            if self.faults.strikes(name, ready):
+                self._let_happen(name)
+        if self.hr.is_mistaken and self.clock.now() >= self.hr.mend_at:
+            self.hr.mends()
+
+    def _let_happen(self, name: str) -> None:
+        hands = {
+            "hand edits": self.hands.edits,
+            "hand switches off": self.hands.switches_off,
+            "hand deletes": self.hands.deletes,
+            "company changes": self.hr.changes_something,
+        }
+        if name in hands:
+            hands[name]()
+        else:
+            self.hr.happens(name)
+
+    def _approve_late(self) -> None:
+        self.clock.advance(TOO_LATE)
+        for run_id in self._operator.held_runs():
+            self.faults.count("late approval")
+            self._operator.approves(run_id)
+            self._settle()
+
+    def arrives_late(self, seconds: float, effect: Callable[[], None]) -> None:
+        """Carry out a request after its client has given up."""
+        moment = self.clock.now() + timedelta(seconds=seconds)
+        heapq.heappush(self._late, (moment, next(self._late_numbers), effect))
+
+    @property
+    def today(self) -> date:
+        """The day at the company."""
+        return self.clock.now().astimezone(COMPANY_ZONE).date()
+
+    def most_are_known(self) -> bool:
+        """Whether most employees are in SafetyAmp, as far as the sync knows."""
+        state = state_from_json("employees", read_json(self.store, paths.state("employees")))
+        known = sum(1 for record in state.records.values() if record[0] is not None) if state else 0
+        return known > len(self.company.own_employees()) * MOST
 
     def runs(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Ids and documents of all runs, oldest first."""
@@ -225,11 +337,12 @@ class World:
 
     @property
     def true_leavers(self) -> set[str]:
-        """Employee numbers of all with a termination date."""
-        return {str(row["Employee"]).strip() for row in self.company.tables["bPREH"] if row.get("TermDate")}
+        """Employee numbers of all who have left, those who are shown so by mistake not among them."""
+        return self.hr.left
 
     def _calm_down(self) -> None:
-        self.weather.climate = "calm"
+        self.calm = True
+        self.faults.calm()
         self.redis.away = False
         self.scheduler.note("calm")
 
@@ -249,27 +362,21 @@ class World:
         if self.dice.random() < SINGLE_RECORDS:
             self._operator.syncs_one_record()
 
-    def _maybe_change_weather(self) -> None:
-        if self.dice.random() < 0.004:
-            self.weather.climate = self.dice.choice(self.climates)
-            self.scheduler.note(f"weather: {self.weather.climate}")
-        if "redis" in self.climates and self.dice.random() < 0.002:
-            self._disturb_redis()
-
     def _disturb_redis(self) -> None:
-        what = self.dice.choice(("away", "back", "emptied", "scripts lost"))
-        self.scheduler.note(f"Redis: {what}")
-        if what in ("away", "back"):
-            self.redis.away = what == "away"
-        elif what == "emptied":
+        self.scheduler.pause("Redis")
+        self.redis.away = self.faults.rages("Redis away")
+        if self.faults.strikes("Redis loses its data"):
             self.redis.empty()
-        else:
-            self.redis.forget_scripts()
-        if what in ("away", "emptied"):
             self.redis_was_away = True
+        if self.faults.strikes("Redis loses its scripts"):
+            self.redis.forget_scripts()
+        self.redis_was_away |= self.redis.away
 
     def _step(self, until: datetime) -> None:
         """One thing happens: a task goes on, a process takes a message, a timer fires, or time passes."""
+        while self._late and self._late[0][0] <= self.clock.now():
+            self.scheduler.note("a request arrives late")
+            heapq.heappop(self._late)[2]()
         runnable = self.scheduler.runnable()
         idle = [process for process in self.processes if self._is_idle(process)]
         if self.clock.now() >= self._next_sweep and idle:
@@ -281,19 +388,27 @@ class World:
             return
         if runnable:
             task = self.dice.choice(runnable)
-            if self.weather.strikes("crash"):
+            if self.faults.strikes("crash after an effect" if task.after else "crash before an effect"):
                 self._crash(self._process_of(task))
-            elif self.weather.strikes("sigterm"):
-                self.scheduler.note(f"{task.owner} is told to end")
-                self._process_of(task).runtime.shutdown.begin()
-            else:
-                self.scheduler.resume(task)
+                return
+            self._disturb_process(task)
+            self.scheduler.resume(task)
             return
         self._let_time_pass(until)
+
+    def _disturb_process(self, task: Task) -> None:
+        if self.faults.strikes("told to end"):
+            self.scheduler.note(f"{task.owner} is told to end")
+            self._process_of(task).runtime.shutdown.begin()
+        if self.faults.strikes("clock jumps"):
+            seconds = self.dice.uniform(-JUMP_SECONDS, JUMP_SECONDS)
+            self._process_of(task).clock.skew = timedelta(seconds=seconds)
+            self.scheduler.note(f"the clock of {task.owner} jumps to {seconds:+.3f} s")
 
     def _let_time_pass(self, until: datetime) -> None:
         moments = [self.scheduler.next_wake(), self.bus.next_due(), self._next_sweep, until]
         moments += [process.dead_until for process in self.processes if process.dead_until]
+        moments += [self._late[0][0]] if self._late else []
         later = [moment for moment in moments if moment is not None and moment > self.clock.now()]
         self.clock.advance_to(min(later))
 
@@ -310,7 +425,7 @@ class World:
             if self.clock.now() < process.dead_until:
                 return False
             process.dead_until = None
-            process.runtime = self._runtime(process.name)
+            process.runtime, process.clock = self._runtime(process.name)
         return not self.scheduler.busy(process.name)
 
     def _crash(self, process: Process) -> None:
@@ -320,19 +435,35 @@ class World:
         self._locked.pop(process.name, None)
         self.scheduler.kill(process.name)
         process.dead_until = self.clock.now() + timedelta(seconds=self.dice.uniform(0.1, 30))
-        process.generation += 1
 
     def _take_message(self, process: Process) -> bool:
-        queues = [*QUEUES, *(queue + DEAD_LETTER_QUEUE for queue in QUEUES)]
+        if self.clock.now() < self.nothing_until:
+            return False
+        queues = list(ALL_QUEUES)
         self.dice.shuffle(queues)
         for queue in queues:
-            locked = self.bus.receive(queue)
+            locked = self._receive(queue)
             if locked is not None:
                 self._locked[process.name] = locked
                 deliver = functools.partial(self._deliver, process, locked)
                 self._spawn(process, locked.message.message_id, deliver)
                 return True
+        self.nothing_until = self.bus.next_due() or NEVER
         return False
+
+    def _receive(self, queue: str) -> LockedMessage | None:
+        """The next message; or the one behind it, or one that somebody else gets at the same time."""
+        locked = self.bus.receive(queue)
+        if locked is None or queue not in QUEUES:
+            return locked
+        if "delivered out of order" in self.faults.names and (other := self.bus.receive(queue)):
+            if self.faults.strikes("delivered out of order"):
+                locked, other = other, locked
+            self.bus.release(other)
+        if self.faults.strikes("delivered twice at once"):
+            self.bus.abandon(locked)
+        self.nothing_until = self.clock.now()
+        return locked
 
     def _deliver(self, process: Process, locked: LockedMessage) -> None:
         if self._is_doomed(locked):
@@ -350,7 +481,7 @@ class World:
 
     def _is_doomed(self, locked: LockedMessage) -> bool:
         """Whether this message kills whoever takes it, as one that needs more memory than there is."""
-        if locked.queue in QUEUES and self.weather.strikes("doom"):
+        if locked.queue in QUEUES and self.faults.strikes("poison message"):
             self._doomed.add(locked.message.message_id)
         return locked.queue in QUEUES and locked.message.message_id in self._doomed
 
@@ -376,9 +507,10 @@ class World:
         self, process: Process, locked: LockedMessage, settle: Callable[[LockedMessage], None]
     ) -> None:
         self._locked.pop(process.name, None)
-        if self.weather.strikes("lock"):
+        if self.faults.strikes("lock lost"):
             self.scheduler.note(f"{process.name} loses the lock of {locked.message.message_id}")
             return
+        self.nothing_until = self.clock.now()
         try:
             settle(locked)
         except LockLost:
@@ -405,16 +537,15 @@ class World:
     def _request(self, *, refresh: bool = False) -> None:
         """Somebody asks for a run, often twice at a time, as when an operator presses the button at the full
         hour. In calm weather the answers are waited for."""
-        calm = self.weather.climate == "calm"
         idle = [process for process in self.processes if self._is_idle(process)]
-        while calm and not idle:
+        while self.calm and not idle:
             self._step(until=self.clock.now() + timedelta(minutes=1))
             idle = [process for process in self.processes if self._is_idle(process)]
         asked = self.dice.sample(idle, min(len(idle), self.dice.choice((1, 2))))
         for process in asked:
             ask = functools.partial(self._ask, process, refresh)
             self._spawn(process, "request", ask, (RunConflict, Paused))
-        while calm and any(self.scheduler.busy(process.name) for process in asked):
+        while self.calm and any(self.scheduler.busy(process.name) for process in asked):
             self._step(until=self.clock.now() + timedelta(minutes=1))
 
     def _ask(self, process: Process, refresh: bool) -> None:
@@ -422,28 +553,33 @@ class World:
 
     # -- building --------------------------------------------------------------------------------------
 
-    def _publish_company(self) -> None:
+    def publish_company(self) -> None:
+        """Let the sources show the company as it is now."""
         create_vista_database(self._database, self.company.tables)
         self.tenant.replace_content(self.company.vehicles, self.company.drivers, self.company.graph_users)
 
     def _new_process(self, name: str) -> Process:
-        return Process(name, self._runtime(name))
+        return Process(name, *self._runtime(name))
 
-    def _runtime(self, name: str) -> Runtime:
+    def _runtime(self, name: str) -> tuple[Runtime, SkewedClock]:
         clock = SkewedClock(self.scheduler, self.dice.uniform(-2.0, 2.0))
+        newer = "newer release" in self.faults.names and self.dice.random() < 0.5
+        if newer:
+            self.faults.count("newer release")
+            self.scheduler.note(f"{name} is of a newer release")
         parts = Parts(
             clock=clock,
-            documents=lambda _: ChaosDocuments(self.store, self.scheduler, self.weather),
-            bus=lambda _: ChaosBus(self.bus, self.scheduler, self.weather, self.sent),
+            documents=lambda _: ChaosDocuments(self, newer=newer),
+            bus=lambda _: ChaosBus(self),
             redis=lambda _: lambda: self._redis_client(name),  # type: ignore[arg-type, return-value]
             session=lambda: self._session(name),
         )
         runtime = Runtime(self._environment(), parts)
         # Attributes of the instance go before those that the class would build.
         self._vista_clients.append(runtime.vista)
-        vars(runtime)["vista"] = ChaosVista(runtime.vista, self.scheduler, self.weather, self.store)
+        vars(runtime)["vista"] = ChaosVista(runtime.vista, self)
         vars(runtime)["graph"] = self._graph(runtime)
-        return runtime
+        return runtime, clock
 
     def _graph(self, runtime: Runtime) -> GraphClient:
         tokens = SimulatedTokens(self.tenant)
@@ -455,15 +591,13 @@ class World:
             if operation in BREAKER_TOLD:
                 self.breaker_watch.tells(owner)
 
-        return VirtualClient(self.redis, lambda: self.scheduler.pause("Redis"), ran)
+        return VirtualClient(self.redis, self._disturb_redis, ran)
 
     def _session(self, owner: str) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
         for name, url in HOSTS.items():
-            inner = SimulatorAdapter(getattr(self.tenant, name))
-            watch = self.breaker_watch if name == "safetyamp" else None
-            session.mount(url, ChaosAdapter(inner, self.scheduler, self.weather, owner, watch))
+            session.mount(url, ChaosAdapter(self, name, owner))
         return session
 
     def _environment(self) -> dict[str, str]:
@@ -490,50 +624,3 @@ class SimulatedTokens:
 
     def renew(self) -> None:
         """Every call has a new one."""
-
-
-@contextmanager
-def deterministic(dice: Any) -> Iterator[None]:
-    """All randomness of the product from the seed."""
-    before = random.getstate()
-    random.seed(dice.getrandbits(64))
-    with (
-        mock.patch.object(
-            secrets, "token_hex", lambda count=16: f"{dice.getrandbits(8 * count):0{2 * count}x}"
-        ),
-        mock.patch.object(uuid, "uuid4", functools.partial(_uuid, dice)),
-    ):
-        try:
-            yield
-        finally:
-            random.setstate(before)
-
-
-def _uuid(dice: Any) -> uuid.UUID:
-    return uuid.UUID(int=dice.getrandbits(128), version=4)
-
-
-class _Collector(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__()
-        self._lines = lines
-        self.setFormatter(JsonFormatter())
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
-
-
-@contextmanager
-def collected_logs(lines: list[str]) -> Iterator[None]:
-    """Every log line of the product goes to `lines` and nowhere else."""
-    logger, collector = logging.getLogger("shared"), _Collector(lines)
-    level, propagate = logger.level, logger.propagate
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    logger.addHandler(collector)
-    try:
-        yield
-    finally:
-        logger.removeHandler(collector)
-        logger.setLevel(level)
-        logger.propagate = propagate

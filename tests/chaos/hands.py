@@ -1,0 +1,138 @@
+"""People at SafetyAmp's own pages, who edit, switch off and delete at any time, and records without a key
+that come and go there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from local.simulators.safetyamp_seed import SafetyAmpSeed
+from tests.e2e.expected_mail import Accounts
+from tests.e2e.expected_people import standing
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
+
+Row = dict[str, Any]
+STRANGERS = 3
+STRANGER_MARK = "Stranger"
+MOST_DELETIONS = {"users": 5, "user_titles": 1, "assets": 1}
+"""More, and the next listing is not believed: it shrank by more than GUARD_MAX_PERCENT."""
+
+
+def with_strangers(seed: SafetyAmpSeed) -> SafetyAmpSeed:
+    """A tenant that holds users, titles and assets of no source, first in every listing."""
+    users: tuple[Row, ...] = tuple(
+        {
+            **{"first_name": "Guest", "last_name": f"{STRANGER_MARK} {number}"},
+            **{"email": f"guest{number}@visitors.example", "timezone": "America/Chicago"},
+            "title": f"{STRANGER_MARK} {number}",
+        }
+        for number in range(STRANGERS)
+    )
+    assets: tuple[Row, ...] = tuple({"name": f"{STRANGER_MARK} {number}"} for number in range(STRANGERS))
+    return replace(seed, users=users + seed.users, assets=assets + seed.assets)
+
+
+class Hands:
+    """What they did is kept: `switched_off` (employee numbers, a deleted user's is taken out again) and
+    `wrote`, the last value by user and field."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._dice = world.dice
+        self._safetyamp = world.tenant.safetyamp
+        self._deletions: Counter[str] = Counter()
+        self.switched_off = {
+            row["emp_id"] for row in self._users() if row["emp_id"] and not row["system_access"]
+        }
+        self.wrote: dict[tuple[str, str], str] = {}
+
+    def edits(self) -> None:
+        """A field that the source owns, or one that it does not."""
+        rows = self._managed()
+        if not rows:
+            return
+        row = self._dice.choice(rows)
+        number = self._dice.randrange(10_000)
+        owned = self._dice.choice(({"street": f"{number} Hand Lane"}, {"last_name": f"Byhand{number}"}, None))
+        if owned is None:
+            name, value = self._not_owned(row, number)
+            owned = {name: value}
+            self.wrote[row["id"], name] = value
+        self._world.scheduler.note(f"somebody edits {next(iter(owned))} of user {row['emp_id']}")
+        self._safetyamp.edit("users", row["id"], **owned)
+
+    def switches_off(self) -> None:
+        """A person who is current in the source."""
+        rows = [row for row in self._managed() if row["system_access"]]
+        if rows:
+            row = self._dice.choice(rows)
+            self._world.scheduler.note(f"somebody switches off user {row['emp_id']}")
+            self._safetyamp.edit("users", row["id"], system_access=False)
+            self.switched_off.add(row["emp_id"])
+
+    def deletes(self) -> None:
+        """A user whom the sync manages."""
+        rows = self._managed()
+        if rows and self._deletions["users"] < MOST_DELETIONS["users"]:
+            row = self._dice.choice(rows)
+            self._deletions["users"] += 1
+            self._world.scheduler.note(f"somebody deletes user {row['emp_id']}")
+            self._safetyamp.remove("users", row["id"])
+            self.switched_off.discard(row["emp_id"])
+            self.wrote = {key: value for key, value in self.wrote.items() if key[0] != row["id"]}
+
+    def can_delete(self, resource: str) -> bool:
+        """Whether a stranger is left there."""
+        return self._deletions[resource] < MOST_DELETIONS[resource] and bool(self._strangers(resource))
+
+    def delete_a_stranger(self, resource: str) -> None:
+        """One of the first records, so that all later ones move up."""
+        row = self._strangers(resource)[0]
+        self._deletions[resource] += 1
+        self._world.scheduler.note(f"somebody deletes {resource} {row['id']}")
+        if resource == "user_titles":
+            for user in self._users():
+                if user["current_title_id"] == row["id"]:
+                    self._safetyamp.edit("users", user["id"], current_title_id=None)
+        self._safetyamp.remove(resource, row["id"])
+
+    def move_the_first(self, resource: str) -> None:
+        """The first record is listed last from now on, as where the order is that of the last change."""
+        rows = self._safetyamp.snapshot()[resource]
+        if rows:
+            self._world.scheduler.note(f"{resource} are listed in another order")
+            self._safetyamp.move_to_the_end(resource, rows[0]["id"])
+
+    def _strangers(self, resource: str) -> list[Row]:
+        name = "last_name" if resource == "users" else "name"
+        return [
+            row for row in self._safetyamp.snapshot()[resource] if str(row[name]).startswith(STRANGER_MARK)
+        ]
+
+    def _users(self) -> list[Row]:
+        return self._safetyamp.snapshot()["users"]
+
+    def _managed(self) -> list[Row]:
+        """Users of people who are current, each the only one of its number."""
+        today = self._world.today
+        current = {
+            str(row["Employee"])
+            for row in self._world.company.own_employees()
+            if row["HireDate"] and standing(row, today) == "current"
+        }
+        rows = self._users()
+        numbers = Counter(row["emp_id"] for row in rows)
+        return [row for row in rows if row["emp_id"] in current and numbers[row["emp_id"]] == 1]
+
+    def _not_owned(self, row: Row, number: int) -> tuple[str, str]:
+        """An e-mail where no source may replace it, else a field that no source has."""
+        accounts = Accounts(self._world.company.graph_users)
+        person = next(
+            one for one in self._world.company.own_employees() if str(one["Employee"]) == row["emp_id"]
+        )
+        if accounts.mail(person).only_for_new:
+            return "email", f"byhand{number}.{row['emp_id']}@corrected.example"
+        return "nickname", f"Nick{number}"

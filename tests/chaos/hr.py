@@ -1,0 +1,241 @@
+"""What HR and IT do to the sources in the middle of everything: hire, let go, move, hand values over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from local.company_accounts import account
+from local.company_model import OPEN, OWN_COMPANY, vista_date
+from tests.e2e.expected_people import standing
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
+
+Row = dict[str, Any]
+CHANGED_AREA = "985"
+PLAIN_PHONE = len("NNN-NNN-NNNN")
+MISTAKEN = 0.7
+"""How large a part of the people a mistake terminates: so many that no guard lets them go."""
+MENDED_AFTER_MINUTES = (5, 60)
+
+
+class Hr:
+    """Changes the company in place and publishes it. `ever_left` are the numbers of all who ever truly left;
+    who was terminated by mistake is none of them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._company = world.company
+        self._dice = world.dice
+        self._number = 0
+        self._mistaken: list[Row] = []
+        self.mend_at = world.clock.now()
+        self.ever_left = {str(row["Employee"]) for row in self._employees() if row["TermDate"]}
+
+    def changes_something(self) -> None:
+        """An ordinary day's change."""
+        ordinary: tuple[Callable[[], None], ...] = (
+            self._hire,
+            self._let_go,
+            self._move,
+            self._marry,
+            self._promote,
+            self._open_job,
+            self._rename_vehicle,
+            self._rehire,
+        )
+        self._do(self._dice.choice(ordinary))
+
+    def happens(self, kind: str) -> None:
+        """The change of a kind of fault."""
+        changes: dict[str, Callable[[], None]] = {
+            "phone handed over": self._hand_phone_over,
+            "phones swapped": self._swap_phones,
+            "freed phone hired": self._hire_with_freed_phone,
+            "holder of a shared phone leaves": self._let_go_of_a_phone,
+            "mail handed over": self._hand_mail_over,
+            "mails swapped": self._swap_mails,
+            "mistake in Vista": self._terminate_by_mistake,
+        }
+        self._do(changes[kind])
+
+    @property
+    def is_mistaken(self) -> bool:
+        """Whether Vista shows people as terminated who are not."""
+        return bool(self._mistaken)
+
+    @property
+    def left(self) -> set[str]:
+        """Employee numbers of all who have left and have not come back."""
+        mistaken = {id(row) for row in self._mistaken}
+        return {
+            str(row["Employee"]) for row in self._employees() if row["TermDate"] and id(row) not in mistaken
+        }
+
+    def mends(self) -> None:
+        """Undo the mistake."""
+        for row in self._mistaken:
+            row.update(TermDate=None, ActiveYN="Y")
+        self._mistaken = []
+        self._world.scheduler.note("HR mends the mistake")
+        self._world.publish_company()
+
+    def _do(self, change: Callable[[], None]) -> None:
+        self._world.scheduler.note(f"HR: {change.__name__.strip('_')}")
+        change()
+        self._world.publish_company()
+
+    def _employees(self) -> list[Row]:
+        return self._company.own_employees()
+
+    def _current(self) -> list[Row]:
+        """Ordinary people who work here, the mistakenly terminated ones left alone."""
+        mistaken = {id(row) for row in self._mistaken}
+        return [
+            row
+            for row in self._employees()
+            if row["HireDate"]
+            and row["TermDate"] is None
+            and id(row) not in mistaken
+            and standing(row, self._world.today) == "current"
+        ]
+
+    def _with_own_phone(self) -> list[Row]:
+        phones = [row["Phone"] for row in self._employees()]
+        return [
+            row
+            for row in self._current()
+            if row["Phone"] and len(row["Phone"]) == PLAIN_PHONE and phones.count(row["Phone"]) == 1
+        ]
+
+    def _with_own_account(self) -> list[tuple[Row, Row]]:
+        """People with their one enabled account."""
+        mails = [user.get("mail") for user in self._company.graph_users]
+        found = []
+        for row in self._current():
+            accounts = [
+                user for user in self._company.graph_users if user.get("employeeId") == str(row["Employee"])
+            ]
+            if len(accounts) == 1 and accounts[0]["accountEnabled"]:
+                mail = accounts[0]["mail"]
+                if mail and mail.isascii() and "onmicrosoft" not in mail and mails.count(mail) == 1:
+                    found.append((row, accounts[0]))
+        return found
+
+    def _yesterday(self) -> str:
+        # Not today: it may not have come yet where the sync's day begins later.
+        return vista_date(self._world.today - timedelta(days=1))
+
+    def _fresh_phone(self) -> str:
+        self._number += 1
+        return f"{CHANGED_AREA}-555-{self._number:04d}"
+
+    def _hire(self, phone: str | None = None) -> None:
+        pattern = self._dice.choice(self._with_own_phone() or self._employees())
+        number = max(row["Employee"] for row in self._employees()) + 1
+        person = {
+            **pattern,
+            **{"Employee": number, "FirstName": "Nova", "LastName": f"Newhire{number}"},
+            **{"SortName": f"NEWHIRE{number}", "HireDate": self._yesterday(), "CellPhone": None},
+            **{"Phone": phone or self._fresh_phone(), "Email": None, "TermDate": None, "ActiveYN": "Y"},
+        }
+        self._company.tables["bPREH"].append(person)
+        self._company.graph_users.append(account(person, self._dice))
+
+    def _let_go(self, person: Row | None = None) -> None:
+        # Nobody whose phone others have, too: they wait for it, which is a kind of its own.
+        current = self._with_own_phone()
+        if person or current:
+            person = person or self._dice.choice(current)
+            person.update(TermDate=self._yesterday(), ActiveYN="N")
+            self.ever_left.add(str(person["Employee"]))
+
+    def _rehire(self) -> None:
+        left = [row for row in self._employees() if row["TermDate"] and row["HireDate"]]
+        left = [row for row in left if all(row is not mistaken for mistaken in self._mistaken)]
+        if left:
+            self._dice.choice(left).update(TermDate=None, ActiveYN="Y")
+
+    def _move(self) -> None:
+        for person in self._dice.sample(current := self._current(), min(2, len(current))):
+            self._number += 1
+            person["Address"] = f"{self._number} Magnolia Bend"
+
+    def _marry(self) -> None:
+        for person in self._current()[-1:]:
+            self._number += 1
+            person["LastName"] = f"Married{self._number}"
+
+    def _promote(self) -> None:
+        current = self._current()
+        if current:
+            self._number += 1
+            title = self._dice.choice((current[0]["udEmpTitle"], f"Chief {self._number}"))
+            self._dice.choice(current)["udEmpTitle"] = title
+
+    def _open_job(self) -> None:
+        taken = (int(row["Job"].strip().rstrip(".")) for row in self._company.tables["bJCJM"])
+        code = f"{max(taken) + 10}."
+        department = self._company.tables["bPRDP"][0]["PRDept"]
+        key = {"JCCo": OWN_COMPANY, "Contract": code}
+        self._company.tables["bJCCM"].append(
+            {**key, "Description": "New Works", "Department": department, "ContractStatus": OPEN}
+        )
+        place = {"ShipAddress": "1 Start Road", "ShipCity": "Houma", "ShipState": "LA", "ShipZip": "70360"}
+        job = {"Job": code, "Description": "New Works", "JobStatus": OPEN, **place, "ShipCountry": "US"}
+        self._company.tables["bJCJM"].append({**key, **job})
+
+    def _rename_vehicle(self) -> None:
+        vehicle = self._dice.choice(self._company.vehicles)
+        vehicle["name"] = f"{vehicle['name']} R"
+
+    def _hand_phone_over(self) -> None:
+        people = self._with_own_phone()
+        if len(people) > 1:
+            giver, taker = self._dice.sample(people, 2)
+            giver["Phone"], taker["Phone"] = self._fresh_phone(), giver["Phone"]
+
+    def _swap_phones(self) -> None:
+        people = self._with_own_phone()
+        if len(people) > 1:
+            one, other = self._dice.sample(people, 2)
+            one["Phone"], other["Phone"] = other["Phone"], one["Phone"]
+
+    def _hire_with_freed_phone(self) -> None:
+        people = self._with_own_phone()
+        if people:
+            giver = self._dice.choice(people)
+            phone = giver["Phone"]
+            if self._dice.random() < 0.5:
+                giver["Phone"] = self._fresh_phone()
+            else:
+                self._let_go(giver)
+            self._hire(phone)
+
+    def _let_go_of_a_phone(self) -> None:
+        phones = [row["Phone"] for row in self._current()]
+        holders = [row for row in self._current() if row["Phone"] and phones.count(row["Phone"]) > 1]
+        if holders:
+            self._let_go(self._dice.choice(holders))
+
+    def _hand_mail_over(self) -> None:
+        pairs = self._with_own_account()
+        if len(pairs) > 1:
+            (_, giver), (_, taker) = self._dice.sample(pairs, 2)
+            self._number += 1
+            giver["mail"], taker["mail"] = f"renamed{self._number}@pelicanfork.example", giver["mail"]
+
+    def _swap_mails(self) -> None:
+        pairs = self._with_own_account()
+        if len(pairs) > 1:
+            (_, one), (_, other) = self._dice.sample(pairs, 2)
+            one["mail"], other["mail"] = other["mail"], one["mail"]
+
+    def _terminate_by_mistake(self) -> None:
+        current = self._current()
+        self._mistaken = self._dice.sample(current, round(len(current) * MISTAKEN))
+        for row in self._mistaken:
+            row.update(TermDate=self._yesterday(), ActiveYN="N")
+        self.mend_at = self._world.clock.now() + timedelta(minutes=self._dice.uniform(*MENDED_AFTER_MINUTES))

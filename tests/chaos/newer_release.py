@@ -1,0 +1,32 @@
+"""What a release that does not exist yet adds to documents: members that nobody here knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.storage.documents import from_json, to_json
+
+ADDED = {"added_later": {"by": "a newer release", "values": [1, 2]}}
+LISTS = ("changes", "outcomes", "targets", "problems", "looks")
+"""Members that hold a list of records."""
+
+
+def with_unknown_members(path: str, data: bytes) -> bytes:
+    """The document with a member more in itself and in each record that it lists; other texts as they are."""
+    if ".json" not in path or not data:
+        return data
+    value = from_json(data)
+    return to_json(_extended(value)) if isinstance(value, dict) else data
+
+
+def _extended(value: dict[str, Any]) -> dict[str, Any]:
+    more = {**value, **ADDED}
+    for name in LISTS:
+        if isinstance(value.get(name), list):
+            more[name] = [{**one, **ADDED} if isinstance(one, dict) else one for one in value[name]]
+    entities = value.get("entities")
+    if isinstance(entities, dict):
+        more["entities"] = {name: {**status, **ADDED} for name, status in entities.items()}
+    if isinstance(value.get("request"), dict):
+        more["request"] = {**value["request"], **ADDED}
+    return more
