@@ -88,5 +88,8 @@ class Handler(Protocol):
 
 def json_response(status: int, value: Any, headers: Mapping[str, str] | None = None) -> SimResponse:
     """An answer with a JSON body."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a character, which JSON can only spell
+        body = json.dumps(value, separators=(",", ":")).encode()
     return SimResponse(status, {"Content-Type": "application/json", **(headers or {})}, body)

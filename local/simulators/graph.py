@@ -87,7 +87,7 @@ class GraphSimulator(Simulator):
         end = start + size
         page: dict[str, Any] = {
             "@odata.context": f"{request.root}/v1.0/$metadata#users({','.join(fields)})",
-            "value": [{name: user.get(name) for name in fields} for user in users[start:end]],
+            "value": [_chosen(user, fields) for user in users[start:end]],
         }
         if end < len(users):
             query = {**request.query, "$skiptoken": f"from-{end}"}
@@ -102,6 +102,11 @@ class GraphSimulator(Simulator):
         if match is None:
             raise BadQuery("Unsupported or invalid query filter clause.", "Request_UnsupportedQuery")
         return [user for user in self._users if user.get("accountEnabled") is (match[1] == "true")]
+
+
+def _chosen(user: Any, fields: tuple[str, ...]) -> Any:
+    # A company may hold what no account is.
+    return {name: user.get(name) for name in fields} if isinstance(user, dict) else user
 
 
 def _fields(request: SimRequest) -> tuple[str, ...]:

@@ -83,7 +83,9 @@ def _page(rows: list[Record], request: SimRequest) -> dict[str, Any]:
     }
 
 
-def _without_empty(row: Record) -> Record:
+def _without_empty(row: Any) -> Any:
+    if not isinstance(row, dict):
+        return row  # a company may hold what no vehicle is
     return {name: value for name, value in row.items() if value is not None}
 
 

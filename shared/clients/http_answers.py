@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.clients.unreadable import readable_json
 from shared.errors import (
     EXCERPT_CHARACTERS,
     AccessRefused,
@@ -29,6 +30,7 @@ REQUEST_ID_HEADERS = ("request-id", "x-request-id")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}\Z")
 FIELD_NAME = re.compile(r"[A-Za-z0-9_.*-]{1,60}\Z")
 FIELDS_IN_TEXT = 10
+HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 TOO_MANY_REQUESTS = 429
 REQUEST_TIMEOUT = 408
@@ -82,9 +84,15 @@ class NotJson(ValueError):
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value of a body; raises NotJson, also for values nested deeper than Python can follow."""
+    """The JSON value of a body; raises NotJson, also for values nested deeper than Python can follow.
+
+    Characters that cannot be read are replaced: they cost their value, not the answer.
+    """
     try:
-        return json.loads(body)
+        written = body.decode(json.detect_encoding(body), "replace")
+        value = json.loads(written)
+        # Only an escape can spell half a character now; hardly any answer has one.
+        return readable_json(value) if HALF_A_CHARACTER.search(written) else value
     except (ValueError, RecursionError):
         raise NotJson from None
 

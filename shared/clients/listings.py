@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from shared.errors import IncompleteRead
+
+logger = logging.getLogger(__name__)
 
 
 def member(body: Any, name: str, what: str) -> Any:
@@ -15,14 +18,29 @@ def member(body: Any, name: str, what: str) -> Any:
     raise IncompleteRead(f"{what}: the answer has no '{name}'")
 
 
-def checked_records(value: Any, what: str) -> list[dict[str, Any]]:
-    """`value` itself when it is a list of objects with an id each; raises IncompleteRead otherwise."""
+def checked_records(value: Any, what: str, *, keep_odd: bool = False) -> list[dict[str, Any]]:
+    """The objects of the list `value` that have an id; single others are told in the log and left out, or
+    with `keep_odd` are objects without anything, so that somebody can report their place.
+
+    Raises IncompleteRead when it is no list, or when not one of its records has an id: then the answer has
+    another form than was promised.
+    """
     if not isinstance(value, list):
         raise IncompleteRead(f"{what}: a list was promised, a {type(value).__name__} came")
-    for number, record in enumerate(value, start=1):
-        if not isinstance(record, dict) or not is_id(record.get("id")):
-            raise IncompleteRead(f"{what}: record {number} of the page has no id")
-    return value
+    good = [record for record in value if _is_record(record)]
+    if value and not good:
+        raise IncompleteRead(f"{what}: record 1 of the page has no id")
+    if len(good) < len(value):
+        logger.warning(
+            "%s: %d of %d records have no id and are left out", what, len(value) - len(good), len(value)
+        )
+    if keep_odd:
+        return [record if _is_record(record) else {} for record in value]
+    return good
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict) and is_id(value.get("id"))
 
 
 def is_id(value: Any) -> bool:
@@ -42,7 +60,9 @@ class Distinct:
         """The records whose id has not come before."""
         fresh = []
         for record in records:
-            if record["id"] not in self._seen:
-                self._seen.add(record["id"])
+            record_id = record.get("id")
+            if record_id not in self._seen:
                 fresh.append(record)
+                if record_id is not None:
+                    self._seen.add(record_id)
         return fresh

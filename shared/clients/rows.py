@@ -7,7 +7,7 @@ mapping cleans them in one place. NamedTuples, because a hundred thousand of the
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 VistaDate = datetime | date | str | None
 
@@ -36,7 +36,8 @@ class JobRow(NamedTuple):
 class EmployeeRow(NamedTuple):
     """bPREH: an employee, present, former or future (HireDate is never null here)."""
 
-    employee: int | None
+    employee: Any
+    """A whole number, or what a column of another type gives."""
     first_name: str | None
     middle_name: str | None
     last_name: str | None

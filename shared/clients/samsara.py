@@ -22,7 +22,8 @@ def samsara_headers(api_key: str) -> Callable[[], Mapping[str, str]]:
 
 
 class SamsaraClient:
-    """Samsara's fleet API, read only. Fields without a value are left out of its records.
+    """Samsara's fleet API, read only. Fields without a value are left out of its records; what is no record
+    with an id comes as an empty one.
 
     Errors are those of `HttpPipeline.request`, and IncompleteRead.
     """
@@ -47,7 +48,7 @@ class SamsaraClient:
         while pages == 0 or cursor is not None:
             query = {"limit": PAGE_SIZE, **parameters, **({"after": cursor} if cursor else {})}
             body = self._pipeline.request("GET", f"/fleet/{resource}", params=query)
-            records += distinct.new(checked_records(member(body, "data", source), source))
+            records += distinct.new(checked_records(member(body, "data", source), source, keep_odd=True))
             cursor = _next_cursor(body, cursors, source)
             pages += 1
         return Reading(records, Receipt(source, len(records), pages, ended="last cursor"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -11,7 +12,7 @@ from shared.clients.call_meter import UpstreamCall, count_call
 from shared.clients.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
-from shared.clients.vista_driver import VistaConnection
+from shared.clients.vista_driver import Undecodable, VistaConnection
 from shared.clients.vista_errors import StatementRefused
 from shared.clients.vista_queries import (
     CURRENT_TITLES,
@@ -26,6 +27,8 @@ from shared.errors import DatabaseError
 
 if TYPE_CHECKING:
     from shared.resilience.circuit_breaker import CircuitBreaker
+
+logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
@@ -133,11 +136,23 @@ class VistaClient:
         with self._pool.connection() as connection:
             outcome, started = "error", time.monotonic()
             try:
-                records = [make(row) for row in connection.rows(sql, parameters)]
+                records = _all(connection, sql, parameters, make)
                 outcome = "ok"
                 return records
             finally:
                 count_call(UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started))
+
+
+def _all(
+    connection: VistaConnection, sql: str, parameters: Sequence[Any], make: Callable[[Iterable[Any]], Row]
+) -> list[Row]:
+    """All rows; read once more when a value cannot be decoded, because it must not cost the others."""
+    try:
+        return [make(row) for row in connection.rows(sql, parameters)]
+    except Undecodable:
+        logger.warning("Vista holds text that cannot be decoded: it is read without those characters")
+        connection.replace_undecodable()
+        return [make(row) for row in connection.rows(sql, parameters)]
 
 
 def _first(row: Iterable[Any]) -> Any:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from shared.clients.server_probe import why_unreachable
 from shared.clients.time_limit import TimeLimit
+from shared.clients.unreadable import LENIENT, register_lenient_codec
 from shared.clients.vista_driver import Engine, VistaConnection
 from shared.clients.vista_errors import missing_driver, odbc_error, sqlite_error
 from shared.clients.vista_login_errors import (
@@ -50,7 +51,9 @@ def _connect_sqlite(path: Path) -> VistaConnection:
             f"Vista: the SQLite file {path} of VISTA_CONNECTION_STRING does not exist: make it first, "
             "or give an absolute path (sqlite:////...)"
         )
-    engine = Engine((sqlite3.Error,), sqlite_error, _sqlite_parameter, lambda _raw, _seconds: None)
+    engine = Engine(
+        (sqlite3.Error,), sqlite_error, _sqlite_parameter, lambda _raw, _seconds: None, _lenient_sqlite
+    )
     try:
         raw = sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro",
@@ -79,6 +82,18 @@ def _limit_odbc(raw: Any, seconds: int) -> None:
     raw.timeout = seconds
 
 
+def _lenient_sqlite(raw: Any) -> None:
+    raw.text_factory = lambda data: data.decode("utf-8", "replace")
+
+
+def _lenient_odbc(raw: Any) -> None:
+    import pyodbc
+
+    register_lenient_codec()
+    for kind in (pyodbc.SQL_CHAR, pyodbc.SQL_WCHAR):
+        raw.setdecoding(kind, encoding=LENIENT)
+
+
 def _connect_odbc(connection_string: str, limit: TimeLimit) -> VistaConnection:
     try:
         import pyodbc
@@ -98,4 +113,6 @@ def _connect_odbc(connection_string: str, limit: TimeLimit) -> VistaConnection:
         address = server_address(connection_string) if timed_out(error) else None
         unreachable = why_unreachable(*address) if address else ""
         raise login_error(error, unreachable, ignored_parts(connection_string)) from None
-    return VistaConnection(raw, Engine((pyodbc.Error,), odbc_error, _odbc_parameter, _limit_odbc))
+    return VistaConnection(
+        raw, Engine((pyodbc.Error,), odbc_error, _odbc_parameter, _limit_odbc, _lenient_odbc)
+    )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from shared.clients.unreadable import readable
 from shared.errors import DocumentChanged, DocumentExists
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -78,7 +79,12 @@ class Documents(Protocol):
 
 def to_json(value: Any) -> bytes:
     """JSON bytes; large documents gzipped, as the reader can tell from the first two bytes."""
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        # Half a character: whatever let it in, a document must be storable.
+        data = readable(text).encode()
     if len(data) > GZIP_ABOVE_BYTES:
         # Level 1: a state of 100 000 people is written every changed run; size matters less than time.
         return gzip.compress(data, compresslevel=1, mtime=0)

@@ -168,3 +168,17 @@ def test_a_file_that_is_no_database_is_an_error(vista: Odbc) -> None:
 def test_a_file_that_is_not_there_is_an_error(vista: Odbc) -> None:
     with pytest.raises(DatabaseError, match="VISTA_CONNECTION_STRING"):
         client(f"Driver={vista.driver};Database={vista.folder}/no/such.db;NoCreat=1").ping()
+
+
+def test_one_text_that_cannot_be_decoded_costs_no_other_row(vista: Odbc) -> None:
+    """Half of a surrogate pair ends pyodbc's own decoding, in the middle of a fetch of all rows."""
+    rows = [employee_row(number, date(2020, 1, 1), FirstName="Zoë", udEmpTitle=None) for number in (1, 2, 3)]
+    reader = vista.client(bPREH=rows)
+    with closing(sqlite3.connect(vista.path)) as connection, connection:
+        half = b"L\xed\xa0\xbd"
+        connection.execute("UPDATE bPREH SET FirstName = CAST(? AS TEXT) WHERE Employee = 2", (half,))
+    for _ in range(2):
+        one, two, three = reader.employees().records
+        assert (one.first_name, three.first_name, two.employee, two.title) == ("Zoë", "Zoë", 2, None)
+        assert str(two.first_name).startswith("L\ufffd")
+        assert two.hire_date == datetime(2020, 1, 1)  # noqa: DTZ001 - as pyodbc gives it

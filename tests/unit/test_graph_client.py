@@ -276,3 +276,9 @@ def test_the_real_msal_keeps_a_token_until_it_is_renewed() -> None:
 def test_the_real_msals_refusal_is_understood() -> None:
     with pytest.raises(APIError, match=r"AADSTS7000215.*MS_GRAPH_CLIENT_SECRET"):
         _real(_LoginPages(), "wrong").token()
+
+
+@pytest.mark.parametrize("odd", ["x", None, [], {"mail": "x"}, {"id": []}])
+def test_one_account_without_an_id_costs_no_other(odd: Any) -> None:
+    graph, _ = client((200, {"value": [{"id": "a"}, odd, {"id": "b"}]}))
+    assert [user["id"] for user in graph.list_users().records] == ["a", "b"]

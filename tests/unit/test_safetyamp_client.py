@@ -154,3 +154,9 @@ def test_the_headers_are_those_that_the_vendor_asks_for() -> None:
     }
     with pytest.raises(ConfigurationError, match="SAFETYAMP_FQDN"):
         safetyamp_headers("acme.safetyamp.com\n", "t0ken", "1.0.0")
+
+
+@pytest.mark.parametrize("odd", ["x", None, [], {"name": "x"}, {"id": None}, {"id": True}])
+def test_one_record_without_an_id_costs_no_other(odd: Any) -> None:
+    safetyamp, _ = client((200, {"data": [{"id": 1}, odd, {"id": 2}]}), page())
+    assert safetyamp.list_all("users").records == [{"id": 1}, {"id": 2}]

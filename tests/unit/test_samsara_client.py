@@ -89,3 +89,14 @@ def test_a_key_that_no_header_can_carry_is_a_wrong_setting() -> None:
     assert samsara_headers("k3y")()["Authorization"] == "Bearer k3y"
     with pytest.raises(ConfigurationError, match="SAMSARA_API_KEY"):
         samsara_headers("")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"name": "x"}, "x", None, 5, [], {"id": None}, {"id": ["1"]}, {"id": ""}, {"id": True}]
+)
+def test_one_record_without_an_id_costs_no_other_and_keeps_its_place(odd: Any) -> None:
+    body = {"data": [{"id": "1"}, odd, {"id": "2"}], "pagination": {"hasNextPage": False}}
+    samsara, _ = client((200, body))
+    reading = samsara.list_vehicles()
+    assert reading.records == [{"id": "1"}, {}, {"id": "2"}]
+    assert reading.receipt.records == 3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -269,3 +271,25 @@ def test_a_crowded_pool_says_nothing_about_the_database(tmp_path: Path) -> None:
     with vista.pool.connection(), pytest.raises(DatabaseError, match="in use"):
         vista.client.departments()
     assert vista.breaker.verdicts == ["released"]
+
+
+UNDECODABLE = [b"Jos\xe9", b"L\xed\xa0\xbd", b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("data", UNDECODABLE)
+def test_one_text_that_cannot_be_decoded_costs_no_other_row(tmp_path: Path, data: bytes) -> None:
+    rows = [employee_row(number, date(2020, 1, 1), FirstName="Zoë") for number in (1, 2, 3)]
+    vista = Vista(tmp_path, bPREH=rows)
+    with closing(sqlite3.connect(tmp_path / "vista.db")) as connection, connection:
+        connection.execute("UPDATE bPREH SET FirstName = CAST(? AS TEXT) WHERE Employee = 2", (data,))
+    for _ in range(2):
+        one, two, three = vista.client.employees().records
+        assert (one.first_name, three.first_name) == ("Zoë", "Zoë")
+        assert "\ufffd" in str(two.first_name)
+        assert vista.breaker.verdicts[-1] == "succeeded"
+
+
+def test_a_binary_value_comes_as_it_is(tmp_path: Path) -> None:
+    vista = Vista(tmp_path, bPREH=[employee_row(1, date(2020, 1, 1), FirstName=b"Pat")])
+    (row,) = vista.client.employees().records
+    assert repr(row.first_name) == "b'Pat'"
