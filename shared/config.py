@@ -135,6 +135,8 @@ class Settings(BaseModel):
     home_office_suffix: str = " Office"
     default_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     default_timezone: str = "America/Chicago"
+    site_default_state: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    site_default_zip_code: str | None = None
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     environment: str = "local"

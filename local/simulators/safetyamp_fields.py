@@ -145,8 +145,9 @@ SITE_FIELDS = (
     Field("street", text, ON_CREATION),
     Field("street2", text),
     Field("city", text, ON_CREATION),
-    Field("state", two_letters, ON_CREATION),
-    Field("zip_code", text, ON_CREATION),
+    # No creation without them is on record; a real SafetyAmp may ask for them.
+    Field("state", two_letters),
+    Field("zip_code", text),
     Field("country", two_letters, ON_CREATION),
     Field("timezone", timezone, ON_CREATION),
     # Not required: sites made without it are on record.

@@ -10,6 +10,7 @@ from shared.operations.paging import Page
 from shared.storage.documents import Documents, read_json
 from shared.sync import paths
 from shared.sync.compare import reference
+from shared.sync.entities.keys import normal_key
 from shared.sync.model import ENTITIES, Action, EntityName
 from shared.sync.outcome import Outcome, Result, outcome_from_json
 from shared.sync.progress import progress_from_json
@@ -35,8 +36,12 @@ class ChangeFilter:
         return (
             self.action in (None, change["action"])
             and self.result in (None, change["result"])
-            and self.key in (None, change["key"])
+            and (self.key is None or change["key"] in self._keys(self.key))
         )
+
+    def _keys(self, key: str) -> tuple[str, ...]:
+        """As it is given, for runs of another release, and in the normal form."""
+        return (key,) if self.entity is None else (key, normal_key(self.entity, key))
 
 
 class Place(NamedTuple):

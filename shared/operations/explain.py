@@ -12,6 +12,7 @@ from shared.operations.next_step import NextStep, next_step
 from shared.operations.prospect import Prospect, prospect
 from shared.operations.suggestions import refusal_kind, suggestion_for
 from shared.sync.compare import Change
+from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
 from shared.sync.services import Services
 from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, refused_since
@@ -22,6 +23,7 @@ def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] 
 
     Values are those of the fields that are synced, and nothing else. Raises StorageError.
     """
+    key = normal_key(entity, key)
     seen = prospect(services, entity, key)
     if _is_unknown(seen):
         return None

@@ -9,6 +9,7 @@ from shared.operations.record_calls import call_of
 from shared.operations.run_index import newest_runs
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
 from shared.sync.runs import Run
 from shared.sync.services import Services
@@ -52,9 +53,10 @@ def change_in(
         if until is not None and services.clock.monotonic() > until:
             return None
         stored = read_json(services.documents, paths.batch(run.run_id, entity, plan["plan_id"], number))
-        if any(change["key"] == key for change in stored["changes"]):
+        # A release before may have written the key otherwise.
+        if any(normal_key(entity, change["key"]) == key for change in stored["changes"]):
             changes = batch_changes(services.documents, run.run_id, entity, plan["plan_id"], number)
-            change = next(change for change in changes if change["key"] == key)
+            change = next(change for change in changes if normal_key(entity, change["key"]) == key)
             return {
                 "run_id": run.run_id,
                 "url": f"/api/runs/{run.run_id}",

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.sync.compare import Change, reference
 from shared.sync.control import Pause
+from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName, Ref
 from shared.sync.resolver import Resolver
 from shared.sync.state import FAILURE
@@ -26,12 +27,13 @@ def why_missing(resolver: Resolver, pauses: Mapping[EntityName, Pause], ref: Ref
     """Why the same run will not make it first; nothing when it will, as far as is known."""
     entity: Any = ref.entity
     state = resolver.state(entity)
-    entry = state.entry(ref.key) if state else None
+    key = normal_key(entity, ref.key)
+    entry = state.entry(key) if state else None
     waits = f"waiting for {ref.entity} {ref.key}, which SafetyAmp does not have yet"
     if entity in pauses:
         yield f"{waits}: {pauses[entity].about(entity)}"
     elif entry is not None and FAILURE in entry.flags:
         fields = ", ".join(sorted(entry.flags[FAILURE]["errors"]))
         yield f"{waits}: SafetyAmp refused it ({fields})"
-    elif state is not None and ref.key in state.ambiguous:
+    elif state is not None and key in state.ambiguous:
         yield f"{waits} under one id only: several records claim it there"

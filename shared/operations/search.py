@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.operations.prospect import NO_RUN, UNREADABLE, read_state
 from shared.sync.bulk import bulk_work
-from shared.sync.entities import mappings
+from shared.sync.entities import cleaning, mappings
+from shared.sync.entities.keys import normal_key
 from shared.sync.entities.shown import shown
 from shared.sync.model import EntityName, SourceRecord
 from shared.sync.reader import SourceReader, mapping_options
@@ -30,12 +32,13 @@ LOOKED_THROUGH = ("email",)
 
 
 def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
-    """The records whose key, name or e-mail has all words of `text`, in the source or in SafetyAmp.
+    """The records whose key, name or e-mail has all words of `text`, in the source or in SafetyAmp, whatever
+    their case and accents; a key is found in each of its spellings.
 
     `problem` set: the source could not be read, and only SafetyAmp's records, as far as they are known, were
     looked through. Raises StorageError.
     """
-    words = text.casefold().split()
+    words, wanted = _folded(text).split(), normal_key(entity, text)
     found: dict[str, dict[str, Any]] = {}
     there: dict[str, set[str]] = {"safetyamp": set(), "source": set()}
     with bulk_work():
@@ -47,7 +50,7 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
             try:
                 for key, values in records:
                     there[where].add(key)
-                    if _matches(entity, words, key, values):
+                    if key == wanted or _matches(entity, words, key, values):
                         _add(found, entity, key, values)
             except UNREADABLE as error:
                 problem = str(error)
@@ -56,7 +59,7 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
         record |= {f"in_{where}": key in keys for where, keys in there.items()}
     # A key that was given in full is not lost among the many that contain it.
     ordered = sorted(
-        found.values(), key=lambda record: (record["key"] != text, record["name"], record["key"])
+        found.values(), key=lambda record: (record["key"] != wanted, record["name"], record["key"])
     )
     return {"found": ordered[:MOST_FOUND], "more": len(ordered) > MOST_FOUND, "problem": problem}
 
@@ -79,8 +82,16 @@ def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappi
 
 def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str, Any]) -> bool:
     texts = [key, *(str(values.get(name) or "") for name in (*NAMES[entity], *LOOKED_THROUGH))]
-    whole = " ".join(texts).casefold()
+    whole = _folded(" ".join(texts))
     return all(word in whole for word in words)
+
+
+def _folded(text: str) -> str:
+    """Without case, and without accents: who types a name from hearing has neither."""
+    if text.isascii():
+        return text.lower()
+    taken_apart = unicodedata.normalize("NFKD", cleaning.text(text) or "").casefold()
+    return "".join(sign for sign in taken_apart if not unicodedata.combining(sign))
 
 
 def _add(found: dict[str, dict[str, Any]], entity: EntityName, key: str, values: Mapping[str, Any]) -> None:

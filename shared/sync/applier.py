@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
 from shared.sync.compare import ACCESS, Change, reference, value_digest
+from shared.sync.entities.keys import normal_key
 from shared.sync.listing import RESOURCES, TargetLister
 from shared.sync.model import EntityMapping, Ref, Target
 from shared.sync.outcome import DONE, Outcome
@@ -162,7 +163,7 @@ class ChangeApplier:
 
     def _is_ours(self, target: Target, change: Change, fields: dict[str, Any]) -> bool:
         if target.key is not None:
-            return target.key == change.key
+            return target.key == normal_key(self._mapping.name, change.key)
         if target.match is None:
             return False
         # Vehicles have no key in SafetyAmp: the same content, and not known under another vehicle.

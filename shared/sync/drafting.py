@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shared.sync.compare import Change, compare, digest_of
+from shared.sync.entities.guarded import desired_of
 from shared.sync.model import Desired, EntityMapping, Rejected, SourceRecord
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
@@ -103,7 +104,7 @@ class _Drafting:
                 )
             )
             return
-        desired = self._mapping.desired(record, source)
+        desired = desired_of(self._mapping, record, source)
         if isinstance(desired, Rejected):
             draft.reject(desired)
             return

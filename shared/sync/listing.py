@@ -10,6 +10,7 @@ from shared.clients.call_meter import Meter
 from shared.errors import ConfigurationError, RetryLater, SettingProblem, UpstreamUnavailable
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.entities.guarded import target_of
 from shared.sync.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.model import EntityMapping, EntityName, Target
 from shared.sync.prerequisites import HAVE_PREREQUISITES
@@ -68,7 +69,7 @@ class TargetLister:
     def _clusters(self, mapping: EntityMapping) -> list[Target]:
         rows = self._services.safetyamp.list_site_clusters().records
         inside = within_root(rows, self._services.settings.safetyamp_root_cluster)
-        return [target for row in inside if (target := mapping.target(row))]
+        return _mapped(mapping, inside)
 
     def _pages(self, mapping: EntityMapping) -> list[Target]:
         kept = read_json(self._services.documents, self._path) or {"page": 0, "targets": []}
@@ -95,7 +96,7 @@ class TargetLister:
         value: dict[str, Any] = {
             "page": page,
             "complete": complete,
-            "targets": [asdict(target) for target in targets],
+            "targets": [_kept_form(target) for target in targets],
         }
         if self._meter:
             value["calls"] = dict(self._meter.calls)
@@ -104,8 +105,13 @@ class TargetLister:
         self._services.documents.write(self._path, to_json(value), lease_id=self._lease_id)
 
 
+def _kept_form(target: Target) -> dict[str, Any]:
+    # The release before knows no `readable`, and hardly any target is not.
+    return {name: value for name, value in asdict(target).items() if name != "readable" or not value}
+
+
 def _mapped(mapping: EntityMapping, rows: list[dict[str, Any]]) -> list[Target]:
-    return [target for row in rows if (target := mapping.target(row))]
+    return [target for row in rows if (target := target_of(mapping, row))]
 
 
 def within_root(rows: list[dict[str, Any]], name: str | None) -> list[dict[str, Any]]:

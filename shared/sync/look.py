@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from shared.sync.compare import json_fields
+from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.shown import shown
 from shared.sync.model import EntityMapping, Rejected, SourceRecord
 from shared.sync.state import EntityState
@@ -45,7 +46,7 @@ def look_at(mapping: EntityMapping, state: EntityState, source: Any, key: str, *
     seen: dict[str, Any] = {"found": found, "target_ids": target_ids, "known": known}
     if isinstance(record, Rejected):
         return Look(key, in_source=True, rejected=asdict(record), **seen)
-    desired = mapping.desired(record, source)
+    desired = desired_of(mapping, record, source)
     row = shown(mapping.name, record)
     if isinstance(desired, Rejected):
         return Look(key, in_source=True, source=row, rejected=asdict(desired), **seen)

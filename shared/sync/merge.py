@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from shared.sync.compare import ACCESS
+from shared.sync.entities.keys import normal_key
+from shared.sync.model import EntityName
 from shared.sync.outcome import Outcome
 from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, EntityState, Entry, refused_since
 
@@ -16,12 +18,14 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
     Records that wait or failed for a passing reason keep their old digest, so that they are planned again.
     """
     for outcome in outcomes:
+        # A batch may have been planned by a release that wrote keys otherwise.
+        key = normal_key(cast(EntityName, state.entity), outcome.key)
         if outcome.went_well:
-            state.put(outcome.key, _applied(state.entry(outcome.key), outcome, run_id))
+            state.put(key, _applied(state.entry(key), outcome, run_id))
         elif outcome.result == "refused":
-            state.put(outcome.key, _refused(state.entry(outcome.key), outcome))
+            state.put(key, _refused(state.entry(key), outcome))
         elif outcome.result == "gone" or outcome.unsure:
-            state.put(outcome.key, Entry(None, None, {}, {GONE: True}))
+            state.put(key, Entry(None, None, {}, {GONE: True}))
 
 
 def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:

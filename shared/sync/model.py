@@ -89,12 +89,14 @@ class Target:
     `key` is the entity's match key, None when the record has none (then it cannot be matched by key).
     `match` is an alternative match value (vehicles: the gateway's serial), used once, for adoption.
     `fields` holds only what the mapping writes or a request needs again; JSON values, None for null.
+    `readable` False: the row is there, but nothing of it but its id could be understood.
     """
 
     target_id: int | str
     key: str | None
     fields: dict[str, Any]
     match: str | None = None
+    readable: bool = True
 
 
 class EntityMapping(Protocol):

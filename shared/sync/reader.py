@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
 from shared.sync.entities import mappings
+from shared.sync.entities.employee_facts import jobs_by_number
+from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.home_sites import regions_of_departments
 from shared.sync.entities.mail import mail_directory
 from shared.sync.guard import refuse_empty
@@ -52,6 +54,10 @@ def mapping_options(settings: Settings) -> MappingOptions:
         vehicle_site_id=settings.safetyamp_vehicle_site_id,
         vehicle_asset_type_id=settings.safetyamp_vehicle_asset_type_id,
         vehicle_assign_driver=settings.vehicle_assign_driver,
+        site_default_state=settings.site_default_state,
+        site_default_zip_code=settings.site_default_zip_code,
+        title_column=settings.vista_title_column,
+        region_column=settings.vista_region_column,
     )
 
 
@@ -114,7 +120,7 @@ class SourceReader:
         latest = self._counted(self._services.vista.latest_open_jobs(self.today()))
         return EmployeesSource(
             rows=self._counted(self._services.vista.employees()),
-            latest_jobs=dict(latest),
+            latest_jobs=jobs_by_number(latest),
             job_keys=job_keys,
             regions=regions,
             offices=offices,
@@ -130,7 +136,7 @@ class SourceReader:
         return frozenset(
             record.key
             for record in mapping.records(source)
-            if not isinstance(record, Rejected) and isinstance(mapping.desired(record, source), Desired)
+            if not isinstance(record, Rejected) and isinstance(desired_of(mapping, record, source), Desired)
         )
 
     def _vehicles(self) -> VehiclesSource:

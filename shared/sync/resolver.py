@@ -7,6 +7,7 @@ from typing import Any, cast
 from shared.errors import ConfigurationError
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.entities.keys import normal_key
 from shared.sync.lookups import role_ids
 from shared.sync.model import EntityName, Ref
 from shared.sync.services import Services
@@ -37,8 +38,13 @@ class Resolver:
             return [{"id": self._role_id(ref.key)}]
         if ref.entity == "offices":
             return self._office(ref.key)
-        state = self.state(cast(EntityName, ref.entity))
-        return state.target_id(ref.key) if state else None
+        entity = cast(EntityName, ref.entity)
+        state = self.state(entity)
+        if state is None:
+            return None
+        known = state.target_id(normal_key(entity, ref.key))
+        # Where SafetyAmp has several spellings of a title, the very one is no guess.
+        return state.id_spelt(ref.key) if known is None else known
 
     def state(self, entity: EntityName) -> EntityState | None:
         """The entity's state, with what this run's plan found when it has found something new."""

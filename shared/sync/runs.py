@@ -19,6 +19,7 @@ from shared.errors import BusError, Paused, RunConflict, UnknownRun
 from shared.storage.documents import Documents, create_json, read_json, update_json
 from shared.sync import paths
 from shared.sync.control import Pause, read_pauses
+from shared.sync.entities.keys import normal_key
 from shared.sync.messages import EntityMessage
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
 from shared.sync.services import Services
@@ -48,6 +49,12 @@ class RunRequest:
     retry_failed: bool = False
     cause: str = "manual"
     keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.keys and len(self.entities) == 1:
+            (entity,) = self.entities
+            keys = dict.fromkeys(normal_key(entity, key) for key in self.keys)
+            object.__setattr__(self, "keys", tuple(keys))
 
     @property
     def one_record(self) -> str | None:

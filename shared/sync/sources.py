@@ -22,6 +22,10 @@ class MappingOptions:
     vehicle_asset_type_id: int | None = None
     vehicle_assign_driver: bool = False
     driver_external_id: str = "payrollId"
+    site_default_state: str | None = None
+    site_default_zip_code: str | None = None
+    title_column: str = "udEmpTitle"
+    region_column: str = "udRegion"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class TitlesSource:
 
 @dataclass(frozen=True)
 class MailDirectory:
-    """E-mail addresses by employee number (text without leading zeros), from Microsoft Graph.
+    """E-mail addresses by employee number (in its normal form), from Microsoft Graph.
 
     `usable`: one enabled account with a real address. `known`: every number that occurs, whatever the
     account's state. `ambiguous`: numbers that two enabled accounts claim; neither is used.

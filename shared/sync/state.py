@@ -13,11 +13,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from shared.sync.model import Target
+from shared.sync.entities.keys import NORMAL_FORMS
+from shared.sync.model import EntityName, Target
 
 STATE_VERSION = 1
+FOLDED_TITLES_VERSION = 2
+"""Of titles by their key of today. A release that knows version 1 alone would take all of them for missing
+and create them again; so it finds no state that it can read, and lists SafetyAmp."""
 _SWAPPED_QUOTES = str.maketrans({'"': "'", "'": '"'})
 
 OFF_BY = "off_by"
@@ -48,6 +52,7 @@ class EntityState:
     `ambiguous` maps keys that several SafetyAmp records claim to those records' ids; `unmatched` holds
     records without a key by their alternative match value, mostly one each. `source_counts` are the sizes
     of the last good reads by what was read; `listed` is the size of the last listing, None if there was none.
+    `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it.
     """
 
     entity: str
@@ -57,6 +62,7 @@ class EntityState:
     records: dict[str, list[Any]] = field(default_factory=dict)
     ambiguous: dict[str, list[int | str]] = field(default_factory=dict)
     unmatched: dict[str, list[list[Any]]] = field(default_factory=dict)
+    spellings: dict[str, list[int | str]] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -67,6 +73,11 @@ class EntityState:
         """The id in SafetyAmp."""
         record = self.records.get(key)
         return record[0] if record else None
+
+    def id_spelt(self, name: str) -> int | str | None:
+        """The id of the one record that has exactly this name, among several that share its key."""
+        ids = self.spellings.get(name, ())
+        return ids[0] if len(ids) == 1 else None
 
     def entry(self, key: str) -> Entry | None:
         """The record in full."""
@@ -111,22 +122,24 @@ class EntityState:
     def to_json(self) -> dict[str, Any]:
         """The document."""
         return {
-            "version": STATE_VERSION,
+            "version": FOLDED_TITLES_VERSION if self.entity == "titles" else STATE_VERSION,
             "entity": self.entity,
             "updated_by": self.updated_by,
             "listed": self.listed,
             "source_counts": self.source_counts,
             "ambiguous": self.ambiguous,
             "unmatched": self.unmatched,
+            "spellings": self.spellings,
             "records": self.records,
         }
 
 
 def state_from_json(entity: str, value: Mapping[str, Any] | None) -> EntityState | None:
     """The state, or None when there is no document or one of another version (it is rebuilt then)."""
-    if value is None or value.get("version") != STATE_VERSION:
+    versions = (STATE_VERSION, FOLDED_TITLES_VERSION) if entity == "titles" else (STATE_VERSION,)
+    if value is None or value.get("version") not in versions:
         return None
-    return EntityState(
+    state = EntityState(
         entity=entity,
         updated_by=value["updated_by"],
         listed=value["listed"],
@@ -134,7 +147,50 @@ def state_from_json(entity: str, value: Mapping[str, Any] | None) -> EntityState
         records=value["records"],
         ambiguous=value["ambiguous"],
         unmatched=value["unmatched"],
+        spellings=value.get("spellings", {}),
     )
+    _normalise_keys(state)
+    return state
+
+
+def _normalise_keys(state: EntityState) -> None:
+    """Give keys that a release with another normal form wrote their own, in place.
+
+    Two records whose keys become one are claimed by that key both, as a listing would show them. What was
+    remembered of records that do not exist goes with the first one.
+    """
+    normal = NORMAL_FORMS[cast(EntityName, state.entity)]
+    for key in [key for key in state.ambiguous if normal(key) not in (key, None)]:
+        for target_id in state.ambiguous.pop(key):
+            _claim(state, str(normal(key)), target_id, key)
+    for key in [key for key in state.records if normal(key) not in (key, None)]:
+        record, new = state.records.pop(key), str(normal(key))
+        twin = state.records.get(new)
+        if new not in state.ambiguous and (twin is None or twin[0] is None):
+            state.records[new] = record if twin is None or record[0] is not None else twin
+        elif record[0] is not None:
+            _claim(state, new, record[0], _name_of(record, key))
+
+
+def _claim(state: EntityState, key: str, target_id: int | str, name: str) -> None:
+    """Note that this record of SafetyAmp, too, has the key."""
+    twin = state.records.pop(key, None)
+    if twin is not None and twin[0] is not None:
+        state.ambiguous.setdefault(key, []).append(twin[0])
+        _spell(state, _name_of(twin, key), twin[0])
+    ids = state.ambiguous.setdefault(key, [])
+    if target_id not in ids:
+        ids.append(target_id)
+        _spell(state, name, target_id)
+
+
+def _spell(state: EntityState, name: str, target_id: int | str) -> None:
+    if state.entity == "titles":
+        state.spellings.setdefault(name, []).append(target_id)
+
+
+def _name_of(record: list[Any], key: str) -> str:
+    return str(_fields(record[2]).get("name") or key)
 
 
 def refused_since(failure: Mapping[str, Any]) -> str | None:
@@ -155,7 +211,9 @@ def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -
     for target in targets:
         listed += 1
         key = target.key if target.key is not None else known_keys.get(target.target_id)
-        if key is not None:
+        if not target.readable:
+            _keep(state, key, target, known)
+        elif key is not None:
             _add(state, key, target, known)
         elif target.match is not None:
             state.add_unmatched(target.match, target.target_id, target.fields)
@@ -166,13 +224,16 @@ def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -
     return state
 
 
+def _keep(state: EntityState, key: str | None, target: Target, known: EntityState | None) -> None:
+    """A record of which a listing shows its id only is as it was known, above all: it is there."""
+    entry = known.entry(key) if known and key is not None else None
+    if key is not None and entry is not None and state.target_id(key) is None and key not in state.ambiguous:
+        state.put(key, Entry(target.target_id, None, entry.fields, entry.flags))
+
+
 def _add(state: EntityState, key: str, target: Target, known: EntityState | None) -> None:
-    if key in state.ambiguous:
-        state.ambiguous[key].append(target.target_id)
-        return
-    if (twin := state.target_id(key)) is not None:
-        del state.records[key]
-        state.ambiguous[key] = [twin, target.target_id]
+    if key in state.ambiguous or state.target_id(key) is not None:
+        _claim(state, key, target.target_id, str(target.fields.get("name") or key))
         return
     before = known.entry(key) if known else None
     same = before is not None and before.target_id in (target.target_id, None)

@@ -41,7 +41,9 @@ def expect_titles(people: list[Record], today: date, before: Content) -> Tally:
     """Distinct trimmed titles of those who are hired and have not left; all empty ones are one skipped."""
     tally = Tally("user_titles", before)
     current = [row for row in people if _is_employed(row, today)]
+    # Upper and lower case make no other title; the demo company has one spelling of each.
     titles = {text(row["udEmpTitle"]) for row in current}
+    assert len({(title or "").casefold() for title in titles}) == len(titles)
     for title in titles:
         if title is None:
             tally.count("skipped")

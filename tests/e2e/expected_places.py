@@ -86,5 +86,5 @@ def _site(key: str, row: Record) -> Record:
 
 
 def _defaults(key: str) -> Record:
-    address = {"street": "Unknown", "city": "Unknown", "state": "LA", "zip_code": "00000", "country": "US"}
+    address = {"street": "Unknown", "city": "Unknown", "country": "US"}
     return {"ext_id": key, "timezone": "America/Chicago", **address}

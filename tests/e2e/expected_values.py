@@ -45,11 +45,13 @@ def email(value: Any) -> str | None:
 
 
 def phone(value: Any) -> str | None:
-    """E.164 by the number of digits, or None: the field is dropped, not the record (SafetyAmp contract)."""
+    """E.164 of an American number, or None: the field is dropped, not the record (SafetyAmp contract). More
+    digits than that are no number of another country unless there is a + before them."""
     digits = re.sub("[^0-9]", "", str(value or ""))
-    if len(digits) == 10:
-        return "+1" + digits
-    return "+" + digits if 11 <= len(digits) <= 15 and digits[0] != "0" else None
+    if str(value or "").startswith("+"):
+        return "+" + digits
+    national = digits[1:] if digits[:1] == "1" and len(digits) == 11 else digits
+    return "+1" + national if len(national) == 10 else None
 
 
 def letters(value: Any) -> str | None:

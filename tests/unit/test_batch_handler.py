@@ -346,14 +346,14 @@ class TestMerging:
         rig = self.rig()
         rig.put(paths.state("titles"), self.state("earlier/plan", Foreman=1))
         rig.deliver()
-        assert self.records(rig) == {"Foreman": 1, "Welder": 100}
+        assert self.records(rig) == {"foreman": 1, "welder": 100}
         assert read_json(rig.documents, paths.state("titles"))["updated_by"] == f"{RUN}/{PLAN_ID}"
 
     def test_starts_from_what_planning_found(self) -> None:
         rig = self.rig(base=paths.base(RUN, "titles", PLAN_ID), state_by=None)
         rig.put(paths.base(RUN, "titles", PLAN_ID), self.state(None, Foreman=1))
         rig.deliver()
-        assert self.records(rig) == {"Foreman": 1, "Welder": 100}
+        assert self.records(rig) == {"foreman": 1, "welder": 100}
 
     def test_by_a_handler_that_comes_late_does_not_undo_a_later_run(self) -> None:
         rig = self.rig(base=paths.base(RUN, "titles", PLAN_ID))

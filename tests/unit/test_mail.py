@@ -58,3 +58,24 @@ def test_a_disabled_account_does_not_contest_an_enabled_one() -> None:
 def test_an_account_listed_twice_is_one_account() -> None:
     directory = mail_directory([account("1", id="a"), account("1", id="a")])
     assert directory.usable == {"1": "ann@example.com"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"employeeId": ["1"]},
+        {"employeeId": "9", "mail": ["x"]},
+        {"employeeId": 5.5},
+        {"employeeId": True},
+        {"employeeId": "7", "mail": "\ud83d"},
+        {"employeeId": "8", "id": ["x"], "accountEnabled": "no"},
+    ],
+)
+def test_one_odd_account_costs_no_other(odd: dict[str, Any]) -> None:
+    directory = mail_directory([odd, account("10027"), odd])
+    assert directory.usable == {"10027": "ann@example.com"}
+
+
+@pytest.mark.parametrize("number", ["010027", " 10027", "10027.0", 10027, 10027.0, "\u200e10027"])
+def test_an_account_belongs_to_the_normal_form_of_its_number(number: Any) -> None:
+    assert mail_directory([account(number)]).usable == {"10027": "ann@example.com"}

@@ -113,3 +113,42 @@ def test_what_was_created_needs_no_update(position: int) -> None:
     assert target is not None
     assert target.key == wanted.key
     assert {**wanted.fields, "parent_cluster_id": 4}.items() <= target.fields.items()
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        (DepartmentRow("01", b"Yard", "Gulf"), "Description"),  # type: ignore[arg-type]
+        (DepartmentRow("01", "Yard", True), "udArea"),  # type: ignore[arg-type]
+        (DepartmentRow(b"01", "Yard", "Gulf"), "PRDept"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_text_is_invalid_under_the_name_that_the_column_has(
+    row: DepartmentRow, field: str
+) -> None:
+    mapping = departments.mapping(MappingOptions(region_column="udArea"))
+    source = DepartmentsSource([row, DepartmentRow("02", "Shop", "Gulf")])
+    results = [
+        mapping.desired(record, source) if isinstance(record, SourceRecord) else record
+        for record in mapping.records(source)
+    ]
+    (odd,) = (result for result in results if isinstance(result, Rejected))
+    assert (odd.kind, odd.field) == ("invalid", field)
+    assert "is no text" in odd.reason
+    assert "02" in {result.key for result in results}
+
+
+def test_an_empty_region_is_told_with_the_column_and_its_setting() -> None:
+    mapping = departments.mapping(MappingOptions(region_column="udArea"))
+    source = DepartmentsSource([DepartmentRow("01", "Yard", None)])
+    (record,) = mapping.records(source)
+    assert isinstance(record, SourceRecord)
+    rejected = mapping.desired(record, source)
+    assert isinstance(rejected, Rejected)
+    assert rejected.field == "udArea"
+    assert rejected.reason.startswith("udArea (setting VISTA_REGION_COLUMN) is empty")
+
+
+def test_a_number_as_code_is_its_text() -> None:
+    (_, department) = mapped(DepartmentRow(7, "Yard", "Gulf"))  # type: ignore[arg-type]
+    assert department.key == "7"

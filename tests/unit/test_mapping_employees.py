@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from shared.clients.rows import EmployeeRow
 from shared.sync.entities import employees
+from shared.sync.entities.employee_facts import jobs_by_number
 from shared.sync.model import Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory, MappingOptions
 
@@ -365,3 +367,145 @@ def test_what_was_created_needs_no_update(row: EmployeeRow) -> None:
     resolved = {name: ids.get(name, value) for name, value in desired.fields.items()}
     assert resolved.items() <= target.fields.items()
     assert set(MAPPING.core(target.fields)) == {"first_name", "last_name", "email"}
+
+
+NUMBERS: list[Any] = [
+    10027.0,
+    Decimal("10027.00"),
+    "10027",
+    " 10027 ",
+    "10027.0",
+    "010027",
+    "\uff11\uff10\uff10\uff12\uff17",
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=repr)
+def test_an_employee_number_is_the_same_whatever_the_type_of_its_column(number: Any) -> None:
+    row = ROW._replace(employee=number)
+    assert wanted(row) == wanted(ROW)
+    assert list(MAPPING.records(source(row))) == list(MAPPING.records(source(ROW))), "nor is it a change"
+
+
+@pytest.mark.parametrize(
+    "number", [10027.5, "1001.5", "A12", -3, "-3", True, b"10027", float("nan"), Decimal("NaN"), "1" * 30]
+)
+def test_what_is_no_employee_number_is_reported_and_nobody_is_created_for_it(number: Any) -> None:
+    odd, good = mapped(ROW._replace(employee=number), OTHER, latest_jobs={10028: "123."})
+    assert isinstance(odd, Rejected)
+    assert (odd.kind, odd.field, good.key) == ("invalid", "Employee", "10028")
+    assert "no employee number" in odd.reason
+    assert "row 1" in odd.reason
+
+
+def test_rows_of_one_number_in_two_forms_are_both_reported() -> None:
+    results = mapped(ROW, ROW._replace(employee="010027"), ROW._replace(employee=10027.0))
+    assert {(type(result), result.key) for result in results} == {(Rejected, "10027")}
+    assert len(results) == 3
+
+
+def test_latest_jobs_are_found_by_the_normal_form_of_their_number() -> None:
+    latest = [(10027.0, "1."), ("010028", "2."), (None, "3."), ("A12", "4."), (Decimal("10029.00"), "5.")]
+    assert jobs_by_number(latest) == {10027: "1.", 10028: "2.", 10029: "5."}
+
+
+@pytest.mark.parametrize(
+    ("emp_id", "key"),
+    [
+        ("010027", "10027"),
+        (10027, "10027"),
+        ("10027.0", "10027"),
+        (" 10027", "10027"),
+        ("A12", "A12"),
+        ("", None),
+        (["1"], None),
+    ],
+)
+def test_a_user_is_known_by_the_normal_form_of_emp_id(emp_id: Any, key: str | None) -> None:
+    target = MAPPING.target({"id": "abcde", "emp_id": emp_id})
+    assert target is not None
+    assert target.key == key
+
+
+@pytest.mark.parametrize("value", [b"Pat", True, ["Pat"], {"a": 1}])
+@pytest.mark.parametrize("column", ["first_name", "last_name"])
+def test_a_name_that_is_no_text_is_reported_as_such(column: str, value: Any) -> None:
+    reason = rejected(changed({column: value})).reason
+    assert "is no text: mend it in Vista" in reason
+    assert "empty" not in reason
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        *(("middle_name", "middle_name"), ("street", "street"), ("street2", "street2"), ("city", "city")),
+        *(
+            ("title", "current_title_id"),
+            ("state", "state"),
+            ("zip_code", "zip_code"),
+            ("country", "country"),
+        ),
+        *(("phone", "both phones"), ("birth_date", "date_of_birth")),
+    ],
+)
+def test_a_value_that_is_no_text_costs_its_field_with_a_warning(column: str, field: str) -> None:
+    desired = wanted(changed({column: b"\x00\x01"}))
+    assert [warning for warning in desired.warnings if warning.startswith(f"{field} dropped")]
+    assert "b'" not in repr(desired.fields)
+
+
+def test_no_value_of_any_column_makes_the_mapping_fail() -> None:
+    odd: list[Any] = [
+        b"x",
+        True,
+        1.5,
+        float("nan"),
+        Decimal("NaN"),
+        "\ud83d",
+        "\u3164",
+        10**30,
+        date(1, 1, 1),
+    ]
+    for column in EmployeeRow._fields:
+        for value in odd:
+            odd_row, other = changed({column: value}), OTHER
+            results = mapped(odd_row, other, latest_jobs={10027: value, 10028: "123."})
+            assert [result for result in results if isinstance(result, Desired) and result.key == "10028"]
+            assert not [result for result in results if "b'" in repr(result)], (column, value)
+
+
+def test_the_title_column_is_called_as_the_setting_calls_it() -> None:
+    mapping = employees.mapping(MappingOptions(title_column="udRank"))
+    given = source(changed({"title": b"x"}))
+    (record,) = mapping.records(given)
+    assert isinstance(record, SourceRecord)
+    desired = mapping.desired(record, given)
+    assert isinstance(desired, Desired)
+    assert desired.warnings == ("current_title_id dropped: udRank is no text",)
+
+
+def test_telephones_without_country_are_those_of_the_default_country() -> None:
+    mexico = MappingOptions(default_country="MX")
+    mapping = employees.mapping(mexico)
+    given = source(
+        ROW._replace(phone="55 1234 5678"), OTHER._replace(phone="+52 55 1234 5678"), options=mexico
+    )
+    first, second = (
+        mapping.desired(record, given)
+        for record in mapping.records(given)
+        if isinstance(record, SourceRecord)
+    )
+    assert isinstance(first, Desired)
+    assert isinstance(second, Desired)
+    assert (first.fields["mobile_phone"], first.fields["work_phone"]) == ("+525512345678",) * 2
+    assert "mobile_phone" not in second.fields, "it is the same number"
+    target = mapping.target({"id": "abcde", "mobile_phone": "55 1234 5678"})
+    assert target is not None
+    assert target.fields["mobile_phone"] == "+525512345678"
+
+
+@pytest.mark.parametrize("phone", ["985-555-01470", "225-555-0100 / 225-555-0101", "call the office"])
+def test_a_telephone_that_is_none_is_dropped_with_what_to_do(phone: str) -> None:
+    desired = wanted(changed({"phone": phone}))
+    assert not {"mobile_phone", "work_phone"} & {*desired.fields}
+    assert "write one in full" in desired.warnings[0]

@@ -49,15 +49,27 @@ def test_a_job_becomes_a_site_in_its_departments_cluster() -> None:
     )
 
 
+WITHOUT_ADDRESS = ROW._replace(street=None, city=" ", state=None, zip_code=None)
+
+
 def test_what_the_source_lacks_has_a_default_on_creation_and_is_never_compared() -> None:
-    desired = wanted(ROW._replace(street=None, city=" ", state=None, zip_code=None))
+    desired = wanted(WITHOUT_ADDRESS)
     assert set(desired.fields) == {"name", "cluster_id"}
-    assert {name: desired.create_only[name] for name in ("street", "city", "state", "zip_code")} == {
-        "street": "Unknown",
-        "city": "Unknown",
-        "state": "LA",
-        "zip_code": "00000",
-    }
+    assert {name: desired.create_only[name] for name in ("street", "city")} == dict.fromkeys(
+        ("street", "city"), "Unknown"
+    )
+
+
+def test_no_state_and_no_zip_code_are_made_up_but_a_setting_may_name_them() -> None:
+    assert not {"state", "zip_code"} & {*wanted(WITHOUT_ADDRESS).create_only}
+    mapping = jobs.mapping(MappingOptions(site_default_state="TX", site_default_zip_code="77001"))
+    source = JobsSource([WITHOUT_ADDRESS], frozenset({"07"}))
+    (record,) = mapping.records(source)
+    assert isinstance(record, SourceRecord)
+    desired = mapping.desired(record, source)
+    assert isinstance(desired, Desired)
+    assert (desired.create_only["state"], desired.create_only["zip_code"]) == ("TX", "77001")
+    assert not {"state", "zip_code"} & {*desired.fields}
 
 
 def test_the_country_is_the_sources_where_it_has_one() -> None:
@@ -165,3 +177,18 @@ def test_regions_are_looked_up_by_trimmed_department() -> None:
         DepartmentRow(None, "x", "y"),
     ]
     assert home_sites.regions_of_departments(rows) == {"01": "Gulf"}
+
+
+@pytest.mark.parametrize("column", ["description", "street", "city", "state", "zip_code", "country"])
+def test_a_value_that_is_no_text_costs_its_field_with_a_warning(column: str) -> None:
+    odd: dict[str, Any] = {column: b"\x00x"}
+    desired = wanted(ROW._replace(**odd))
+    assert len(desired.warnings) == 1
+    assert "b'" not in repr(desired.fields)
+
+
+def test_a_job_that_is_no_text_is_reported_and_costs_no_other() -> None:
+    odd, good = mapped(ROW._replace(job=b"1."), ROW)  # type: ignore[arg-type]
+    assert isinstance(odd, Rejected)
+    assert odd.reason == "Job is no text: mend row 1 in Vista"
+    assert good.key == "12345."

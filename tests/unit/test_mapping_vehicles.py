@@ -187,3 +187,51 @@ def test_every_entity_has_its_mapping_in_the_order_of_a_run() -> None:
     offered = mappings(OPTIONS)
     assert tuple(offered) == ENTITIES
     assert [mapping.name for mapping in offered.values()] == list(ENTITIES)
+
+
+ODD: list[Any] = [["x"], {"a": "x"}, True, "\ud83d", "\u3164", 1.5]
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize(
+    "member", ["name", "serial", "model", "licensePlate", "notes", "gateway", "staticAssignedDriver"]
+)
+def test_one_odd_member_costs_no_other_vehicle(member: str, value: Any) -> None:
+    other = {**VEHICLE, "id": "7", "serial": "OTHER"}
+    results = mapped(
+        {**VEHICLE, member: value}, other, options=ASSIGNING, drivers=[{"id": "52", "externalIds": value}]
+    )
+    assert [result for result in results if isinstance(result, Desired) and result.key == "7"]
+    assert not [
+        result
+        for result in results
+        if "['x']" in repr(result.fields if isinstance(result, Desired) else result)
+    ]
+
+
+def test_a_member_that_is_no_text_is_dropped_with_a_warning() -> None:
+    desired = wanted({**VEHICLE, "model": ["F-150"]})
+    assert "model" not in desired.fields
+    assert desired.warnings == ("model dropped: no text",)
+
+
+def test_a_number_as_serial_or_id_is_its_text() -> None:
+    desired = wanted({**VEHICLE, "id": 281474980003737, "serial": 12345})
+    assert (desired.key, desired.fields["serial"]) == ("281474980003737", "12345")
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ({}, "id is empty"),
+        ({"id": None}, "id is empty"),
+        ({"id": ["1"]}, "id is no text"),
+        ("no object", "id cannot be read"),
+    ],
+)
+def test_a_vehicle_without_an_id_is_reported_by_its_place(odd: Any, told: str) -> None:
+    results = mapped(VEHICLE, odd)
+    (rejected,) = (result for result in results if isinstance(result, Rejected))
+    assert (rejected.key, rejected.kind) == ("? (row 2)", "invalid")
+    assert told in rejected.reason
+    assert len(results) == 2

@@ -179,3 +179,99 @@ class TestRebuilding:
     ) -> None:
         state = rebuild("vehicles", [Target(n, None, {}, match="SN1") for n in (7, 8)], None)
         assert state.unmatched_ids("SN1") == [7, 8]
+
+
+def test_a_row_that_cannot_be_read_stays_as_it_was_known() -> None:
+    known = known_state(k=Entry("a", "digest", ANN, {OFF_BY: "r"}))
+    state = rebuild("employees", [Target("a", None, {}, readable=False), Target("b", "m", ANN)], known)
+    assert state.entry("k") == Entry("a", None, ANN, {OFF_BY: "r"})
+    assert state.listed == 2
+
+
+def test_a_row_that_cannot_be_read_and_was_not_known_is_nobodys() -> None:
+    state = rebuild("employees", [Target("a", None, {}, readable=False)], known_state())
+    assert list(state.keys()) == []
+
+
+class TestKeysOfAnotherRelease:
+    """A document of 0.1.0: keys as Vista and SafetyAmp had them."""
+
+    def read(self, entity: str, records: dict[str, Any], **ambiguous: list[Any]) -> EntityState:
+        value = {
+            "version": 1,
+            "entity": entity,
+            "updated_by": "run/plan",
+            "listed": 3,
+            "source_counts": {"Vista employees": 3},
+            "ambiguous": ambiguous,
+            "unmatched": {},
+            "records": records,
+        }
+        state = state_from_json(entity, json.loads(json.dumps(value)))
+        assert state is not None
+        return state
+
+    def test_are_given_their_normal_form_with_everything_that_is_known(self) -> None:
+        record = ["aaaaa", "digest", "{'state':'LA'}", {OFF_BY: "r"}]
+        state = self.read(
+            "employees", {"001001": record, "1002": ["bbbbb", None, "{}", None], "A12": [1, *record[1:]]}
+        )
+        assert {key: row[0] for key, row in state.records.items()} == {
+            "1001": "aaaaa",
+            "1002": "bbbbb",
+            "A12": 1,
+        }
+        assert state.entry("1001") == Entry("aaaaa", "digest", {"state": "LA"}, {OFF_BY: "r"})
+
+    @pytest.mark.parametrize("order", [("1001", "001001"), ("001001", "1001")])
+    def test_that_become_one_are_both_kept_under_it(self, order: tuple[str, str]) -> None:
+        state = self.read("employees", {key: [f"id of {key}", "d", "{}", None] for key in order})
+        assert list(state.keys()) == []
+        assert sorted(state.ambiguous["1001"]) == ["id of 001001", "id of 1001"]
+
+    def test_that_three_records_share_are_all_kept(self) -> None:
+        twins = {"01": [1, "d", "{}", None], "001": [2, "d", "{}", None], "1": [3, "d", "{}", None]}
+        assert sorted(self.read("employees", twins).ambiguous["1"]) == [1, 2, 3]
+
+    def test_of_ambiguous_records_are_joined_with_their_twins(self) -> None:
+        state = self.read("employees", {"001": [4, "d", "{}", None]}, **{"01": [1, 2], "1": [2, 3]})
+        assert sorted(state.ambiguous["1"]) == [1, 2, 3, 4]
+        assert list(state.keys()) == []
+
+    @pytest.mark.parametrize("order", [("1", "01"), ("01", "1")])
+    def test_of_a_record_that_does_not_exist_go_before_one_that_does(self, order: tuple[str, str]) -> None:
+        rows = {order[0]: [None, None, "{}", {FAILURE: FAILED}], order[1]: ["a", "d", "{}", None]}
+        state = self.read("employees", rows)
+        assert (state.target_id("1"), state.ambiguous) == ("a", {})
+
+    def test_of_titles_become_the_folded_form_and_spellings_stay_known(self) -> None:
+        rows = {
+            name: [number, "d", f"{{'name':'{name}'}}", None]
+            for number, name in enumerate(("FOREMAN", "Foreman", "Welder"))
+        }
+        state = self.read("titles", rows)
+        assert (state.target_id("welder"), state.target_id("foreman")) == (2, None)
+        assert sorted(state.ambiguous["foreman"]) == [0, 1]
+        assert (state.id_spelt("FOREMAN"), state.id_spelt("Foreman"), state.id_spelt("foreman")) == (
+            0,
+            1,
+            None,
+        )
+
+    def test_are_written_in_the_normal_form_and_read_again(self) -> None:
+        state = self.read("titles", {"Foreman": [1, "d", "{}", None], "FOREMAN": [2, "d", "{}", None]})
+        assert state_from_json("titles", json.loads(json.dumps(state.to_json()))) == state
+
+    def test_a_release_that_does_not_fold_titles_finds_no_state_that_it_can_read(self) -> None:
+        """It would take all of them for missing, and create them again."""
+        assert self.read("titles", {}).to_json()["version"] != 1
+        assert self.read("employees", {}).to_json()["version"] == 1
+
+
+def test_titles_of_one_key_are_told_apart_by_their_exact_spelling_only_where_it_is_one() -> None:
+    names = ("Foreman", "FOREMAN", "Foreman")
+    state = rebuild(
+        "titles", [Target(number, "foreman", {"name": name}) for number, name in enumerate(names)], None
+    )
+    assert state.ambiguous == {"foreman": [0, 1, 2]}
+    assert (state.id_spelt("FOREMAN"), state.id_spelt("Foreman")) == (1, None)

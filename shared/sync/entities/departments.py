@@ -13,12 +13,11 @@ from typing import Any
 
 from shared.clients.rows import DepartmentRow
 from shared.sync.entities import cleaning, payload
-from shared.sync.entities.keys import by_key
+from shared.sync.entities.keys import REGION_PREFIX, by_key
 from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import DepartmentsSource, MappingOptions
 
 ROOT_KEY = "root"
-REGION_PREFIX = "region:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,13 @@ class DepartmentsMapping:
     def records(self, source: DepartmentsSource) -> Iterator[SourceRecord | Rejected]:
         """Regions first, as parents must exist before their departments; facts of a region: its name, of a
         department: code, description, region."""
-        rows, rejected = by_key(source.rows, lambda row: cleaning.code(row.department), "PRDept", "Vista")
+        rows, rejected = by_key(
+            source.rows,
+            lambda row: cleaning.code(row.department),
+            "PRDept",
+            "Vista",
+            raw_of=lambda row: row.department,
+        )
         yield from rejected
         for region in sorted({region for row in source.rows if (region := cleaning.text(row.region))}):
             yield SourceRecord(REGION_PREFIX + region, (region,))
@@ -56,13 +61,16 @@ class DepartmentsMapping:
                 f"this code is reserved ({ROOT_KEY}, {REGION_PREFIX}...): give the department another one"
             )
             return Rejected(key, "invalid", reason, "PRDept")
-        return SourceRecord(key, (key, cleaning.text(row.description), cleaning.text(row.region)))
+        # What is given and is no text stays what it is: that is another reason than what is empty.
+        texts = (cleaning.normalised(cleaning.text, value) for value in (row.description, row.region))
+        return SourceRecord(key, (key, *texts))
 
     def desired(self, record: SourceRecord, source: DepartmentsSource) -> Desired | Rejected:  # noqa: ARG002
         """A cluster; departments without description or region are skipped."""
         if record.key.startswith(REGION_PREFIX):
             return _region(record.key, *record.facts)
-        return _department(*record.facts)
+        key, description, region = record.facts
+        return _department(key, description, region, self.options.region_column)
 
     def target(self, row: dict[str, Any]) -> Target | None:
         """Root, region (depth 1) or department (depth 2); deeper clusters are other people's business.
@@ -110,12 +118,15 @@ def _region(key: str, region: str) -> Desired:
     return payload.desired(key, compared, defaults, payload.Notes())
 
 
-def _department(key: str, description: str | None, region: str | None) -> Desired | Rejected:
+def _department(key: str, description: Any, region: Any, column: str) -> Desired | Rejected:
+    for name, value in (("Description", description), (column, region)):
+        if value is not None and not isinstance(value, str):
+            return Rejected(key, "invalid", f"{name} is no text: mend it in Vista's bPRDP", name)
     if description is None:
         return Rejected(key, "skipped", "Description is empty: fill it in Vista's bPRDP", "Description")
     if region is None:
-        reason = "the region column (setting VISTA_REGION_COLUMN) is empty: fill it in Vista's bPRDP"
-        return Rejected(key, "skipped", reason, "udRegion")
+        reason = f"{column} (setting VISTA_REGION_COLUMN) is empty: fill it in Vista's bPRDP"
+        return Rejected(key, "skipped", reason, column)
     compared = ClusterPayload(
         name=f"{key} - {description}", parent_cluster_id=Ref("departments", REGION_PREFIX + region)
     )

@@ -40,7 +40,7 @@ class Drivers:
 
     def of(self, vehicle: Mapping[str, Any]) -> Driver:
         """The driver permanently assigned to a vehicle as Samsara returns it."""
-        assigned = (vehicle.get("staticAssignedDriver") or {}).get("id")
+        assigned = _member(vehicle, "staticAssignedDriver", "id")
         if not assigned:
             return Driver()
         driver = self._by_id.get(str(assigned))
@@ -51,10 +51,10 @@ class Drivers:
     def _employee(self, driver: dict[str, Any]) -> Driver:
         """The first kind of evidence decides, even against itself: after a number that says what it is,
         other digits in the notes are no evidence."""
-        stated = cleaning.number((driver.get("externalIds") or {}).get(self._external_id))
+        stated = cleaning.number(_member(driver, "externalIds", self._external_id))
         if stated is not None:
             return self._known({stated}, f"the driver's external id {self._external_id}")
-        notes = str(driver.get("notes") or "")
+        notes = cleaning.text(driver.get("notes")) or ""
         labelled = _numbers(_LABELLED.findall(notes))
         if labelled:
             return self._known(labelled, "the employee number in the driver's notes")
@@ -70,6 +70,12 @@ class Drivers:
         if employee not in self._employees:
             return Driver(problem=f"{origin} is no current employee's")
         return Driver(employee=employee)
+
+
+def _member(row: Mapping[str, Any], outer: str, inner: str) -> Any:
+    """`row[outer][inner]`, None where either is missing or `outer` is no object."""
+    value = row.get(outer)
+    return value.get(inner) if isinstance(value, dict) else None
 
 
 def _numbers(texts: Iterable[str]) -> set[str]:

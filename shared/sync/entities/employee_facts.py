@@ -22,6 +22,7 @@ MailOrigin = Literal["graph", "vista", "unusable account", "ambiguous accounts"]
 SiteKind = Literal["jobs", "offices", "crowded", "no office", "no region"]
 
 _NAMED_AT_MOST = 5
+_LONGEST_NUMBER = 18
 
 
 class EmployeeFacts(NamedTuple):
@@ -50,10 +51,12 @@ class EmployeeFacts(NamedTuple):
 
 def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejected]:
     """Rejected rows, then leavers, then everybody else; both in the order of their numbers."""
-    rows, rejected = by_key(source.rows, _key, "Employee", "Vista")
+    rows, rejected = by_key(
+        source.rows, _key, "Employee", "Vista", raw_of=lambda row: row.employee, rule="no employee number"
+    )
     yield from rejected
     others: list[tuple[EmployeeRow, Standing]] = []
-    for row in sorted(rows.values(), key=_number):
+    for row in sorted(map(_with_number, rows.values()), key=_number):
         stands = standing(row, source.today)
         if stands == "left":
             yield SourceRecord(str(row.employee), (stands,))
@@ -64,8 +67,27 @@ def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejecte
         yield SourceRecord(str(row.employee), next(facts) if stands == "active" else (stands,))
 
 
+def jobs_by_number(latest: Iterable[tuple[Any, Any]]) -> dict[int, Any]:
+    """The latest job of each employee number, whatever the type of its column; what is none is left out."""
+    return {number: job for employee, job in latest if (number := employee_number(employee)) is not None}
+
+
+def employee_number(value: object) -> int | None:
+    """The number in its normal form; None for what is none (`1001.5`, `A12`, negative)."""
+    if type(value) is int:
+        return value if value >= 0 else None
+    written = cleaning.number(value)
+    return int(written) if written and len(written) <= _LONGEST_NUMBER and written.isdecimal() else None
+
+
 def _key(row: EmployeeRow) -> str | None:
-    return None if row.employee is None else str(row.employee)
+    number = employee_number(row.employee)
+    return None if number is None else str(number)
+
+
+def _with_number(row: EmployeeRow) -> EmployeeRow:
+    # The row is part of the digest: another type of the column must not make everybody a changed record.
+    return row if type(row.employee) is int else row._replace(employee=employee_number(row.employee))
 
 
 def _number(row: EmployeeRow) -> int:
@@ -102,10 +124,11 @@ def _active_facts(active: list[EmployeeRow], source: EmployeesSource) -> Iterato
     mails = [_mail(row, source.mails) for row in active]
     sharers = _sharers((mail[0], _number(row)) for row, mail in zip(active, mails, strict=True))
     holders: dict[str, int] = {}
+    country = source.options.default_country
     code = cache(cleaning.code)  # few jobs and departments, many employees
     for row, mail in zip(active, mails, strict=True):
         others = _others(sharers[mail[0]], _number(row)) if mail[0] in sharers else None
-        yield ("active", *row, *mail, others, _holder(row, holders), *_home_site(row, source, code))
+        yield ("active", *row, *mail, others, _holder(row, holders, country), *_home_site(row, source, code))
 
 
 def _mail(row: EmployeeRow, mails: MailDirectory) -> tuple[str | None, MailOrigin]:
@@ -135,8 +158,8 @@ def _others(sharers: list[int], own: int) -> str:
     return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _holder(row: EmployeeRow, holders: dict[str, int]) -> int | None:
-    phone = cleaning.phone(row.phone)
+def _holder(row: EmployeeRow, holders: dict[str, int], country: str) -> int | None:
+    phone = cleaning.phone(row.phone, country)
     if phone is None:
         return None
     holder = holders.setdefault(phone, _number(row))

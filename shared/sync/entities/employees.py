@@ -46,7 +46,7 @@ class EmployeesMapping:
     """Implements EntityMapping over EmployeesSource."""
 
     name: EntityName = "employees"
-    version: int = 1
+    version: int = 2
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
@@ -87,19 +87,21 @@ class EmployeesMapping:
         row = facts.row
         country = cleaning.two_letters(row.country)
         zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
-        phone = notes.kept("both phones", cleaning.phone(row.phone), row.phone, "Phone is not a phone number")
-        title = cleaning.text(row.title)
+        phone = cleaning.phone(row.phone, self.options.default_country)
+        notes.kept("both phones", phone, row.phone, _phone_rule(self.options))
+        no_text = f"{self.options.title_column} is no text"
+        title = notes.kept("current_title_id", cleaning.text(row.title), row.title, no_text)
         return UserPayload(
             first_name=cleaning.text(row.first_name),
-            middle_name=cleaning.text(row.middle_name),
+            middle_name=notes.kept_text("middle_name", row.middle_name),
             last_name=cleaning.text(row.last_name),
             email=cleaning.email(facts.email) if facts.mail_origin in ("graph", "vista") else None,
             gender=cleaning.gender(row.sex),
             date_of_birth=notes.kept("date_of_birth", _birth(row), row.birth_date, "impossible BirthDate"),
             current_hire_date=cleaning.iso_day(row.hire_date),
-            street=cleaning.text(row.street),
-            street2=cleaning.text(row.street2),
-            city=cleaning.text(row.city),
+            street=notes.kept_text("street", row.street),
+            street2=notes.kept_text("street2", row.street2),
+            city=notes.kept_text("city", row.city),
             state=notes.kept("state", cleaning.two_letters(row.state), row.state, "not two letters"),
             zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code"),
             country=notes.kept("country", country, row.country, "not two letters"),
@@ -127,12 +129,17 @@ class EmployeesMapping:
         country = cleaning.two_letters(row.get("country")) or self.options.default_country
         fields: dict[str, Any] = {name: cleaning.text(row.get(name)) for name in _TEXTS}
         fields |= {name: cleaning.normalised(clean, row.get(name)) for name, clean in _CLEANED.items()}
+        for name in ("mobile_phone", "work_phone"):
+            fields[name] = cleaning.normalised(self._phone, row.get(name))
         fields["zip_code"] = cleaning.normalised(
             lambda value: cleaning.zip_code(value, country), row.get("zip_code")
         )
         fields["home_site_id"] = _id(row, "home_site_id", "home_site")
         fields["current_title_id"] = _id(row, "current_title_id", "current_title")
-        return Target(row["id"], cleaning.code(row.get("emp_id")), fields)
+        return Target(row["id"], cleaning.number(row.get("emp_id")), fields)
+
+    def _phone(self, value: object) -> str | None:
+        return cleaning.phone(value, self.options.default_country)
 
     def match_value(self, record: SourceRecord) -> str | None:  # noqa: ARG002
         """None: nobody is adopted on the strength of a name or an address."""
@@ -151,8 +158,6 @@ _CLEANED = {
     "current_hire_date": cleaning.iso_day,
     "state": cleaning.two_letters,
     "country": cleaning.two_letters,
-    "mobile_phone": cleaning.phone,
-    "work_phone": cleaning.phone,
     "system_access": cleaning.flag,
 }
 
@@ -163,8 +168,15 @@ def mapping(options: MappingOptions) -> EmployeesMapping:
 
 
 def _id(row: dict[str, Any], name: str, nested: str) -> Any:
-    value = row.get(name)
-    return value if value is not None else (row.get(nested) or {}).get("id")
+    value, inside = row.get(name), row.get(nested)
+    return value if value is not None or not isinstance(inside, dict) else inside.get("id")
+
+
+def _phone_rule(options: MappingOptions) -> str:
+    return (
+        f"Phone is not one phone number (of {options.default_country} where it has no +): write one in full,"
+        " and no second one"
+    )
 
 
 def _birth(row: EmployeeRow) -> str | None:
@@ -194,7 +206,8 @@ def _problem(key: str, facts: EmployeeFacts, options: MappingOptions) -> Rejecte
     row = facts.row
     for column, value in (("FirstName", row.first_name), ("LastName", row.last_name)):
         if cleaning.text(value) is None:
-            return Rejected(key, "invalid", f"{column} is empty: fill it in Vista", column)
+            what = "no text: mend" if cleaning.is_given(value) else "empty: fill"
+            return Rejected(key, "invalid", f"{column} is {what} it in Vista", column)
     return _mail_problem(key, facts) or _site_problem(key, facts, options)
 
 

@@ -14,9 +14,8 @@ from shared.sync.sources import JobsSource, MappingOptions
 
 OFFICE_PREFIX = "office:"
 UNKNOWN_PLACE = "Unknown"
-DEFAULT_STATE = "LA"
-DEFAULT_ZIP = "00000"
-"""Defaults of the reference integration for jobs without an address; sent on creation only."""
+"""Street and city of jobs without an address; sent on creation only. No state and no zip code are made up: a
+setting may name them."""
 
 _DEPARTMENT_KNOWN = len(JobRow._fields)
 
@@ -40,14 +39,16 @@ class JobsMapping:
     """Implements EntityMapping over JobsSource."""
 
     name: EntityName = "jobs"
-    version: int = 1
+    version: int = 2
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
 
     def records(self, source: JobsSource) -> Iterator[SourceRecord | Rejected]:
         """In the order of their codes; facts: the row, and 1 when its department has a cluster."""
-        rows, rejected = by_key(source.rows, lambda row: cleaning.code(row.job), "Job", "Vista")
+        rows, rejected = by_key(
+            source.rows, lambda row: cleaning.code(row.job), "Job", "Vista", raw_of=lambda row: row.job
+        )
         yield from rejected
         for key in sorted(rows):
             known = cleaning.code(rows[key].department) in source.departments
@@ -68,11 +69,12 @@ class JobsMapping:
     def _compared(self, job: str, row: JobRow, department: str, notes: payload.Notes) -> SitePayload:
         country = cleaning.two_letters(row.country)
         zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
+        notes.kept_text("the description in the name", row.description)
         return SitePayload(
             name=_site_name(job, row.description),
             cluster_id=Ref("departments", department),
-            street=cleaning.text(row.street),
-            city=cleaning.text(row.city),
+            street=notes.kept_text("street", row.street),
+            city=notes.kept_text("city", row.city),
             state=notes.kept("state", cleaning.two_letters(row.state), row.state, "not two letters"),
             zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code"),
             country=notes.kept("country", country, row.country, "not two letters"),
@@ -83,8 +85,8 @@ class JobsMapping:
             ext_id=job,
             street=UNKNOWN_PLACE,
             city=UNKNOWN_PLACE,
-            state=DEFAULT_STATE,
-            zip_code=DEFAULT_ZIP,
+            state=self.options.site_default_state,
+            zip_code=self.options.site_default_zip_code,
             country=self.options.default_country,
             timezone=self.options.default_timezone,
         )

@@ -35,13 +35,13 @@ def mail_directory(users: Iterable[dict[str, Any]]) -> MailDirectory:
 
 def _numbered(users: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each account once, with its employee number; accounts without one are left out."""
-    seen: set[str] = set()
+    seen: set[str | None] = set()
     for user in users:
         number = cleaning.number(user.get("employeeId"))
-        account_id = user.get("id")
+        account_id = cleaning.code(user.get("id"))
         if number is None or account_id in seen:
             continue
-        if account_id is not None:
+        if account_id:
             seen.add(account_id)
         yield number, user
 

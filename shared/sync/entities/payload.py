@@ -46,6 +46,10 @@ class Notes:
 
     def kept(self, field: str, cleaned: Value | None, raw: object, rule: str) -> Value | None:
         """`cleaned`, with a warning when `raw` holds something that did not survive cleaning."""
-        if cleaned is None and cleaning.text(raw) is not None:
+        if cleaned is None and cleaning.is_given(raw):
             self.warn(f"{field} dropped: {rule}")
         return cleaned
+
+    def kept_text(self, field: str, raw: object) -> str | None:
+        """The cleaned text, with a warning when there is something that is none."""
+        return self.kept(field, cleaning.text(raw), raw, "no text")

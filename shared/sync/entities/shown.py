@@ -11,8 +11,9 @@ from datetime import date
 from typing import Any
 
 from shared.clients.rows import JobRow
-from shared.sync.entities.departments import REGION_PREFIX
+from shared.sync.entities import cleaning
 from shared.sync.entities.employee_facts import EmployeeFacts
+from shared.sync.entities.keys import REGION_PREFIX
 from shared.sync.entities.vehicles import VehicleFacts
 from shared.sync.model import EntityName, SourceRecord
 
@@ -68,4 +69,8 @@ _SHOWN: Mapping[EntityName, Callable[[SourceRecord], Mapping[str, Any]]] = {
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, date):
+        return value.isoformat()
+    return cleaning.text(value) or "(no text)"

@@ -1,12 +1,19 @@
-"""Titles: the distinct titles of current employees become user titles; never renamed, never deleted."""
+"""Titles: the distinct titles of current employees become user titles; never renamed, never deleted.
+
+Spellings that differ in case, spaces or width only are one title. Its key is what they have in common; the
+name is sent on creation only, so that a title of SafetyAmp's in another spelling is this title and stays as
+it is.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from shared.sync.entities import cleaning, payload
+from shared.sync.entities.keys import title_key
 from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
 from shared.sync.sources import MappingOptions, TitlesSource
 
@@ -19,37 +26,51 @@ class TitlePayload:
 
 
 class TitlesMapping:
-    """Implements EntityMapping over TitlesSource. Case matters: Vista's collation is binary."""
+    """Implements EntityMapping over TitlesSource."""
 
     name: EntityName = "titles"
-    version: int = 1
+    version: int = 2
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
 
     def records(self, source: TitlesSource) -> Iterator[SourceRecord | Rejected]:
-        """In the order of the alphabet; facts: the cleaned title. Repeats are what one expects of people
-        who share a title, and are one record; all empty titles together are one skipped record."""
-        titles = {cleaning.text(title) for title in source.titles}
-        if None in titles:
-            reason = "people without a title get none: fill the title column (setting VISTA_TITLE_COLUMN)"
-            yield Rejected("?", "skipped", reason, "udEmpTitle")
-        for title in sorted(title for title in titles if title is not None):
-            yield SourceRecord(title, (title,))
+        """In the order of the alphabet; facts: the spelling that is sent. Repeats are what one expects of
+        people who share a title, and are one record; all empty titles together are one skipped record."""
+        spellings: dict[str, Counter[str]] = {}
+        empty = unusable = False
+        for stored in source.titles:
+            key, name = title_key(stored), cleaning.text(stored)
+            if key is not None and name is not None:
+                spellings.setdefault(key, Counter())[name] += 1
+            elif cleaning.is_given(stored):
+                unusable = True
+            else:
+                empty = True
+        column = self.options.title_column
+        if empty:
+            reason = f"people without a title get none: fill {column} (setting VISTA_TITLE_COLUMN)"
+            yield Rejected("?", "skipped", reason, column)
+        if unusable:
+            reason = f"{column} (setting VISTA_TITLE_COLUMN) of somebody is no text: mend it in Vista's bPREH"
+            yield Rejected("? (no text)", "invalid", reason, column)
+        for key in sorted(spellings):
+            yield SourceRecord(key, (_spelling(spellings[key]),))
 
     def desired(self, record: SourceRecord, source: TitlesSource) -> Desired | Rejected:  # noqa: ARG002
         """A user title."""
-        return payload.desired(record.key, TitlePayload(name=record.key), TitlePayload(), payload.Notes())
+        name = TitlePayload(name=record.facts[0])
+        return payload.desired(record.key, TitlePayload(), name, payload.Notes())
 
     def target(self, row: dict[str, Any]) -> Target | None:
-        """The title by its name, cleaned like the source's, so that a stored blank does not make it new."""
+        """The title by its name, in the form that all its spellings have in common."""
         if row.get("deleted_at") is not None:
             return None
         name = cleaning.text(row.get("name"))
-        return Target(row["id"], name, {"name": name})
+        return Target(row["id"], title_key(name), {"name": name})
 
     def match_value(self, record: SourceRecord) -> str | None:  # noqa: ARG002
-        """None: the name is the key."""
+        """None: the name is as good as the key."""
         return None
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
@@ -60,3 +81,8 @@ class TitlesMapping:
 def mapping(options: MappingOptions) -> TitlesMapping:
     """The mapping of titles under these settings."""
     return TitlesMapping(options)
+
+
+def _spelling(counted: Counter[str]) -> str:
+    """The most frequent spelling; of equally frequent ones rather one with capitals and small letters."""
+    return min(counted, key=lambda name: (-counted[name], name.isupper(), name.islower(), name))

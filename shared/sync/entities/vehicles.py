@@ -37,13 +37,14 @@ class AssetPayload:
 
 
 class VehicleFacts(NamedTuple):
-    """The facts of a vehicle's record, cleaned; `serial_sharers` counts other vehicles with the serial."""
+    """The facts of a vehicle's record, cleaned, or as they are where they are no text; `serial_sharers`
+    counts other vehicles with the serial."""
 
-    name: str | None
+    name: Any
     serial: str | None
-    model: str | None
-    notes: str | None
-    plate: str | None
+    model: Any
+    notes: Any
+    plate: Any
     serial_sharers: int
     employee: str | None
     driver_problem: str | None
@@ -61,7 +62,11 @@ class VehiclesMapping:
     def records(self, source: VehiclesSource) -> Iterator[SourceRecord | Rejected]:
         """In the order of their ids; the driver only counts with VEHICLE_ASSIGN_DRIVER."""
         vehicles, rejected = by_key(
-            source.vehicles, lambda row: cleaning.code(row.get("id")), "id", "Samsara"
+            source.vehicles,
+            lambda row: cleaning.code(row.get("id")),
+            "id",
+            "Samsara",
+            raw_of=lambda row: row.get("id"),
         )
         yield from rejected
         drivers = Drivers(source.drivers, source.employees, self.options.driver_external_id)
@@ -83,15 +88,15 @@ class VehiclesMapping:
         notes = payload.Notes()
         if facts.driver_problem is not None:
             notes.warn(f"current_user_id left out: {facts.driver_problem}")
-        return payload.desired(record.key, self._compared(record.key, facts), AssetPayload(), notes)
+        return payload.desired(record.key, self._compared(record.key, facts, notes), AssetPayload(), notes)
 
-    def _compared(self, key: str, facts: VehicleFacts) -> AssetPayload:
-        code = facts.plate or f"Unit_{key[-4:]}"
+    def _compared(self, key: str, facts: VehicleFacts, notes: payload.Notes) -> AssetPayload:
+        code = notes.kept_text("code", facts.plate) or f"Unit_{key[-4:]}"
         return AssetPayload(
-            name=facts.name or code,
+            name=notes.kept_text("name", facts.name) or code,
             serial=facts.serial,
-            model=facts.model,
-            description=facts.notes,
+            model=notes.kept_text("model", facts.model),
+            description=notes.kept_text("description", facts.notes),
             code=code,
             status=LISTED,
             site_id=self.options.vehicle_site_id,
@@ -135,11 +140,11 @@ def mapping(options: MappingOptions) -> VehiclesMapping:
 def _facts(vehicle: Mapping[str, Any], serial_sharers: int, driver: Driver) -> VehicleFacts:
     serial = _serial(vehicle)
     return VehicleFacts(
-        name=cleaning.text(vehicle.get("name")),
+        name=cleaning.normalised(cleaning.text, vehicle.get("name")),
         serial=serial,
-        model=cleaning.text(vehicle.get("model")),
-        notes=cleaning.text(vehicle.get("notes")),
-        plate=cleaning.text(vehicle.get("licensePlate")),
+        model=cleaning.normalised(cleaning.text, vehicle.get("model")),
+        notes=cleaning.normalised(cleaning.text, vehicle.get("notes")),
+        plate=cleaning.normalised(cleaning.text, vehicle.get("licensePlate")),
         serial_sharers=serial_sharers if serial is not None else 0,
         employee=driver.employee,
         driver_problem=driver.problem,
@@ -148,5 +153,7 @@ def _facts(vehicle: Mapping[str, Any], serial_sharers: int, driver: Driver) -> V
 
 def _serial(row: Mapping[str, Any]) -> str | None:
     """The gateway's serial without hyphens: the same one occurs as `GFRV-43N-VGX` and `GFRV43NVGX`."""
-    written = cleaning.code(row.get("serial")) or cleaning.code((row.get("gateway") or {}).get("serial"))
+    gateway = row.get("gateway")
+    of_gateway = gateway.get("serial") if isinstance(gateway, dict) else None
+    written = cleaning.code(row.get("serial")) or cleaning.code(of_gateway)
     return (written or "").replace("-", "").upper() or None

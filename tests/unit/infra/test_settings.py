@@ -44,6 +44,8 @@ LEFT_TO_THE_DEFAULT = {
     "home_office_suffix",
     "default_country",
     "default_timezone",
+    "site_default_state",
+    "site_default_zip_code",
     "log_level",
 }
 """What a company may want otherwise: parameter `syncSettings`."""

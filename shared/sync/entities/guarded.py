@@ -1,0 +1,37 @@
+"""Every record is mapped under its own guard: what nobody foresaw in one costs that one, never its entity."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from shared.sync.model import Desired, EntityMapping, Rejected, SourceRecord, Target
+
+logger = logging.getLogger(__name__)
+
+
+def desired_of(mapping: EntityMapping, record: SourceRecord, source: Any) -> Desired | Rejected:
+    """The mapping of one record, rejected when the mapping fails."""
+    try:
+        return mapping.desired(record, source)
+    except Exception:
+        logger.exception("%s %s cannot be mapped", mapping.name, record.key)
+        return unexpected(record.key)
+
+
+def unexpected(key: str) -> Rejected:
+    """For a record whose data made the program fail."""
+    return Rejected(
+        key,
+        "invalid",
+        "unexpected data that the sync cannot map, see the log: mend this record in the source, and tell us",
+    )
+
+
+def target_of(mapping: EntityMapping, row: dict[str, Any]) -> Target | None:
+    """A row of SafetyAmp's listing; one whose mapping fails is there all the same (`Target.readable`)."""
+    try:
+        return mapping.target(row)
+    except Exception:
+        logger.exception("%s %s of SafetyAmp cannot be read", mapping.name, row.get("id"))
+        return Target(row["id"], None, {}, readable=False)
