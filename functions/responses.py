@@ -19,6 +19,7 @@ from shared.errors import (
     RunConflict,
     StorageError,
     UnknownRun,
+    UnreadableDocument,
 )
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
@@ -116,6 +117,9 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
         problems = [str(found) for found in error.problems]
         hint = "Mend the settings that are named; GET /ready checks them."
         return problem(503, "Settings are wrong", str(error), hint, problems=problems)
+    except UnreadableDocument as error:
+        hint = "The doctor (python -m local doctor) names all documents that cannot be read, and what to do."
+        return problem(503, "A document cannot be read", str(error), hint)
     except (StorageError, BusError, CacheError) as error:
         hint = "Try again; GET /ready and GET /api/status say what is missing."
         return problem(503, "Storage, Service Bus or Redis is away", str(error), hint)

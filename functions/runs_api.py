@@ -82,7 +82,9 @@ def show_changes(req: func.HttpRequest) -> func.HttpResponse:
     )
     documents = runtime.current().documents
     page = list_changes(documents, get_run(documents, run_id), wanted, limit, _place(params.text("cursor")))
-    return _csv(req, run_id, page) if as_csv else json_response({"changes": page.items, "next": page.next})
+    if as_csv:
+        return _csv(req, run_id, page)
+    return json_response({"changes": page.items, "next": page.next, "problems": list(page.problems)})
 
 
 def _place(cursor: str | None) -> Place:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from local.folder_documents import FolderDocuments
 from local.progress import Display, run_progress
 from local.stack import LocalStack
-from shared.errors import BusError, StorageError
-from shared.storage.documents import read_json
-from shared.sync import paths
+from shared.errors import BusError, StorageError, UnreadableDocument
+from shared.sync.report import make_report, read_report
 from shared.sync.runs import RunRequest, active_run_id, approve, get_run, request_run
 from shared.sync.sweep import sweep
 
@@ -62,9 +63,11 @@ def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, A
     next_sweep = stack.clock.monotonic() + SWEEP_SECONDS
     try:
         while active_run_id(documents) == run_id:
-            usage = stack.runtime.safetyamp_limiter.usage()
-            display.show(run_progress(documents, get_run(documents, run_id), usage))
+            _show(stack, run_id, display)
             stack.clock.sleep(POLL_SECONDS)
+            if isinstance(documents, FolderDocuments) and documents.trouble is not None:
+                # The handlers would try again and again, and a full disk is for somebody else to mend.
+                raise documents.trouble
             if stack.clock.monotonic() >= next_sweep:
                 next_sweep += SWEEP_SECONDS
                 _sweep(stack)
@@ -73,9 +76,14 @@ def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, A
         raise
     finally:
         stack.host.stop()
-    display.show(run_progress(documents, get_run(documents, run_id), stack.runtime.safetyamp_limiter.usage()))
-    report: dict[str, Any] = read_json(documents, paths.report(run_id))
-    return report
+    _show(stack, run_id, display)
+    return read_report(documents, run_id) or make_report(documents, get_run(documents, run_id))
+
+
+def _show(stack: LocalStack, run_id: str, display: Display) -> None:
+    documents, usage = stack.runtime.documents, stack.runtime.safetyamp_limiter.usage()
+    with suppress(UnreadableDocument):  # whoever is at work gives the run up
+        display.show(run_progress(documents, get_run(documents, run_id), usage))
 
 
 def _sweep(stack: LocalStack) -> None:

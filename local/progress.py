@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,10 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from shared.errors import UnreadableDocument
 from shared.resilience.rate_limiter import Usage
-from shared.storage.documents import Documents, read_json
-from shared.sync import paths
-from shared.sync.outcome import outcome_from_json
+from shared.storage.documents import Documents
+from shared.sync.outcome import BatchOutcomes, read_outcomes
+from shared.sync.plans import planned_changes, read_plan
+from shared.sync.progress import Progress, read_progress
 from shared.sync.runs import Run
 
 LINE_EVERY = 100
@@ -54,42 +56,40 @@ def run_progress(documents: Documents, run: Run, usage: Usage) -> RunProgress:
     waited = 0.0
     entities = []
     for name, status in run.entities.items():
-        plan = read_json(documents, paths.plan(run.run_id, name))
+        try:
+            plan = read_plan(documents, run, name)
+        except UnreadableDocument:
+            plan = None
         results: Counter[str] = Counter()
-        for figures in _figures(documents, run.run_id, name, plan):
-            calls.update(figures.get("calls", {}))
-            waited += figures.get("waited_seconds", 0.0)
-            for stored in figures.get("outcomes", ()):
-                outcome = outcome_from_json(stored)
+        if plan:
+            calls.update(plan["calls"])
+            waited += plan["waited_seconds"]
+        for batch in _batches(documents, run.run_id, name, plan):
+            calls.update(batch.calls)
+            waited += batch.waited_seconds
+            for outcome in batch.outcomes:
                 results["done" if outcome.went_well else outcome.result] += 1
         failed = results["failed"] + results["refused"]
         waiting = results["waiting"] + results["gone"]
         phase = status.phase if plan or status.ended else _unplanned_phase(run, name)
-        planned = _planned(plan) if plan else None
+        planned = planned_changes(plan) if plan else None
         entities.append(EntityProgress(name, phase, planned, results["done"], failed, waiting))
     return RunProgress(run.run_id, entities, calls["safetyamp"], waited, usage)
-
-
-def _planned(plan: dict[str, Any]) -> int:
-    counts = plan["counts"]
-    return sum(counts.get(action, 0) for action in ("create", "update", "deactivate", "reactivate"))
 
 
 def _unplanned_phase(run: Run, name: Any) -> str:
     return "planning" if run.ready(name) else "waiting"
 
 
-def _figures(documents: Documents, run_id: str, entity: str, plan: Any) -> Iterator[dict[str, Any]]:
-    """The plan's figures and each batch's: its outcome if there is one, else its progress."""
-    if plan is None:
-        return
-    yield plan
-    for number in range(1, plan["batches"] + 1):
-        yield (
-            read_json(documents, paths.outcome(run_id, entity, number))
-            or read_json(documents, paths.progress(run_id, entity, number))
-            or {}
-        )
+def _batches(documents: Documents, run_id: str, entity: str, plan: Any) -> Iterator[BatchOutcomes | Progress]:
+    """Of each batch that was begun its outcome if there is one, else its progress."""
+    for number in range(1, plan["batches"] + 1) if plan else ():
+        with suppress(UnreadableDocument):  # a look is not where that is settled
+            batch = read_outcomes(documents, run_id, entity, number) or read_progress(
+                documents, run_id, entity, number
+            )
+            if batch is not None:
+                yield batch
 
 
 class Display(Protocol):

@@ -19,6 +19,7 @@
      |    +-- DocumentChanged        compare-and-swap lost
      |    +-- LeaseHeld              somebody else works on it
      |    +-- LeaseLost              our lease ran out: stop at once
+     |    +-- UnreadableDocument     damaged: reading it again cannot help
      +-- BusError                Service Bus
      +-- MessageError            a message that can never be handled
      +-- RunConflict             the run's state does not allow what was asked (its run id is kept)
@@ -187,6 +188,19 @@ class LeaseHeld(StorageError):
 
 class LeaseLost(StorageError):
     """The lease is no longer ours; whatever it protected must stop at once."""
+
+
+class UnreadableDocument(StorageError):
+    """The document at `path` is there and cannot be understood, `why` says what is wrong with it.
+
+    Whoever meets one ends what depends on it with this text, or makes the document anew; nobody waits for it
+    to get better. `remedy` is what an operator can do where nothing ends it by itself.
+    """
+
+    def __init__(self, path: str, why: str, remedy: str = "") -> None:
+        super().__init__(f"the document {path} cannot be read ({why}){'. ' if remedy else ''}{remedy}")
+        self.path = path
+        self.why = why
 
 
 BusFailure = Literal[

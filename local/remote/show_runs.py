@@ -46,6 +46,8 @@ def show_runs(console: Console, runs: list[dict[str, Any]]) -> None:
         )
     console.print(table)
     for run in runs:
+        if run.get("problem"):
+            console.print(said(f"  {run['problem']}"))
         for name, entity in run["entities"].items():
             if entity["phase"] in ("held", "failed"):
                 line = f"{run['run_id']} {name} {entity['phase']}: {entity['reason'] or 'no reason is known'}"

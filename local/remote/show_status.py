@@ -27,6 +27,8 @@ def show_status(console: Console, value: dict[str, Any]) -> None:
         if breaker["state"] != "closed":
             text = f"{name} is left alone for {breaker['retry_after_seconds']:.0f} s more after"
             console.print(said(f"{text} {breaker['failures']} failures: {breaker['state']}"), style="red")
+    for problem in value.get("problems", []):
+        console.print(said(problem), style="red")
     show_pauses(console, value["paused"], now)
     active = value["active_run"]
     heading(console, "Under way", f"run {active['run_id']}" if active else "nothing")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from shared.storage.documents import Documents, read_json
-from shared.sync import paths
+from shared.storage.documents import Documents
 from shared.sync.model import ENTITIES
-from shared.sync.state import state_from_json
+from shared.sync.state import read_state
 
 
 def last_counts(documents: Documents) -> dict[str, int]:
@@ -15,6 +14,6 @@ def last_counts(documents: Documents) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     for entity in ENTITIES:
-        state = state_from_json(entity, read_json(documents, paths.state(entity)))
+        state = read_state(documents, entity)
         counts.update(state.source_counts if state else {})
     return counts

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from shared.notices.conditions import Condition
-from shared.notices.notice import Notice, begun, notice_from_json, over
+from shared.notices.notice import Notice, begun, over
+from shared.storage.decoding import Time, decode
 
 NOTICES = "state/notices.json"
 
@@ -55,17 +56,29 @@ class Book:
         }
 
 
-def book_from_json(value: dict[str, Any] | None, now: datetime) -> Book:
-    """The book of the document, a new one when there is none."""
+class _Stored(TypedDict):
+    """The document's value; a newer version may have added more."""
+
+    watching_since: Time
+    observed_at: Time | None
+    open: list[Notice]
+    outbox: list[Notice]
+    claimed_by: str | None
+    claimed_until: Time | None
+
+
+def book_from_json(value: Any, now: datetime) -> Book:
+    """The book of the document, a new one when there is none. Raises UnreadableDocument."""
     if value is None:
         return Book(watching_since=now)
-    observed, until = value["observed_at"], value["claimed_until"]
+    stored = decode(_Stored, value, NOTICES)
+    observed, until = stored["observed_at"], stored["claimed_until"]
     return Book(
-        watching_since=datetime.fromisoformat(value["watching_since"]),
+        watching_since=datetime.fromisoformat(stored["watching_since"]),
         observed_at=datetime.fromisoformat(observed) if observed else None,
-        open=tuple(map(notice_from_json, value["open"])),
-        outbox=tuple(map(notice_from_json, value["outbox"])),
-        claimed_by=value["claimed_by"],
+        open=tuple(stored["open"]),
+        outbox=tuple(stored["outbox"]),
+        claimed_by=stored["claimed_by"],
         claimed_until=datetime.fromisoformat(until) if until else None,
     )
 

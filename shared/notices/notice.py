@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.notices.conditions import Condition, span
+from shared.storage.decoding import Time
 
 NoticeState = Literal["begun", "over"]
 
@@ -19,8 +20,8 @@ class Notice:
     notice_id: str
     name: str
     state: NoticeState
-    at: str
-    since: str
+    at: Time
+    since: Time
     title: str
     lines: tuple[str, ...]
     subject: str | None = None
@@ -33,12 +34,6 @@ class Notice:
     def to_json(self) -> dict[str, Any]:
         """The form in the document."""
         return {**asdict(self), "lines": list(self.lines)}
-
-
-def notice_from_json(value: dict[str, Any]) -> Notice:
-    """The notice of a document; what only a newer version knows is left out."""
-    known = {name: value[name] for name in Notice.__dataclass_fields__ if name in value}
-    return Notice(**{**known, "lines": tuple(known["lines"])})
 
 
 def begun(condition: Condition, at: datetime) -> Notice:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.errors import UnreadableDocument
 from shared.notices.conditions import Observation, RunTrouble
 from shared.storage.documents import Documents
 from shared.sync.runs import read_run
@@ -38,7 +39,10 @@ def _trouble(documents: Documents, run_ids: Sequence[str], phase: str) -> RunTro
     if not run_ids:
         return None
     # Run documents are deleted after a while, figures are not.
-    run = read_run(documents, run_ids[0])
+    try:
+        run = read_run(documents, run_ids[0])
+    except UnreadableDocument as error:
+        return RunTrouble(run_ids[0], len(run_ids), {"run": str(error)})
     entities = run.entities.items() if run else ()
     reasons: dict[str, str] = {
         # A run that failed in one entity may hold the plan of another.

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.config import Settings, webhook_key
-from shared.errors import ConfigurationError, StorageError
+from shared.errors import ConfigurationError, StorageError, UnreadableDocument
 from shared.notices.conditions import Limits, Observation, conditions, is_unknown
 from shared.notices.episodes import (
     NOTICES,
@@ -84,7 +84,11 @@ def _written(runtime: Runtime, change: Any) -> Book:
     def after(value: Any) -> Any:
         return change(book_from_json(value, now)).to_json()
 
-    return book_from_json(update_json(runtime.documents, NOTICES, after), now)
+    return book_from_json(update_json(runtime.documents, NOTICES, after, lost=_tell_lost), now)
+
+
+def _tell_lost(error: UnreadableDocument) -> None:
+    logger.error("%s; what stands is told anew", error, extra={"event": "document_unreadable"})
 
 
 def _deliver(runtime: Runtime, sender: Sender, outbox: Sequence[Notice], delivered: list[str]) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from shared.errors import UnreadableDocument
 from shared.operations.paging import Page
-from shared.storage.documents import Documents, read_json
-from shared.sync import paths
-from shared.sync.compare import reference
+from shared.storage.documents import Documents
+from shared.sync.compare import Change, reference
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import ENTITIES, Action, EntityName
-from shared.sync.outcome import Outcome, Result, outcome_from_json
-from shared.sync.progress import progress_from_json
+from shared.sync.outcome import Outcome, Result, read_outcomes
+from shared.sync.plans import read_batch, read_plan
+from shared.sync.progress import read_progress
 from shared.sync.runs import Run
 
 MOST_BATCHES = 200
@@ -71,61 +72,71 @@ def place_of(cursor: str) -> Place:
 def list_changes(documents: Documents, run: Run, wanted: ChangeFilter, limit: int, after: Place) -> Page:
     """The changes that match, in the order of entities, batches and application."""
     found: list[dict[str, Any]] = []
+    problems: list[str] = []
     last, batches_read = after, 0
     for number, entity in enumerate(ENTITIES):
         if number < after.entity or entity not in run.entities or wanted.entity not in (None, entity):
             continue
-        plan = read_json(documents, paths.plan(run.run_id, entity))
+        try:
+            plan = read_plan(documents, run, entity)
+        except UnreadableDocument as error:
+            problems.append(str(error))
+            continue
+        if plan is None:
+            continue
         first = after.batch if number == after.entity else 1
-        for batch in range(first, (plan["batches"] if plan else 0) + 1):
+        for batch in range(first, plan["batches"] + 1):
             if batches_read == MOST_BATCHES:
-                return Page(found, str(last))
+                return Page(found, str(last), problems)
             batches_read += 1
-            for index, change in enumerate(
-                batch_changes(documents, run.run_id, entity, plan["plan_id"], batch)
-            ):
+            try:
+                changes = list(batch_changes(documents, run.run_id, entity, plan["plan_id"], batch))
+            except UnreadableDocument as error:
+                problems.append(str(error))
+                continue
+            for index, change in enumerate(changes):
                 if (number, batch, index) <= after:
                     continue
                 if len(found) == limit:
-                    return Page(found, str(last))
+                    return Page(found, str(last), problems)
                 last = Place(number, batch, index)
                 if wanted.matches(change):
                     found.append(change)
-    return Page(found, None)
+    return Page(found, None, problems)
 
 
 def batch_changes(
     documents: Documents, run_id: str, entity: str, plan_id: str, number: int
 ) -> Iterator[dict[str, Any]]:
-    """The changes of a batch with their outcomes, as far as there are any."""
-    stored = read_json(documents, paths.batch(run_id, entity, plan_id, number))
+    """The changes of a batch with their outcomes, as far as there are any. Raises UnreadableDocument."""
+    changes = read_batch(documents, run_id, entity, plan_id, number)
     outcomes = batch_outcomes(documents, run_id, entity, number)
-    for index, change in enumerate(stored["changes"]):
+    for index, change in enumerate(changes):
         yield described(entity, change, outcomes[index] if index < len(outcomes) else None)
 
 
 def batch_outcomes(documents: Documents, run_id: str, entity: str, number: int) -> list[Outcome]:
     """The outcomes of a batch, or of the part of it that has been applied."""
-    stored = read_json(documents, paths.outcome(run_id, entity, number))
-    if stored is not None:
-        return [outcome_from_json(value) for value in stored["outcomes"]]
-    return progress_from_json(read_json(documents, paths.progress(run_id, entity, number))).outcomes
+    stored = read_outcomes(documents, run_id, entity, number) or read_progress(
+        documents, run_id, entity, number
+    )
+    return stored.outcomes if stored else []
 
 
-def described(entity: str, change: dict[str, Any], outcome: Outcome | None) -> dict[str, Any]:
+def described(entity: str, change: Change, outcome: Outcome | None) -> dict[str, Any]:
     """A change for people: `after` is what SafetyAmp took where an outcome says so, else what is planned."""
     taken = outcome.fields if outcome and outcome.went_well else {}
     dropped = outcome.dropped if outcome else {}
     return {
         "entity": entity,
-        "key": change["key"],
-        "action": change["action"],
+        "key": change.key,
+        "action": change.action,
         "result": outcome.result if outcome else PLANNED,
-        "target_id": (outcome.target_id if outcome else None) or change["target_id"],
-        "before": change["before"],
+        "target_id": (outcome.target_id if outcome else None) or change.target_id,
+        "before": change.before,
         "after": {
             name: taken.get(name, readable(value))
-            for name, value in change["fields"].items()
+            for name, value in change.fields.items()
             if name not in dropped
         },
         "adopted": outcome.adopted if outcome else False,
@@ -133,7 +144,7 @@ def described(entity: str, change: dict[str, Any], outcome: Outcome | None) -> d
         "errors": outcome.errors if outcome else {},
         "reason": outcome.reason if outcome else None,
         "at": outcome.at if outcome else None,
-        "warnings": change["warnings"],
+        "warnings": change.warnings,
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
-from shared.errors import MessageError
+from shared.errors import MessageError, UnreadableDocument
 from shared.operations.paging import Page
-from shared.storage.documents import Documents, read_json
+from shared.storage.decoding import Time
+from shared.storage.documents import Documents, read_document
 from shared.storage.paths import checked_path
 from shared.sync import paths
 from shared.sync.messages import BatchMessage, EntityMessage, parse_batch_message, parse_entity_message
@@ -16,6 +17,14 @@ from shared.sync.runs import read_run
 from shared.sync.services import Services
 
 MOST_EXAMINED = 500
+
+
+class _Letter(TypedDict):
+    message_id: str | None
+    reason: str
+    delivery_count: int
+    at: Time
+    body: str
 
 
 def list_dead_letters(services: Services, limit: int, cursor: str | None) -> Page:
@@ -75,8 +84,12 @@ def _is_id(letter_id: str) -> bool:
 
 
 def _read(documents: Documents, letter_id: str) -> dict[str, Any] | None:
-    stored: dict[str, Any] | None = read_json(documents, paths.DEAD_LETTERS + letter_id + ".json")
-    return stored
+    """The letter; of one that cannot be read, that it cannot."""
+    try:
+        stored = read_document(documents, paths.DEAD_LETTERS + letter_id + ".json", _Letter)
+    except UnreadableDocument as error:
+        return {"message_id": None, "reason": str(error), "delivery_count": 0, "at": None, "body": ""}
+    return None if stored is None else dict(stored)
 
 
 def _described(services: Services, letter_id: str, stored: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +126,10 @@ def _why_not(services: Services, message: EntityMessage | BatchMessage | None) -
     if message is None:
         return "Nobody can read this message, so that nothing was lost with it. Find out who sent it."
     documents = services.documents
-    run = read_run(documents, message.run_id)
+    try:
+        run = read_run(documents, message.run_id)
+    except UnreadableDocument as error:
+        return f"Its run is given up: {error}. Start a run instead: POST /api/sync/{message.entity}."
     start = f"Start a run instead: POST /api/sync/{message.entity}."
     if run is None:
         return f"Its run is no longer kept. {start}"

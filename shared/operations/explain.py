@@ -43,7 +43,7 @@ def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] 
         },
         "mapped": _mapped(seen),
         "rejected": look.rejected if look else None,
-        "notes": list(seen.notes),
+        "notes": [*seen.notes, *history.pop("problems")],
         "safetyamp": _known(seen),
         "difference": _difference(seen.change),
         "history": history,

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from shared.errors import UnreadableDocument
 from shared.operations.run_index import newest_runs
 from shared.operations.suggestions import refusal_kind, suggestion_for
-from shared.storage.documents import Documents, read_json
-from shared.sync import paths
+from shared.storage.documents import Documents
 from shared.sync.model import ENTITIES, EntityName
-from shared.sync.outcome import outcome_from_json
+from shared.sync.plans import read_plan
 from shared.sync.runs import Run
-from shared.sync.state import FAILURE, refused_since, state_from_json
+from shared.sync.settled import settled
+from shared.sync.state import FAILURE, read_state, refused_since
 
 MOST_RUNS = 24
 """How far back the beginning of a failure is looked for: a day of hourly runs."""
@@ -91,7 +92,7 @@ def entity_failures(documents: Documents, runs: list[Run], entity: EntityName) -
 
 
 def _refused(documents: Documents, entity: EntityName) -> dict[str, Failure]:
-    state = state_from_json(entity, read_json(documents, paths.state(entity)))
+    state = read_state(documents, entity)
     failures = {}
     for key in state.keys() if state else ():
         record = state.records[key] if state else None
@@ -134,7 +135,10 @@ def _newest_findings(
 
 def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, Finding] | None:
     """The failing records of a run by key; None when it made no plan, and so looked at nothing."""
-    plan = read_json(documents, paths.plan(run.run_id, entity))
+    try:
+        plan = read_plan(documents, run, entity)
+    except UnreadableDocument:
+        plan = None  # The entity's reason says so.
     if plan is None:
         return None
     found = {
@@ -143,9 +147,8 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, F
         if problem["kind"] == "invalid"
     }
     if any(run.entities[entity].counts.get(name) for name in ("failed", "waiting")):
-        for path in documents.list(paths.outcomes(run.run_id, entity)):
-            for value in read_json(documents, path)["outcomes"]:
-                outcome = outcome_from_json(value)
+        for number in range(1, plan["batches"] + 1):
+            for outcome in settled(documents, run.run_id, entity, plan["plan_id"], number).outcomes:
                 if not outcome.went_well and outcome.result != "cancelled":
                     cause = outcome.reason or outcome.result
                     found[outcome.key] = (outcome.result, cause, outcome.at or run.requested_at)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
 from shared.operations.history import change_in
 from shared.operations.prospect import NO_RUN, Prospect
 from shared.operations.references import missing_references, why_missing
 from shared.operations.run_index import newest_runs
 from shared.operations.suggestions import SETTLED, suggestion_for
-from shared.storage.documents import read_json
-from shared.sync import paths
 from shared.sync.batches import due_at
 from shared.sync.compare import Change
-from shared.sync.control import read_pauses
+from shared.sync.control import UNKNOWN_PAUSES, read_pauses
 from shared.sync.look import Look
 from shared.sync.model import EntityName
+from shared.sync.plans import read_plan
 from shared.sync.resolver import Resolver
 from shared.sync.runs import active_run_id, read_run
 from shared.sync.services import Services
@@ -80,7 +81,10 @@ def _reasons(services: Services, entity: EntityName, key: str, seen: Prospect) -
 
 
 def _paused(services: Services, entity: EntityName, seen: Prospect) -> NextStep | None:
-    pause = read_pauses(services.documents).get(entity)
+    try:
+        pause = read_pauses(services.documents).get(entity)
+    except UnreadableDocument as error:
+        return NextStep("paused", f"the document {error.path} cannot be read ({error.why})", UNKNOWN_PAUSES)
     if pause is None:
         return None
     then = (
@@ -103,21 +107,29 @@ def _off(services: Services, entity: EntityName) -> NextStep | None:
 
 def _under_way(services: Services, entity: EntityName, key: str) -> NextStep | None:
     run_id = active_run_id(services.documents)
-    run = read_run(services.documents, run_id) if run_id else None
+    try:
+        run = read_run(services.documents, run_id) if run_id else None
+    except UnreadableDocument:
+        return None  # It is about to be given up.
     if run is None or entity not in run.entities or run.entities[entity].ended:
         return None
     if run.request.keys and key not in run.request.keys:
         return None
     url = f"/api/runs/{run.run_id}"
-    change = change_in(services, run, entity, key)
+    try:
+        change = change_in(services, run, entity, key)
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        return NextStep(
+            "unknown", f"run {run_id} is under way: {error}", "Wait for the run to end.", run_url=url
+        )
     if change is None:
         if run.entities[entity].phase != "pending":
             return None
         reason = f"run {run.run_id} is under way and has not come to {entity} yet"
         return NextStep("under way", reason, "Wait for the run to end.", run_url=url)
-    if change["result"] != "planned":
+    if change["result"] != "planned" or plan is None:
         return None
-    plan = read_json(services.documents, paths.plan(run.run_id, entity))
     due = due_at(services.documents, services.settings, run, entity, plan, change["batch"])
     reason = f"run {run.run_id} is under way: its batch {change['batch']} will {change['action']} the record"
     return NextStep("under way", reason, "Wait for the run to end.", at=_text(due), run_url=url)
@@ -186,8 +198,9 @@ def _holding_run(services: Services, entity: EntityName, key: str) -> str | None
     """The newest run whose held plan has a change of the record."""
     for run in newest_runs(services.documents, HELD_RUNS):
         status = run.entities.get(entity)
-        if status and status.phase == "held" and change_in(services, run, entity, key):
-            return run.run_id
+        with suppress(UnreadableDocument):
+            if status and status.phase == "held" and change_in(services, run, entity, key):
+                return run.run_id
     return None
 
 

@@ -13,17 +13,17 @@ from contextlib import suppress
 from typing import Any, cast
 
 from shared.clock import Clock
-from shared.errors import BusError, Stopping
+from shared.errors import BusError, Stopping, UnreadableDocument
 from shared.operations.changes import batch_changes
 from shared.operations.record_calls import call_of
 from shared.shutdown import Shutdown
-from shared.storage.documents import Documents, read_json
-from shared.sync import paths
+from shared.storage.documents import Documents
 from shared.sync.batch_handler import apply_batch
 from shared.sync.batches import due_at, missing_batches
 from shared.sync.entity_handler import sync_entity
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.model import EntityName
+from shared.sync.plans import read_plan
 from shared.sync.runs import Mode, Run, RunRequest, claim_run, get_run
 from shared.sync.services import Services
 
@@ -74,7 +74,7 @@ def _carry_out(services: Services, run_id: str, entity: EntityName) -> None:
 
 
 def _due_batches(services: Services, run: Run, entity: EntityName) -> list[int]:
-    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    plan = _plan(services.documents, run, entity)
     if plan is None or run.entities[entity].phase != "applying":
         return []
     now = services.clock.now()
@@ -83,11 +83,19 @@ def _due_batches(services: Services, run: Run, entity: EntityName) -> list[int]:
     return [number for number in missing if due_at(documents, settings, run, entity, plan, number) <= now]
 
 
+def _plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
+    """None also for one that cannot be read: whoever acts on it ends the entity with that reason."""
+    try:
+        return read_plan(documents, run, entity)
+    except UnreadableDocument:
+        return None
+
+
 def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
     """What a run of one record saw and did, from its documents: each step is None until it was taken."""
     (entity,) = run.entities
     status = run.entities[entity]
-    plan = read_json(documents, paths.plan(run.run_id, entity))
+    plan = _plan(documents, run, entity)
     look = plan["looks"][0] if plan else None
     change = _change(documents, run, entity, plan) if plan else None
     return {
@@ -123,7 +131,10 @@ def _change(
     """The one change of the run, None when nothing had to be changed."""
     if plan["batches"] == 0:
         return None
-    return next(batch_changes(documents, run.run_id, entity, plan["plan_id"], 1))
+    try:
+        return next(batch_changes(documents, run.run_id, entity, plan["plan_id"], 1))
+    except UnreadableDocument:
+        return None
 
 
 def _result(change: dict[str, Any]) -> dict[str, Any]:

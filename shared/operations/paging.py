@@ -12,8 +12,9 @@ class Page:
     """Items, and where the next page begins: None when there is none.
 
     A page may hold fewer items than asked for, even none, and still have a next one: then the filter did not
-    match more of what one request looks at.
+    match more of what one request looks at. `problems` names documents that could not be read.
     """
 
     items: Sequence[Any]
     next: str | None
+    problems: Sequence[str] = ()

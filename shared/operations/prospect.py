@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import APIError, ConfigurationError, DatabaseError, IncompleteRead, RetryLater
-from shared.storage.documents import read_json
-from shared.sync import paths
 from shared.sync.bulk import bulk_work
 from shared.sync.compare import Change
 from shared.sync.drafting import draft_changes
@@ -20,7 +18,7 @@ from shared.sync.reader import SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run, RunRequest
 from shared.sync.services import Services
-from shared.sync.state import EntityState, Entry, state_from_json
+from shared.sync.state import EntityState, Entry, read_state
 
 UNREADABLE = (IncompleteRead, DatabaseError, APIError, RetryLater, ConfigurationError)
 """Why a source cannot be read just now."""
@@ -60,7 +58,7 @@ def prospect(services: Services, entity: EntityName, key: str) -> Prospect:
 
 def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
     resolver = Resolver(services, NO_RUN, entity)
-    known = read_state(services, entity)
+    known = read_state(services.documents, entity)
     state = known or EntityState(entity)
     entry = state.entry(key)
     about_state: dict[str, Any] = {
@@ -88,11 +86,6 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
         passed_over=bool(change and entry and entry.digest == change.digest),
         **about_state,
     )
-
-
-def read_state(services: Services, entity: EntityName) -> EntityState | None:
-    """What is known of an entity in SafetyAmp."""
-    return state_from_json(entity, read_json(services.documents, paths.state(entity)))
 
 
 def _run(services: Services, entity: EntityName, key: str) -> Run:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from shared.storage.documents import Documents, read_json
-from shared.sync import paths
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Documents
 from shared.sync.model import EntityName
-from shared.sync.outcome import DONE
-from shared.sync.report import make_report
+from shared.sync.outcome import read_outcomes
+from shared.sync.plans import planned_changes, read_plan
+from shared.sync.progress import read_progress
+from shared.sync.report import make_report, read_report
 from shared.sync.runs import Run
 from shared.sync.services import Services
 
@@ -53,27 +55,33 @@ def run_detail(services: Services, run: Run) -> dict[str, Any]:
 
 def stored_report(documents: Documents, run: Run) -> dict[str, Any]:
     """The report that was written at the run's end; of a run under way, how it stands."""
-    report = read_json(documents, paths.report(run.run_id)) if run.ended else None
+    report = read_report(documents, run.run_id) if run.ended else None
     return report or make_report(documents, run)
 
 
 def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:
-    """None before there is a plan."""
+    """None before there is a plan, or where there is none that can be read."""
     documents = services.documents
-    plan = read_json(documents, paths.plan(run.run_id, entity))
+    try:
+        plan = read_plan(documents, run, entity)
+    except UnreadableDocument:
+        return None
     if plan is None:
         return None
-    work = _Work(plan["batches"], sum(plan["counts"].get(action, 0) for action in DONE))
+    work = _Work(plan["batches"], planned_changes(plan))
     work.calls.update(plan["calls"])
     work.waited_seconds = plan["waited_seconds"]
     for number in range(1, plan["batches"] + 1):
-        outcome = read_json(documents, paths.outcome(run.run_id, entity, number))
-        work.batches_done += outcome is not None
-        begun = outcome or read_json(documents, paths.progress(run.run_id, entity, number))
+        try:
+            outcomes = read_outcomes(documents, run.run_id, entity, number)
+            begun = outcomes or read_progress(documents, run.run_id, entity, number)
+        except UnreadableDocument:
+            continue  # Of this batch nothing is known.
+        work.batches_done += outcomes is not None
         if begun:
-            work.changes_done += len(begun["outcomes"])
-            work.calls.update(begun["calls"])
-            work.waited_seconds += begun["waited_seconds"]
+            work.changes_done += len(begun.outcomes)
+            work.calls.update(begun.calls)
+            work.waited_seconds += begun.waited_seconds
     return work
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Iterator
 
+from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
-from shared.sync.runs import Run, read_run
+from shared.sync.runs import RUN_ID, Run, read_run, run_ids
 
-RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}", re.ASCII)
-"""What a run's id looks like: 20260131-120000-0a1b2c."""
+__all__ = ["RUN_ID", "newest_runs", "run_ids"]
 
-RUNS_FOLDER = "runs/"
-
-
-def run_ids(documents: Documents) -> list[str]:
-    """The ids of all runs that are kept, newest first."""
-    return sorted((name for name in documents.folders(RUNS_FOLDER) if RUN_ID.fullmatch(name)), reverse=True)
+logger = logging.getLogger(__name__)
 
 
 def newest_runs(documents: Documents, most: int) -> Iterator[Run]:
-    """The newest runs, at most `most`, read one by one as they are asked for."""
+    """The newest runs, at most `most`, read one by one as they are asked for; those whose
+    document cannot be read are passed over."""
     for run_id in run_ids(documents)[:most]:
-        run = read_run(documents, run_id)
+        try:
+            run = read_run(documents, run_id)
+        except UnreadableDocument as error:
+            logger.warning("%s", error)
+            continue
         if run is not None:
             yield run

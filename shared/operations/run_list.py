@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from shared.errors import UnreadableDocument
 from shared.operations.paging import Page
 from shared.operations.run_index import run_ids
 from shared.storage.documents import Documents
 from shared.sync.model import EntityName
-from shared.sync.runs import Run, RunPhase, read_run
+from shared.sync.runs import Run, RunPhase, RunRequest, read_run, requested_at
 
 MOST_EXAMINED = 300
 """Run documents that one request reads, at a few milliseconds each."""
@@ -51,14 +52,20 @@ def list_runs(documents: Documents, wanted: RunFilter, limit: int, cursor: str |
         if len(found) == limit or examined == MOST_EXAMINED:
             return Page(found, last)
         examined, last = examined + 1, run_id
-        run = read_run(documents, run_id)
+        try:
+            run = read_run(documents, run_id)
+        except UnreadableDocument as error:
+            run = Run(run_id, RunRequest(entities=(), cause="unknown"), requested_at(run_id), {}, "failed")
+            if wanted.matches(run):
+                found.append({**summary(run), "problem": str(error)})
+            continue
         if run is not None and wanted.matches(run):
             found.append(summary(run))
     return Page(found, None)
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """A run in a few words and figures."""
+    """A run in a few words and figures. `problem`: its document cannot be read, and the rest is a guess."""
     return {
         "run_id": run.run_id,
         "url": f"/api/runs/{run.run_id}",
@@ -73,6 +80,7 @@ def summary(run: Run) -> dict[str, Any]:
         "entities": {
             name: {"phase": status.phase, "reason": status.reason} for name, status in run.entities.items()
         },
+        "problem": None,
     }
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared.operations.prospect import NO_RUN, UNREADABLE, read_state
+from shared.operations.prospect import NO_RUN, UNREADABLE
 from shared.sync.bulk import bulk_work
 from shared.sync.entities import cleaning, mappings
 from shared.sync.entities.keys import normal_key
@@ -15,6 +15,7 @@ from shared.sync.model import EntityName, SourceRecord
 from shared.sync.reader import SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.services import Services
+from shared.sync.state import read_state
 
 MOST_FOUND = 25
 
@@ -65,7 +66,7 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
 
 
 def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    state = read_state(services, entity)
+    state = read_state(services.documents, entity)
     for key in state.keys() if state else ():
         entry = state.entry(key) if state else None
         if entry is not None and entry.target_id is not None:

@@ -8,15 +8,18 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
+from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
 from shared.operations.dependencies import dependencies
 from shared.operations.run_index import newest_runs
 from shared.operations.run_list import summary
 from shared.runtime import Runtime
-from shared.storage.documents import read_json
+from shared.storage.documents import Documents
 from shared.sync import paths
 from shared.sync.batches import due_at, missing_batches
-from shared.sync.control import read_pauses
+from shared.sync.control import Pause, read_pauses
+from shared.sync.model import EntityName
+from shared.sync.plans import read_plan
 from shared.sync.runs import Run, read_active, read_run
 from shared.sync.state import STATE_VERSION
 from shared.version import VERSION
@@ -27,24 +30,27 @@ PACKAGES = ("azure-functions", "azure-servicebus", "azure-storage-blob", "pyodbc
 
 
 def status(runtime: Runtime) -> dict[str, Any]:
-    """Dependencies, breakers, the limiter's window, queues, schedules, pauses, runs and versions.
+    """Dependencies, breakers, the limiter's window, queues, schedules, pauses, runs and versions; `problems`
+    names documents that cannot be read.
 
     Raises ConfigurationError and StorageError: without settings or documents there is nothing to say.
     """
     documents = runtime.documents
     active = read_active(documents) or {}
-    run = read_run(documents, active["run_id"]) if active.get("run_id") else None
+    problems: list[str] = []
+    run = _active_run(documents, active, problems)
     return {
         "at": runtime.clock.now().isoformat(),
         "dependencies": dependencies(runtime),
         "breakers": {name: asdict(runtime.breaker(name).state()) for name in UPSTREAMS},
         "limiter": _limiter(runtime),
-        "queues": _queues(runtime, run),
+        "queues": _queues(runtime, run, problems),
         "schedules": _schedules(runtime),
-        "paused": {entity: asdict(pause) for entity, pause in read_pauses(documents).items()},
+        "paused": {entity: asdict(pause) for entity, pause in _pauses(documents, problems).items()},
         "active_run": summary(run) if run else None,
         "last_runs": [summary(found) for found in islice(newest_runs(documents, LAST_RUNS), LAST_RUNS)],
         "last_good_run_ended_at": active.get("last_done_at"),
+        "problems": problems,
         "versions": {
             "app": VERSION,
             "python": platform.python_version(),
@@ -52,6 +58,22 @@ def status(runtime: Runtime) -> dict[str, Any]:
             **{name: _version(name) for name in PACKAGES},
         },
     }
+
+
+def _active_run(documents: Documents, active: dict[str, Any], problems: list[str]) -> Run | None:
+    try:
+        return read_run(documents, active["run_id"]) if active.get("run_id") else None
+    except UnreadableDocument as error:
+        problems.append(str(error))
+        return None
+
+
+def _pauses(documents: Documents, problems: list[str]) -> dict[EntityName, Pause]:
+    try:
+        return read_pauses(documents)
+    except UnreadableDocument as error:
+        problems.append(str(error))
+        return {}
 
 
 def _limiter(runtime: Runtime) -> dict[str, Any]:
@@ -63,7 +85,7 @@ def _limiter(runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def _queues(runtime: Runtime, run: Run | None) -> dict[str, Any]:
+def _queues(runtime: Runtime, run: Run | None, problems: list[str]) -> dict[str, Any]:
     """What the active run still has to do, as its documents say: entities that wait for their plan, and
     batches without an outcome, due now or scheduled; and the dead letters that are kept."""
     entities = due = scheduled = 0
@@ -71,7 +93,11 @@ def _queues(runtime: Runtime, run: Run | None) -> dict[str, Any]:
     for name, entity in run.entities.items() if run else ():
         if run is None or entity.ended:
             continue
-        plan = read_json(runtime.documents, paths.plan(run.run_id, name))
+        try:
+            plan = read_plan(runtime.documents, run, name)
+        except UnreadableDocument as error:
+            problems.append(str(error))
+            continue
         if plan is None:
             entities += 1
             continue

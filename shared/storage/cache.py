@@ -6,14 +6,13 @@ Redis only makes things faster: whatever happens to it, the caller gets its data
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from shared.clock import Clock
-from shared.errors import CacheError
+from shared.errors import CacheError, UnreadableDocument
 from shared.resilience.redis_connection import RedisConnection
 from shared.storage.documents import from_json, to_json
 
@@ -24,7 +23,7 @@ DATA_PREFIX = "safetyamp:cache:"
 STATISTICS_PREFIX = "safetyamp:stats:cache:"
 STATISTICS_SECONDS = 30 * 86_400
 SCAN_COUNT = 500
-UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error)
+UNREADABLE = (UnreadableDocument, ValueError, KeyError, TypeError)
 
 Counter = Literal["hits", "misses", "errors"]
 

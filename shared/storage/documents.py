@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from shared.clients.unreadable import readable
-from shared.errors import DocumentChanged, DocumentExists
+from shared.errors import DocumentChanged, DocumentExists, UnreadableDocument
+from shared.storage.decoding import decode
+
+T = TypeVar("T")
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_ABOVE_BYTES = 32_768
@@ -91,17 +95,35 @@ def to_json(value: Any) -> bytes:
     return data
 
 
-def from_json(data: bytes) -> Any:
-    """The value of JSON bytes, gzipped or not; None for an empty document (a bare lease)."""
-    if data[:2] == GZIP_MAGIC:
-        data = gzip.decompress(data)
-    return json.loads(data) if data else None
+def from_json(data: bytes, path: str = "") -> Any:
+    """The value of JSON bytes, gzipped or not; None for an empty document (a bare lease). Raises
+    UnreadableDocument, which names `path`."""
+    try:
+        if data[:2] == GZIP_MAGIC:
+            data = gzip.decompress(data)
+        return json.loads(data) if data else None
+    except (OSError, EOFError, zlib.error):
+        raise UnreadableDocument(path, "its compressed content is cut off or damaged") from None
+    except (ValueError, RecursionError):
+        # The errors of `json` quote nothing, but hold the whole text.
+        raise UnreadableDocument(path, "it is no JSON") from None
 
 
 def read_json(documents: Documents, path: str) -> Any:
-    """The value stored at `path`, or None when there is none."""
+    """The value stored at `path`, or None when there is none. Raises UnreadableDocument."""
     document = documents.read(path)
-    return None if document is None else from_json(document.data)
+    return None if document is None else from_json(document.data, path)
+
+
+def read_document(documents: Documents, path: str, kind: type[T]) -> T | None:
+    """What is stored at `path` as a `kind` (see `decode`), or None when there is none. Raises
+    UnreadableDocument, also for an empty document."""
+    document = documents.read(path)
+    if document is None:
+        return None
+    if not document.data:
+        raise UnreadableDocument(path, "it is empty")
+    return decode(kind, from_json(document.data, path), path)
 
 
 def create_json(documents: Documents, path: str, value: Any) -> bool:
@@ -114,17 +136,24 @@ def create_json(documents: Documents, path: str, value: Any) -> bool:
 
 
 def update_json(
-    documents: Documents, path: str, change: Callable[[Any], Any | None], attempts: int = 50
+    documents: Documents,
+    path: str,
+    change: Callable[[Any], Any | None],
+    attempts: int = 50,
+    *,
+    lost: Callable[[UnreadableDocument], Any] | None = None,
 ) -> Any:
     """Compare-and-swap: apply the pure function `change` to the current value (None when absent) until
     nobody interferes. `change` returns the new value, or None to leave the document as it is.
+
+    A document that cannot be read, or that `change` says so of, is taken as what `lost` returns, and written
+    over; without `lost` UnreadableDocument passes through.
 
     Returns the value that is stored afterwards. Raises DocumentChanged after `attempts` lost races.
     """
     for _ in range(attempts):
         document = documents.read(path)
-        before = None if document is None else from_json(document.data)
-        after = change(before)
+        before, after = _changed(document, path, change, lost)
         if after is None:
             return before
         try:
@@ -136,3 +165,24 @@ def update_json(
             continue
         return after
     raise DocumentChanged(f"{path} was changed by others {attempts} times in a row")
+
+
+def _changed(
+    document: Document | None,
+    path: str,
+    change: Callable[[Any], Any | None],
+    lost: Callable[[UnreadableDocument], Any] | None,
+) -> tuple[Any, Any | None]:
+    """The value before, and the one after."""
+    try:
+        if document is not None and not document.data:
+            raise UnreadableDocument(path, "it is empty")
+        before = None if document is None else from_json(document.data, path)
+        if document is not None and before is None:
+            raise UnreadableDocument(path, "it is null")
+        return before, change(before)
+    except UnreadableDocument as error:
+        if lost is None:
+            raise
+        before = lost(error)
+        return before, change(before)

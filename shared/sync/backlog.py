@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.storage.documents import Documents, read_json
-from shared.sync import paths
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Documents
 from shared.sync.batches import due_at, goes_on_at, missing_batches
 from shared.sync.model import ENTITY_NEEDS, EntityName
+from shared.sync.plans import read_plan
 from shared.sync.runs import Run, active_run_id, read_run
 
 if TYPE_CHECKING:
@@ -34,14 +35,20 @@ class Backlog:
 def backlogs(documents: Documents, settings: Settings, now: datetime) -> dict[str, Backlog]:
     """By the queues' names: entities that can be planned and are not, batches without an outcome."""
     run_id = active_run_id(documents)
-    run = read_run(documents, run_id) if run_id else None
+    try:
+        run = read_run(documents, run_id) if run_id else None
+    except UnreadableDocument:
+        run = None  # It is about to be given up.
     entities: list[datetime] = []
     batches: list[datetime] = []
     waiting = 0
     for entity, status in run.entities.items() if run else ():
         if run is None or status.ended:
             continue
-        plan = None if status.phase == "pending" else read_json(documents, paths.plan(run.run_id, entity))
+        try:
+            plan = None if status.phase == "pending" else read_plan(documents, run, entity)
+        except UnreadableDocument:
+            continue  # It is about to be given up.
         if plan is None:
             entities += [_ready_since(run, entity)] if run.ready(entity) else []
         else:

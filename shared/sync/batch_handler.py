@@ -19,25 +19,29 @@ from shared.errors import (
     RateLimited,
     RetryLater,
     SafetyAmpError,
+    UnreadableDocument,
     UpstreamUnavailable,
 )
-from shared.storage.documents import create_json, read_json
+from shared.storage.documents import create_json
 from shared.sync import paths
+from shared.sync.abandoning import readable_run
 from shared.sync.applier import ChangeApplier, Unresolved, is_ambiguous
 from shared.sync.compare import Change, reference
 from shared.sync.entities import mappings
-from shared.sync.finish import advance, finish_entity
+from shared.sync.finish import advance, finish_entity, give_up_entity
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref
-from shared.sync.outcome import Outcome, Result, outcome_from_json
+from shared.sync.outcome import BatchOutcomes, Outcome, Result, read_outcomes
+from shared.sync.plans import read_batch, read_plan
 from shared.sync.priority import priority
-from shared.sync.progress import ProgressKeeper
+from shared.sync.progress import ProgressKeeper, begin_progress
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
-from shared.sync.runs import Run, get_run, read_run
+from shared.sync.runs import Run, get_run
 from shared.sync.services import Services
+from shared.sync.settled import unknown_outcomes
 from shared.sync.stopping import stop_entity
 from shared.telemetry.context import bound
 
@@ -61,6 +65,11 @@ STORE_EVERY = 10
 """Updates can be repeated, so their progress is stored now and then; before each creation it must be."""
 
 
+MOST_TRIES = 3
+"""How often a batch is begun again after an error that nobody thought of. They are counted in its progress:
+the delivery count of its message starts anew with every copy that goes on later."""
+
+
 class HandOn(Exception):
     """The batch cannot go on now; `delay_seconds` says when it can."""
 
@@ -81,21 +90,24 @@ def apply_batch(services: Services, message: BatchMessage) -> None:
 
 def _apply_batch(services: Services, message: BatchMessage) -> None:
     documents = services.documents
-    run = read_run(documents, message.run_id)
+    run = readable_run(services, message.run_id)
     if run is None or run.ended or message.entity not in run.entities:
         logger.info("nothing to do for %s", message.message_id)
         return
     if run.entities[message.entity].ended:
         advance(services, run)
         return
-    plan = read_json(documents, paths.plan(message.run_id, message.entity))
+    try:
+        plan = read_plan(documents, run, message.entity)
+    except UnreadableDocument as error:
+        give_up_entity(services, run, message.entity, str(error))
+        return
     if plan is None or message.batch > plan["batches"]:
         logger.warning("%s belongs to no committed plan", message.message_id)
         return
     if documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
         try:
-            with held_lease(services, paths.progress(message.run_id, message.entity, message.batch)) as lease:
-                _BatchWork(services, run, plan, message, lease.lease_id).complete()
+            _work_on(services, run, plan, message)
         except LeaseHeld:
             # Somebody works on it, or died while working: look again when the lease has run out.
             _hand_on(services, message, LEASE_SECONDS)
@@ -106,22 +118,96 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
     finish_entity(services, run, message.entity)
 
 
+def _work_on(
+    services: Services, run: Run, plan: dict[str, Any], message: BatchMessage, stop_reason: str | None = None
+) -> None:
+    """Complete the batch under its lease, one way or another; raises HandOn when it has to go on later."""
+    begin_progress(services.documents, message)
+    with held_lease(services, paths.progress(message.run_id, message.entity, message.batch)) as lease:
+
+        def work(reason: str | None) -> None:
+            # Anew each time: of what an attempt that failed left in memory only the documents are believed.
+            _BatchWork(services, run, plan, message, lease.lease_id).complete(reason)
+
+        try:
+            work(stop_reason)
+        except UnreadableDocument as error:
+            if error.path == paths.run(message.run_id):
+                raise
+            work(str(error))
+        except (SafetyAmpError, HandOn):
+            raise
+        except Exception as error:
+            text = "batch %d of %s in run %s met an unexpected error"
+            logger.exception(text, message.batch, message.entity, message.run_id)
+            reason = f"unexpected {type(error).__name__} while applying, see the log"
+            try:
+                if stop_reason is None:
+                    _count_try(services, message, lease.lease_id)
+                    work(reason)
+                else:
+                    _end_unknown(services, plan, message, f"{stop_reason}; {reason}")
+            except (SafetyAmpError, HandOn):
+                raise
+            except Exception:
+                logger.exception(text, message.batch, message.entity, message.run_id)
+                _end_unknown(services, plan, message, reason)
+
+
+def _count_try(services: Services, message: BatchMessage, lease_id: str) -> None:
+    """Raises HandOn until the batch has been tried often enough."""
+    with metered() as meter:
+        keeper = ProgressKeeper(services, message, lease_id, meter)
+        keeper.progress.tries += 1
+        keeper.store()
+    if keeper.progress.tries < MOST_TRIES:
+        raise HandOn(services.settings.retry_delay_seconds)
+
+
+def _end_unknown(services: Services, plan: dict[str, Any], message: BatchMessage, reason: str) -> None:
+    """End a batch of which nobody can tell how far it came; creations may have happened."""
+    unknown = unknown_outcomes(
+        services.documents, message.run_id, message.entity, plan["plan_id"], message.batch, reason
+    )
+    _store(services, message, unknown)
+
+
+def _store(services: Services, message: BatchMessage, outcomes: BatchOutcomes) -> None:
+    create_json(
+        services.documents,
+        paths.outcome(message.run_id, message.entity, message.batch),
+        {
+            "batch": message.batch,
+            "attempts": message.attempt,
+            "outcomes": [outcome.to_json() for outcome in outcomes.outcomes],
+            "calls": outcomes.calls,
+            "requests": outcomes.requests,
+            "waited_seconds": outcomes.waited_seconds,
+            **({"reason": outcomes.reason} if outcomes.reason else {}),
+            **({"list_anew": True} if outcomes.list_anew else {}),
+        },
+    )
+
+
 def give_up_batch(services: Services, message: BatchMessage, reason: str) -> None:
     """Note for every change of the batch that is left that it was not tried. Does nothing when the batch has
     its outcomes, or when somebody is at work on it: the sweep sends it again if they do not end it.
 
     Raises StorageError or BusError when this has to be done again.
     """
-    run = read_run(services.documents, message.run_id)
+    run = readable_run(services, message.run_id)
     if run is None or message.entity not in run.entities or run.entities[message.entity].ended:
         return
-    plan = read_json(services.documents, paths.plan(message.run_id, message.entity))
+    try:
+        plan = read_plan(services.documents, run, message.entity)
+    except UnreadableDocument as error:
+        give_up_entity(services, run, message.entity, str(error))
+        return
     if plan is None or message.batch > plan["batches"]:
         return
     with suppress(LeaseHeld):
         if services.documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
-            with held_lease(services, paths.progress(message.run_id, message.entity, message.batch)) as lease:
-                _BatchWork(services, run, plan, message, lease.lease_id).complete(reason)
+            _work_on(services, run, plan, message, reason)
         finish_entity(services, run, message.entity)
 
 
@@ -158,9 +244,18 @@ class _BatchWork:
         """Apply what is left and store the outcomes; raises HandOn when it has to go on later. With a
         `stop_reason` nothing is applied any more."""
         with metered() as meter, priority(self._run):
-            self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
-            changes = self._changes()
-            self._remember_earlier(changes)
+            try:
+                self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
+            except UnreadableDocument as error:
+                _end_unknown(self._services, self._plan, self._message, str(error))
+                return
+            try:
+                changes = self._changes()
+            except UnreadableDocument as error:
+                self._store_outcomes(meter, str(error))
+                return
+            if stop_reason is None:
+                self._remember_earlier(changes)
             while len(self._keeper.progress.outcomes) < len(changes):
                 change = changes[len(self._keeper.progress.outcomes)]
                 stop_reason = stop_reason or self._stopped_by_others()
@@ -185,10 +280,9 @@ class _BatchWork:
         return self._run.entities[self._message.entity].stop_reason
 
     def _changes(self) -> list[Change]:
-        path = paths.batch(
-            self._message.run_id, self._message.entity, self._plan["plan_id"], self._message.batch
-        )
-        return [Change(**change) for change in read_json(self._services.documents, path)["changes"]]
+        message = self._message
+        documents, plan_id = self._services.documents, self._plan["plan_id"]
+        return read_batch(documents, message.run_id, message.entity, plan_id, message.batch)
 
     def _apply(self, change: Change) -> Outcome:
         progress = self._keeper.progress
@@ -294,8 +388,12 @@ class _BatchWork:
     def _remember_earlier_batches(self) -> None:
         prefix = paths.outcomes(self._message.run_id, self._message.entity)
         for path in self._services.documents.list(prefix):
-            for stored in read_json(self._services.documents, path)["outcomes"]:
-                self._remember(outcome_from_json(stored))
+            number = int(path.removeprefix(prefix).removesuffix(".json"))
+            stored = read_outcomes(
+                self._services.documents, self._message.run_id, self._message.entity, number
+            )
+            for outcome in stored.outcomes if stored else ():
+                self._remember(outcome)
 
     def _looks_back(self, changes: list[Change]) -> bool:
         """Whether it matters what earlier batches created: for references into the same entity, and for a
@@ -314,7 +412,7 @@ class _BatchWork:
         progress = self._keeper.progress
         progress.outcomes.append(outcome)
         progress.started, progress.attempts, progress.blocked_since = None, 0, None
-        progress.looked_up = False
+        progress.looked_up, progress.tries = False, 0
 
     def _pause(self, delay_seconds: float, started: int | None = None) -> None:
         """Store the progress and hand the batch on; always raises HandOn."""
@@ -335,23 +433,21 @@ class _BatchWork:
         message = self._message
         stop_entity(self._services, message.run_id, message.entity, reason, at_hand=message.batch)
 
-    def _store_outcomes(self, meter: Meter) -> None:
-        message = self._message
+    def _store_outcomes(self, meter: Meter, unreadable: str | None = None) -> None:
+        """`unreadable`: why it is not known which changes there are beside those that have an outcome."""
+        message, progress = self._message, self._keeper.progress
         # Under the lease: who has lost it must not have the last word.
         self._keeper.store()
-        create_json(
-            self._services.documents,
-            paths.outcome(message.run_id, message.entity, message.batch),
-            {
-                "batch": message.batch,
-                "attempts": message.attempt,
-                "outcomes": [outcome.to_json() for outcome in self._keeper.progress.outcomes],
-                "calls": dict(meter.calls),
-                "requests": dict(meter.requests),
-                "waited_seconds": round(meter.waited_seconds, 3),
-            },
+        outcomes = BatchOutcomes(
+            progress.outcomes,
+            dict(meter.calls),
+            dict(meter.requests),
+            round(meter.waited_seconds, 3),
+            reason=unreadable,
+            list_anew=unreadable is not None and progress.started is not None,
         )
-        results = Counter(outcome.result for outcome in self._keeper.progress.outcomes)
+        _store(self._services, message, outcomes)
+        results = Counter(outcome.result for outcome in progress.outcomes)
         facts = {"event": "batch_applied", "counts": dict(results), "attempts": message.attempt}
         duration = {"duration_ms": round((self._services.clock.monotonic() - self._began) * 1000)}
         text = "batch %d of %s in run %s is done"

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from shared.storage.documents import Documents, read_json
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Documents
 from shared.sync import paths
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
+from shared.sync.progress import read_progress
 from shared.sync.runs import Run
 from shared.sync.services import Services
 
@@ -37,9 +39,13 @@ def due_at(
 
 
 def goes_on_at(documents: Documents, run: Run, entity: EntityName, number: int) -> datetime | None:
-    """When the batch was meant to go on, None for one that nobody has had in hand."""
-    progress = read_json(documents, paths.progress(run.run_id, entity, number))
-    return datetime.fromisoformat(progress["next_at"]) if progress and progress["next_at"] else None
+    """When the batch was meant to go on, None for one that nobody has had in hand, or whose progress cannot
+    be read: whoever gets it ends it."""
+    try:
+        progress = read_progress(documents, run.run_id, entity, number)
+    except UnreadableDocument:
+        return None
+    return datetime.fromisoformat(progress.next_at) if progress and progress.next_at else None
 
 
 def send_batches(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
-from shared.storage.documents import Documents, read_json, update_json
+from shared.errors import UnreadableDocument
+from shared.storage.decoding import Time, decode
+from shared.storage.documents import Documents, read_document, update_json
 from shared.sync import paths
 from shared.sync.model import ENTITIES, EntityName
 
@@ -18,7 +20,7 @@ CONTROL_VERSION = 1
 class Pause:
     """Since when an entity is paused, and why. `who` is for the API alone: `about` goes into logs."""
 
-    at: str
+    at: Time
     reason: str
     who: str | None = None
 
@@ -28,10 +30,23 @@ class Pause:
         return f"{entity} is paused since {since}: {self.reason}. POST /api/resume/{entity} ends that"
 
 
+class _Control(TypedDict):
+    paused: dict[str, Pause]
+
+
+UNKNOWN_PAUSES = (
+    "Nobody can tell what is paused, and nothing is started until that is known: resume all entities, which"
+    " writes it anew, and pause again what must rest"
+)
+
+
 def read_pauses(documents: Documents) -> dict[EntityName, Pause]:
     """The paused entities. Raises StorageError: who cannot know must not go on."""
-    value = read_json(documents, paths.CONTROL)
-    return _pauses(value)
+    try:
+        control = read_document(documents, paths.CONTROL, _Control)
+    except UnreadableDocument as error:
+        raise UnreadableDocument(error.path, error.why, UNKNOWN_PAUSES) from error
+    return _known(control)
 
 
 def add_pauses(documents: Documents, entities: Sequence[EntityName], pause: Pause) -> dict[EntityName, Pause]:
@@ -41,7 +56,7 @@ def add_pauses(documents: Documents, entities: Sequence[EntityName], pause: Paus
         pauses = _pauses(value)
         return _document({**dict.fromkeys(entities, pause), **pauses}, value)
 
-    return _pauses(update_json(documents, paths.CONTROL, change))
+    return _pauses(update_json(documents, paths.CONTROL, change, lost=_lost(entities)))
 
 
 def remove_pauses(documents: Documents, entities: Sequence[EntityName]) -> dict[EntityName, Pause]:
@@ -51,12 +66,28 @@ def remove_pauses(documents: Documents, entities: Sequence[EntityName]) -> dict[
         kept = {name: pause for name, pause in _pauses(value).items() if name not in entities}
         return _document(kept, value)
 
-    return _pauses(update_json(documents, paths.CONTROL, change))
+    return _pauses(update_json(documents, paths.CONTROL, change, lost=_lost(entities)))
 
 
-def _pauses(value: dict[str, Any] | None) -> dict[EntityName, Pause]:
-    paused = (value or {}).get("paused", {})
-    return {name: Pause(**paused[name]) for name in ENTITIES if name in paused}
+def _lost(entities: Sequence[EntityName]) -> Callable[[UnreadableDocument], Any]:
+    """Who pauses or resumes all entities says all that the document can hold; of fewer, the others' pauses
+    would be guessed."""
+
+    def lost(error: UnreadableDocument) -> None:
+        if not set(entities).issuperset(ENTITIES):
+            raise UnreadableDocument(error.path, error.why, UNKNOWN_PAUSES) from error
+
+    return lost
+
+
+def _pauses(value: Any) -> dict[EntityName, Pause]:
+    return _known(None if value is None else decode(_Control, value, paths.CONTROL))
+
+
+def _known(control: _Control | None) -> dict[EntityName, Pause]:
+    """What a newer version may have paused beside the entities of this one is not ours."""
+    paused = control["paused"] if control else {}
+    return {name: paused[name] for name in ENTITIES if name in paused}
 
 
 def _document(pauses: dict[EntityName, Pause], before: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
-from shared.errors import LeaseHeld, MessageError
-from shared.storage.documents import create_json, read_json
+from shared.errors import BusError, LeaseHeld, MessageError, StorageError
+from shared.storage.documents import create_json
 from shared.sync import paths
+from shared.sync.abandoning import readable_run
 from shared.sync.batch_handler import give_up_batch
 from shared.sync.lease import held_lease
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
-from shared.sync.runs import read_run
+from shared.sync.plans import plan_path
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
 
@@ -55,8 +56,13 @@ def bury(services: Services, letter: DeadLetter) -> None:
             give_up_batch(services, parse_batch_message(letter.body), reason)
         else:
             _give_up_planning(services, parse_entity_message(letter.body), reason)
+    except (StorageError, BusError):
+        raise
     except MessageError:
         return  # It stood for nothing that we know; the document is all there is to be had.
+    except Exception:
+        # Dead letters are delivered again at once and without an end; the sweep sends what is still missing.
+        logger.exception("what message %s stood for could not be ended", letter.message_id)
 
 
 def _keep(services: Services, letter: DeadLetter) -> None:
@@ -76,12 +82,12 @@ def _keep(services: Services, letter: DeadLetter) -> None:
 
 
 def _give_up_planning(services: Services, message: EntityMessage, reason: str) -> None:
-    run = read_run(services.documents, message.run_id)
+    run = readable_run(services, message.run_id)
     if run is None or message.entity not in run.entities or not run.ready(message.entity):
         return
     # Somebody who plans it at this moment has another message of the same kind.
     with suppress(LeaseHeld), held_lease(services, paths.planning(message.run_id, message.entity)):
-        planned = read_json(services.documents, paths.plan(message.run_id, message.entity)) is not None
+        planned = services.documents.read(plan_path(run, message.entity)) is not None
         # A plan that is there has batches with messages of their own, and the sweep.
         if not planned and not run.entities[message.entity].ended:
             stop_entity(services, message.run_id, message.entity, reason)

@@ -19,21 +19,24 @@ from shared.errors import (
     RetryLater,
     SafetyAmpError,
     StorageError,
+    UnreadableDocument,
     UpstreamUnavailable,
 )
-from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.abandoning import readable_run
 from shared.sync.batches import missing_batches, send_batches
 from shared.sync.bulk import bulk_work
-from shared.sync.finish import advance, end_entity, finish_entity, set_figures
+from shared.sync.finish import advance, end_entity, finish_entity, give_up_entity, set_figures
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
 from shared.sync.planner import make_plan
+from shared.sync.plans import read_plan
 from shared.sync.priority import priority
-from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run, read_run
+from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run
 from shared.sync.services import Services
+from shared.sync.stopping import stop_entity
 from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
@@ -57,7 +60,7 @@ def sync_entity(services: Services, message: EntityMessage) -> None:
 
 
 def _bring_forward(services: Services, message: EntityMessage) -> None:
-    run = read_run(services.documents, message.run_id)
+    run = readable_run(services, message.run_id)
     if run is None or run.ended or message.entity not in run.entities:
         logger.info("nothing to do for %s", message.message_id)
         return
@@ -67,10 +70,22 @@ def _bring_forward(services: Services, message: EntityMessage) -> None:
     if not run.ready(message.entity):
         # Whoever finishes what this entity needs sends a message that releases it.
         return
-    plan = read_json(services.documents, paths.plan(run.run_id, message.entity))
-    if plan is None and not _plan(services, run, message):
-        return
-    start_plan(services, run, message.entity, cause=message.cause)
+    try:
+        plan = read_plan(services.documents, run, message.entity)
+        if plan is None and not _plan(services, run, message):
+            return
+        start_plan(services, run, message.entity, cause=message.cause)
+    except UnreadableDocument as error:
+        if error.path == paths.run(run.run_id):
+            raise  # whoever reads it next gives up the run
+        give_up_entity(services, run, message.entity, str(error))
+    except SafetyAmpError:
+        raise
+    except Exception as error:
+        # It would be met again by every message, and keep this run going round for ever.
+        logger.exception("acting on the plan of %s met an unexpected error", message.entity)
+        reason = f"unexpected {type(error).__name__} after planning, see the log"
+        stop_entity(services, run.run_id, message.entity, reason)
 
 
 def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
@@ -137,7 +152,8 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
 
 def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) -> None:
     """Act on the committed plan: end the entity, or send its batches."""
-    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    plan = read_plan(services.documents, run, entity)
+    assert plan is not None, "a plan is acted on after it was made"
     if run.request.mode == "plan":
         _end_unapplied(services, run, entity, plan, "planned")
     elif plan["held"] and not run.entities[entity].approved:

@@ -12,19 +12,25 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.clients.call_meter import folded
+from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
 from shared.reports.page import report_page
-from shared.storage.documents import from_json, read_json, to_json, update_json
+from shared.storage.documents import read_json, to_json, update_json
 from shared.sync import paths
-from shared.sync.merge import merge_outcomes
+from shared.sync.merge import merge_outcomes, note_unknown
 from shared.sync.model import ENTITY_NEEDS, EntityName
-from shared.sync.outcome import DONE, Outcome, outcome_from_json
+from shared.sync.outcome import DONE, BatchOutcomes, Outcome
+from shared.sync.plans import planned_changes, read_plan
 from shared.sync.report import make_report
 from shared.sync.runs import EntityStatus, Run, RunPhase, change_run, release_active, send_entities
 from shared.sync.services import Services
-from shared.sync.state import EntityState, state_from_json
+from shared.sync.settled import settled
+from shared.sync.state import EntityState, decode_state, distrust_state, state_from_json
 from shared.sync.totals import add_run
 
 logger = logging.getLogger(__name__)
+
+SHORT_LEASE_SECONDS = 15
+"""The shortest that Azure gives."""
 
 COUNTED_AS = {
     "created": "created",
@@ -54,30 +60,102 @@ COUNTS = (
 
 def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
     """End the entity if every batch has an outcome; otherwise do nothing."""
-    plan = read_json(services.documents, paths.plan(run.run_id, entity))
-    outcome_paths = list(services.documents.list(paths.outcomes(run.run_id, entity)))
-    if len(outcome_paths) < plan["batches"]:
+    try:
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        give_up_entity(services, run, entity, str(error))
         return
-    stored = [read_json(services.documents, path) for path in outcome_paths]
-    outcomes = [outcome_from_json(value) for batch in stored for value in batch["outcomes"]]
-    refused = plan.get("refused")
+    if (
+        plan is None
+        or sum(1 for _ in services.documents.list(paths.outcomes(run.run_id, entity))) < plan["batches"]
+    ):
+        return
+    batches = [
+        settled(services.documents, run.run_id, entity, plan["plan_id"], number)
+        for number in range(1, plan["batches"] + 1)
+    ]
+    outcomes = [outcome for batch in batches for outcome in batch.outcomes]
+    refused, trouble = plan.get("refused"), next((batch.reason for batch in batches if batch.reason), None)
     if plan["base"] or plan["batches"] or plan["counts_changed"]:
-        refused = _merge(services, run, entity, plan, outcomes)
-    calls, requests, waited = Counter(plan["calls"]), Counter(plan.get("requests")), plan["waited_seconds"]
-    for batch in stored:
-        calls.update(batch["calls"])
-        requests.update(batch.get("requests", {}))
-        waited += batch["waited_seconds"]
+        try:
+            refused = _merge(services, run, entity, plan, batches)
+        except UnreadableDocument as error:
+            trouble = _not_merged(services, entity, str(error))
+        except (StorageError, BusError):
+            raise
+        except Exception as error:
+            # A value that nobody thought of must not keep this run, and with it all later ones, going round.
+            logger.exception("merging %s of run %s met an unexpected error", entity, run.run_id)
+            trouble = _not_merged(services, entity, f"unexpected {type(error).__name__}, see the log")
+    calls, waited = Counter(plan["calls"]), plan["waited_seconds"]
+    requests: Counter[str] = Counter(plan.get("requests"))
+    for batch in batches:
+        calls.update(batch.calls)
+        requests.update(batch.requests)
+        waited += batch.waited_seconds
 
     def end(status: EntityStatus) -> None:
-        status.phase = "done" if not status.stop_reason else "cancelled" if status.cancelled else "failed"
-        status.reason = status.stop_reason
+        failed = status.stop_reason or trouble
+        status.phase = "done" if not failed else "cancelled" if status.cancelled else "failed"
+        status.reason = failed
         set_figures(status, plan, outcomes)
+        if trouble:
+            # A batch that cannot be read has no outcomes, and the counts must add up nevertheless.
+            status.counts["failed"] += max(0, planned_changes(plan) - len(outcomes))
         if refused is not None:
             status.failing = refused + sum(1 for outcome in outcomes if outcome.result == "failed")
         status.calls, status.requests, status.waited_seconds = dict(calls), folded(requests), round(waited, 3)
 
     end_entity(services, run.run_id, entity, end)
+
+
+def _not_merged(services: Services, entity: EntityName, why: str) -> str:
+    """What was done is in SafetyAmp and not in the state."""
+    distrust_state(services.documents, entity)
+    return f"what was done could not be noted, SafetyAmp is listed again by the next run: {why}"
+
+
+def give_up_entity(services: Services, run: Run, entity: EntityName, reason: str) -> None:
+    """End an entity whose plan cannot be read as failed. What was done by then is not known: the next run
+    lists SafetyAmp, and does what is left.
+
+    Whoever is at work on a batch ends it first; the sweep looks again.
+    """
+
+    def stop(run: Run) -> None:
+        status = run.entities[entity]
+        if not status.ended and status.stop_reason is None:
+            status.stop_reason = reason
+
+    run = change_run(services.documents, run.run_id, stop)
+    if not nobody_at_work(services, run.run_id, entity):
+        logger.warning("%s of run %s is given up when its batch at hand has ended", entity, run.run_id)
+        return
+    distrust_begun(services, run.run_id, entity)
+
+    def end(status: EntityStatus) -> None:
+        status.phase, status.reason = ("cancelled" if status.cancelled else "failed"), reason
+
+    end_entity(services, run.run_id, entity, end)
+
+
+def nobody_at_work(services: Services, run_id: str, entity: EntityName) -> bool:
+    """Whether no batch of the entity is in hand. A batch that has ended has no lease any more."""
+    there = set(services.documents.list(paths.outcomes(run_id, entity)))
+    for path in services.documents.list(paths.progresses(run_id, entity)):
+        if path.replace(paths.progresses(run_id, entity), paths.outcomes(run_id, entity)) not in there:
+            try:
+                lease = services.documents.acquire_lease(path, SHORT_LEASE_SECONDS)
+            except LeaseHeld:
+                return False
+            services.documents.release_lease(path, lease)
+    return True
+
+
+def distrust_begun(services: Services, run_id: str, entity: EntityName) -> None:
+    """Have SafetyAmp listed before the entity's next plan, if any of its batches was begun."""
+    if next(iter(services.documents.list(paths.progresses(run_id, entity))), None) is not None:
+        distrust_state(services.documents, entity)
 
 
 def end_entity(
@@ -126,7 +204,7 @@ def finish_run(services: Services, run_id: str) -> None:
     report = make_report(services.documents, run)
     services.documents.write(paths.report(run_id), to_json(report))
     _write_page(services, run_id, report)
-    add_run(services.documents, run, report)
+    _count(services, run, report)
     if release_active(services.documents, run):
         _tell(run, report["duration_seconds"])
 
@@ -139,6 +217,15 @@ def _write_page(services: Services, run_id: str, report: dict[str, Any]) -> None
         logger.exception("the page of the report of run %s could not be made", run_id)
         return
     services.documents.write(paths.report_page(run_id), page)
+
+
+def _count(services: Services, run: Run, report: dict[str, Any]) -> None:
+    try:
+        add_run(services.documents, run, report)
+    except StorageError:
+        raise
+    except Exception:
+        logger.exception("run %s could not be counted", run.run_id)
 
 
 def _tell(run: Run, duration_seconds: float | None) -> None:
@@ -165,31 +252,44 @@ def phase_of(run: Run) -> RunPhase:
 
 
 def _merge(
-    services: Services, run: Run, entity: EntityName, plan: dict[str, Any], outcomes: list[Outcome]
+    services: Services, run: Run, entity: EntityName, plan: dict[str, Any], batches: list[BatchOutcomes]
 ) -> int | None:
     """Merge once, into the state that the plan was made from: the state notes who changed it last. Returns
-    how many records SafetyAmp refuses for now."""
+    how many records SafetyAmp refuses for now. Raises UnreadableDocument when there is nothing to merge
+    into."""
+    base = _base_state(services, entity, plan)
 
     def change(value: Any) -> Any:
         current = state_from_json(entity, value)
         if (current.updated_by if current else None) != plan["state_by"]:
             # It has been merged before, and a later run may have gone on from there; or the document was
-            # deleted meanwhile, and a state of these outcomes alone would know nothing of all the others.
+            # deleted or damaged meanwhile, and a state of these outcomes alone would know nothing of all the
+            # others.
             return None
-        state = _base_state(services, entity, plan) or current
+        state = base or current
         if state is None:
             return None
-        merge_outcomes(state, outcomes, run.run_id)
+        for batch in batches:
+            merge_outcomes(state, batch.outcomes, run.run_id)
+            if batch.list_anew:
+                note_unknown(state, batch.outcomes, run.run_id)
         state.source_counts, state.updated_by = plan["source_counts"], f"{run.run_id}/{plan['plan_id']}"
         return state.to_json()
 
-    merged = state_from_json(entity, update_json(services.documents, paths.state(entity), change))
+    written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)
+    merged = state_from_json(entity, written)
     return merged.refused() if merged else None
 
 
 def _base_state(services: Services, entity: EntityName, plan: dict[str, Any]) -> EntityState | None:
-    document = services.documents.read(plan["base"]) if plan["base"] else None
-    return state_from_json(entity, from_json(document.data)) if document else None
+    """None when the plan was made from the state as it is. What only the base knows, the state would be
+    without: records that a listing found, which would be created once more."""
+    if not plan["base"]:
+        return None
+    base = decode_state(entity, read_json(services.documents, plan["base"]), plan["base"])
+    if base is None:
+        raise UnreadableDocument(plan["base"], "it is gone")
+    return base
 
 
 def set_figures(status: EntityStatus, plan: dict[str, Any], outcomes: Iterable[Outcome] = ()) -> None:

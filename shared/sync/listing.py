@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shared.clients.call_meter import Meter
-from shared.errors import ConfigurationError, RetryLater, SettingProblem, UpstreamUnavailable
+from shared.errors import (
+    ConfigurationError,
+    RetryLater,
+    SettingProblem,
+    UnreadableDocument,
+    UpstreamUnavailable,
+)
+from shared.storage.decoding import decode
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.entities.guarded import target_of
@@ -15,6 +23,8 @@ from shared.sync.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.model import EntityMapping, EntityName, Target
 from shared.sync.prerequisites import HAVE_PREREQUISITES
 from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
 
 RESOURCES: dict[EntityName, str] = {
     "departments": "site_clusters",
@@ -24,6 +34,18 @@ RESOURCES: dict[EntityName, str] = {
     "vehicles": "assets",
 }
 """SafetyAmp's name of each entity's resource."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Pages of a listing that goes on later."""
+
+    page: int = 0
+    complete: bool = False
+    targets: list[Target] = field(default_factory=list)
+    calls: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    waited_seconds: float = 0.0
 
 
 class TargetLister:
@@ -72,12 +94,12 @@ class TargetLister:
         return _mapped(mapping, inside)
 
     def _pages(self, mapping: EntityMapping) -> list[Target]:
-        kept = read_json(self._services.documents, self._path) or {"page": 0, "targets": []}
-        targets = {kept_target["target_id"]: Target(**kept_target) for kept_target in kept["targets"]}
+        kept = self._kept()
+        targets = {target.target_id: target for target in kept.targets}
         if self._meter:
-            self._meter.add(kept.get("calls", {}), kept.get("requests", {}), kept.get("waited_seconds", 0.0))
-        page = kept["page"]
-        if kept.get("complete"):
+            self._meter.add(kept.calls, kept.requests, kept.waited_seconds)
+        page = kept.page
+        if kept.complete:
             return list(targets.values())
         try:
             for rows in self._services.safetyamp.list_pages(RESOURCES[mapping.name], start_page=page):
@@ -91,6 +113,16 @@ class TargetLister:
         if mapping.name in HAVE_PREREQUISITES:
             self._complete = (page, listed)
         return listed
+
+    def _kept(self) -> _Kept:
+        """What was kept before; nothing where there is a bare lease, or what cannot be read: all pages are
+        read again."""
+        try:
+            value = read_json(self._services.documents, self._path)
+            return _Kept() if value is None else decode(_Kept, value, self._path)
+        except UnreadableDocument as error:
+            logger.warning("%s; the listing begins anew", error, extra={"event": "document_unreadable"})
+            return _Kept()
 
     def _keep(self, page: int, targets: Iterable[Target], *, complete: bool = False) -> None:
         value: dict[str, Any] = {

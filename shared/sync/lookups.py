@@ -7,11 +7,17 @@ SafetyAmp anew.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from shared.storage.documents import read_json, to_json
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Documents, read_document, to_json
 from shared.sync import paths
 from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+KINDS: dict[str, type[dict[str, Any]]] = {"roles": dict[str, int], "asset_types": dict[str, Any]}
 
 
 def role_ids(services: Services, *, refresh: bool = False) -> dict[str, int]:
@@ -30,11 +36,23 @@ def forget_lookups(services: Services) -> None:
         services.documents.delete(paths.lookup(resource))
 
 
+def read_lookup(documents: Documents, resource: str) -> dict[str, Any] | None:
+    """What is kept, None when nothing is. Raises UnreadableDocument."""
+    return read_document(documents, paths.lookup(resource), KINDS[resource])
+
+
 def _lookup(services: Services, resource: str, key: str, value: str, refresh: bool) -> dict[str, Any]:
-    path = paths.lookup(resource)
-    kept: dict[str, Any] | None = None if refresh else read_json(services.documents, path)
+    kept = None if refresh else _kept(services, resource)
     if kept is not None:
         return kept
     listed = {str(row[key]): row.get(value) for row in services.safetyamp.list_all(resource).records}
-    services.documents.write(path, to_json(listed))
+    services.documents.write(paths.lookup(resource), to_json(listed))
     return listed
+
+
+def _kept(services: Services, resource: str) -> dict[str, Any] | None:
+    try:
+        return read_lookup(services.documents, resource)
+    except UnreadableDocument as error:
+        logger.warning("%s; it is listed anew", error, extra={"event": "document_unreadable"})
+        return None

@@ -28,6 +28,18 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
             state.put(key, Entry(None, None, {}, {GONE: True}))
 
 
+def note_unknown(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:
+    """Note in `state`, in place, that what run `run_id` did is not known: the next plan lists SafetyAmp, and
+    finds out. Who is without access then was switched off by us."""
+    state.list_anew = True
+    for outcome in outcomes:
+        entry = state.entry(outcome.key)
+        if outcome.action == "deactivate" and outcome.result == "failed" and entry is not None:
+            state.put(
+                outcome.key, Entry(entry.target_id, None, entry.fields, {**entry.flags, OFF_BY: run_id})
+            )
+
+
 def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
     entry = before or Entry(None, None, {}, {})
     flags = {name: value for name, value in entry.flags.items() if name not in (FAILURE, GONE)}

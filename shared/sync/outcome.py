@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from shared.storage.decoding import decode
+from shared.storage.documents import Documents, read_document
+from shared.sync import paths
+
 Result = Literal[
     "created", "updated", "deactivated", "reactivated", "refused", "failed", "waiting", "gone", "cancelled"
 ]
@@ -56,6 +60,27 @@ class Outcome:
         return {name: value for name, value in vars(self).items() if value not in (None, {}, False)}
 
 
-def outcome_from_json(value: Mapping[str, Any]) -> Outcome:
-    """The outcome of a document."""
-    return Outcome(**value)
+def outcome_from_json(value: Mapping[str, Any], path: str = "") -> Outcome:
+    """The outcome of a document. Raises UnreadableDocument."""
+    return decode(Outcome, value, path)
+
+
+@dataclass(frozen=True)
+class BatchOutcomes:
+    """The document of a batch that has ended.
+
+    `reason` says why changes were left that have no outcome of their own, or an unknown one. `list_anew`:
+    what was done in SafetyAmp is not known.
+    """
+
+    outcomes: list[Outcome]
+    calls: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    waited_seconds: float = 0.0
+    reason: str | None = None
+    list_anew: bool = False
+
+
+def read_outcomes(documents: Documents, run_id: str, entity: str, number: int) -> BatchOutcomes | None:
+    """The outcomes of a batch, None before its end. Raises UnreadableDocument."""
+    return read_document(documents, paths.outcome(run_id, entity, number), BatchOutcomes)

@@ -47,7 +47,12 @@ def base(run_id: str, entity: str, plan_id: str) -> str:
 
 def progress(run_id: str, entity: str, number: int) -> str:
     """How far a batch has come; appliers lease it."""
-    return f"runs/{run_id}/{entity}/progress/{number:04d}.json"
+    return f"{progresses(run_id, entity)}{number:04d}.json"
+
+
+def progresses(run_id: str, entity: str) -> str:
+    """Prefix of the progress of all batches of an entity."""
+    return f"runs/{run_id}/{entity}/progress/"
 
 
 def look_up(run_id: str, entity: str, number: int) -> str:

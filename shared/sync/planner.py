@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from shared.clients.call_meter import Meter
-from shared.storage.documents import create_json, from_json, to_json
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Document, create_json, from_json, to_json
 from shared.sync import paths
 from shared.sync.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.entities import mappings
@@ -23,7 +24,7 @@ from shared.sync.reader import SourceRead, SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
-from shared.sync.state import EntityState, rebuild, state_from_json
+from shared.sync.state import EntityState, decode_state, rebuild
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +37,33 @@ def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLi
     Raises RetryLater when a listing has to go on later (its pages are kept), and the errors of reading
     (IncompleteRead, DatabaseError, APIError, ConfigurationError): then nothing was concluded.
     """
+    path = paths.state(entity)
+    document = services.documents.read(path)
+    try:
+        known = decode_state(entity, from_json(document.data, path)) if document else None
+        _make_plan(services, run, entity, lister, meter, document, known)
+    except UnreadableDocument as error:
+        if error.path != path:
+            raise
+        # A record's fields are read when they are needed: what cannot be read may show late, too.
+        logger.error(
+            "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
+        )
+        _make_plan(services, run, entity, lister, meter, document, None)
+
+
+def _make_plan(
+    services: Services,
+    run: Run,
+    entity: EntityName,
+    lister: TargetLister,
+    meter: Meter,
+    document: Document | None,
+    known: EntityState | None,
+) -> None:
+    """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()
     documents = services.documents
-    document = documents.read(paths.state(entity))
-    known = state_from_json(entity, from_json(document.data) if document else None)
     resolver = Resolver(services, run.run_id, entity)
     mapping = mappings(mapping_options(services.settings))[entity]
     read = SourceReader(services, resolver, refresh=run.request.refresh).read(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
 
 from shared.clients.call_meter import Meter
-from shared.storage.documents import read_json, to_json
+from shared.storage.decoding import Time, decode
+from shared.storage.documents import Documents, create_json, read_document, to_json
 from shared.sync import paths
 from shared.sync.messages import BatchMessage
-from shared.sync.outcome import Outcome, outcome_from_json
+from shared.sync.outcome import Outcome
 from shared.sync.services import Services
 
 
@@ -20,42 +21,61 @@ class Progress:
     `started` is the index of a creation that was sent and whose answer is not stored: it may have happened.
     `looked_up`: its record was looked up since, and is not there.
     `attempts` counts the failed attempts at the change that is next. `next_at` is when the batch was meant
-    to go on. `blocked_since` is when SafetyAmp stopped answering, None while it answers.
+    to go on. `blocked_since` is when SafetyAmp stopped answering, None while it answers. `tries` counts
+    errors that nobody thought of and that ended a handler.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     started: int | None = None
     looked_up: bool = False
     attempts: int = 0
-    next_at: str | None = None
-    blocked_since: str | None = None
+    next_at: Time | None = None
+    blocked_since: Time | None = None
     calls: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
+    tries: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
         return {**vars(self), "outcomes": [outcome.to_json() for outcome in self.outcomes]}
 
 
-def progress_from_json(value: dict[str, Any] | None) -> Progress:
-    """The progress of a document; a fresh one when the document is absent or a bare lease."""
-    if not value:
-        return Progress()
-    # While versions change, a newer one may have written what this one does not know.
-    known = {one.name: value[one.name] for one in fields(Progress) if one.name in value}
-    return Progress(**{**known, "outcomes": [outcome_from_json(outcome) for outcome in value["outcomes"]]})
+def begin_progress(documents: Documents, message: BatchMessage) -> None:
+    """Have a progress document before anybody leases it: so an empty one is damaged, and not the bare lease
+    of a batch that nobody has begun. Whoever took one for the other would create people twice."""
+    create_json(
+        documents, paths.progress(message.run_id, message.entity, message.batch), Progress().to_json()
+    )
+
+
+def read_progress(documents: Documents, run_id: str, entity: str, number: int) -> Progress | None:
+    """How far a batch has come, None for one that nobody has had in hand. Raises UnreadableDocument."""
+    return _read(documents, paths.progress(run_id, entity, number))
+
+
+class _Written(TypedDict):
+    """What tells a progress from one that has lost what counts: changes that were made would be repeated."""
+
+    outcomes: list[Any]
+    started: int | None
+
+
+def _read(documents: Documents, path: str) -> Progress | None:
+    written = read_document(documents, path, _Written)
+    return None if written is None else decode(Progress, written, path)
 
 
 class ProgressKeeper:
-    """Stores the progress of a batch under its lease; raises LeaseLost when somebody else has taken over."""
+    """Stores the progress of a batch under its lease; raises LeaseLost when somebody else has taken over,
+    and UnreadableDocument at the start."""
 
     def __init__(self, services: Services, message: BatchMessage, lease_id: str, meter: Meter) -> None:
         self._documents = services.documents
         self._path = paths.progress(message.run_id, message.entity, message.batch)
         self._lease_id = lease_id
         self._meter = meter
-        self.progress = progress_from_json(read_json(services.documents, self._path))
+        self.progress = _read(services.documents, self._path) or Progress()
         meter.add(self.progress.calls, self.progress.requests, self.progress.waited_seconds)
 
     def store(self) -> None:

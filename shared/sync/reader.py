@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
+from shared.errors import UnreadableDocument
+from shared.storage.decoding import decode
 from shared.sync.entities import mappings
 from shared.sync.entities.employee_facts import jobs_by_number
 from shared.sync.entities.guarded import desired_of
@@ -170,12 +172,24 @@ class SourceReader:
             reading = read()
             return {"source": reading.receipt.source, "records": reading.records}
 
-        listing = self._services.cache.get_cached_data(
-            name, fetch, self._services.settings.cache_ttl_hours, force_refresh=self._refresh
-        )
-        records: list[dict[str, Any]] = listing["records"]
-        self._counts[listing["source"]] = len(records)
-        return records
+        def cached(*, anew: bool) -> _Listing:
+            hours = self._services.settings.cache_ttl_hours
+            value = self._services.cache.get_cached_data(name, fetch, hours, force_refresh=anew)
+            return decode(_Listing, value, name)
+
+        try:
+            listing = cached(anew=self._refresh)
+        except UnreadableDocument:
+            listing = cached(anew=True)  # What another version cached, or anybody.
+        self._counts[listing["source"]] = len(listing["records"])
+        return listing["records"]
+
+
+class _Listing(TypedDict):
+    """A listing as it is cached."""
+
+    source: str
+    records: list[dict[str, Any]]
 
 
 MAY_BE_EMPTY = ("Samsara drivers", "Vista latest open jobs")

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from shared.storage.documents import Documents, read_json
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Documents, read_document
 from shared.sync import paths
-from shared.sync.outcome import outcome_from_json
+from shared.sync.model import EntityName
+from shared.sync.plans import read_plan
 from shared.sync.runs import Run
+from shared.sync.settled import settled
 
 MOST_PROBLEMS = 200
 """Problems named in a report; all of them are in the plan and outcome documents."""
@@ -43,7 +46,7 @@ def make_report(documents: Documents, run: Run) -> dict[str, Any]:
                 "held": status.phase == "held",
                 "reason": status.reason,
                 "planned": status.planned,
-                **_findings(documents, run.run_id, name),
+                **_findings(documents, run, name),
             }
             for name, status in run.entities.items()
         },
@@ -58,14 +61,26 @@ def _duration(run: Run) -> float | None:
     ).total_seconds()
 
 
-def _findings(documents: Documents, run_id: str, entity: str) -> dict[str, Any]:
-    plan = read_json(documents, paths.plan(run_id, entity))
+def read_report(documents: Documents, run_id: str) -> dict[str, Any] | None:
+    """The report that was written at the run's end; None when there is none, or none that can be read."""
+    try:
+        report = read_document(documents, paths.report(run_id), dict[str, Any])
+    except UnreadableDocument:
+        return None
+    return report if report and {"phase", "calls", "entities"} <= report.keys() else None
+
+
+def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any]:
+    try:
+        plan = read_plan(documents, run, entity)
+    except UnreadableDocument:
+        plan = None  # the entity's reason says so
     if plan is None:
         return {
             **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
             "vanished": {"count": 0, "keys": []},
         }
-    problems = [*plan["problems"], *_outcome_problems(documents, run_id, entity)]
+    problems = [*plan["problems"], *_outcome_problems(documents, run.run_id, entity, plan["plan_id"])]
     # Thousands who left long ago must not crowd out the one record that somebody has to mend.
     problems.sort(key=_urgency)
     return {
@@ -80,11 +95,14 @@ def _urgency(problem: dict[str, Any]) -> int:
     return LEAST_URGENT.index(problem["kind"]) if problem["kind"] in LEAST_URGENT else -1
 
 
-def _outcome_problems(documents: Documents, run_id: str, entity: str) -> Iterator[dict[str, Any]]:
+def _outcome_problems(
+    documents: Documents, run_id: str, entity: str, plan_id: str
+) -> Iterator[dict[str, Any]]:
     """What went wrong while applying, without the values: texts name fields only."""
-    for path in documents.list(paths.outcomes(run_id, entity)):
-        for value in read_json(documents, path)["outcomes"]:
-            outcome = outcome_from_json(value)
+    prefix = paths.outcomes(run_id, entity)
+    for path in documents.list(prefix):
+        number = int(path.removeprefix(prefix).removesuffix(".json"))
+        for outcome in settled(documents, run_id, entity, plan_id, number).outcomes:
             if not outcome.went_well:
                 yield _problem(outcome.key, outcome.result, outcome.reason, sorted(outcome.errors))
             elif outcome.dropped:

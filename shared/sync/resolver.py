@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.entities.keys import normal_key
 from shared.sync.lookups import role_ids
 from shared.sync.model import EntityName, Ref
+from shared.sync.plans import plan_at
 from shared.sync.services import Services
-from shared.sync.state import EntityState, state_from_json
+from shared.sync.state import EntityState, decode_state, read_state
 
 
 class Resolver:
@@ -58,10 +59,18 @@ class Resolver:
 
     def _read_state(self, entity: EntityName) -> EntityState | None:
         documents = self._services.documents
-        plan = read_json(documents, paths.plan(self._run_id, entity))
+        plan = self._read_plan(entity)
         if plan and plan["base"] and (plan["mode"] == "plan" or entity == self._own):
-            return state_from_json(entity, read_json(documents, plan["base"]))
-        return state_from_json(entity, read_json(documents, paths.state(entity)))
+            return decode_state(entity, read_json(documents, plan["base"]), plan["base"])
+        return read_state(documents, entity)
+
+    def _read_plan(self, entity: EntityName) -> dict[str, Any] | None:
+        try:
+            return plan_at(self._services.documents, paths.plan(self._run_id, entity))
+        except UnreadableDocument:
+            if entity == self._own:
+                raise
+            return None
 
     def _office(self, region: str) -> int | str | None:
         cluster_id = self.resolve(Ref("departments", f"region:{region}"))

@@ -7,21 +7,24 @@ crash is in the documents; messages only make things go on sooner.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
-from typing import Any, Literal, cast, get_args
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypedDict, cast, get_args
 
 from shared.clients.call_meter import folded
-from shared.errors import BusError, Paused, RunConflict, UnknownRun
-from shared.storage.documents import Documents, create_json, read_json, update_json
+from shared.errors import BusError, Paused, RunConflict, UnknownRun, UnreadableDocument
+from shared.storage.decoding import Time, decode
+from shared.storage.documents import Documents, create_json, read_document, update_json
+from shared.storage.paths import checked_path
 from shared.sync import paths
 from shared.sync.control import Pause, read_pauses
 from shared.sync.entities.keys import normal_key
 from shared.sync.messages import EntityMessage
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
+from shared.sync.plans import plan_at
 from shared.sync.services import Services
 from shared.telemetry.context import bound
 
@@ -34,6 +37,10 @@ RunPhase = Literal["running", "done", "planned", "held", "failed", "cancelled"]
 RUN_PHASES: tuple[RunPhase, ...] = get_args(RunPhase)
 ENDED: frozenset[str] = frozenset({"done", "planned", "held", "failed", "cancelled", "off"})
 RUN_VERSION = 1
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}", re.ASCII)
+"""What a run's id looks like: 20260131-120000-0a1b2c."""
+
+RUNS_FOLDER = "runs/"
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class EntityStatus:
     requests: dict[str, int] = field(default_factory=dict)
     failing: int | None = None
     waited_seconds: float = 0.0
-    finished_at: str | None = None
+    finished_at: Time | None = None
 
     @property
     def ended(self) -> bool:
@@ -93,10 +100,10 @@ class Run:
 
     run_id: str
     request: RunRequest
-    requested_at: str
+    requested_at: Time
     entities: dict[EntityName, EntityStatus]
     phase: RunPhase = "running"
-    finished_at: str | None = None
+    finished_at: Time | None = None
 
     @property
     def ended(self) -> bool:
@@ -115,28 +122,61 @@ class Run:
         return value
 
 
-def run_from_json(value: dict[str, Any]) -> Run:
-    """The run of a document."""
-    return Run(
-        run_id=value["run_id"],
-        request=_request_from_json(value["request"]),
-        requested_at=value["requested_at"],
-        entities={name: _status_from_json(status) for name, status in value["entities"].items()},
-        phase=value["phase"],
-        finished_at=value["finished_at"],
-    )
+def run_from_json(value: Any, path: str = "runs/run.json") -> Run:
+    """The run of the document at `path`. Raises UnreadableDocument."""
+    document = decode(_RunDocument, value, path)
+    request = _known_request(document["request"])
+    run = decode(Run, {**document, "request": request, "entities": _known(document["entities"])}, path)
+    for status in run.entities.values():
+        status.requests = folded(status.requests)
+    return run
 
 
-def _status_from_json(value: dict[str, Any]) -> EntityStatus:
-    # While versions change, a newer one may have written what this one does not know.
-    status = EntityStatus(**{one.name: value[one.name] for one in fields(EntityStatus) if one.name in value})
-    status.requests = folded(status.requests)
-    return status
+class _RunDocument(TypedDict):
+    """The members that may name entities which only a newer version knows, and whose own members must not be
+    guessed: a run that was to plan only must not apply."""
+
+    request: _Request
+    entities: dict[str, _Status]
+
+
+class _Request(TypedDict):
+    mode: str
+    entities: list[str]
+
+
+class _Status(TypedDict):
+    phase: str
+
+
+def _known(entities: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: status for name, status in entities.items() if name in ENTITY_NEEDS}
+
+
+def _known_request(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {**request, "entities": [name for name in request["entities"] if name in ENTITIES]}
+
+
+def request_of(active: Mapping[str, Any]) -> RunRequest:
+    """What the active run is to do."""
+    return _request_from_json(active["request"])
 
 
 def _request_from_json(value: Mapping[str, Any]) -> RunRequest:
-    known = {one.name: value[one.name] for one in fields(RunRequest) if one.name in value}
-    return RunRequest(**{**known, "entities": tuple(value["entities"]), "keys": tuple(value.get("keys", ()))})
+    return decode(RunRequest, _known_request(value), paths.ACTIVE)
+
+
+def _with_what_is_new(before: Any, after: dict[str, Any]) -> dict[str, Any]:
+    """The document of `after` with what a newer version keeps in it beside."""
+    entities = {
+        name: {**before["entities"].get(name, {}), **status} for name, status in after["entities"].items()
+    }
+    return {
+        **before,
+        **after,
+        "request": {**before["request"], **after["request"]},
+        "entities": {**before["entities"], **entities},
+    }
 
 
 def new_run_id(now: datetime) -> str:
@@ -146,9 +186,85 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%d-%H%M%S}-{fraction:03x}{secrets.token_hex(2)[:3]}"
 
 
+class _ActiveLater(TypedDict, total=False):
+    request: _Request
+    at: Time
+    approves: list[str]
+    token: str
+    last_done_at: Time | None
+
+
+class _Active(_ActiveLater):
+    run_id: Annotated[str, checked_path] | None
+
+
+def requested_at(run_id: str) -> str:
+    """When a run was asked for, as its id says."""
+    return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).isoformat()
+
+
 def read_active(documents: Documents) -> dict[str, Any] | None:
-    """The document that says which run is active, if any, and when one last ended well."""
-    return cast("dict[str, Any] | None", read_json(documents, paths.ACTIVE))
+    """The document that says which run is active, if any, and when one last ended well. One that cannot be
+    read is made anew from the runs."""
+    try:
+        return peek_active(documents)
+    except UnreadableDocument:
+
+        def change(value: Any) -> Any:
+            return None if value is not None and _checked_active(value) else _active_from_runs(documents)
+
+        return cast("dict[str, Any]", update_json(documents, paths.ACTIVE, change, lost=_tell_lost))
+
+
+def peek_active(documents: Documents) -> dict[str, Any] | None:
+    """The same as it is. Raises UnreadableDocument."""
+    return _checked_active(read_document(documents, paths.ACTIVE, _Active))
+
+
+def _checked_active(value: Any) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    active: dict[str, Any] = dict(decode(_Active, value, paths.ACTIVE))
+    if active["run_id"] is None:
+        return active
+    if not {"at", "request"} <= active.keys():
+        raise UnreadableDocument(paths.ACTIVE, "has no request")
+    _request_from_json(active["request"])
+    return active
+
+
+def _tell_lost(error: UnreadableDocument) -> None:
+    logger.error("%s; it is made anew", error, extra={"event": "document_unreadable"})
+
+
+def _active_from_runs(documents: Documents) -> dict[str, Any]:
+    """What the document would say: only one run has not ended, if any. Of a run whose own document is lost
+    too and that has no report, everything is taken to be asked for; it is given up next."""
+    claim: dict[str, Any] = {"run_id": None}
+    last_done_at = None
+    for run_id in run_ids(documents):
+        try:
+            run = read_run(documents, run_id)
+        except UnreadableDocument:
+            if documents.read(paths.report(run_id)) is not None:
+                continue
+            run = Run(run_id, RunRequest(), requested_at(run_id), {})
+        if run is not None and not run.ended and claim["run_id"] is None:
+            request = run.to_json()["request"]
+            claim = {"run_id": run_id, "request": request, "at": run.requested_at, "approves": []}
+        elif run is not None and last_done_at is None and _is_good(run):
+            last_done_at = run.finished_at
+    return {**claim, "last_done_at": last_done_at}
+
+
+def _is_good(run: Run) -> bool:
+    """A run of single records says nothing of the others: "the last good run" must not get younger by it."""
+    return run.phase == "done" and not run.request.keys
+
+
+def run_ids(documents: Documents) -> list[str]:
+    """The ids of all runs that are kept, newest first."""
+    return sorted((name for name in documents.folders(RUNS_FOLDER) if RUN_ID.fullmatch(name)), reverse=True)
 
 
 def active_run_id(documents: Documents) -> str | None:
@@ -158,9 +274,10 @@ def active_run_id(documents: Documents) -> str | None:
 
 
 def read_run(documents: Documents, run_id: str) -> Run | None:
-    """The run's document, None when there is none."""
-    value = read_json(documents, paths.run(run_id))
-    return None if value is None else run_from_json(value)
+    """The run's document, None when there is none. Raises UnreadableDocument."""
+    path = paths.run(run_id)
+    value = read_document(documents, path, dict[str, Any])
+    return None if value is None else run_from_json(value, path)
 
 
 def get_run(documents: Documents, run_id: str) -> Run:
@@ -172,18 +289,20 @@ def get_run(documents: Documents, run_id: str) -> Run:
 
 
 def change_run(documents: Documents, run_id: str, change: Callable[[Run], None]) -> Run:
-    """Compare-and-swap on the run document; `change` may be called again on a newer version."""
+    """Compare-and-swap on the run document; `change` may be called again on a newer version. Raises
+    UnknownRun and UnreadableDocument."""
+
+    path = paths.run(run_id)
 
     def apply(value: Any) -> Any:
         if value is None:
             raise UnknownRun(f"there is no run {run_id}")
-        # A copy: a change made in place must not show in what it is compared with.
-        run = run_from_json(deepcopy(value))
+        run = run_from_json(value, path)
         change(run)
-        after = run.to_json()
+        after = _with_what_is_new(value, run.to_json())
         return None if after == value else after
 
-    return run_from_json(update_json(documents, paths.run(run_id), apply))
+    return run_from_json(update_json(documents, path, apply), path)
 
 
 def request_run(services: Services, request: RunRequest) -> str:
@@ -228,17 +347,8 @@ def ensure_run(services: Services) -> str | None:
     if not active or active["run_id"] is None:
         return None
     run_id = cast(str, active["run_id"])
-    request = _request_from_json(active["request"])
-    pauses = read_pauses(services.documents)
-    run = Run(
-        run_id=run_id,
-        request=request,
-        requested_at=active["at"],
-        entities={
-            name: _first_status(services, name, pauses) for name in ENTITIES if name in request.entities
-        },
-    )
-    create_json(services.documents, paths.run(run_id), run.to_json())
+    if services.documents.read(paths.run(run_id)) is None:
+        _create_run(services, active)
     try:
         _reopen(services.documents, run_id, active.get("approves", ()))
     except (RunConflict, Paused) as error:
@@ -246,6 +356,20 @@ def ensure_run(services: Services) -> str | None:
         release_active(services.documents, get_run(services.documents, run_id))
         return None
     return run_id
+
+
+def _create_run(services: Services, active: Mapping[str, Any]) -> None:
+    request = _request_from_json(active["request"])
+    pauses = read_pauses(services.documents)
+    run = Run(
+        run_id=active["run_id"],
+        request=request,
+        requested_at=active["at"],
+        entities={
+            name: _first_status(services, name, pauses) for name in ENTITIES if name in request.entities
+        },
+    )
+    create_json(services.documents, paths.run(run.run_id), run.to_json())
 
 
 def _refuse_paused(documents: Documents, entities: Sequence[EntityName]) -> None:
@@ -274,31 +398,37 @@ def _claim(
         "token": secrets.token_hex(8),
     }
 
-    def change(active: Any) -> Any:
+    def change(value: Any) -> Any:
+        active = _active_now(documents, value)
         if active and active["run_id"] is not None and active.get("token") != claim["token"]:
             raise RunConflict(f"run {active['run_id']} is under way", active["run_id"])
         return {**claim, "last_done_at": (active or {}).get("last_done_at")}
 
-    update_json(documents, paths.ACTIVE, change)
+    update_json(documents, paths.ACTIVE, change, lost=_tell_lost)
+
+
+def _active_now(documents: Documents, value: Any) -> dict[str, Any] | None:
+    """The document's value; where there is none, or none that can be read, what the runs say."""
+    return _checked_active(value) if value is not None else _active_from_runs(documents)
 
 
 def release_active(documents: Documents, run: Run) -> bool:
     """Let the next run start. Whether this call did it: of many, only one does."""
     released = False
 
-    def change(active: Any) -> Any:
+    def change(value: Any) -> Any:
         nonlocal released
-        released = bool(active) and active["run_id"] == run.run_id
-        if not released:
+        active = _active_now(documents, value)
+        if active is None or active["run_id"] != run.run_id:
+            released = False
             return None
-        # A run of single records says nothing of the others: "the last good run" must not get younger by it.
-        is_good = run.phase == "done" and not run.request.keys
+        released = True
         return {
             "run_id": None,
-            "last_done_at": run.finished_at if is_good else active.get("last_done_at"),
+            "last_done_at": run.finished_at if _is_good(run) else active.get("last_done_at"),
         }
 
-    update_json(documents, paths.ACTIVE, change)
+    update_json(documents, paths.ACTIVE, change, lost=_tell_lost)
     return released
 
 
@@ -357,7 +487,10 @@ def _reopen(documents: Documents, run_id: str, approved: Sequence[EntityName]) -
 
 def _refuse_old_plans(documents: Documents, run_id: str, entities: Sequence[EntityName]) -> None:
     for entity in entities:
-        plan = read_json(documents, paths.plan(run_id, entity))
+        try:
+            plan = plan_at(documents, paths.plan(run_id, entity))
+        except UnreadableDocument as error:
+            raise RunConflict(f"{error}: start a new run", run_id) from error
         state = documents.read(paths.state(entity))
         if plan is None or plan["state_etag"] != (state and state.etag):
             raise RunConflict(

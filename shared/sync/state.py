@@ -11,12 +11,19 @@ take most of its time and memory.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
+from shared.errors import UnreadableDocument
+from shared.storage.decoding import decode
+from shared.storage.documents import Documents, read_json, update_json
+from shared.sync import paths
 from shared.sync.entities.keys import NORMAL_FORMS
 from shared.sync.model import EntityName, Target
+
+logger = logging.getLogger(__name__)
 
 STATE_VERSION = 1
 FOLDED_TITLES_VERSION = 2
@@ -33,6 +40,9 @@ FAILURE = "failure"
 the first refusal of those one after the other, `at` the last."""
 GONE = "gone"
 """Flag: SafetyAmp answered 404 for the known id; the next plan lists SafetyAmp before it creates anew."""
+
+
+_FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict}
 
 
 @dataclass(slots=True)
@@ -53,6 +63,7 @@ class EntityState:
     records without a key by their alternative match value, mostly one each. `source_counts` are the sizes
     of the last good reads by what was read; `listed` is the size of the last listing, None if there was none.
     `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it.
+    `list_anew`: what a run did is not known, so that SafetyAmp must be listed before the next plan.
     """
 
     entity: str
@@ -63,6 +74,7 @@ class EntityState:
     ambiguous: dict[str, list[int | str]] = field(default_factory=dict)
     unmatched: dict[str, list[list[Any]]] = field(default_factory=dict)
     spellings: dict[str, list[int | str]] = field(default_factory=dict)
+    list_anew: bool = False
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -84,7 +96,7 @@ class EntityState:
         record = self.records.get(key)
         if record is None:
             return None
-        return Entry(record[0], record[1], _fields(record[2]), dict(record[3] or {}))
+        return Entry(record[0], record[1], _fields(record[2], self.entity), dict(record[3] or {}))
 
     def put(self, key: str, entry: Entry) -> None:
         """Store a record."""
@@ -101,7 +113,7 @@ class EntityState:
     def take_unmatched(self, match: str) -> Entry:
         """Remove and return the one record with this match value, to be adopted under a key."""
         [record] = self.unmatched.pop(match)
-        return Entry(record[0], None, _fields(record[1]), {})
+        return Entry(record[0], None, _fields(record[1], self.entity), {})
 
     def add_unmatched(self, match: str, target_id: int | str, fields: Mapping[str, Any]) -> None:
         """Keep a record of SafetyAmp that has no key of ours, to be adopted by its match value."""
@@ -116,13 +128,15 @@ class EntityState:
         return sum(1 for record in self.records.values() if record[3] and FAILURE in record[3])
 
     def needs_listing(self) -> bool:
-        """Whether a record vanished from SafetyAmp, so that SafetyAmp must be listed before planning."""
-        return any(record[3] and GONE in record[3] for record in self.records.values())
+        """Whether a record vanished from SafetyAmp or what was done is not known, so that SafetyAmp must be
+        listed before planning."""
+        return self.list_anew or any(record[3] and GONE in record[3] for record in self.records.values())
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
         return {
             "version": FOLDED_TITLES_VERSION if self.entity == "titles" else STATE_VERSION,
+            **({"list_anew": True} if self.list_anew else {}),
             "entity": self.entity,
             "updated_by": self.updated_by,
             "listed": self.listed,
@@ -134,20 +148,45 @@ class EntityState:
         }
 
 
-def state_from_json(entity: str, value: Mapping[str, Any] | None) -> EntityState | None:
-    """The state, or None when there is no document or one of another version (it is rebuilt then)."""
-    versions = (STATE_VERSION, FOLDED_TITLES_VERSION) if entity == "titles" else (STATE_VERSION,)
-    if value is None or value.get("version") not in versions:
+class _Later(TypedDict, total=False):
+    """What later releases added."""
+
+    list_anew: bool
+    spellings: dict[str, list[int | str]]
+
+
+class _Stored(_Later):
+    """What a state document must hold. The records are looked at by `_check_records`, which is cheaper."""
+
+    updated_by: str | None
+    listed: int | None
+    source_counts: dict[str, int]
+    records: dict[str, Any]
+    ambiguous: dict[str, list[int | str]]
+    unmatched: dict[str, list[list[Any]]]
+
+
+def decode_state(entity: str, value: Any, path: str | None = None) -> EntityState | None:
+    """The state, or what a document of the same form at another `path` says; None when there is no document
+    or one of another version (it is rebuilt then). Raises UnreadableDocument."""
+    path = path or paths.state(entity)
+    if value is None:
         return None
+    versions = (STATE_VERSION, FOLDED_TITLES_VERSION) if entity == "titles" else (STATE_VERSION,)
+    if decode(dict[str, Any], value, path).get("version") not in versions:
+        return None
+    stored = decode(_Stored, value, path)
+    _check_records(stored["records"], path)
     state = EntityState(
         entity=entity,
-        updated_by=value["updated_by"],
-        listed=value["listed"],
-        source_counts=value["source_counts"],
-        records=value["records"],
-        ambiguous=value["ambiguous"],
-        unmatched=value["unmatched"],
-        spellings=value.get("spellings", {}),
+        updated_by=stored["updated_by"],
+        listed=stored["listed"],
+        source_counts=stored["source_counts"],
+        records=stored["records"],
+        ambiguous=stored["ambiguous"],
+        unmatched=stored["unmatched"],
+        list_anew=stored.get("list_anew", False),
+        spellings=stored.get("spellings", {}),
     )
     _normalise_keys(state)
     return state
@@ -197,6 +236,63 @@ def refused_since(failure: Mapping[str, Any]) -> str | None:
     """When a refusal began, by its flag; documents of earlier versions only know the last attempt."""
     since: str | None = failure.get("since") or failure["at"]
     return since
+
+
+def _check_records(records: Mapping[str, Any], path: str) -> None:
+    """A plain loop: there can be a hundred thousand, and a run without changes reads little else."""
+    for record in records.values():
+        if (
+            type(record) is not list
+            or len(record) < 4
+            or type(record[2]) is not str
+            or record[2][:1] != "{"
+            or (record[1] is not None and type(record[1]) is not str)
+            or (record[3] is not None and not _are_flags(record[3]))
+            or (record[0] is not None and type(record[0]) not in (int, str))
+        ):
+            raise UnreadableDocument(path, "a record is not what this version writes")
+
+
+def _are_flags(flags: Any) -> bool:
+    return type(flags) is dict and all(
+        type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags
+    )
+
+
+def state_from_json(entity: str, value: Any) -> EntityState | None:
+    """As `decode_state`, but a state that cannot be read is as good as none: it is rebuilt by a listing."""
+    try:
+        return decode_state(entity, value)
+    except UnreadableDocument as error:
+        _tell_lost(error)
+        return None
+
+
+def read_state(documents: Documents, entity: str) -> EntityState | None:
+    """What is known of an entity in SafetyAmp; None when nothing is, or nothing that can be read."""
+    try:
+        return decode_state(entity, read_json(documents, paths.state(entity)))
+    except UnreadableDocument as error:
+        _tell_lost(error)
+        return None
+
+
+def _tell_lost(error: UnreadableDocument) -> None:
+    logger.error("%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"})
+
+
+def distrust_state(documents: Documents, entity: str) -> None:
+    """Have SafetyAmp listed before the entity is planned again: what was done there is not known. A state
+    that is lost anyhow stays as it is."""
+
+    def change(value: Any) -> Any:
+        state = state_from_json(entity, value)
+        if state is None or state.list_anew:
+            return None
+        state.list_anew = True
+        return state.to_json()
+
+    update_json(documents, paths.state(entity), change, lost=lambda _: None)
 
 
 def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -> EntityState:
@@ -263,6 +359,9 @@ def _compact(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(_SWAPPED_QUOTES)
 
 
-def _fields(compact: str) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(compact.translate(_SWAPPED_QUOTES))
+def _fields(compact: str, entity: str) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = json.loads(compact.translate(_SWAPPED_QUOTES))
+    except ValueError:
+        raise UnreadableDocument(paths.state(entity), "a record's fields are no JSON") from None
     return fields

@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from shared.errors import RunConflict
-from shared.storage.documents import read_json
-from shared.sync import paths
+from shared.errors import RunConflict, UnreadableDocument
 from shared.sync.batches import missing_batches, send_batches
 from shared.sync.control import Pause, add_pauses
-from shared.sync.finish import end_entity, finish_run, phase_of
+from shared.sync.finish import end_entity, finish_entity, finish_run, give_up_entity, phase_of
 from shared.sync.model import EntityName
+from shared.sync.plans import read_plan
 from shared.sync.runs import EntityStatus, Run, change_run, ensure_run, get_run
 from shared.sync.services import Services
 
@@ -44,7 +43,11 @@ def stop_entity(
             status.stop_reason, status.cancelled = reason, cancelled
 
     run = change_run(services.documents, run_id, stop)
-    plan = read_json(services.documents, paths.plan(run_id, entity))
+    try:
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        give_up_entity(services, run, entity, f"{reason}; {error}")
+        return
     if plan is None:
         end_entity(services, run_id, entity, lambda status: _end_unplanned(status, reason, cancelled))
         return
@@ -52,6 +55,8 @@ def stop_entity(
     if left := [number for number in missing if number != at_hand]:
         cause = f"stop/{services.clock.now():%Y%m%d%H%M%S}"
         send_batches(services, run, entity, left, cause=cause, spread=False)
+    elif not missing:
+        finish_entity(services, run, entity)
 
 
 def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:

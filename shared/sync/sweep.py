@@ -10,13 +10,14 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.storage.documents import read_json
-from shared.sync import paths
+from shared.errors import UnreadableDocument
+from shared.sync.abandoning import readable_run
 from shared.sync.batches import due_at, missing_batches, send_batches
 from shared.sync.entity_handler import SWEEP
-from shared.sync.finish import finish_entity, finish_run
+from shared.sync.finish import finish_entity, finish_run, give_up_entity
 from shared.sync.model import EntityName
-from shared.sync.runs import Run, ensure_run, get_run, read_run, send_entities
+from shared.sync.plans import read_plan
+from shared.sync.runs import Run, active_run_id, ensure_run, get_run, read_run, send_entities
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
 from shared.telemetry.context import bound
@@ -38,6 +39,8 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     `at_once` sends everything that has no outcome, overdue or not: for a process that starts with an empty
     bus and knows that no message is on its way.
     """
+    if (active := active_run_id(services.documents)) is not None:
+        readable_run(services, active)
     run_id = ensure_run(services)
     if run_id is not None:
         with bound(run=run_id, operation="sweep"):
@@ -46,7 +49,9 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
 
 
 def _heal(services: Services, run_id: str, at_once: bool) -> None:
-    run = get_run(services.documents, run_id)
+    run = readable_run(services, run_id)
+    if run is None:
+        return
     if run.ended:
         finish_run(services, run_id)
         return
@@ -72,7 +77,10 @@ def _give_up(services: Services, run: Run) -> None:
 
 
 def _what_is_missing(services: Services, run: Run, entity: EntityName) -> str:
-    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    try:
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        return str(error)
     if plan is None:
         return "there is no plan yet"
     missing = missing_batches(services.documents, run, entity, plan)
@@ -80,7 +88,11 @@ def _what_is_missing(services: Services, run: Run, entity: EntityName) -> str:
 
 
 def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, at_once: bool) -> None:
-    plan = read_json(services.documents, paths.plan(run.run_id, entity))
+    try:
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        give_up_entity(services, run, entity, str(error))
+        return
     if plan is None or run.entities[entity].phase == "pending":
         if run.ready(entity):
             send_entities(services, run.run_id, [entity], cause)

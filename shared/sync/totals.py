@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from shared.clients.call_meter import folded
-from shared.storage.documents import Documents, read_json, update_json
+from shared.errors import UnreadableDocument
+from shared.storage.decoding import decode
+from shared.storage.documents import Documents, read_document, update_json
 from shared.sync import paths
 from shared.sync.backlog import Backlog, backlogs
 from shared.sync.control import read_pauses
-from shared.sync.model import EntityName
+from shared.sync.model import ENTITIES, EntityName
 from shared.sync.runs import Run, active_run_id, read_active
 
 if TYPE_CHECKING:
@@ -28,6 +31,17 @@ RUNS_KEPT_APART = 50
 
 Figures = dict[str, dict[str, float]]
 
+logger = logging.getLogger(__name__)
+
+
+class _Later(TypedDict, total=False):
+    failing: dict[str, int]
+
+
+class _Totals(_Later):
+    before: Figures
+    recent: dict[str, Figures]
+
 
 def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
     """Count an ended run.
@@ -37,10 +51,12 @@ def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
     would take it for a restart; an approved run has ended both as held and as done.
     """
     figures = _figures_of(run, report)
-    failing = {name: status.failing for name, status in run.entities.items() if status.failing is not None}
+    failing: dict[str, int] = {
+        name: status.failing for name, status in run.entities.items() if status.failing is not None
+    }
 
     def change(value: Any) -> Any:
-        totals = _without_ids(value or {"before": {}, "recent": {}})
+        totals = _totals(value)
         before, recent = totals["before"], dict(totals["recent"])
         newest = run.run_id >= max(recent, default="")
         recent[run.run_id] = greatest_figures(recent.get(run.run_id, {}), figures)
@@ -48,14 +64,30 @@ def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
             before = add_figures(before, recent.pop(run_id))
         known = totals.get("failing", {})
         # The last run knows best; one that was approved later still knows more than nobody.
-        after = {
+        after: _Totals = {
             "before": before,
             "recent": recent,
             "failing": {**known, **failing} if newest else {**failing, **known},
         }
         return None if after == value else after
 
-    update_json(documents, TOTALS, change)
+    update_json(documents, TOTALS, change, lost=_tell_lost)
+
+
+def read_totals(documents: Documents) -> _Totals:
+    """The figures as they are kept. Raises UnreadableDocument."""
+    return _without_ids(read_document(documents, TOTALS, _Totals) or {"before": {}, "recent": {}})
+
+
+def _totals(value: Any) -> _Totals:
+    if value is None:
+        return {"before": {}, "recent": {}}
+    return _without_ids(decode(_Totals, value, TOTALS))
+
+
+def _tell_lost(error: UnreadableDocument) -> None:
+    """Statistics never stop a sync: what cannot be read is begun anew."""
+    logger.error("%s; the figures of all runs begin anew", error, extra={"event": "document_unreadable"})
 
 
 def _figures_of(run: Run, report: dict[str, Any]) -> Figures:
@@ -76,7 +108,7 @@ def _figures_of(run: Run, report: dict[str, Any]) -> Figures:
     return {**figures, "single_records": {"runs": 1.0}} if run.request.keys else figures
 
 
-def _without_ids(totals: dict[str, Any]) -> dict[str, Any]:
+def _without_ids(totals: _Totals) -> _Totals:
     """The document with the requests of all runs by endpoint, as they count today."""
 
     def of(figures: Figures) -> Figures:
@@ -134,19 +166,30 @@ class Overview:
 
 def overview(documents: Documents, settings: Settings, now: datetime) -> Overview:
     """The figures of this moment. Raises StorageError."""
-    totals = _without_ids(read_json(documents, TOTALS) or {"before": {}, "recent": {}})
+    try:
+        totals = read_totals(documents)
+    except UnreadableDocument:
+        totals = _totals(None)
     last_done = (read_active(documents) or {}).get("last_done_at")
     return Overview(
         totals=reduce(add_figures, totals["recent"].values(), totals["before"]),
         active=active_run_id(documents) is not None,
         last_done_at=datetime.fromisoformat(last_done) if last_done else None,
-        paused=tuple(read_pauses(documents)),
+        paused=_paused(documents),
         dead_letters=_dead_letters(documents, settings),
         queues=backlogs(documents, settings, now),
         failing=totals.get("failing", {}),
         held_run_ids=_since_the_last_good(totals["recent"], _is_held),
         failed_run_ids=_since_the_last_good(totals["recent"], _is_failed),
     )
+
+
+def _paused(documents: Documents) -> tuple[EntityName, ...]:
+    """Where nobody can tell nothing is started for any of them."""
+    try:
+        return tuple(read_pauses(documents))
+    except UnreadableDocument:
+        return ENTITIES
 
 
 def _dead_letters(documents: Documents, settings: Settings) -> dict[str, int]:

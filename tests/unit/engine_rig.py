@@ -24,6 +24,28 @@ REQUIRED = {
 }
 
 
+def a_plan(**members: Any) -> dict[str, Any]:
+    """A whole plan document, of no changes unless `members` say otherwise."""
+    return {
+        "plan_id": "a1b2c3d4",
+        "mode": "apply",
+        "created_at": "2026-01-05T06:00:00+00:00",
+        "state_etag": None,
+        "state_by": None,
+        "base": None,
+        "batches": 0,
+        "counts": {},
+        "source_counts": {},
+        "counts_changed": False,
+        "held": [],
+        "problems": [],
+        "vanished": {"count": 0, "keys": []},
+        "calls": {},
+        "waited_seconds": 0.0,
+        **members,
+    }
+
+
 class KeptBus:
     """Keeps what is sent; `away` makes sending fail."""
 

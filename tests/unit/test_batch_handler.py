@@ -18,14 +18,15 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.batch_handler import GIVE_UP_AFTER, apply_batch
+from shared.sync.batch_handler import GIVE_UP_AFTER, apply_batch, give_up_batch
 from shared.sync.compare import Change
+from shared.sync.dead_letters import DeadLetter, bury
 from shared.sync.messages import BatchMessage, parse_batch_message
-from shared.sync.model import Action, EntityName
+from shared.sync.model import Action, EntityName, Target
 from shared.sync.outcome import Outcome, outcome_from_json
 from shared.sync.runs import EntityStatus, Run, RunRequest, get_run
-from shared.sync.state import EntityState, Entry
-from tests.unit.engine_rig import EngineRig, PagedSafetyAmp
+from shared.sync.state import OFF_BY, EntityState, Entry, read_state, rebuild
+from tests.unit.engine_rig import EngineRig, PagedSafetyAmp, a_plan
 
 RUN = "20260105-120000-abcdef"
 PLAN_ID = "0a1b2c3d"
@@ -74,20 +75,7 @@ class BatchRig(EngineRig):
         super().__init__(safetyamp)
         self.entity: EntityName = entity
         run = Run(RUN, RunRequest(), self.now, {entity: EntityStatus("applying")})
-        plan = {
-            "plan_id": PLAN_ID,
-            "mode": "apply",
-            "batches": len(batches),
-            "base": None,
-            "state_by": None,
-            "counts": {},
-            "counts_changed": False,
-            "source_counts": {},
-            "calls": {},
-            "waited_seconds": 0.0,
-            "problems": [],
-            "vanished": {},
-        }
+        plan = a_plan(plan_id=PLAN_ID, batches=len(batches))
         self.put(paths.run(RUN), run.to_json())
         self.put(paths.plan(RUN, entity), plan)
         for number, changes in enumerate(batches, start=1):
@@ -368,3 +356,135 @@ class TestMerging:
         rig.deliver()
         assert self.records(rig) is None
         assert get_run(rig.documents, RUN).entities["titles"].phase == "done"
+
+
+class TestUnexpectedErrors:
+    """Nobody thought of them, and they would come again for ever."""
+
+    POISON = frozenset({"no JSON"})
+
+    def refused_with(self, texts: Any) -> InvalidRecord:
+        return InvalidRecord("refused", 422, field_errors={"name": texts})
+
+    def deliver_all(self, rig: BatchRig, most: int = 30) -> int:
+        """Handle the batch and all that is sent on; how many messages that were."""
+        rig.deliver()
+        for number in range(1, most):
+            waiting = [message for message in rig.bus.sent if message.queue == "change-batches"]
+            if not waiting:
+                return number
+            rig.bus.sent.clear()
+            if waiting[0].deliver_at:
+                rig.clock.advance_to(waiting[0].deliver_at)
+            apply_batch(rig.services, parse_batch_message(waiting[0].body.encode()))
+        raise AssertionError("it goes on and on")
+
+    def test_half_a_character_in_a_refusal_is_stored_with_it(self) -> None:
+        safetyamp = ScriptedSafetyAmp(self.refused_with(["bad: \ud83d"]))
+        rig = BatchRig(safetyamp, [change("Foreman"), change("Laborer")])
+        rig.deliver()
+        assert [outcome.result for outcome in rig.outcomes()] == ["refused", "created"]
+        assert len(safetyamp.writes) == 2
+
+    def test_an_answer_that_cannot_be_stored_ends_after_three_tries_and_the_rest_is_left(self) -> None:
+        safetyamp = ScriptedSafetyAmp(*[self.refused_with(self.POISON)] * 20)
+        rig = BatchRig(safetyamp, [change("Foreman"), change("Laborer")])
+        assert self.deliver_all(rig) == 3
+        assert len(safetyamp.writes) <= 3
+        results = [(outcome.result, outcome.unsure) for outcome in rig.outcomes()]
+        assert results == [("failed", True), ("failed", False)]
+        assert "unexpected TypeError" in (rig.outcomes()[0].reason or "")
+        assert get_run(rig.documents, RUN).entities["titles"].ended
+
+    def test_tries_are_counted_in_the_progress_and_not_by_deliveries(self) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(*[self.refused_with(self.POISON)] * 20), [change("Foreman")])
+        rig.deliver()
+        assert rig.progress()["tries"] == 1
+        rig.clock.advance(3600)
+        rig.deliver()
+        assert rig.progress()["tries"] == 2
+
+    def test_a_change_that_came_through_starts_the_count_anew(self) -> None:
+        poison = self.refused_with(self.POISON)
+        rig = BatchRig(ScriptedSafetyAmp(poison), [change("Foreman"), change("Laborer")])
+        rig.deliver()
+        rig.clock.advance(60)
+        rig.deliver()
+        assert [outcome.result for outcome in rig.outcomes()] == ["created", "created"]
+        assert rig.progress()["tries"] == 0
+
+    def test_giving_up_a_batch_ends_it_whatever_happens(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(), [change("Foreman"), change("Old", "update")])
+
+        def fail(*_: Any) -> None:
+            raise KeyError("nobody thought of it")
+
+        monkeypatch.setattr("shared.sync.batch_handler.Resolver", fail)
+        give_up_batch(rig.services, BatchMessage(RUN, "titles", 1, 1, "start"), "given up")
+        assert [outcome.result for outcome in rig.outcomes()] == ["failed", "failed"]
+        assert get_run(rig.documents, RUN).entities["titles"].ended
+
+    def test_what_fails_also_while_it_is_given_up_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(), [change("Foreman"), change("Old", "update")])
+
+        def fail(*_: Any) -> None:
+            raise KeyError("nobody thought of it")
+
+        monkeypatch.setattr("shared.sync.batch_handler.Resolver", fail)
+        assert self.deliver_all(rig) == 3
+        assert [(outcome.result, outcome.unsure) for outcome in rig.outcomes()] == [
+            ("failed", True),
+            ("failed", False),
+        ]
+        assert get_run(rig.documents, RUN).entities["titles"].phase == "failed"
+
+    def test_a_dead_letter_whose_work_cannot_be_ended_is_not_delivered_for_ever(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(), [change("Foreman")])
+
+        def fail(*_: Any) -> None:
+            raise KeyError("nobody thought of it")
+
+        monkeypatch.setattr("shared.sync.dead_letters.give_up_batch", fail)
+        body = BatchMessage(RUN, "titles", 1, 1, "start").to("change-batches").body.encode()
+        bury(rig.services, DeadLetter("batch", "m-1", body, "MaxDeliveryCountExceeded", 10))
+        assert len(list(rig.documents.list(paths.DEAD_LETTERS))) == 1
+
+    def test_merging_that_fails_ends_the_entity_and_has_safetyamp_listed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(), [change("Foreman")])
+        rig.put(paths.state("titles"), EntityState("titles").to_json())
+
+        def fail(*_: Any) -> None:
+            raise KeyError("nobody thought of it")
+
+        monkeypatch.setattr("shared.sync.finish.merge_outcomes", fail)
+        rig.deliver()
+        status = get_run(rig.documents, RUN).entities["titles"]
+        assert (status.phase, "unexpected KeyError" in (status.reason or "")) == ("failed", True)
+        state = read_state(rig.documents, "titles")
+        assert state is not None
+        assert state.needs_listing()
+
+
+def test_what_a_lost_outcome_was_is_found_out_by_the_next_listing() -> None:
+    """Who was switched off by it is known as switched off by us, if SafetyAmp then says so."""
+    rig = BatchRig(ScriptedSafetyAmp(), [change("1", "deactivate", system_access=0)], entity="employees")
+    state = EntityState("employees")
+    state.put("1", Entry("abcde", "d", {"system_access": 1}, {}))
+    rig.put(paths.state("employees"), state.to_json())
+    rig.documents.write(paths.outcome(RUN, "employees", 1), b"{")
+    rig.deliver()
+    after = read_state(rig.documents, "employees")
+    assert after is not None
+    assert after.needs_listing()
+    target = Target("abcde", "1", {"system_access": 0})
+    entry = rebuild("employees", [target], after).entry("1")
+    assert entry is not None
+    assert entry.flags == {OFF_BY: RUN}
+    target = Target("abcde", "1", {"system_access": 1})
+    entry = rebuild("employees", [target], after).entry("1")
+    assert entry is not None
+    assert entry.flags == {}

@@ -9,7 +9,7 @@ from shared.sync import paths
 from shared.sync.outcome import Outcome
 from shared.sync.report import MOST_PROBLEMS, make_report
 from shared.sync.runs import EntityStatus, Run, RunRequest
-from tests.unit.engine_rig import EngineRig
+from tests.unit.engine_rig import EngineRig, a_plan
 
 RUN = "20260105-120000-abcdef"
 
@@ -32,7 +32,7 @@ def problem(key: str, kind: str) -> dict[str, Any]:
 def rig_with(problems: list[dict[str, Any]], *outcomes: Outcome) -> EngineRig:
     rig = EngineRig()
     vanished = {"count": 1, "keys": ["9"]}
-    create_json(rig.documents, paths.plan(RUN, "jobs"), {"problems": problems, "vanished": vanished})
+    create_json(rig.documents, paths.plan(RUN, "jobs"), a_plan(problems=problems, vanished=vanished))
     value = {"outcomes": [outcome.to_json() for outcome in outcomes]}
     create_json(rig.documents, paths.outcome(RUN, "jobs", 1), value)
     return rig

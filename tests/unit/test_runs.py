@@ -31,7 +31,7 @@ from shared.sync.runs import (
 )
 from shared.sync.stopping import cancel, pause
 from shared.sync.sweep import sweep
-from tests.unit.engine_rig import EngineRig
+from tests.unit.engine_rig import EngineRig, a_plan
 
 VEHICLES = {
     "SAFETYAMP_VEHICLE_SITE_ID": "7",
@@ -197,7 +197,13 @@ def finished(rig: EngineRig, phase: Any, **entities: Any) -> str:
 
 class TestDocument:
     def test_comes_back_as_it_was_written(self) -> None:
-        run = Run("r", RunRequest(entities=("jobs",)), "now", {"jobs": EntityStatus("held", "why")}, "held")
+        run = Run(
+            "r",
+            RunRequest(entities=("jobs",)),
+            "2026-01-05T06:00:00+00:00",
+            {"jobs": EntityStatus("held", "why")},
+            "held",
+        )
         assert run_from_json(run.to_json()) == run
 
     def test_is_not_written_when_nothing_changes(self, rig: EngineRig) -> None:
@@ -277,8 +283,23 @@ def held(rig: EngineRig, *entities: EntityName, etag: str | None = None) -> str:
     phases = {name: "held" if name in entities else "done" for name in ENTITIES}
     run_id = finished(rig, "held", **phases)
     for entity in entities:
-        create_json(rig.documents, paths.plan(run_id, entity), {"state_etag": etag})
+        create_json(rig.documents, paths.plan(run_id, entity), a_plan(state_etag=etag))
     return run_id
+
+
+def test_a_run_that_is_changed_keeps_what_only_a_newer_release_knows(rig: EngineRig) -> None:
+    run_id = request_run(rig.services, RunRequest())
+    value = read_json(rig.documents, paths.run(run_id))
+    new = {"member_of_a_newer_release": {"any": ["thing"]}}
+    value |= new
+    value["request"] |= new
+    value["entities"]["jobs"] |= new
+    value["entities"]["certificates"] = {"phase": "pending"}
+    rig.documents.write(paths.run(run_id), to_json(value))
+    run = change_run(rig.documents, run_id, lambda run: setattr(run.entities["jobs"], "phase", "done"))
+    assert set(run.entities) == set(ENTITIES)
+    value["entities"]["jobs"]["phase"] = "done"
+    assert read_json(rig.documents, paths.run(run_id)) == value
 
 
 class TestApproval:

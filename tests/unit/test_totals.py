@@ -14,9 +14,10 @@ from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
 from shared.sync.backlog import Backlog, backlogs
 from shared.sync.model import EntityName
+from shared.sync.progress import Progress
 from shared.sync.runs import EntityStatus, Run, RunRequest, change_run, read_run
 from shared.sync.totals import RUNS_KEPT_APART, TOTALS, Figures, Overview, add_run, overview
-from tests.unit.engine_rig import REQUIRED
+from tests.unit.engine_rig import REQUIRED, a_plan
 
 CLOCK = FakeClock()
 NOW = CLOCK.now()
@@ -176,7 +177,8 @@ class Waiting:
         self.run.requested_at = (NOW - timedelta(minutes=2)).isoformat()
         self.run.entities = {"departments": EntityStatus(), "jobs": EntityStatus()}
         create_json(documents, paths.run(self.run.run_id), self.run.to_json())
-        create_json(documents, paths.ACTIVE, {"run_id": self.run.run_id})
+        claim = {"request": self.run.to_json()["request"], "at": self.run.requested_at}
+        create_json(documents, paths.ACTIVE, {"run_id": self.run.run_id, **claim})
 
     def status(self, entity: EntityName, **facts: Any) -> None:
         def change(run: Run) -> None:
@@ -186,14 +188,14 @@ class Waiting:
 
     def plan(self, entity: EntityName, batches: int, minutes_ago: float) -> None:
         created = (NOW - timedelta(minutes=minutes_ago)).isoformat()
-        plan = {"batches": batches, "created_at": created}
+        plan = a_plan(batches=batches, created_at=created)
         create_json(self.documents, paths.plan(self.run.run_id, entity), plan)
         self.status(entity, phase="applying")
 
     def progress(self, entity: EntityName, batch: int, minutes_ago: float) -> None:
         at = (NOW - timedelta(minutes=minutes_ago)).isoformat()
         path = paths.progress(self.run.run_id, entity, batch)
-        create_json(self.documents, path, {"next_at": at})
+        create_json(self.documents, path, Progress(next_at=at).to_json())
 
     def outcome(self, entity: EntityName, batch: int) -> None:
         create_json(self.documents, paths.outcome(self.run.run_id, entity, batch), {})

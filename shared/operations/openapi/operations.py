@@ -132,7 +132,8 @@ OPERATIONS: tuple[Operation, ...] = (
             "cursor": {"type": "string", "pattern": r"^[0-9]{1,2}\.[0-9]{1,6}\.[0-9]{1,6}$"},
         },
         answers={200: {
-            JSON: closed(changes=list_of(ref("Change")), next=maybe(TEXT)), "text/csv": TEXT}},
+            JSON: closed(changes=list_of(ref("Change")), next=maybe(TEXT), problems=described(
+                list_of(TEXT), "Documents that cannot be read.")), "text/csv": TEXT}},
         problems=(404,),
     ),
     Operation("post", "/api/runs/{run_id}/approve", "approve_run", "Let the held plans of a run go on",

@@ -47,6 +47,7 @@ SUMMARY = closed(
     finished_at=maybe(TIME),
     counts=map_of(COUNT),
     entities=map_of(closed(phase=ENTITY_PHASE, reason=maybe(TEXT))),
+    problem=described(maybe(TEXT), "The run's document cannot be read; the rest is a guess."),
 )
 
 ENTITY_REPORT: Schema = {
@@ -122,7 +123,7 @@ DEAD_LETTER = closed(
     message_id=maybe(TEXT),
     reason=TEXT,
     delivery_count=COUNT,
-    at=TIME,
+    at=maybe(TIME),
     run_id=maybe(TEXT),
     entity=maybe(ENTITY),
     batch=maybe(COUNT),
@@ -161,6 +162,7 @@ STATUS = closed(
     active_run=maybe(ref("RunSummary")),
     last_runs=list_of(ref("RunSummary")),
     last_good_run_ended_at=maybe(TIME),
+    problems=described(list_of(TEXT), "Documents that cannot be read."),
     versions=map_of({"type": ["string", "integer", "null"]}),
 )
 

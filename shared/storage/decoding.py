@@ -1,0 +1,219 @@
+"""The one decoder of documents: JSON into the values that the code works with, or one typed error.
+
+Known members only: a document of a newer release may have more. A member that is missing has the default of
+its class; one without a default, and one of a wrong type, makes the document unreadable. Errors name members
+and types, never values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from shared.errors import UnreadableDocument
+
+T = TypeVar("T")
+Convert = Callable[[Any], Any]
+
+WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    NoneType: "null",
+}
+
+
+Time = Annotated[str, datetime.fromisoformat]
+"""A moment in ISO 8601. What follows the type in an `Annotated` is called with the value, and raises
+ValueError when it is none."""
+
+
+class _Wrong(Exception):
+    """`where` are the names and places that lead to what is wrong, the innermost first."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.where: list[str] = []
+
+
+def decode(kind: type[T], value: Any, path: str) -> T:
+    """The JSON `value` of the document at `path` as a `kind`: a dataclass, a TypedDict (which comes back as
+    the dictionary that it is, with all members), or a type made of lists, tuples, dictionaries, unions,
+    literals and plain values. Raises UnreadableDocument."""
+    try:
+        return cast(T, _converter(cast("Hashable", kind))(value))
+    except _Wrong as error:
+        place = ".".join(reversed(error.where))
+        raise UnreadableDocument(path, f"{place}: {error}" if place else str(error)) from None
+
+
+@cache
+def _converter(kind: Any) -> Convert:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return _anything
+    if is_dataclass(kind):
+        return _dataclass(kind)
+    if is_typeddict(kind):
+        return _typed_dict(kind)
+    if origin is Literal:
+        return _literal(arguments)
+    if origin in (Union, UnionType):
+        return _union(arguments)
+    if origin is Annotated:
+        return _checked(_converter(arguments[0]), arguments[1])
+    if origin is list:
+        return _list(_converter(arguments[0]))
+    if origin is tuple:
+        return _tuple(arguments)
+    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return _dict(*map(_converter, arguments))
+    return _plain(kind)
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _plain(kind: type) -> Convert:
+    # A bool is an int to Python, and a whole number may stand where any number may.
+    taken: tuple[type, ...] = (int, float) if kind is float else (kind,)
+
+    def convert(value: Any) -> Any:
+        if type(value) not in taken:
+            raise _Wrong(_instead(WORDS[kind], value))
+        return value
+
+    return convert
+
+
+def _checked(inner: Convert, check: Convert) -> Convert:
+    def convert(value: Any) -> Any:
+        inner(value)
+        try:
+            check(value)
+        except ValueError:
+            raise _Wrong("is not what this version writes") from None
+        return value
+
+    return convert
+
+
+def _literal(allowed: tuple[Any, ...]) -> Convert:
+    def convert(value: Any) -> Any:
+        if not isinstance(value, str | int) or value not in allowed:
+            raise _Wrong("is none of what this version knows")
+        return value
+
+    return convert
+
+
+def _union(kinds: tuple[Any, ...]) -> Convert:
+    converters = [_converter(kind) for kind in kinds]
+
+    def convert(value: Any) -> Any:
+        first: _Wrong | None = None
+        for converter in converters:
+            try:
+                return converter(value)
+            except _Wrong as error:
+                first = first or error
+        assert first is not None
+        raise first
+
+    return convert
+
+
+def _list(item: Convert) -> Convert:
+    def convert(value: Any) -> list[Any]:
+        if type(value) is not list:
+            raise _Wrong(_instead(WORDS[list], value))
+        return [_inside(item, one, str(place)) for place, one in enumerate(value)]
+
+    return convert
+
+
+def _tuple(kinds: tuple[Any, ...]) -> Convert:
+    """JSON has no tuples: a list is read as one of any length."""
+    convert = _list(_converter(kinds[0]))
+    return lambda value: tuple(convert(value))
+
+
+def _dict(key: Convert, item: Convert) -> Convert:
+    def convert(value: Any) -> dict[Any, Any]:
+        if type(value) is not dict:
+            raise _Wrong(_instead(WORDS[dict], value))
+        if item is _anything:
+            return value  # the rows of a large listing are not copied
+        # Names of members may be keys of people: only the place of an entry is told.
+        return {key(name): _inside(item, one, "*") for name, one in value.items()}
+
+    return convert
+
+
+def _dataclass(kind: Any) -> Convert:
+    hints = get_type_hints(kind, include_extras=True)
+    members = [
+        (one.name, _converter(hints[one.name]), one.default is MISSING and one.default_factory is MISSING)
+        for one in fields(kind)
+    ]
+
+    def convert(value: Any) -> Any:
+        if type(value) is not dict:
+            raise _Wrong(_instead(WORDS[dict], value))
+        known = {}
+        for name, converter, needed in members:
+            if name in value:
+                known[name] = _inside(converter, value[name], name)
+            elif needed:
+                raise _Wrong(f"has no {name}")
+        return kind(**known)
+
+    return convert
+
+
+def _typed_dict(kind: Any) -> Convert:
+    members = {name: _converter(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+    needed: frozenset[str] = kind.__required_keys__
+
+    def convert(value: Any) -> Any:
+        if type(value) is not dict:
+            raise _Wrong(_instead(WORDS[dict], value))
+        if missing := sorted(needed - value.keys()):
+            raise _Wrong(f"has no {missing[0]}")
+        known = {
+            name: _inside(convert, value[name], name) for name, convert in members.items() if name in value
+        }
+        return {**value, **known}
+
+    return convert
+
+
+def _inside(convert: Convert, value: Any, name: str) -> Any:
+    try:
+        return convert(value)
+    except _Wrong as error:
+        error.where.append(name)
+        raise
+
+
+def _instead(wanted: str, value: Any) -> str:
+    return f"{wanted} was expected and {WORDS.get(type(value), 'something else')} is there"

@@ -1,0 +1,95 @@
+"""The plan and its batches as documents: read by everybody, written by the planner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from shared.errors import UnreadableDocument
+from shared.storage.decoding import Time
+from shared.storage.documents import Documents, read_document
+from shared.storage.paths import checked_path
+from shared.sync import paths
+from shared.sync.compare import Change
+from shared.sync.outcome import DONE
+
+if TYPE_CHECKING:
+    from shared.sync.model import EntityName
+    from shared.sync.runs import Run
+
+
+class Problem(TypedDict):
+    """What is wrong with a record."""
+
+    key: str
+    kind: str
+    reason: str | None
+
+
+class Vanished(TypedDict):
+    """Records that have no source any more."""
+
+    count: int
+    keys: list[str]
+
+
+class _Later(TypedDict, total=False):
+    """What a plan of the first releases does not have."""
+
+    requests: dict[str, int]
+    refused: int | None
+    looks: list[dict[str, Any]]
+
+
+class _Plan(_Later):
+    """What a plan must hold to be acted on."""
+
+    plan_id: Annotated[str, checked_path]
+    mode: str
+    created_at: Time
+    state_etag: str | None
+    state_by: str | None
+    base: Annotated[str, checked_path] | None
+    batches: int
+    counts: dict[str, int]
+    source_counts: dict[str, int]
+    counts_changed: bool
+    held: list[str]
+    problems: list[Problem]
+    vanished: Vanished
+    calls: dict[str, int]
+    waited_seconds: float
+
+
+class _Batch(TypedDict):
+    changes: list[Change]
+
+
+def plan_path(run: Run, entity: EntityName) -> str:
+    """Where the plan of an entity is, or will be once it is made."""
+    return paths.plan(run.run_id, entity)
+
+
+def read_plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
+    """The plan, None before it is made. Raises UnreadableDocument."""
+    return plan_at(documents, plan_path(run, entity))
+
+
+def plan_at(documents: Documents, path: str) -> dict[str, Any] | None:
+    """The plan that is stored there."""
+    plan = read_document(documents, path, _Plan)
+    return None if plan is None else dict(plan)
+
+
+def read_batch(documents: Documents, run_id: str, entity: str, plan_id: str, number: int) -> list[Change]:
+    """The changes of a batch. Raises UnreadableDocument, also when there is no such document: a plan is
+    committed after its batches."""
+    path = paths.batch(run_id, entity, plan_id, number)
+    batch = read_document(documents, path, _Batch)
+    if batch is None:
+        raise UnreadableDocument(path, "it is gone")
+    return batch["changes"]
+
+
+def planned_changes(plan: dict[str, Any]) -> int:
+    """How many changes all batches of the plan hold."""
+    return sum(plan["counts"].get(action, 0) for action in DONE)
