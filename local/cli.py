@@ -15,10 +15,19 @@ from rich.text import Text
 
 from local import here
 from local.console import OutputConsole, inert, print_json, silence, take_any_text
+from local.folder_documents import FolderUnusable
 from local.once import SETTINGS_WRONG, SOMETHING_FAILED
 from local.remote import commands as remote
 from local.settings_file import local_environment
-from shared.errors import BusError, ConfigurationError, Paused, RunConflict, UnknownRun
+from shared.errors import (
+    BusError,
+    ConfigurationError,
+    Paused,
+    RunConflict,
+    StorageError,
+    UnknownRun,
+    UnreadableDocument,
+)
 from shared.telemetry.log_format import OUR_LOGGERS, ReadableFormatter
 from shared.telemetry.logs import LEVELS, log_level
 
@@ -38,16 +47,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except ConfigurationError as error:
         return _settings_wrong(error, as_json=getattr(options, "json", False))
-    except (BusError, RunConflict, UnknownRun, Paused) as error:
-        text = Text.assemble(("not done: ", "bold red"), inert(error))
-        OutputConsole(stderr=True).print(text, soft_wrap=True)
-        return SOMETHING_FAILED
+    except (FolderUnusable, UnreadableDocument) as error:
+        return _not_done(error, SETTINGS_WRONG)
+    except (BusError, RunConflict, UnknownRun, Paused, StorageError) as error:
+        return _not_done(error, SOMETHING_FAILED)
     except KeyboardInterrupt:
         OutputConsole(stderr=True).print(f"interrupted: {options.interrupted}")
         return INTERRUPTED
     except BrokenPipeError:
         silence(sys.stdout)
         return SOMETHING_FAILED
+
+
+def _not_done(error: Exception, status: int) -> int:
+    text = Text.assemble(("not done: ", "bold red"), inert(error))
+    OutputConsole(stderr=True).print(text, soft_wrap=True)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

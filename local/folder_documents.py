@@ -11,8 +11,10 @@ ignores case two names must differ in more than case.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,33 +30,66 @@ from shared.clock import Clock
 from shared.errors import StorageError
 from shared.storage.documents import Document
 
+OURS_ONLY, FOLDER_OURS_ONLY = 0o600, 0o700
+"""Documents hold names, addresses and birth dates."""
+
+WHY = {
+    errno.ENOTDIR: "it is a file, or below one; name a folder",
+    errno.EEXIST: "it is a file, or below one; name a folder",
+    errno.ENAMETOOLONG: "its path is too long; name a shorter one",
+    errno.ENOSPC: "there is no space left on its disk; make room, or name another folder",
+    errno.EDQUOT: "there is no space left for this user; make room, or name another folder",
+    errno.EROFS: "its file system is read-only; name another folder",
+    errno.EACCES: "this user has no permission; give it, or name another folder",
+    errno.EPERM: "this user has no permission; give it, or name another folder",
+}
+
 TICK_NS = 100
 """The coarsest resolution of file times among the usual file systems (NTFS)."""
+
+
+class FolderUnusable(StorageError):
+    """The folder cannot be read or written; the text says why, and what to do."""
 
 
 class FolderDocuments(KeptDocuments):
     """Implements Documents in `folder`, for all threads and processes of this machine.
 
     A lease also ends with the process that took it, so that a run which was killed can go on at once.
-    Raises StorageError when the folder cannot be read or written.
+    Raises FolderUnusable when the folder cannot be read or written; `trouble` is the last of these, for a
+    caller whose work is done in other threads, and None after a write that went well.
     """
 
     def __init__(self, folder: Path | str, clock: Clock) -> None:
         super().__init__(clock)
         self._folder = Path(folder)
         self._leases = self._folder / ".leases"
+        self._is_prepared = False
+        self.trouble: FolderUnusable | None = None
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         try:
-            self._leases.mkdir(parents=True, exist_ok=True)
+            self._prepare()
             with locked(self._folder / ".lock"):
                 yield
         except OSError as error:
-            raise StorageError(
-                f"documents in the folder {self._folder} (LOCAL_FOLDER) cannot be read or written: "
-                f"{error.strerror}; check that it exists, may be written and has space left"
-            ) from error
+            why = WHY.get(error.errno or 0, f"{error.strerror}; check that it exists and may be written")
+            self.trouble = FolderUnusable(f"LOCAL_FOLDER: {self._folder} cannot hold documents: {why}")
+            raise self.trouble from error
+
+    def _prepare(self) -> None:
+        """Make the folder, or see to it that nobody else can look into the one that is there."""
+        if self._is_prepared and self._leases.is_dir():
+            return
+        is_ours = self._leases.is_dir() or not self._folder.exists() or not any(self._folder.iterdir())
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # What others keep in a folder that was there before is not ours to lock away, and neither is /tmp.
+        if is_ours and not self._folder.stat().st_mode & stat.S_ISVTX:
+            with suppress(PermissionError):
+                self._folder.chmod(FOLDER_OURS_ONLY)
+        self._leases.mkdir(mode=FOLDER_OURS_ONLY, exist_ok=True)
+        self._is_prepared = True
 
     def _load(self, path: str) -> Document | None:
         try:
@@ -66,7 +101,7 @@ class FolderDocuments(KeptDocuments):
 
     def _store(self, path: str, data: bytes) -> str:
         target = self._folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folders(target.parent)
         changed = _later_than(_changed_ns(target))
         self._replace(target, data, changed)
         return _etag(data, changed)
@@ -94,10 +129,12 @@ class FolderDocuments(KeptDocuments):
     def _load_lease(self, path: str) -> Lease | None:
         try:
             kept = json.loads(self._lease_file(path).read_bytes())
+            expires_at = datetime.fromisoformat(kept["expires_at"])
+            lease = Lease(kept["lease_id"], kept["seconds"], expires_at, kept["owner"])
         except FileNotFoundError:
             return None
-        expires_at = datetime.fromisoformat(kept["expires_at"])
-        lease = Lease(kept["lease_id"], kept["seconds"], expires_at, kept["owner"])
+        except (ValueError, KeyError, TypeError):
+            return None  # After a power failure a file may be empty: its owner is gone, too.
         return None if is_gone(lease.owner) else lease
 
     def _store_lease(self, path: str, lease: Lease | None) -> None:
@@ -124,9 +161,18 @@ class FolderDocuments(KeptDocuments):
         # One name for all is enough: whoever writes holds the lock, and what a killed writer left is
         # overwritten.
         draft = self._folder / ".next"
-        draft.write_bytes(data)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OURS_ONLY), "wb") as file:
+            file.write(data)
+        draft.chmod(OURS_ONLY)  # that of a killed writer may be older than this rule
         os.utime(draft, ns=(changed_ns, changed_ns))
         draft.replace(target)
+        self.trouble = None
+
+    def _make_folders(self, folder: Path) -> None:
+        """As `mkdir(parents=True)`, whose mode is for the last folder only."""
+        if not folder.is_dir():
+            self._make_folders(folder.parent)
+            folder.mkdir(mode=FOLDER_OURS_ONLY, exist_ok=True)
 
 
 def _changed_ns(file: Path) -> int:

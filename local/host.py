@@ -12,6 +12,7 @@ from azure.functions.servicebus import ServiceBusMessage
 from azure.functions.timer import TimerRequest
 
 from local.bus import DEAD_LETTER_QUEUE, LockedMessage, LockLost, Receiver
+from local.folder_documents import FolderUnusable
 from local.host_index import HostFunction, HostOptions
 from shared.clock import Clock
 from shared.errors import BusError
@@ -54,6 +55,7 @@ class LocalHost:
         self._threads: list[threading.Thread] = []
         self._in_hand: dict[str, _InHand] = {}
         self._in_hand_lock = threading.Lock()
+        self._told = ""
 
     def start(self, *, timers: bool = True) -> None:
         """Start the workers, and the timers unless told otherwise."""
@@ -142,6 +144,12 @@ class LocalHost:
         """Call a function; False when it failed. The host is the edge where any error becomes a verdict."""
         try:
             value = function.call(**arguments)
+        except FolderUnusable as error:
+            # Every function meets it again and again until somebody has mended it: said once.
+            if str(error) != self._told:
+                self._told = str(error)
+                logger.error("%s", error)
+            return False
         except Exception:
             logger.exception("function %s failed", function.name)
             return False

@@ -86,9 +86,8 @@ def test_what_is_wrong_is_said_with_its_place_and_without_its_value(value: Any, 
     assert "secret" not in str(raised.value)
 
 
-def test_half_a_character_is_stored_and_comes_back() -> None:
-    value = {"text": "a\ud83d", "\udc00": 1}
-    assert from_json(to_json(value)) == value
+def test_half_a_character_does_not_keep_a_document_from_being_stored() -> None:
+    assert from_json(to_json({"text": "a\ud83d", "\udc00": 1})) == {"text": "a\ufffd", "\ufffd": 1}
 
 
 class TestUpdating:
