@@ -229,7 +229,7 @@ def _spell(state: EntityState, name: str, target_id: int | str) -> None:
 
 
 def _name_of(record: list[Any], key: str) -> str:
-    return str(_fields(record[2]).get("name") or key)
+    return str(_fields(record[2], "titles").get("name") or key)
 
 
 def refused_since(failure: Mapping[str, Any]) -> str | None:

@@ -144,7 +144,7 @@ class TestDocumentsOfRelease010:
         found = [path for path in rig.documents.list("runs/") if "/base/" in path]
         assert len(found) == 3
         for path in found:
-            assert decode_state("any", read_json(rig.documents, path), path) is not None
+            assert decode_state(path.split("/")[2], read_json(rig.documents, path), path) is not None
 
     def test_plans_and_batches(self, rig: EngineRig) -> None:
         found = [path for path in rig.documents.list("runs/") if path.endswith("plan.json")]

@@ -52,7 +52,7 @@ def test_a_run_document_of_another_release_is_read_with_keys_in_the_normal_form(
     value: dict[str, Any] = {
         "run_id": "r",
         "request": {"mode": "apply", "entities": ["employees"], "keys": ["001001"]},
-        "requested_at": "now",
+        "requested_at": "2026-03-02T12:00:00+00:00",
         "entities": {},
         "phase": "done",
         "finished_at": None,
