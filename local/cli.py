@@ -16,7 +16,7 @@ from rich.text import Text
 from local import here
 from local.console import OutputConsole, inert, print_json, silence, take_any_text
 from local.folder_documents import FolderUnusable
-from local.once import SETTINGS_WRONG, SOMETHING_FAILED
+from local.once import SETTINGS_WRONG, SOMETHING_FAILED, HalfDone
 from local.remote import commands as remote
 from local.settings_file import local_environment
 from shared.errors import (
@@ -47,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except ConfigurationError as error:
         return _settings_wrong(error, as_json=getattr(options, "json", False))
+    except HalfDone as error:
+        if not options.json:
+            return _not_done(error, SETTINGS_WRONG)
+        print_json({"error": str(error), "run_id": error.run_id})
+        return SETTINGS_WRONG
     except (FolderUnusable, UnreadableDocument) as error:
         return _not_done(error, SETTINGS_WRONG)
     except (BusError, RunConflict, UnknownRun, Paused, StorageError) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from local.arguments import LARGEST_PORT, seconds, whole_number
 from local.console import OutputConsole, print_json, result_console
-from local.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, exit_status, run_once
+from local.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop_once, exit_status, run_once
 from local.own_pages import is_loopback
 from local.progress import display
 from local.remote.address import KEY_SETTING, checked_key
@@ -35,10 +35,12 @@ def add_commands(commands: Commands) -> None:
     )
     demo.set_defaults(run=_demo)
     once = commands.add_parser("once", help="one run against the systems that the settings name")
-    once.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
+    way = once.add_mutually_exclusive_group()
+    way.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
+    way.add_argument("--approve", metavar="RUN", help="let what the held plans of this run still want go on")
+    way.add_argument("--drop", metavar="RUN", help="drop what this run holds, or has not done yet")
     once.add_argument("--refresh", action="store_true", help="list SafetyAmp anew, try refused records again")
     once.add_argument("--entity", action="append", choices=ENTITIES, help="only this entity (repeatable)")
-    once.add_argument("--approve", metavar="RUN", help="let the held plans of this run go on")
     once.add_argument("--json", action="store_true", help="print the report as one JSON object")
     once.set_defaults(run=_once)
     doctor = commands.add_parser("doctor", help="what is wrong with settings, connections and permissions")
@@ -111,6 +113,8 @@ def _once(options: argparse.Namespace) -> int:
         with display(console, silent=options.json) as shown:
             if options.approve:
                 finished = approve_once(stack, options.approve, shown)
+            elif options.drop:
+                finished = drop_once(stack, options.drop, shown)
             else:
                 finished = run_once(stack, _request(options), shown)
     finally:

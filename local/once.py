@@ -10,9 +10,11 @@ from typing import Any
 from local.folder_documents import FolderDocuments
 from local.progress import Display, run_progress
 from local.stack import LocalStack
-from shared.errors import BusError, StorageError, UnreadableDocument
+from shared.errors import BusError, RunConflict, StorageError, UnreadableDocument
+from shared.storage.documents import Documents
 from shared.sync.report import make_report, read_report
-from shared.sync.runs import RunRequest, active_run_id, approve, get_run, request_run
+from shared.sync.runs import RunRequest, active_run_id, approve, get_run, read_active, request_run
+from shared.sync.stopping import cancel
 from shared.sync.sweep import sweep
 
 logger = logging.getLogger(__name__)
@@ -33,12 +35,19 @@ class Finished:
     resumed: bool
 
 
+class HalfDone(RunConflict):
+    """A run that applies changes has not ended: whoever only wants to look must not make it go on."""
+
+
 def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finished:
     """Run to the end.
 
     A run that an earlier process left unfinished in the same documents is completed first; if it is what
-    was asked for, that is all. Raises BusError when the settings name a Service Bus that cannot be reached.
+    was asked for, that is all. Only looking completes nothing that changes SafetyAmp: it raises HalfDone.
+    Raises BusError when the settings name a Service Bus that cannot be reached.
     """
+    if request.mode == "plan":
+        _refuse_half_done(stack.runtime.documents)
     stack.reach_service_bus()
     unfinished = sweep(stack.runtime, at_once=True)
     if unfinished is not None:
@@ -51,10 +60,38 @@ def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finish
 
 
 def approve_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
-    """Let the held plans of a run go on, to the end. Raises UnknownRun, RunConflict and BusError."""
+    """Let the held plans of a run go on, to the end; also an approval that an earlier process left half
+    done. Raises UnknownRun, Paused, RunConflict and BusError."""
     stack.reach_service_bus()
-    approve(stack.runtime, run_id)
+    active = read_active(stack.runtime.documents) or {}
+    resumed = active.get("run_id") == run_id and bool(active.get("approves"))
+    if resumed:
+        sweep(stack.runtime, at_once=True)
+    else:
+        approve(stack.runtime, run_id)
+    return Finished(_to_the_end(stack, run_id, display), resumed)
+
+
+def drop_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
+    """Let nothing of a run be done any more that has not been done: of one that is half done, or the plans
+    that it holds. Raises UnknownRun, RunConflict and BusError."""
+    stack.reach_service_bus()
+    cancel(stack.runtime, run_id, "dropped by an operator")
+    sweep(stack.runtime, at_once=True)
     return Finished(_to_the_end(stack, run_id, display), resumed=False)
+
+
+def _refuse_half_done(documents: Documents) -> None:
+    """Reads only: the claim, not the run's document, which may not be there yet."""
+    active = read_active(documents)
+    if active and active["run_id"] is not None and active["request"]["mode"] != "plan":
+        run_id, entities = active["run_id"], ", ".join(active["request"]["entities"])
+        raise HalfDone(
+            f"run {run_id} applies changes to {entities} and is half done: nothing was planned or changed. "
+            "Go on with it: python -m local once. Drop what it has not done: "
+            f"python -m local once --drop {run_id}",
+            run_id,
+        )
 
 
 def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, Any]:

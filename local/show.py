@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.console import inert
+from shared.sync.approval import PAST
 from shared.sync.finish import COUNTS
 
 MOST_SHOWN = 12
@@ -38,6 +39,7 @@ def show_report(
     )
     for name, entity in report["entities"].items():
         _show_reason(console, f"{approve} {report['run_id']}", name, entity)
+        _show_left_out(console, name, entity)
         if problems:
             _show_problems(console, name, entity)
 
@@ -63,6 +65,19 @@ def _show_reason(console: Console, approve: str, name: str, entity: dict[str, An
 
 def _after(heading: str, style: str, text: str) -> Text:
     return Text.assemble((heading, style), text)
+
+
+def _show_left_out(console: Console, name: str, entity: dict[str, Any]) -> None:
+    """What was approved and is not wanted any more, which the reason counts."""
+    left_out = entity.get("left_out") or {"count": 0, "changes": []}
+    if left_out["count"]:
+        console.print(Text(inert(f"{name}: {entity['reason']}")), soft_wrap=True)
+    for change in left_out["changes"][:MOST_SHOWN]:
+        text = f"  {name} {change['key']} not {PAST[change['action']]}: {change['reason']}"
+        console.print(Text(inert(text)), soft_wrap=True)
+    if left_out["count"] > MOST_SHOWN:
+        more = left_out["count"] - MOST_SHOWN
+        console.print(f"  ... and {more} more left out of {name}, all with --json", highlight=False)
 
 
 def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ function approveRun(run) {
     const yes = await confirmed({
       heading: "Let the held plan go on?",
       content: [
-        h("p", null, "This will happen in SafetyAmp within minutes:"),
+        h("p", null, "The sources are read again; what they still say will happen in SafetyAmp within minutes, and what not is left out by name:"),
         h("ul", { class: "sentences" }, consequences(planned).map((text) => h("li", { class: text.includes(" access to ") ? "next" : null }, text))),
         leavers.changes.length > 0 && h("p", null, "Access is lost by ", leavers.changes.map((change, index) => [index > 0 && ", ", data(change.key, "id")]), more > 0 && ` and ${number(more)} more`, "."),
       ],

@@ -13,6 +13,7 @@ from shared.storage.documents import Documents, read_document
 from shared.storage.paths import checked_path
 from shared.sync import paths
 from shared.sync.messages import BatchMessage, EntityMessage, parse_batch_message, parse_entity_message
+from shared.sync.plans import plan_path
 from shared.sync.runs import read_run
 from shared.sync.services import Services
 
@@ -138,6 +139,6 @@ def _why_not(services: Services, message: EntityMessage | BatchMessage | None) -
     if isinstance(message, BatchMessage):
         if documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is not None:
             return "Its batch has been settled: the next run tries what was not done. Nothing to do."
-    elif documents.read(paths.plan(message.run_id, message.entity)) is not None:
+    elif documents.read(plan_path(run, message.entity)) is not None:
         return "Its entity has been planned since. Nothing to do: the sweep sends what is still missing."
     return None

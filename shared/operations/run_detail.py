@@ -38,6 +38,8 @@ def run_detail(services: Services, run: Run) -> dict[str, Any]:
     for name, status in run.entities.items():
         work = _work(services, run, name)
         report["entities"][name]["progress"] = _progress(services, run, name, work)
+        # Reports of release 0.1.0 do not have it.
+        report["entities"][name].setdefault("left_out", {"count": 0, "changes": []})
         if work is not None and not status.ended:
             # An entity's figures are put into the run's document at its end only.
             calls.update(work.calls)

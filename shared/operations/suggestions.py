@@ -26,8 +26,8 @@ SUGGESTIONS = {
         " reason says."
     ),
     "held": (
-        "Look at the plan's changes. If they are right, approve the run; if not, mend the source and start a"
-        " new run."
+        "Look at the plan's changes. If they are right, approve the run: what the sources still say then is"
+        " done. If not, mend the source and start a new run."
     ),
     "by hand": "Switch the person on in SafetyAmp, or set REENABLE_DISABLED=true to let the sync do that.",
     "entity": "Do as the reason says, then start a run.",

@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.operations.suggestions import suggestion_for
 from shared.reports.elements import Html, data, joined, tag
-from shared.reports.problems import keys_line, problems_section
+from shared.reports.problems import keys_line, left_out_section, problems_section
 
 STYLE = Path(__file__).parent / "style.css"
 
@@ -54,7 +54,14 @@ def report_page(report: dict[str, Any]) -> bytes:
         Html(f"<style>{_style()}</style>"),
     )
     entities = report["entities"]
-    body = tag("main", _header(report), _troubles(entities), _counts(entities), *_problems(entities))
+    body = tag(
+        "main",
+        _header(report),
+        _troubles(entities),
+        _counts(entities),
+        *_left_out(entities),
+        *_problems(entities),
+    )
     document = joined(Html("<!doctype html>\n"), tag("html", head, tag("body", body), lang="en"), "\n")
     return document.encode("utf-8", "replace")
 
@@ -140,6 +147,11 @@ def _figure(count: int | None) -> Html:
     if count is None:
         return tag("td", "–", class_="number zero")
     return tag("td", f"{count:,}", class_="number" if count else "number zero")
+
+
+def _left_out(entities: dict[str, Any]) -> list[Html]:
+    sections = [left_out_section(name, entity) for name, entity in entities.items()]
+    return [section for section in sections if section is not None]
 
 
 def _problems(entities: dict[str, Any]) -> list[Html]:

@@ -33,6 +33,31 @@ def problems_section(name: str, entity: dict[str, Any]) -> Html | None:
     return tag("section", tag("h2", f"Problems of {name}"), *parts, gone)
 
 
+def left_out_section(name: str, entity: dict[str, Any]) -> Html | None:
+    """What somebody approved and what was not applied; None when nothing was left out."""
+    left_out = entity.get("left_out") or {"count": 0, "changes": []}
+    if not left_out["count"]:
+        return None
+    rows = [
+        tag(
+            "tr",
+            tag("td", data(change["key"]), class_="id key"),
+            tag("td", data(change["action"])),
+            tag("td", data(change["reason"])),
+        )
+        for change in left_out["changes"][:MOST_OF_A_KIND]
+    ]
+    headings = [tag("th", text, scope="col") for text in ("Key", "Approved", "Reason")]
+    table = tag("table", tag("thead", tag("tr", *headings)), tag("tbody", *rows))
+    left = left_out["count"] - len(rows)
+    return tag(
+        "section",
+        tag("h2", f"Approved and left out of {name}: {left_out['count']:,}"),
+        tag("div", table, class_="scroll"),
+        tag("p", f"{left:,} more are not listed here.", class_="muted") if left > 0 else None,
+    )
+
+
 def keys_line(keys: Sequence[str], total: int) -> Html:
     """Keys in one line, cut with a count."""
     named = keys[:MOST_KEYS]

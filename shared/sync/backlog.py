@@ -70,16 +70,16 @@ def _due(
     numbers: Iterable[int],
 ) -> list[datetime]:
     if run.entities[entity].approved:
-        # The batches were sent when somebody approved, which may be hours after the plan was made.
+        # Release 0.1.0 sent the held plan itself, which may have been made hours before.
         moments = [goes_on_at(documents, run, entity, number) for number in numbers]
         return [moment for moment in moments if moment is not None]
     return [due_at(documents, settings, run, entity, plan, number) for number in numbers]
 
 
 def _ready_since(run: Run, entity: EntityName) -> datetime:
-    """When the last of what the entity needs had ended, or the run was asked for."""
+    """When the last of what the entity needs had ended, or the run was asked for or approved."""
     needs = [run.entities[need].finished_at for need in ENTITY_NEEDS[entity] if need in run.entities]
-    return datetime.fromisoformat(max([run.requested_at, *(at for at in needs if at)]))
+    return datetime.fromisoformat(max([run.begun_at, *(at for at in needs if at)]))
 
 
 def _age(moments: Iterable[datetime], now: datetime) -> float:

@@ -233,7 +233,7 @@ class _BatchWork:
         self._plan = plan
         self._message = message
         self._lease_id = lease_id
-        self._resolver = Resolver(services, run.run_id, message.entity)
+        self._resolver = Resolver(services, run.run_id, message.entity, plan)
         mapping = mappings(mapping_options(services.settings))[message.entity]
         lister = TargetLister(services, paths.look_up(run.run_id, message.entity, message.batch))
         self._applier = ChangeApplier(services, mapping, self._resolver, lister)

@@ -15,7 +15,7 @@ from shared.sync.abandoning import readable_run
 from shared.sync.batch_handler import give_up_batch
 from shared.sync.lease import held_lease
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
-from shared.sync.plans import plan_path
+from shared.sync.plans import plan_path, planning_path
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
 
@@ -86,7 +86,7 @@ def _give_up_planning(services: Services, message: EntityMessage, reason: str) -
     if run is None or message.entity not in run.entities or not run.ready(message.entity):
         return
     # Somebody who plans it at this moment has another message of the same kind.
-    with suppress(LeaseHeld), held_lease(services, paths.planning(message.run_id, message.entity)):
+    with suppress(LeaseHeld), held_lease(services, planning_path(run, message.entity)):
         planned = services.documents.read(plan_path(run, message.entity)) is not None
         # A plan that is there has batches with messages of their own, and the sweep.
         if not planned and not run.entities[message.entity].ended:

@@ -26,13 +26,13 @@ from shared.sync import paths
 from shared.sync.abandoning import readable_run
 from shared.sync.batches import missing_batches, send_batches
 from shared.sync.bulk import bulk_work
-from shared.sync.finish import advance, end_entity, finish_entity, give_up_entity, set_figures
+from shared.sync.finish import advance, end_entity, finish_entity, give_up_entity, hold_again, set_figures
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
 from shared.sync.planner import make_plan
-from shared.sync.plans import read_plan
+from shared.sync.plans import planning_path, read_plan
 from shared.sync.priority import priority
 from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run
 from shared.sync.services import Services
@@ -93,8 +93,8 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
     entity = message.entity
     with metered() as meter, bulk_work(), priority(run):
         try:
-            with held_lease(services, paths.planning(run.run_id, entity)) as lease:
-                path = paths.planning(run.run_id, entity)
+            path = planning_path(run, entity)
+            with held_lease(services, path) as lease:
                 lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
                 try:
                     make_plan(services, run, entity, lister, meter)
@@ -141,6 +141,9 @@ def _hand_on(
 
 def _fail(services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter) -> None:
     logger.error("planning %s of run %s failed: %s", message.entity, run.run_id, error)
+    if run.entities[message.entity].approval_in_force:
+        hold_again(services, run.run_id, message.entity, str(error))
+        return
 
     def fail(status: EntityStatus) -> None:
         status.phase, status.reason = "failed", str(error)
@@ -163,15 +166,16 @@ def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) 
     elif plan["batches"] == 0:
         finish_entity(services, run, entity)
     else:
-        change_run(services.documents, run.run_id, _applying(entity))
+        change_run(services.documents, run.run_id, _applying(entity, run.entities[entity].approval))
         missing = missing_batches(services.documents, run, entity, plan)
         send_batches(services, run, entity, missing, cause=cause)
 
 
-def _applying(entity: EntityName) -> Callable[[Run], None]:
+def _applying(entity: EntityName, approval: str | None) -> Callable[[Run], None]:
     def change(run: Run) -> None:
-        if run.entities[entity].phase == "pending":
-            run.entities[entity].phase = "applying"
+        status = run.entities[entity]
+        if status.phase == "pending" and status.approval == approval:
+            status.phase = "applying"
 
     return change
 

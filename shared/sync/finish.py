@@ -16,6 +16,7 @@ from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
 from shared.reports.page import report_page
 from shared.storage.documents import read_json, to_json, update_json
 from shared.sync import paths
+from shared.sync.approval import about_left_out
 from shared.sync.merge import merge_outcomes, note_unknown
 from shared.sync.model import ENTITY_NEEDS, EntityName
 from shared.sync.outcome import DONE, BatchOutcomes, Outcome
@@ -97,7 +98,7 @@ def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
     def end(status: EntityStatus) -> None:
         failed = status.stop_reason or trouble
         status.phase = "done" if not failed else "cancelled" if status.cancelled else "failed"
-        status.reason = failed
+        status.reason = failed or about_left_out(plan)
         set_figures(status, plan, outcomes)
         if trouble:
             # A batch that cannot be read has no outcomes, and the counts must add up nevertheless.
@@ -158,6 +159,18 @@ def distrust_begun(services: Services, run_id: str, entity: EntityName) -> None:
         distrust_state(services.documents, entity)
 
 
+def hold_again(services: Services, run_id: str, entity: EntityName, why: str) -> None:
+    """An approval came to nothing before a plan was made for it: what was held is held as before."""
+
+    def hold(status: EntityStatus) -> None:
+        status.phase, status.stop_reason = "held", None
+        status.reason = (
+            f"it was approved, but nothing was applied: {why}; it is held because {status.held_because}"
+        )
+
+    end_entity(services, run_id, entity, hold)
+
+
 def end_entity(
     services: Services, run_id: str, entity: EntityName, end: Callable[[EntityStatus], None]
 ) -> None:
@@ -188,7 +201,9 @@ def advance(services: Services, run: Run, *, finished: EntityName | None = None)
         if status.phase == "pending" and ENTITY_NEEDS[name] and run.ready(name)
     ]
     if released:
-        send_entities(services, run.run_id, released, f"release/{finished or 'again'}")
+        # An approval releases the same entities once more, which would be taken for a repeat.
+        parts = ("release", finished or "again", run.entities[released[0]].approval)
+        send_entities(services, run.run_id, released, "/".join(part for part in parts if part))
 
 
 def finish_run(services: Services, run_id: str) -> None:
@@ -274,6 +289,7 @@ def _merge(
             if batch.list_anew:
                 note_unknown(state, batch.outcomes, run.run_id)
         state.source_counts, state.updated_by = plan["source_counts"], f"{run.run_id}/{plan['plan_id']}"
+        state.approved_counts = plan.get("approved_counts", {})
         return state.to_json()
 
     written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)

@@ -23,12 +23,13 @@ def guard(
     size: int,
     source_counts: Mapping[str, int],
     last_counts: Mapping[str, int],
+    approved_counts: Mapping[str, int] | None = None,
 ) -> list[str]:
     """Reasons to hold a plan until an operator approves it; empty when it may go on.
 
     `size` is that of the entity: records in SafetyAmp, or in the source when SafetyAmp is still being
     filled; the counts are sizes of reads by what was
-    read, now and at the last good run.
+    read, now and at the last good run, and see `lost_much`.
     """
     reasons = []
     if deactivations > limits.max_deactivations:
@@ -41,11 +42,26 @@ def guard(
             f"{deactivations} of {size} people would be deactivated, "
             f"GUARD_MAX_PERCENT is {limits.max_percent:g}"
         )
-    for name, count in source_counts.items():
-        last = last_counts.get(name, 0)
-        if (last - count) * 100 > limits.max_percent * last:
+    return [*reasons, *lost_much(limits, source_counts, last_counts, approved_counts or {})]
+
+
+def lost_much(
+    limits: GuardLimits,
+    counts: Mapping[str, int],
+    last_counts: Mapping[str, int],
+    approved_counts: Mapping[str, int],
+) -> list[str]:
+    """Which reads are so small that nobody should believe them. `approved_counts` are sizes that somebody
+    approved although they were: these are believed, and a tenth of the limit below them, because a company
+    goes on; what is still smaller has nobody's word."""
+    reasons = []
+    for name, count in counts.items():
+        last, approved = last_counts.get(name, 0), approved_counts.get(name)
+        believed = approved is not None and (approved - count) * 1000 <= limits.max_percent * approved
+        if (last - count) * 100 > limits.max_percent * last and not believed:
+            known = f", and {approved} were approved" if approved is not None else ""
             reasons.append(
-                f"{name}: {count} records where the last good run read {last}, "
+                f"{name}: {count} records where the last good run read {last}{known}, "
                 f"GUARD_MAX_PERCENT is {limits.max_percent:g}"
             )
     return reasons

@@ -35,6 +35,16 @@ def planning(run_id: str, entity: str) -> str:
     return f"runs/{run_id}/{entity}/planning.json"
 
 
+def approved(run_id: str, entity: str, approval: str) -> str:
+    """The plan that was made again when the held one was approved; it is in force then."""
+    return f"runs/{run_id}/{entity}/approved/{approval}/plan.json"
+
+
+def approving(run_id: str, entity: str, approval: str) -> str:
+    """The same as `planning`, for that plan."""
+    return f"runs/{run_id}/{entity}/approved/{approval}/planning.json"
+
+
 def batch(run_id: str, entity: str, plan_id: str, number: int) -> str:
     """A batch of changes. The path holds the plan's id, so that two attempts at planning never mix."""
     return f"runs/{run_id}/{entity}/batches/{plan_id}/{number:04d}.json"

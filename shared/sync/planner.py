@@ -12,6 +12,14 @@ from shared.clients.call_meter import Meter
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Document, create_json, from_json, to_json
 from shared.sync import paths
+from shared.sync.approval import (
+    approved_changes,
+    approved_plan,
+    baselines,
+    keep_approved,
+    refuse_other_sizes,
+    what_it_found,
+)
 from shared.sync.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.entities import mappings
 from shared.sync.guard import GuardLimits, guard
@@ -19,6 +27,7 @@ from shared.sync.listing import TargetLister
 from shared.sync.look import look_at
 from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
+from shared.sync.plans import plan_path
 from shared.sync.prerequisites import check_prerequisites
 from shared.sync.reader import SourceRead, SourceReader, mapping_options
 from shared.sync.resolver import Resolver
@@ -66,17 +75,30 @@ def _make_plan(
     documents = services.documents
     resolver = Resolver(services, run.run_id, entity)
     mapping = mappings(mapping_options(services.settings))[entity]
-    read = SourceReader(services, resolver, refresh=run.request.refresh).read(
+    approved = approved_plan(documents, run, entity)
+    # Who approves wants to know how the sources are now, not how they were an hour ago.
+    read = SourceReader(services, resolver, refresh=run.request.refresh or approved is not None).read(
         entity, known.source_counts if known else {}
     )
-    state, listed = _current_state(services, mapping, known, lister, run)
+    if approved is not None:
+        refuse_other_sizes(approved, read.counts, known.source_counts if known else {}, _limits(services))
+    found = approved and what_it_found(documents, entity, approved, document.etag if document else None)
+    state, listed = (found, True) if found else _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
     looks = _looks(run, mapping, state, read.source, listed)
-    held = whole_entity_is_held(services, mapping, state, run, read, listed) if run.request.keys else []
+    held: list[str] = []
+    if run.request.keys and approved is None:
+        held = whole_entity_is_held(services, mapping, state, run, read, listed)
     # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
     trust_digests = not listed and not run.request.keys
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=trust_digests)
-    if not run.request.keys or not draft.changes:
+    left_out: list[dict[str, Any]] = []
+    sizes: tuple[dict[str, int], dict[str, int]] = read.counts, {}
+    if approved is not None:
+        meter.add(approved["calls"], approved.get("requests", {}), approved["waited_seconds"])
+        left_out = keep_approved(draft, approved_changes(documents, run.run_id, entity, approved))
+        sizes = baselines(run, approved, read.counts, state, _limits(services))
+    elif not run.request.keys or not draft.changes:
         held = _held_reasons(services, draft, state, read.counts)
     if draft.changes:
         check_prerequisites(services, entity)
@@ -92,9 +114,11 @@ def _make_plan(
         "base": base,
         "batches": _store_batches(services, run, entity, plan_id, draft),
         "counts": dict(draft.counts),
-        "source_counts": read.counts,
-        "counts_changed": read.counts != state.source_counts,
+        "source_counts": sizes[0],
+        "approved_counts": sizes[1],
+        "counts_changed": sizes != (state.source_counts, state.approved_counts),
         "held": held,
+        "left_out": left_out,
         "problems": draft.problems,
         "vanished": _vanished(state, draft),
         "refused": state.refused(),
@@ -103,7 +127,7 @@ def _make_plan(
         "requests": dict(meter.requests),
         "waited_seconds": round(meter.waited_seconds, 3),
     }
-    create_json(documents, paths.plan(run.run_id, entity), plan)
+    create_json(documents, plan_path(run, entity), plan)
     duration_ms = round((services.clock.monotonic() - started) * 1000)
     facts = {"counts": plan["counts"], "batches": plan["batches"], "duration_ms": duration_ms}
     text = "%s of run %s is planned"
@@ -152,16 +176,20 @@ def whole_entity_is_held(
 def _held_reasons(
     services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]
 ) -> list[str]:
-    limits = GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
     known = sum(1 for record in state.records.values() if record[0] is not None)
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
     return guard(
-        limits,
+        _limits(services),
         deactivations=draft.counts["deactivate"],
         size=max(known, wanted),
         source_counts=source_counts,
         last_counts=state.source_counts,
+        approved_counts=state.approved_counts,
     )
+
+
+def _limits(services: Services) -> GuardLimits:
+    return GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
 
 
 def _store_base(services: Services, run: Run, entity: EntityName, plan_id: str, state: EntityState) -> str:

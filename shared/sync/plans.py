@@ -1,4 +1,7 @@
-"""The plan and its batches as documents: read by everybody, written by the planner."""
+"""The plan and its batches as documents: read by everybody, written by the planner.
+
+The plan in force is the one of its run, or the one that was made again when somebody approved it.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,8 @@ class _Later(TypedDict, total=False):
     requests: dict[str, int]
     refused: int | None
     looks: list[dict[str, Any]]
+    approved_counts: dict[str, int]
+    left_out: list[dict[str, Any]]
 
 
 class _Plan(_Later):
@@ -65,12 +70,24 @@ class _Batch(TypedDict):
 
 
 def plan_path(run: Run, entity: EntityName) -> str:
-    """Where the plan of an entity is, or will be once it is made."""
-    return paths.plan(run.run_id, entity)
+    """Where the plan in force is, or will be once it is made."""
+    approval = run.entities[entity].approval_in_force
+    return (
+        paths.plan(run.run_id, entity) if approval is None else paths.approved(run.run_id, entity, approval)
+    )
+
+
+def planning_path(run: Run, entity: EntityName) -> str:
+    """What planners of the plan in force lease. Each approval has its own: pages that an earlier one listed
+    and left are too old."""
+    approval = run.entities[entity].approval_in_force
+    if approval is None:
+        return paths.planning(run.run_id, entity)
+    return paths.approving(run.run_id, entity, approval)
 
 
 def read_plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
-    """The plan, None before it is made. Raises UnreadableDocument."""
+    """The plan in force, None before it is made. Raises UnreadableDocument."""
     return plan_at(documents, plan_path(run, entity))
 
 

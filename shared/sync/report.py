@@ -16,7 +16,8 @@ from shared.sync.runs import Run
 from shared.sync.settled import settled
 
 MOST_PROBLEMS = 200
-"""Problems named in a report; all of them are in the plan and outcome documents."""
+"""Problems, and changes that an approval left out, named in a report; all are in the plan and outcome
+documents."""
 
 LEAST_URGENT = ("invalid", "reported", "waiting", "skipped")
 """Kinds of problems that come after all others, in this order."""
@@ -78,9 +79,10 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, A
     if plan is None:
         return {
             **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
-            "vanished": {"count": 0, "keys": []},
+            **{"vanished": {"count": 0, "keys": []}, "left_out": {"count": 0, "changes": []}},
         }
     problems = [*plan["problems"], *_outcome_problems(documents, run.run_id, entity, plan["plan_id"])]
+    left_out = plan.get("left_out", [])
     # Thousands who left long ago must not crowd out the one record that somebody has to mend.
     problems.sort(key=_urgency)
     return {
@@ -88,6 +90,7 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, A
         "problems_total": len(problems),
         "problems_by_kind": dict(Counter(problem["kind"] for problem in problems)),
         "vanished": plan["vanished"],
+        "left_out": {"count": len(left_out), "changes": left_out[:MOST_PROBLEMS]},
     }
 
 

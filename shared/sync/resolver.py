@@ -20,13 +20,17 @@ class Resolver:
 
     `own` is the entity at hand: what its plan found in SafetyAmp counts although it is not merged into the
     state yet. In a plan-only run, which never merges, that is so for every entity. `created` maps keys of
-    the entity at hand to the ids that this run has created already.
+    the entity at hand to the ids that this run has created already. `plan` is the one of the entity at
+    hand that is being applied.
     """
 
-    def __init__(self, services: Services, run_id: str, own: EntityName) -> None:
+    def __init__(
+        self, services: Services, run_id: str, own: EntityName, plan: dict[str, Any] | None = None
+    ) -> None:
         self._services = services
         self._run_id = run_id
         self._own = own
+        self._plan = plan
         self._states: dict[str, EntityState | None] = {}
         self._role_ids: dict[str, int] | None = None
         self.created: dict[Ref, Any] = {}
@@ -59,7 +63,8 @@ class Resolver:
 
     def _read_state(self, entity: EntityName) -> EntityState | None:
         documents = self._services.documents
-        plan = self._read_plan(entity)
+        plan = self._plan if entity == self._own else None
+        plan = plan or self._read_plan(entity)
         if plan and plan["base"] and (plan["mode"] == "plan" or entity == self._own):
             return decode_state(entity, read_json(documents, plan["base"]), plan["base"])
         return read_state(documents, entity)

@@ -74,13 +74,20 @@ class EntityStatus:
     """Where an entity of a run stands. `reason` says why it failed or is held or off; `stop_reason` is set
     while its remaining batches are being ended without calls, `cancelled` when an operator wished so.
     `requests` are the calls by `UpstreamCall.key`; `failing` is how many records SafetyAmp refuses until
-    their data changes or that failed in this run, None while nobody has counted."""
+    their data changes or that failed in this run, None while nobody has counted.
+
+    `approval` is the last approval of its plan, since `approved_at`, which the guard had `held_because`: the
+    plan is made again for it.
+    `approved` alone was written by release 0.1.0, which let the held plan go on as it was."""
 
     phase: EntityPhase = "pending"
     reason: str | None = None
     stop_reason: str | None = None
     cancelled: bool = False
     approved: bool = False
+    approval: str | None = None
+    approved_at: str | None = None
+    held_because: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
@@ -92,6 +99,11 @@ class EntityStatus:
     @property
     def ended(self) -> bool:
         return self.phase in ENDED
+
+    @property
+    def approval_in_force(self) -> str | None:
+        """None also after an approval that came to nothing: what is held then is the plan of before."""
+        return None if self.phase == "held" else self.approval
 
 
 @dataclass
@@ -108,6 +120,13 @@ class Run:
     @property
     def ended(self) -> bool:
         return self.phase != "running"
+
+    @property
+    def begun_at(self) -> str:
+        """When the work that it is at was asked for: by its request, or by the last approval."""
+        return max(
+            [self.requested_at, *(one.approved_at for one in self.entities.values() if one.approved_at)]
+        )
 
     def ready(self, entity: EntityName) -> bool:
         """Whether all that `entity` needs is finished, one way or another."""
@@ -350,7 +369,7 @@ def ensure_run(services: Services) -> str | None:
     if services.documents.read(paths.run(run_id)) is None:
         _create_run(services, active)
     try:
-        _reopen(services.documents, run_id, active.get("approves", ()))
+        _reopen(services.documents, active)
     except (RunConflict, Paused) as error:
         logger.warning("the approval of run %s is void: %s", run_id, error)
         release_active(services.documents, get_run(services.documents, run_id))
@@ -390,12 +409,18 @@ def _first_status(services: Services, entity: EntityName, pauses: Mapping[Entity
 
 
 def _claim(
-    documents: Documents, run_id: str, request: RunRequest, at: str, approves: Sequence[EntityName] = ()
-) -> None:
+    documents: Documents,
+    run_id: str,
+    request: RunRequest,
+    at: str,
+    approves: Sequence[EntityName] = (),
+    approved_at: str | None = None,
+) -> dict[str, Any]:
+    """Make the run the active one; returns the claim. Raises RunConflict."""
     # The token tells our own claim, whose confirmation got lost, from somebody else's of the same run.
     claim = {
         **{"run_id": run_id, "request": asdict(request), "at": at, "approves": list(approves)},
-        "token": secrets.token_hex(8),
+        **{"approved_at": approved_at, "token": secrets.token_hex(8)},
     }
 
     def change(value: Any) -> Any:
@@ -405,6 +430,7 @@ def _claim(
         return {**claim, "last_done_at": (active or {}).get("last_done_at")}
 
     update_json(documents, paths.ACTIVE, change, lost=_tell_lost)
+    return claim
 
 
 def _active_now(documents: Documents, value: Any) -> dict[str, Any] | None:
@@ -439,61 +465,67 @@ def send_entities(services: Services, run_id: str, entities: Sequence[EntityName
 
 
 def approve(services: Services, run_id: str) -> None:
-    """Let the held plans of an ended run go on.
+    """Let the held plans of an ended run go on, as far as they are still true: each is made again from the
+    sources as they are now, and only what both plans want in the same form is applied.
 
-    Raises UnknownRun, Paused, and RunConflict when nothing is held, another run is active, or SafetyAmp's
-    known state has changed since the plan was made (then it no longer says what would happen: start a new
-    run).
+    Raises UnknownRun, Paused, and RunConflict when nothing is held, another run is active, or a plan is no
+    longer kept.
     """
     run = get_run(services.documents, run_id)
     held = [name for name, status in run.entities.items() if status.phase == "held"]
     if not held:
         raise RunConflict(f"run {run_id} holds no plan", run_id)
     _refuse_paused(services.documents, held)
-    _claim(services.documents, run_id, run.request, run.requested_at, approves=held)
+    at = services.clock.now().isoformat()
+    claim = _claim(services.documents, run_id, run.request, run.requested_at, approves=held, approved_at=at)
     try:
-        _reopen(services.documents, run_id, held)
+        _reopen(services.documents, claim)
     except (RunConflict, Paused):
         release_active(services.documents, run)
         raise
-    send_entities(services, run_id, held, f"approve/{services.clock.now():%Y%m%d%H%M%S}")
+    send_entities(services, run_id, held, f"approve/{claim['token']}")
 
 
-def _reopen(documents: Documents, run_id: str, approved: Sequence[EntityName]) -> None:
-    """Let the approved entities that are still held go on; only while the run's claim stands, when no other
-    run changes a state. Whoever finds the claim may do it: an approver can be slow, or gone.
+def _reopen(documents: Documents, claim: Mapping[str, Any]) -> None:
+    """Let the entities that the claim approves and that are still held go on; only while the claim stands,
+    when no other run changes a state. Whoever finds the claim may do it: an approver can be slow, or gone.
 
-    Raises RunConflict when a plan is too old, Paused when one of the entities is paused.
+    Raises RunConflict when a plan is no longer kept, Paused when one of the entities is paused.
     """
-    run = get_run(documents, run_id)
-    held = [name for name in approved if run.entities[name].phase == "held"]
+    run_id, approval = claim["run_id"], claim.get("token")
+
+    def still_held(run: Run) -> list[EntityName]:
+        """Without those whose plan could not be made again: the same approval does not try once more."""
+        return [
+            name
+            for name in claim.get("approves", ())
+            if run.entities[name].phase == "held" and run.entities[name].approval != approval
+        ]
+
+    held = still_held(get_run(documents, run_id))
     if not held:
         return
     pauses = read_pauses(documents)
     for name in held:
         if name in pauses:
             raise Paused(pauses[name].about(name))
-    _refuse_old_plans(documents, run_id, held)
-
-    def reopen(run: Run) -> None:
-        still_held = [name for name in held if run.entities[name].phase == "held"]
-        if still_held:
-            run.phase, run.finished_at = "running", None
-        for entity in still_held:
-            run.entities[entity] = EntityStatus(phase="pending", approved=True)
-
-    change_run(documents, run_id, reopen)
-
-
-def _refuse_old_plans(documents: Documents, run_id: str, entities: Sequence[EntityName]) -> None:
-    for entity in entities:
         try:
-            plan = plan_at(documents, paths.plan(run_id, entity))
+            plan = plan_at(documents, paths.plan(run_id, name))
         except UnreadableDocument as error:
             raise RunConflict(f"{error}: start a new run", run_id) from error
-        state = documents.read(paths.state(entity))
-        if plan is None or plan["state_etag"] != (state and state.etag):
+        if plan is None:
             raise RunConflict(
-                f"the plan of {entity} in run {run_id} is older than the last changes: start a new run",
-                run_id,
+                f"the plan of {name} in run {run_id} is no longer kept: start a new run", run_id
             )
+
+    def reopen(run: Run) -> None:
+        for entity in still_held(run):
+            run.phase, run.finished_at = "running", None
+            approved_at = claim.get("approved_at") or claim["at"]
+            # Its figures stay until there are others: the plan may come to be held as before.
+            status = run.entities[entity]
+            status.held_because = status.held_because or status.reason
+            status.phase, status.reason, status.finished_at = "pending", None, None
+            status.approval, status.approved_at = approval, approved_at
+
+    change_run(documents, run_id, reopen)

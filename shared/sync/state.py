@@ -61,15 +61,17 @@ class EntityState:
 
     `ambiguous` maps keys that several SafetyAmp records claim to those records' ids; `unmatched` holds
     records without a key by their alternative match value, mostly one each. `source_counts` are the sizes
-    of the last good reads by what was read; `listed` is the size of the last listing, None if there was none.
-    `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it.
-    `list_anew`: what a run did is not known, so that SafetyAmp must be listed before the next plan.
+    of the last good reads by what was read; `approved_counts` those of reads that lost much since and that
+    somebody approved, until another read agrees. `listed` is the size of the last listing, None if there was
+    none. `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it. `list_anew`:
+    what a run did is not known, so that SafetyAmp must be listed before the next plan.
     """
 
     entity: str
     updated_by: str | None = None
     listed: int | None = None
     source_counts: dict[str, int] = field(default_factory=dict)
+    approved_counts: dict[str, int] = field(default_factory=dict)
     records: dict[str, list[Any]] = field(default_factory=dict)
     ambiguous: dict[str, list[int | str]] = field(default_factory=dict)
     unmatched: dict[str, list[list[Any]]] = field(default_factory=dict)
@@ -141,6 +143,7 @@ class EntityState:
             "updated_by": self.updated_by,
             "listed": self.listed,
             "source_counts": self.source_counts,
+            "approved_counts": self.approved_counts,
             "ambiguous": self.ambiguous,
             "unmatched": self.unmatched,
             "spellings": self.spellings,
@@ -153,6 +156,7 @@ class _Later(TypedDict, total=False):
 
     list_anew: bool
     spellings: dict[str, list[int | str]]
+    approved_counts: dict[str, int]
 
 
 class _Stored(_Later):
@@ -182,6 +186,7 @@ def decode_state(entity: str, value: Any, path: str | None = None) -> EntityStat
         updated_by=stored["updated_by"],
         listed=stored["listed"],
         source_counts=stored["source_counts"],
+        approved_counts=stored.get("approved_counts", {}),
         records=stored["records"],
         ambiguous=stored["ambiguous"],
         unmatched=stored["unmatched"],
@@ -316,6 +321,7 @@ def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -
     state.listed = listed
     if known is not None:
         state.updated_by, state.source_counts = known.updated_by, dict(known.source_counts)
+        state.approved_counts = dict(known.approved_counts)
         _keep_failures(state, known)
     return state
 

@@ -13,7 +13,14 @@ from collections.abc import Sequence
 from shared.errors import RunConflict, UnreadableDocument
 from shared.sync.batches import missing_batches, send_batches
 from shared.sync.control import Pause, add_pauses
-from shared.sync.finish import end_entity, finish_entity, finish_run, give_up_entity, phase_of
+from shared.sync.finish import (
+    end_entity,
+    finish_entity,
+    finish_run,
+    give_up_entity,
+    hold_again,
+    phase_of,
+)
 from shared.sync.model import EntityName
 from shared.sync.plans import read_plan
 from shared.sync.runs import EntityStatus, Run, change_run, ensure_run, get_run
@@ -47,6 +54,9 @@ def stop_entity(
         plan = read_plan(services.documents, run, entity)
     except UnreadableDocument as error:
         give_up_entity(services, run, entity, f"{reason}; {error}")
+        return
+    if plan is None and run.entities[entity].approval_in_force and not cancelled:
+        hold_again(services, run_id, entity, reason)
         return
     if plan is None:
         end_entity(services, run_id, entity, lambda status: _end_unplanned(status, reason, cancelled))
@@ -86,7 +96,7 @@ def _drop_held_plans(services: Services, run_id: str, reason: str) -> None:
     def drop(run: Run) -> None:
         dropped[:] = [entity for entity, status in run.entities.items() if status.phase == "held"]
         for status in map(run.entities.__getitem__, dropped):
-            status.phase, status.cancelled = "cancelled", True
+            status.phase, status.cancelled, status.approval = "cancelled", True, None
             status.reason = f"{reason}; it was held: {status.reason}"
         if dropped:
             run.phase = phase_of(run)

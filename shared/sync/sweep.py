@@ -29,8 +29,8 @@ OVERDUE_AFTER = timedelta(minutes=3)
 wait for their window."""
 
 DEADLINE = timedelta(hours=48)
-"""A run that has not ended by then is stopped, so that it does not keep later ones out for ever. The first
-load of 100 000 people takes 28 hours at SafetyAmp's limit."""
+"""A run that has not ended so long after it was asked for, or approved, is stopped, so that it does not keep
+later ones out for ever. The first load of 100 000 people takes 28 hours at SafetyAmp's limit."""
 
 
 def sweep(services: Services, *, at_once: bool = False) -> str | None:
@@ -55,7 +55,7 @@ def _heal(services: Services, run_id: str, at_once: bool) -> None:
     if run.ended:
         finish_run(services, run_id)
         return
-    if services.clock.now() - datetime.fromisoformat(run.requested_at) > DEADLINE:
+    if services.clock.now() - datetime.fromisoformat(run.begun_at) > DEADLINE:
         _give_up(services, run)
         run = get_run(services.documents, run_id)
     cause = f"{SWEEP}{services.clock.now():%Y%m%d%H%M}"

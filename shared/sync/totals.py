@@ -105,7 +105,12 @@ def _figures_of(run: Run, report: dict[str, Any]) -> Figures:
         "run_seconds": {"sum": report["duration_seconds"] or 0.0, "count": 1.0},
         "waited_seconds": {"sum": report["waited_seconds"]},
     }
-    return {**figures, "single_records": {"runs": 1.0}} if run.request.keys else figures
+    phases = {name: status.phase for name, status in run.entities.items()}
+    figures["held"] = {name: 1.0 for name, phase in phases.items() if phase == "held"}
+    if run.request.keys:
+        return {**figures, "single_records": {"runs": 1.0}}
+    # A plan that was only looked at takes nobody's place.
+    return {**figures, "planned": {name: 1.0 for name, phase in phases.items() if phase in ("done", "held")}}
 
 
 def _without_ids(totals: _Totals) -> _Totals:
@@ -145,8 +150,9 @@ class Overview:
     `totals` has operations ("jobs/created"), requests (by `UpstreamCall.key`), runs (by phase),
     run_seconds and waited_seconds; calls (by service) are those of versions that knew no requests.
     `dead_letters` and `queues` go by queue, `failing` (records that SafetyAmp refuses or that failed in the
-    last run) by entity. `held_run_ids` and `failed_run_ids` are runs since the last one that ended well, the
-    newest first; runs of single records say nothing of the rest, so that they neither end well nor fail here.
+    last run) by entity. `held_run_ids` are runs that hold the newest plan of an entity, `failed_run_ids`
+    those since the last one that ended well, the newest first; runs of single records say nothing of the
+    rest, so that they neither end well nor fail here.
     """
 
     totals: Figures
@@ -179,8 +185,8 @@ def overview(documents: Documents, settings: Settings, now: datetime) -> Overvie
         dead_letters=_dead_letters(documents, settings),
         queues=backlogs(documents, settings, now),
         failing=totals.get("failing", {}),
-        held_run_ids=_since_the_last_good(totals["recent"], _is_held),
-        failed_run_ids=_since_the_last_good(totals["recent"], _is_failed),
+        held_run_ids=_held(totals["recent"]),
+        failed_run_ids=_failed_since_the_last_good(totals["recent"]),
     )
 
 
@@ -198,15 +204,32 @@ def _dead_letters(documents: Documents, settings: Settings) -> dict[str, int]:
     return {**dict.fromkeys((settings.entity_queue, settings.batch_queue), 0), **counted}
 
 
-def _since_the_last_good(recent: Mapping[str, Figures], wanted: Callable[[Figures], bool]) -> tuple[str, ...]:
-    """What was held or failed before the last run that ended well is no longer waited for."""
+def _held(recent: Mapping[str, Figures]) -> tuple[str, ...]:
+    """The newest plan of an entity takes the place of those before, whether it is held too or not."""
+    found = []
+    planned: set[str] = set()
+    for run_id in sorted(recent, reverse=True):
+        figures = recent[run_id]
+        # Release 0.1.0 did not note of which entities a run made plans.
+        if _is_held(figures) and not planned.issuperset(figures.get("held", ENTITIES)):
+            found.append(run_id)
+        planned.update(figures.get("planned", ENTITIES if _is_good(figures) else ()))
+    return tuple(found)
+
+
+def _failed_since_the_last_good(recent: Mapping[str, Figures]) -> tuple[str, ...]:
+    """What failed before the last run that ended well is no longer waited for."""
     found = []
     for run_id in sorted(recent, reverse=True):
-        if "done" in recent[run_id].get("runs", {}) and not _is_of_single_records(recent[run_id]):
+        if _is_good(recent[run_id]):
             break
-        if wanted(recent[run_id]):
+        if _is_failed(recent[run_id]):
             found.append(run_id)
     return tuple(found)
+
+
+def _is_good(figures: Figures) -> bool:
+    return "done" in figures.get("runs", {}) and not _is_of_single_records(figures)
 
 
 def _is_held(figures: Figures) -> bool:

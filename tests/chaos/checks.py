@@ -116,6 +116,14 @@ def only_leavers_are_deactivated(world: World) -> Iterator[str]:
             yield f"employee {emp_id} was deactivated"
 
 
+def _plan_in_force(world: World, run_id: str, entity: str, status: dict[str, Any]) -> dict[str, Any] | None:
+    """The plan of the run, or the one that was made again when somebody approved it."""
+    approval = status["approval"] if status["phase"] != "held" else None
+    path = f"approved/{approval}/plan.json" if approval else "plan.json"
+    plan: dict[str, Any] | None = read_json(world.store, f"runs/{run_id}/{entity}/{path}")
+    return plan
+
+
 def _was_applied(status: dict[str, Any], plan: dict[str, Any] | None) -> bool:
     """Whether its changes were tried or given up one by one: a held plan that an operator dropped was not."""
     dropped = status["phase"] == "cancelled" and plan is not None and plan["held"] and not status["approved"]
@@ -127,7 +135,7 @@ def each_change_has_one_outcome(world: World) -> Iterator[str]:
     """Batches and outcomes of finished entities match, change by change."""
     for run_id, run in world.runs():
         for entity, status in run["entities"].items():
-            plan = read_json(world.store, f"runs/{run_id}/{entity}/plan.json")
+            plan = _plan_in_force(world, run_id, entity, status)
             if plan is None or not _was_applied(status, plan) or not status["counts"]:
                 # Without counts it was ended before there was a plan; one that came later is nobody's.
                 continue
@@ -160,7 +168,7 @@ def counters_add_up(world: World) -> Iterator[str]:
         for entity, status in run["entities"].items():
             counts = dict(status["counts"])
             source = counts.pop("source", 0)
-            plan = read_json(world.store, f"runs/{run_id}/{entity}/plan.json")
+            plan = _plan_in_force(world, run_id, entity, status)
             if _was_applied(status, plan) and sum(counts.values()) != source:
                 yield f"{run_id} {entity}: {counts} do not add up to {source}"
 

@@ -30,6 +30,7 @@ COMPANY = ("--employees", "60", "--calls", "120", "--period", "1")
 """A load of some 260 calls, 120 of them per second."""
 
 INTERRUPTED = 130
+WRONG = 2
 UNIQUE = {"site_clusters": "external_code", "sites": "ext_id", "user_titles": "name", "assets": "serial"}
 CHANGES = ("created", "updated", "deactivated", "waiting")
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\n]*"(,[a-z_]+="[^"\n]*")*\})? [0-9.e+-]+')
@@ -92,6 +93,34 @@ def test_a_plan_changes_nothing(simulators: SimulatorProcess, tmp_path: Path) ->
     assert report["phase"] == "planned"
     assert sum(entity["planned"]["create"] for entity in report["entities"].values()) > 0
     assert simulators.snapshot() == before
+
+
+def test_looking_does_not_go_on_with_a_run_that_was_killed_and_dropping_it_writes_nothing(
+    tmp_path: Path,
+) -> None:
+    with SimulatorProcess(tmp_path, *COMPANY) as upstreams:
+        settings = app_settings(upstreams.settings, tmp_path)
+        kill_once_when(settings, tmp_path, partial(has_created, upstreams, 90))
+        before = upstreams.snapshot()
+        look = local(settings, tmp_path, "once", "--plan")
+        assert (look.returncode, look.stdout) == (WRONG, "")
+        assert "Go on with it: python -m local once." in look.stderr
+        for_machines = json.loads(local(settings, tmp_path, "once", "--plan", "--json").stdout)
+        run_id = for_machines["run_id"]
+        assert f"python -m local once --drop {run_id}" in look.stderr
+        assert upstreams.snapshot() == before
+        dropped = local(settings, tmp_path, "once", "--drop", run_id, "--json")
+        assert json.loads(dropped.stdout)["run_id"] == run_id
+        again = local(settings, tmp_path, "once", "--plan", "--json")
+        assert (again.returncode, json.loads(again.stdout)["phase"]) == (0, "planned")
+        assert upstreams.snapshot() == before
+        assert run_once(upstreams.settings, tmp_path).report["phase"] == "done"
+
+
+@pytest.mark.parametrize("other", ["--approve", "--drop"])
+def test_nobody_looks_and_decides_at_once(tmp_path: Path, other: str) -> None:
+    done = local({}, tmp_path, "once", "--plan", other, "20260302-120000-000000")
+    assert (done.returncode, "not allowed with argument --plan" in done.stderr) == (WRONG, True)
 
 
 def test_wrong_settings_are_all_named_at_once_and_no_secret_is_printed(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import RunConflict
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.runs import RunRequest, active_run_id, approve, request_run
+from shared.sync.runs import RunRequest, approve, request_run
 from shared.sync.state import state_from_json
 from shared.sync.stopping import cancel
 from shared.sync.sweep import sweep
@@ -212,7 +212,7 @@ def test_the_guard_holds_a_mass_deactivation_and_approval_lets_that_plan_go_on(l
     assert not any(user(loaded, key)["system_access"] for key in leavers)
 
 
-def test_a_plan_that_is_older_than_the_last_changes_cannot_be_approved(loaded: DemoRig) -> None:
+def test_a_plan_that_is_older_than_the_last_changes_applies_only_what_is_still_true(loaded: DemoRig) -> None:
     leavers = current_keys(loaded)[:12]
     terminate(loaded, leavers)
     held = loaded.report_of()["run_id"]
@@ -221,9 +221,11 @@ def test_a_plan_that_is_older_than_the_last_changes_cannot_be_approved(loaded: D
     employee(loaded, PLAIN)["Address"] = "77 New Street"
     loaded.publish()
     loaded.report_of()
-    with pytest.raises(RunConflict, match="older than the last changes"):
-        approve(loaded.stack.runtime, held)
-    assert active_run_id(loaded.documents) is None
+    approve(loaded.stack.runtime, held)
+    approved = loaded.finish(held)
+    assert (approved.report["phase"], approved.writes) == ("done", [])
+    assert approved.entity("employees")["left_out"]["count"] == 12
+    counts_add_up(approved.report)
 
 
 def test_an_empty_source_fails_its_entity_and_stops_no_other(loaded: DemoRig) -> None:

@@ -25,7 +25,9 @@ CAUSES = (
     "stop",
     "release/again",
     *(f"release/{entity}" for entity in ENTITIES),
-    *(f"{why}/{STAMP}" for why in ("busy", "wait", "retry", "go-on", "sweep", "approve")),
+    *(f"{why}/{STAMP}" for why in ("busy", "wait", "retry", "go-on", "sweep")),
+    "approve/0123456789abcdef",
+    *(f"release/{entity}/0123456789abcdef" for entity in ENTITIES),
 )
 
 

@@ -43,6 +43,15 @@ def test_calls_and_waits_of_all_entities_are_added_up() -> None:
     assert (report["calls"], report["waited_seconds"], report["duration_seconds"]) == ({"vista": 2}, 0.5, 90)
 
 
+def test_what_an_approval_left_out_is_named_and_all_of_it_is_counted() -> None:
+    rig = rig_with([])
+    left_out = [{"key": str(n), "action": "update", "reason": "r", "now": None} for n in range(300)]
+    plan = {"problems": [], "vanished": {"count": 0, "keys": []}, "left_out": left_out}
+    create_json(rig.documents, paths.approved(RUN, "jobs", "a1"), plan)
+    found = make_report(rig.documents, a_run(approval="a1"))["entities"]["jobs"]["left_out"]
+    assert (found["count"], len(found["changes"])) == (300, MOST_PROBLEMS)
+
+
 def test_an_entity_without_a_plan_has_its_reason_and_no_findings() -> None:
     titles = make_report(EngineRig().documents, a_run())["entities"]["titles"]
     assert (titles["phase"], titles["reason"], titles["problems"]) == ("failed", "why", [])

@@ -11,8 +11,11 @@ import pytest
 from shared.errors import BusError, DocumentChanged, Paused, RunConflict, StorageError, UnknownRun
 from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths, runs
+from shared.sync.backlog import backlogs
+from shared.sync.finish import end_entity
 from shared.sync.messages import EntityMessage, parse_entity_message
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
+from shared.sync.plans import read_plan
 from shared.sync.runs import (
     EntityStatus,
     Run,
@@ -278,12 +281,12 @@ class TestRelease:
         assert active_run_id(rig.documents) == run_id
 
 
-def held(rig: EngineRig, *entities: EntityName, etag: str | None = None) -> str:
+def held(rig: EngineRig, *entities: EntityName) -> str:
     """A run whose plans of these entities are held."""
     phases = {name: "held" if name in entities else "done" for name in ENTITIES}
     run_id = finished(rig, "held", **phases)
     for entity in entities:
-        create_json(rig.documents, paths.plan(run_id, entity), a_plan(state_etag=etag))
+        create_json(rig.documents, paths.plan(run_id, entity), a_plan(held=["too many"]))
     return run_id
 
 
@@ -308,7 +311,7 @@ class TestApproval:
         approve(rig.services, run_id)
         run = get_run(rig.documents, run_id)
         assert (run.phase, run.finished_at, active_run_id(rig.documents)) == ("running", None, run_id)
-        assert {name for name, status in run.entities.items() if status.approved} == {"jobs", "employees"}
+        assert {name for name, status in run.entities.items() if status.approval} == {"jobs", "employees"}
         assert {name for name, status in run.entities.items() if not status.ended} == {"jobs", "employees"}
         sent = entities_sent(rig)
         assert [(run, entity) for run, entity, _ in sent] == [(run_id, "jobs"), (run_id, "employees")]
@@ -335,24 +338,29 @@ class TestApproval:
         assert active_run_id(rig.documents) == other
         assert get_run(rig.documents, run_id).phase == "held"
 
-    @pytest.mark.parametrize("planned_from", ["older", "nothing"])
-    def test_of_a_plan_older_than_the_last_changes_is_refused_and_blocks_nobody(
-        self, rig: EngineRig, planned_from: str
-    ) -> None:
-        etag = rig.documents.create(paths.state("jobs"), to_json({"version": 1}))
-        run_id = held(rig, "jobs", etag=etag if planned_from == "older" else None)
+    def test_of_a_plan_older_than_the_last_changes_goes_on_for_it_is_made_again(self, rig: EngineRig) -> None:
+        run_id = held(rig, "jobs")
         rig.documents.write(paths.state("jobs"), to_json({"version": 1, "changed": True}))
-        with pytest.raises(RunConflict, match="start a new run"):
-            approve(rig.services, run_id)
-        assert active_run_id(rig.documents) is None
-        assert get_run(rig.documents, run_id).phase == "held"
-        assert rig.bus.sent == []
-
-    def test_of_a_plan_made_from_the_state_as_it_is_goes_on(self, rig: EngineRig) -> None:
-        etag = rig.documents.create(paths.state("jobs"), to_json({"version": 1}))
-        run_id = held(rig, "jobs", etag=etag)
         approve(rig.services, run_id)
         assert active_run_id(rig.documents) == run_id
+        assert read_plan(rig.documents, get_run(rig.documents, run_id), "jobs") is None
+
+    def test_releases_anew_what_the_run_released_before(self, rig: EngineRig) -> None:
+        """The same message would be dropped as a repeat."""
+        run_id = held(rig, "jobs", "employees")
+        approve(rig.services, run_id)
+        approval = get_run(rig.documents, run_id).entities["employees"].approval
+        end_entity(rig.services, run_id, "jobs", lambda status: setattr(status, "phase", "done"))
+        assert entities_sent(rig)[-1] == (run_id, "employees", f"release/jobs/{approval}")
+
+    def test_after_days_is_not_overdue(self, rig: EngineRig) -> None:
+        run_id = held(rig, "jobs")
+        rig.clock.advance(timedelta(days=5))
+        approve(rig.services, run_id)
+        rig.clock.advance(timedelta(minutes=5))
+        sweep(rig.services)
+        assert get_run(rig.documents, run_id).entities["jobs"].phase == "pending"
+        assert backlogs(rig.documents, rig.settings, rig.clock.now())["entity-sync"].oldest_seconds == 300
 
     def test_of_a_plan_whose_document_has_expired_is_refused(self, rig: EngineRig) -> None:
         run_id = held(rig, "jobs")
@@ -388,17 +396,17 @@ class TestApproval:
         assert active_run_id(rig.documents) == run_id
         sweep(rig.services)
         run = get_run(rig.documents, run_id)
-        assert (run.phase, run.entities["jobs"].approved) == ("running", True)
+        assert (run.phase, run.entities["jobs"].approval is not None) == ("running", True)
         assert [(run, entity) for run, entity, _ in entities_sent(rig)] == [(run_id, "jobs")]
 
-    def test_whose_plan_became_too_old_after_its_claim_is_undone_by_the_sweep(
+    def test_whose_plan_expired_after_its_claim_is_undone_by_the_sweep(
         self, rig: EngineRig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run_id = held(rig, "jobs")
         with monkeypatch.context() as patched:
             patched.setattr(runs, "_reopen", lambda *_: None)
             approve(rig.services, run_id)
-        rig.documents.write(paths.state("jobs"), to_json({"version": 1, "changed": True}))
+        rig.documents.delete(paths.plan(run_id, "jobs"))
         assert sweep(rig.services) is None
         assert active_run_id(rig.documents) is None
         assert get_run(rig.documents, run_id).phase == "held"
@@ -418,7 +426,7 @@ class TestApproval:
         monkeypatch.setattr(runs, "_reopen", swept_before)
         approve(rig.services, run_id)
         assert active_run_id(rig.documents) == run_id
-        assert get_run(rig.documents, run_id).entities["jobs"].approved
+        assert get_run(rig.documents, run_id).entities["jobs"].approval
 
     def test_of_an_entity_that_is_paused_is_refused_and_blocks_nobody(self, rig: EngineRig) -> None:
         run_id = held(rig, "jobs")

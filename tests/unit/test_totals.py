@@ -31,6 +31,12 @@ def a_run(number: int = 1, requests: dict[str, int] | None = None, failing: int 
     return Run(f"20260105-{number:06d}-abcdef", RunRequest(), NOW.isoformat(), {"jobs": status})
 
 
+def ended_as(phase: Any, number: int = 1) -> Run:
+    run = a_run(number)
+    run.phase = run.entities["jobs"].phase = phase
+    return run
+
+
 def a_report(**facts: Any) -> dict[str, Any]:
     return {
         "phase": "done",
@@ -139,21 +145,45 @@ def test_a_run_document_of_another_version_can_be_read(documents: MemoryDocument
     [
         ([], 0),
         (["held"], 1),
-        (["held", "held"], 2),
-        (["held", "failed", "held"], 2),
+        (["held", "held"], 1),
+        (["held", "failed", "held"], 1),
+        (["held", "failed"], 1),
         (["held", "done"], 0),
         (["done", "held"], 1),
     ],
 )
 def test_runs_are_held_until_one_ends_well(documents: MemoryDocuments, phases: list[str], held: int) -> None:
     for number, phase in enumerate(phases):
-        add_run(documents, a_run(number), a_report(phase=phase))
+        add_run(documents, ended_as(phase, number), a_report(phase=phase))
     assert seen(documents).runs_held == held
+
+
+def test_only_a_newer_plan_of_the_same_entity_takes_a_held_one_s_place(documents: MemoryDocuments) -> None:
+    add_run(documents, ended_as("held", 1), a_report(phase="held"))
+    others = ended_as("done", 2)
+    others.entities = {"titles": others.entities["jobs"]}
+    add_run(documents, others, a_report())
+    single = ended_as("done", 3)
+    single.request = RunRequest(keys=("1",))
+    add_run(documents, single, a_report())
+    add_run(documents, ended_as("planned", 4), a_report(phase="planned"))
+    assert seen(documents).runs_held == 1
+    add_run(documents, ended_as("done", 5), a_report())
+    assert seen(documents).runs_held == 0
+
+
+def test_what_release_0_1_0_counted_as_held_is_held_until_a_run_ends_well(documents: MemoryDocuments) -> None:
+    recent: dict[str, Figures] = {f"20260104-00000{n}-abcdef": {"runs": {"held": 1.0}} for n in (1, 2)}
+    documents.write(TOTALS, to_json({"before": {}, "recent": recent}))
+    assert seen(documents).runs_held == 2
+    recent["20260104-000003-abcdef"] = {"runs": {"done": 1.0}}
+    documents.write(TOTALS, to_json({"before": {}, "recent": recent}))
+    assert seen(documents).runs_held == 0
 
 
 def test_a_held_run_that_was_approved_is_held_no_longer(documents: MemoryDocuments) -> None:
     for phase in ("held", "cancelled"):
-        add_run(documents, a_run(), a_report(phase=phase))
+        add_run(documents, ended_as(phase), a_report(phase=phase))
     assert seen(documents).runs_held == 0
 
 

@@ -34,6 +34,7 @@ from shared.operations.openapi.shapes import (
     one_of,
     ref,
 )
+from shared.sync.model import ACTIONS
 
 SUMMARY = closed(
     run_id=RUN_ID,
@@ -50,6 +51,13 @@ SUMMARY = closed(
     problem=described(maybe(TEXT), "The run's document cannot be read; the rest is a guess."),
 )
 
+LEFT_OUT = closed(
+    key=TEXT,
+    action=one_of(*ACTIONS),
+    reason=TEXT,
+    now=maybe(closed(action=one_of(*ACTIONS), fields=list_of(TEXT))),
+)
+
 ENTITY_REPORT: Schema = {
     **closed(
         phase=ENTITY_PHASE,
@@ -60,6 +68,10 @@ ENTITY_REPORT: Schema = {
         problems_total=COUNT,
         problems_by_kind=map_of(COUNT),
         vanished=closed(count=COUNT, keys=list_of(TEXT)),
+        left_out=described(
+            closed(count=COUNT, changes=list_of(LEFT_OUT)),
+            "What somebody approved and what was no longer wanted in the same form by then",
+        ),
         progress=closed(
             batches=maybe(COUNT),
             batches_done=maybe(COUNT),
