@@ -46,7 +46,7 @@ def test_calls_and_waits_of_all_entities_are_added_up() -> None:
 def test_what_an_approval_left_out_is_named_and_all_of_it_is_counted() -> None:
     rig = rig_with([])
     left_out = [{"key": str(n), "action": "update", "reason": "r", "now": None} for n in range(300)]
-    plan = {"problems": [], "vanished": {"count": 0, "keys": []}, "left_out": left_out}
+    plan = a_plan(problems=[], left_out=left_out)
     create_json(rig.documents, paths.approved(RUN, "jobs", "a1"), plan)
     found = make_report(rig.documents, a_run(approval="a1"))["entities"]["jobs"]["left_out"]
     assert (found["count"], len(found["changes"])) == (300, MOST_PROBLEMS)
