@@ -10,9 +10,9 @@
      |    +-- InvalidRecord          400, 422: this record, until its data changes
      |    +-- AccessRefused          401, 403: everything to this upstream; an operator must act
      |    +-- NotFound               404, 410
-     |    +-- UpstreamUnavailable    5xx, timeouts, broken connections, bodies that are not JSON
+     |    +-- UpstreamUnavailable    5xx, timeouts, broken connections, answers that cannot be read
      +-- IncompleteRead          a read that did not earn its receipt: nothing may be concluded from it
-     +-- DatabaseError           Vista: connection, statement, permissions
+     +-- DatabaseError           Vista: connection, statement; some are a ConfigurationError too
      +-- CacheError              Redis: never fatal, callers go on without it
      +-- StorageError            documents
      |    +-- DocumentExists         write-once document is there already
@@ -139,7 +139,7 @@ class NotFound(APIError):
 
 
 class UpstreamUnavailable(APIError):
-    """5xx, a timeout, a broken connection, or a body that is not what was promised.
+    """5xx, a timeout, a broken connection, or an answer that is not what was promised.
 
     ``may_have_happened`` is True when the request may have reached the upstream, so that a POST must
     not be repeated blindly.

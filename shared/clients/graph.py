@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.clients.graph_tokens import GraphTokens
 from shared.clients.http import HttpPipeline
-from shared.clients.listings import Distinct, checked_records, member
+from shared.clients.listings import Pages, checked_records, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import AccessRefused, IncompleteRead
 
@@ -32,16 +32,16 @@ class GraphClient:
     def list_users(self) -> Reading[dict[str, Any]]:
         """All accounts, enabled or not, with id, employeeId, mail and accountEnabled."""
         source = "Microsoft Graph users"
-        distinct = Distinct()
-        records: list[dict[str, Any]] = []
+        pages = Pages(source)
         body = self._get("/users", USER_QUERY)
         links: set[str] = set()
         while True:
-            records += distinct.new(checked_records(member(body, "value", source), source))
+            pages.add(checked_records(member(body, "value", source), source))
             link = body.get(NEXT_LINK)
             if link is None:
-                pages = len(links) + 1
-                return Reading(records, Receipt(source, len(records), pages, ended="no next link"))
+                receipt = Receipt(source, len(pages.records), pages.count, ended="no next link")
+                return Reading(pages.records, receipt)
+            pages.expect_more()
             # The link is followed as it stands: it carries the parameters, and may follow an empty page.
             body = self._get(self._checked(link, links, source))
 
@@ -56,7 +56,7 @@ class GraphClient:
 
     def _checked(self, link: Any, seen: set[str], source: str) -> str:
         if not isinstance(link, str) or not self._pipeline.owns(link):
-            raise IncompleteRead(f"{source}: the next link leads to another host than MS_GRAPH_BASE_URL")
+            raise IncompleteRead(f"{source}: the next link does not lead to the host of MS_GRAPH_BASE_URL")
         if link in seen:
             raise IncompleteRead(f"{source}: the same next link came twice, the listing would not end")
         seen.add(link)

@@ -11,11 +11,13 @@ from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from shared.clients.http_failures import may_pass, wrong_setting
 from shared.clients.http_transport import new_session
 from shared.errors import (
     AccessRefused,
     APIError,
     ConfigurationError,
+    SafetyAmpError,
     SettingProblem,
     UpstreamUnavailable,
 )
@@ -88,7 +90,8 @@ class GraphTokens:
         """Headers of one call, with a fresh `client-request-id`.
 
         Raises AccessRefused (without a status: it was the login) or ConfigurationError when an operator must
-        act, UpstreamUnavailable when the login server cannot be reached.
+        act (also for an unknown host and a certificate that is not trusted), UpstreamUnavailable when the
+        login server cannot be reached.
         """
         return {
             "Authorization": f"Bearer {self.token()}",
@@ -126,28 +129,38 @@ class GraphTokens:
 
     def _ask_login(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         from msal.exceptions import MsalError
-        from requests import RequestException
+        from urllib3.exceptions import HTTPError
 
         try:
             return ask()
         except (
-            RequestException,
+            OSError,  # all that requests raises is one
+            HTTPError,
             MsalError,
             JSONDecodeError,
             LookupError,
             TypeError,
             AttributeError,
+            RuntimeError,
         ) as error:
             # MsalError is its word for a 5xx. A page that is not JSON comes from something in between, and
-            # the exception would carry it; so does JSON without what MSAL takes for granted.
-            name = type(error).__name__
-            text = f"Microsoft's login server (MS_GRAPH_AUTHORITY) gave no proper answer ({name})"
-            raise UpstreamUnavailable(text, upstream="graph", may_have_happened=False) from None
+            # the exception would carry it; so does JSON without what MSAL takes for granted. RuntimeError is
+            # for a discovery page that is elsewhere (3xx).
+            raise self._no_login(error) from None
         except ValueError:
             # MSAL's answer to an authority that is not https, or that does not know the tenant (a 4xx of
             # its discovery page). Its text holds the tenant.
             text = "no login page for this tenant there: check it and MS_GRAPH_AUTHORITY"
             raise ConfigurationError([SettingProblem("MS_GRAPH_TENANT_ID", text)]) from None
+
+    def _no_login(self, error: Exception) -> SafetyAmpError:
+        # With an application there was an answer before.
+        passing = self._application is not None and may_pass(error)
+        wrong = None if passing else wrong_setting(error, self._authority, "MS_GRAPH_AUTHORITY")
+        if wrong is not None:
+            return wrong
+        text = f"Microsoft's login server (MS_GRAPH_AUTHORITY) gave no proper answer ({type(error).__name__})"
+        return UpstreamUnavailable(text, upstream="graph", may_have_happened=False)
 
     def _refusal(self, result: Mapping[str, Any]) -> APIError:
         description = str(result.get("error_description") or "")

@@ -22,6 +22,7 @@ from shared.clients.call_meter import (
 from shared.clients.heartbeat import beat
 from shared.clients.http_answers import TOO_MANY_REQUESTS, Answer, Call, value_of
 from shared.clients.http_transport import HttpTransport, SessionFactory, new_session
+from shared.clients.origins import origin_of
 from shared.clock import Clock
 from shared.errors import APIError, CircuitOpen, RateLimited, RetryLater, UpstreamUnavailable
 from shared.resilience.retry import RetryPolicy, parse_retry_after
@@ -126,8 +127,9 @@ class HttpPipeline:
         whose fate is unknown is never repeated, everything else is, as the retry policy says.
 
         Raises RateLimited, CircuitOpen or RetryLater when going on would mean a long wait; InvalidRecord
-        (400, 422), AccessRefused (401, 403), NotFound (404, 410), APIError (other 3xx and 4xx) and
-        UpstreamUnavailable (5xx, 408, no answer, not JSON). What the bound heartbeat raises ends the request
+        (400, 422), AccessRefused (401, 403), NotFound (404, 410), APIError (other 3xx and 4xx, but for a POST
+        UpstreamUnavailable, because it may have happened), UpstreamUnavailable (1xx, 5xx, 408, no answer, not
+        JSON) and ConfigurationError (`HttpTransport.send`). What the bound heartbeat raises ends the request
         before a call. The texts name method, path, status and fields;
         a body's excerpt is only in `response_text`, which may hold personal data.
         """
@@ -147,10 +149,8 @@ class HttpPipeline:
 
     def owns(self, url: str) -> bool:
         """Whether the URL leads to this pipeline's host, so that its credential may be sent there."""
-        try:
-            return _origin(url) == _origin(self._base_url)
-        except ValueError:
-            return False
+        origin = origin_of(url)
+        return origin is not None and origin == origin_of(self._base_url)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -161,7 +161,7 @@ class HttpPipeline:
             return self._base_url + path_or_url
         if self.owns(path_or_url):
             return path_or_url
-        raise APIError(f"{self.upstream}: a link leads to another host", upstream=self.upstream)
+        raise APIError(f"{self.upstream}: a link leads elsewhere than the base URL", upstream=self.upstream)
 
     def _exchange(self, request: _Request, waits: _Waits) -> _Result:
         """One attempt, with the breaker told how it went; asked again after a wait for the limiter, because
@@ -268,10 +268,3 @@ class HttpPipeline:
         }
         failed = status is None or status >= 400
         logger.log(logging.WARNING if failed else logging.DEBUG, "upstream call", extra=facts)
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port; raises ValueError for a port that is none."""
-    parts = urlsplit(url)
-    default_port = {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, parts.hostname, parts.port or default_port

@@ -35,6 +35,8 @@ HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 TOO_MANY_REQUESTS = 429
 REQUEST_TIMEOUT = 408
 WITHOUT_BODY = (204, 205)
+UPDATES = ("PUT", "PATCH", "DELETE")
+"""Their success is said by the status; a body adds nothing that is needed."""
 OF_THE_RECORD = (400, 422)
 GONE = (404, 410)
 OF_THE_CREDENTIAL = (401, 403)
@@ -98,25 +100,25 @@ def parse_json(body: bytes) -> Any:
 
 
 def value_of(call: Call, answer: Answer) -> Any:
-    """The JSON value of a successful answer, None for one that has no body (204).
+    """The JSON value of a successful answer, None for one that has no body (204, or of an update).
 
     Raises the APIError that fits any other answer, except for 429, which is the caller's.
     """
-    if answer.status >= 500 or answer.status == REQUEST_TIMEOUT:
+    if answer.status >= 500 or answer.status < 200 or answer.status == REQUEST_TIMEOUT:
         raise unavailable(call, answer)
     if not 200 <= answer.status < 300:
         raise _refusal(call, answer)
-    if answer.status in WITHOUT_BODY:
+    if answer.status in WITHOUT_BODY or (call.method in UPDATES and not answer.body.strip()):
         return None
     try:
         return parse_json(answer.body)
     except NotJson:
-        raise unavailable(call, answer, "with a body that is not JSON") from None
+        raise unavailable(call, answer, " with a body that is not JSON") from None
 
 
 def unavailable(call: Call, answer: Answer, detail: str = "") -> UpstreamUnavailable:
     """The error for an answer that says the upstream is not itself."""
-    text = _text(call, answer, f" {detail}" if detail else "")
+    text = _text(call, answer, detail)
     return UpstreamUnavailable(text, answer.status, answer.excerpt, upstream=call.upstream)
 
 
@@ -127,6 +129,9 @@ def _refusal(call: Call, answer: Answer) -> APIError:
     if answer.status in (*OF_THE_RECORD, *GONE):
         return _record_refusal(call, answer)
     hint = ": redirects are not followed, check the base URL" if answer.status < 400 else ""
+    if call.method == "POST":
+        # No refusal that is known to do nothing: who answered so, and what was done before, is not known.
+        return unavailable(call, answer, hint)
     return APIError(_text(call, answer, hint), answer.status, answer.excerpt, upstream=call.upstream)
 
 
@@ -136,7 +141,7 @@ def _record_refusal(call: Call, answer: Answer) -> APIError:
     try:
         body = parse_json(answer.body)
     except NotJson:
-        return unavailable(call, answer, "with a body that is not JSON")
+        return unavailable(call, answer, " with a body that is not JSON")
     if answer.status in GONE:
         return NotFound(_text(call, answer), answer.status, answer.excerpt, upstream=call.upstream)
     errors = field_errors(body)

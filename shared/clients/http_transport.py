@@ -9,12 +9,18 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NewConnectionError
 
 from shared.clients.http_answers import Answer, Call
+from shared.clients.http_failures import (
+    EXCHANGE_ERRORS,
+    may_pass,
+    never_connected,
+    out_of_time,
+    wrong_setting,
+)
+from shared.clients.timed_answers import TimedAdapter
 from shared.clock import Clock
-from shared.errors import ConfigurationError, SettingProblem, UpstreamUnavailable
+from shared.errors import ConfigurationError, SafetyAmpError, SettingProblem, UpstreamUnavailable
 
 SessionFactory = Callable[[], requests.Session]
 
@@ -40,13 +46,22 @@ def _keep_own_authorization(request: requests.PreparedRequest) -> requests.Prepa
     return request
 
 
+class _Session(requests.Session):
+    """Follows no redirect, whoever asks it to: the credential would go along. Otherwise requests reads a
+    redirect's body without any bound, and parses its target, even when it is not to be followed."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None for every answer."""
+
+
 def new_session() -> requests.Session:
-    """A session that threads can share: it keeps connections, and neither cookies nor .netrc logins."""
-    session = requests.Session()
+    """A session that threads can share: it keeps connections, and neither cookies nor .netrc logins, follows
+    no redirect, and bounds each answer by the sum of its timeouts."""
+    session = _Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # Without an auth object requests replaces the Authorization header by a .netrc file's login for the host.
     session.auth = _keep_own_authorization
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
+    adapter = TimedAdapter(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -56,8 +71,8 @@ class HttpTransport:
     """Sends requests over one session, made at the first use.
 
     `connect_timeout` and `read_timeout` are seconds. `read_timeout` holds for each wait for data; an answer
-    that still trickles in when both together have passed is given up, because a lease of the caller
-    lasts only a little longer.
+    whose headers or body still trickle in when both together have passed is given up, because a lease of the
+    caller lasts only a little longer.
     """
 
     def __init__(
@@ -69,6 +84,7 @@ class HttpTransport:
         self._longest = connect_timeout + read_timeout
         self._session: requests.Session | None = None
         self._last_used = 0.0
+        self._answered = False
         self._lock = threading.Lock()
 
     def send(
@@ -76,35 +92,31 @@ class HttpTransport:
     ) -> Answer:
         """The answer, whatever its status.
 
-        Raises UpstreamUnavailable when there is none or it is cut off or too large (`may_have_happened` is
-        False only if no connection could be established), and ConfigurationError for a URL or header that
-        cannot be sent.
+        Raises UpstreamUnavailable when there is none or it is cut off, malformed or too large
+        (`may_have_happened` is False only if no connection could be established), and ConfigurationError for
+        a URL or header that cannot be sent, a host without an address and a certificate that is not trusted:
+        a setting is wrong then, and nothing was sent.
         """
         deadline = self._clock.monotonic() + self._longest
+        session = self._current_session()
+        request = _prepared(session, call, url, headers, params, json)
         try:
-            response = self._current_session().request(
-                call.method,
-                url,
-                params=params,
-                json=json,
-                headers=dict(headers),
-                timeout=self._timeouts,
-                allow_redirects=False,
-                stream=True,
-            )
+            options = session.merge_environment_settings(request.url, {}, True, None, None)
+            response = session.send(request, timeout=self._timeouts, allow_redirects=False, **options)
             with closing(response):
-                return Answer(response.status_code, response.headers, self._body(call, response, deadline))
-        except requests.exceptions.InvalidHeader:
-            # The library's text quotes the header, token and all.
-            raise _unsendable(call, "a header has characters that cannot be sent") from None
-        except (
-            requests.exceptions.InvalidURL,
-            requests.exceptions.InvalidSchema,
-            requests.exceptions.MissingSchema,
-        ) as error:
-            raise _unsendable(call, "is not the URL of an HTTP server") from error
-        except requests.RequestException as error:
-            raise _no_answer(call, error) from error
+                body = self._body(call, response, deadline)
+        except SafetyAmpError:
+            raise
+        except EXCHANGE_ERRORS as error:
+            raise self._failure(call, url, error) from error
+        self._answered = True
+        return Answer(response.status_code, response.headers, body)
+
+    def _failure(self, call: Call, url: str, error: Exception) -> SafetyAmpError:
+        setting = BASE_URL_SETTINGS.get(call.upstream, call.upstream)
+        passing = self._answered and may_pass(error)
+        wrong = None if passing else wrong_setting(error, url, setting)
+        return wrong or _no_answer(call, error)
 
     def close(self) -> None:
         """Close the idle connections; a later call opens new ones."""
@@ -138,28 +150,43 @@ def _unusable(call: Call, response: requests.Response, what: str) -> UpstreamUna
     return UpstreamUnavailable(text, response.status_code, upstream=call.upstream)
 
 
+def _prepared(
+    session: requests.Session,
+    call: Call,
+    url: str,
+    headers: Mapping[str, str],
+    params: Mapping[str, Any] | None,
+    json: Any,
+) -> requests.PreparedRequest:
+    request = requests.Request(call.method, url, params=params, json=json, headers=dict(headers))
+    try:
+        return session.prepare_request(request)
+    except requests.exceptions.InvalidHeader:
+        # The library's text quotes the header, token and all.
+        raise _unsendable(call, "a header has characters that cannot be sent") from None
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+    ) as error:
+        raise _unsendable(call, "is not the URL of an HTTP server") from error
+
+
 def _unsendable(call: Call, what: str) -> ConfigurationError:
     setting = BASE_URL_SETTINGS.get(call.upstream, call.upstream)
     return ConfigurationError([SettingProblem(setting, f"{call} cannot be sent: {what}")])
 
 
-def _no_answer(call: Call, error: requests.RequestException) -> UpstreamUnavailable:
-    if _never_connected(error):
-        what, may_have_happened = "could not be reached for", False
-    elif isinstance(error, requests.Timeout):
-        what, may_have_happened = "did not answer in time to", True
+def _no_answer(call: Call, error: Exception) -> UpstreamUnavailable:
+    unsent = never_connected(error)
+    if unsent:
+        what = "could not be reached for"
+    elif out_of_time(error):
+        what = "did not answer in time to"
     else:
-        what, may_have_happened = "broke the connection during", True
+        what = "broke the connection during"
     return UpstreamUnavailable(
         f"{call.title} {what} {call} ({type(error).__name__})",
         upstream=call.upstream,
-        may_have_happened=may_have_happened,
+        may_have_happened=not unsent,
     )
-
-
-def _never_connected(error: requests.RequestException) -> bool:
-    """Whether no connection was established: timeout while connecting, refused, or name not resolved."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, NewConnectionError)

@@ -10,6 +10,17 @@ from shared.errors import IncompleteRead
 
 logger = logging.getLogger(__name__)
 
+MOST_PAGES = 12_000
+"""Of any listing. SafetyAmp has the smallest pages: 25 records, so that this is 300 000 of them, three times
+the largest company that this is made for, and more than three hours of its calls."""
+
+MOST_RECORDS = 1_000_000
+"""Of a listing whose pages hold hundreds: ten times the largest company, guests and rooms and all."""
+
+PAGES_WITHOUT_NEWS = 20
+"""In a row, where the server says that there is more. An empty page is allowed (Graph, Samsara), and one that
+repeats records too; so many are a server that goes round in a circle."""
+
 
 def member(body: Any, name: str, what: str) -> Any:
     """`body[name]`; raises IncompleteRead, with `what` in its text, when there is no such member."""
@@ -66,3 +77,34 @@ class Distinct:
                 if record_id is not None:
                     self._seen.add(record_id)
         return fresh
+
+
+class Pages:
+    """The pages of one listing whose end the server tells, and an end to those of a server that does not."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._distinct = Distinct()
+        self._without_news = 0
+        self.count = 0
+        self.records: list[dict[str, Any]] = []
+        """Of all pages, each id once."""
+
+    def add(self, records: Iterable[dict[str, Any]]) -> None:
+        """Take the records of the next page, the last one too."""
+        fresh = self._distinct.new(records)
+        self.records += fresh
+        self.count += 1
+        self._without_news = 0 if fresh else self._without_news + 1
+
+    def expect_more(self) -> None:
+        """To be called before another page is asked for; raises IncompleteRead when there were too many."""
+        if self._without_news >= PAGES_WITHOUT_NEWS:
+            raise endless(self._source, f"{PAGES_WITHOUT_NEWS} pages in a row brought nothing new")
+        if self.count >= MOST_PAGES or len(self.records) >= MOST_RECORDS:
+            raise endless(self._source, f"{len(self.records)} records came on {self.count} pages")
+
+
+def endless(source: str, what: str) -> IncompleteRead:
+    """The error for a listing that is given up because it does not come to an end."""
+    return IncompleteRead(f"{source}: {what} and still there are more, the listing would not end")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from shared.clients.headers import bearer_headers, checked_header_value, user_agent
 from shared.clients.http import HttpPipeline
-from shared.clients.listings import Distinct, checked_records, is_id, member
+from shared.clients.listings import MOST_PAGES, Distinct, checked_records, endless, is_id, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import UpstreamUnavailable
 
@@ -62,10 +62,14 @@ class SafetyAmpClient:
         row without anything new: one such page proves nothing, because servers of this kind may take pages
         0 and 1 for the same. A short page is not the end either: whether rows are hidden after the paging is
         not known, and the price of asking is one call per listing.
+
+        Raises IncompleteRead when MOST_PAGES pages have not brought the end.
         """
         distinct, repeats = Distinct(), 0
         for page in count(start_page):
             source = f"SafetyAmp {resource} page {page}"
+            if page >= MOST_PAGES:
+                raise endless(f"SafetyAmp {resource}", f"{page} pages were read")
             body = self._pipeline.request(
                 "GET", f"/api/{resource}", params={"page": page, "limit": PAGE_SIZE}
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.clients.headers import bearer_headers
 from shared.clients.http import HttpPipeline
-from shared.clients.listings import Distinct, checked_records, member
+from shared.clients.listings import Pages, checked_records, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import IncompleteRead
 
@@ -41,17 +41,18 @@ class SamsaraClient:
 
     def _list(self, resource: str, parameters: Mapping[str, Any]) -> Reading[dict[str, Any]]:
         source = f"Samsara {resource}"
-        distinct = Distinct()
-        records: list[dict[str, Any]] = []
+        pages = Pages(source)
         cursors: set[str] = set()
-        pages, cursor = 0, None
-        while pages == 0 or cursor is not None:
+        cursor: str | None = None
+        while True:
             query = {"limit": PAGE_SIZE, **parameters, **({"after": cursor} if cursor else {})}
             body = self._pipeline.request("GET", f"/fleet/{resource}", params=query)
-            records += distinct.new(checked_records(member(body, "data", source), source, keep_odd=True))
+            pages.add(checked_records(member(body, "data", source), source, keep_odd=True))
             cursor = _next_cursor(body, cursors, source)
-            pages += 1
-        return Reading(records, Receipt(source, len(records), pages, ended="last cursor"))
+            if cursor is None:
+                receipt = Receipt(source, len(pages.records), pages.count, ended="last cursor")
+                return Reading(pages.records, receipt)
+            pages.expect_more()
 
 
 def _next_cursor(body: Any, seen: set[str], source: str) -> str | None:

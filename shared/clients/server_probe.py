@@ -7,7 +7,23 @@ import socket
 from shared.clients.time_limit import TimeLimit
 
 PROBE_SECONDS = 4.0
+UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+"""A name server's word that there is no such host. EAI_AGAIN is not: then no name server answered."""
+
 _limit = TimeLimit(PROBE_SECONDS)
+
+
+def name_is_unknown(host: str) -> bool:
+    """Whether the name servers say that there is no such host; not when none answers, within four seconds."""
+    try:
+        _limit.run(lambda: socket.getaddrinfo(host, None), lambda _: None)
+    except socket.gaierror as error:
+        return error.errno in UNKNOWN_NAME
+    except UnicodeError:
+        return True
+    except (TimeoutError, OSError):
+        return False
+    return False
 
 
 def why_unreachable(host: str, port: int) -> str:

@@ -61,6 +61,10 @@ LATER_THAN_A_SLOT = 0.25
 """How much later than the next slot a batch goes on, in average distances between calls: at the very moment
 each execution would find one slot; at 0.25 it makes 8 changes and the window is used to 98 %."""
 
+ANSWERED = frozenset(range(300, 500)) - {400, 404, 408, 410, 422}
+"""Statuses of a SafetyAmp that is there, though what they say leaves open what became of a creation. The
+others come from something in between when they are no proper answer, and pass."""
+
 STORE_EVERY = 10
 """Updates can be repeated, so their progress is stored now and then; before each creation it must be."""
 
@@ -336,8 +340,10 @@ class _BatchWork:
     def _unavailable(self, change: Change, error: Exception, delay: float, *, unsure: bool) -> Outcome:
         progress = self._keeper.progress
         progress.attempts += 1
-        if progress.attempts >= self._services.settings.max_retry_attempts and not unsure:
-            return _failed(change, str(error))
+        # What SafetyAmp answers to this one record again and again must not hold up all those behind it.
+        answered = getattr(error, "status_code", None) in ANSWERED
+        if progress.attempts >= self._services.settings.max_retry_attempts and (not unsure or answered):
+            return _failed(change, str(error), unsure=unsure)
         about = {"key": change.key, "operation": change.action}
         text = "%s %s is tried again later: %s"
         logger.warning(text, self._message.entity, change.key, error, extra=about)

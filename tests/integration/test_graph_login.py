@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -194,9 +195,43 @@ def test_a_token_answer_that_is_no_json(entra: Login) -> None:
     assert "JSONDecodeError" in unavailable(entra.tokens())
 
 
-def test_a_login_server_that_is_absent_or_unknown(entra: Login) -> None:
-    for authority in ("https://localhost:1", "https://no-such-host.invalid"):
-        assert "ConnectionError" in unavailable(entra.tokens(authority=authority))
+def wrong(tokens: GraphTokens) -> dict[str, str]:
+    """Setting and text of each problem, where trying again cannot help."""
+    with pytest.raises(ConfigurationError) as caught:
+        tokens.token()
+    assert not any(private in str(caught.value) for private in (TENANT, CLIENT, KEY))
+    return {problem.setting: problem.text for problem in caught.value.problems}
+
+
+def test_a_login_server_that_is_absent(entra: Login) -> None:
+    assert "ConnectionError" in unavailable(entra.tokens(authority="https://localhost:1"))
+
+
+def test_a_login_server_whose_name_is_not_known(entra: Login) -> None:
+    problems = wrong(entra.tokens(authority="https://no-such-host.invalid"))
+    assert "the host no-such-host.invalid is not known here" in problems["MS_GRAPH_AUTHORITY"]
+
+
+def test_a_name_that_was_known_at_the_last_login_is_an_outage(
+    entra: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = entra.tokens()
+    tokens.token()
+    tokens.renew()
+    graph_tokens_session_closed(tokens)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
+    assert "ConnectionError" in unavailable(tokens)
+
+
+def unknown_name(*_: Any, **__: Any) -> Any:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def graph_tokens_session_closed(tokens: GraphTokens) -> None:
+    """So that the next login needs a connection, and with it the name."""
+    application = tokens._application
+    assert application is not None
+    application.http_client.close()
 
 
 def test_a_login_server_that_is_silent(entra: Login, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,5 +242,7 @@ def test_a_login_server_that_is_silent(entra: Login, monkeypatch: pytest.MonkeyP
 
 def test_a_login_server_that_is_not_trusted(entra: Login, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    assert "SSLError" in unavailable(entra.tokens())
+    problems = wrong(entra.tokens())
+    assert "the certificate that localhost shows is not trusted here" in problems["REQUESTS_CA_BUNDLE"]
+    assert "MS_GRAPH_AUTHORITY" in problems["REQUESTS_CA_BUNDLE"]
     assert entra.graph.calls == []

@@ -162,6 +162,25 @@ def test_a_creation_that_failed_after_a_lost_attempt_may_be_there() -> None:
     assert (outcome.result, outcome.unsure) == ("failed", False)
 
 
+@pytest.mark.parametrize("status", [302, 405, 409, 413])
+def test_an_odd_answer_to_one_creation_again_and_again_does_not_hold_up_the_others(status: int) -> None:
+    """SafetyAmp is there, so this is no outage to sit out; what became of the record, the next run sees."""
+    odd = UpstreamUnavailable(f"answered {status}", status, upstream="safetyamp")
+    rig = BatchRig(ScriptedSafetyAmp(odd, odd, odd), [change("A"), change("B")])
+    first, other = rig.deliver_to_the_end()
+    assert (first.result, first.unsure) == ("failed", True)
+    assert str(status) in (first.reason or "")
+    assert other.result == "created"
+    assert len(rig.safetyamp.writes) == 4
+
+
+@pytest.mark.parametrize("status", [408, 404, 503])
+def test_what_something_in_between_answers_is_sat_out(status: int) -> None:
+    away = UpstreamUnavailable(f"answered {status}", status, upstream="safetyamp")
+    rig = BatchRig(ScriptedSafetyAmp(*[away] * 5), [change("A"), change("B")])
+    assert [outcome.result for outcome in rig.deliver_to_the_end()] == ["created", "created"]
+
+
 def test_a_look_up_that_is_cut_off_is_tried_again_later() -> None:
     rig = BatchRig(ScriptedSafetyAmp(LOST, lost=[0]), [change("Welder")])
     rig.safetyamp.fail_at = {0: IncompleteRead("the answer has no 'data'")}
