@@ -13,7 +13,7 @@ from shared.clients.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.clients.vista_driver import Undecodable, VistaConnection
-from shared.clients.vista_errors import StatementRefused
+from shared.clients.vista_errors import COLUMN_SETTINGS, MissingColumn, StatementRefused, missing_column
 from shared.clients.vista_queries import (
     CURRENT_TITLES,
     DEPARTMENTS,
@@ -45,7 +45,8 @@ PAYROLL_AHEAD = timedelta(days=31)
 class VistaClient:
     """Reads of one company. Text comes untrimmed, dates as the driver gives them.
 
-    Raises DatabaseError, or CircuitOpen while the breaker is open. That a read is complete does not mean that
+    Raises DatabaseError (StatementRefused where a setting is wrong), or CircuitOpen while the breaker is
+    open. That a read is complete does not mean that
     the login may see all rows: Vista's data security hides rows silently, so a shrunken read is for the
     guard to judge.
     """
@@ -139,8 +140,17 @@ class VistaClient:
                 records = _all(connection, sql, parameters, make)
                 outcome = "ok"
                 return records
+            except MissingColumn as error:
+                raise self._by_setting(error) from None
             finally:
                 count_call(UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started))
+
+    def _by_setting(self, error: MissingColumn) -> MissingColumn:
+        """The error with the setting that names the column, where one does."""
+        for setting, column in zip(COLUMN_SETTINGS, self._columns, strict=True):
+            if column == error.column:
+                return missing_column(column, str(error).partition(": ")[0], setting)
+        return error
 
 
 def _all(

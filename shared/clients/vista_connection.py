@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from shared.clients.server_probe import why_unreachable
+from shared.clients.server_probe import name_is_unknown, why_unreachable
 from shared.clients.time_limit import TimeLimit
 from shared.clients.unreadable import LENIENT, register_lenient_codec
 from shared.clients.vista_driver import Engine, VistaConnection
-from shared.clients.vista_errors import missing_driver, odbc_error, sqlite_error
+from shared.clients.vista_errors import StatementRefused, missing_driver, odbc_error, sqlite_error
 from shared.clients.vista_login_errors import (
     LOGIN_TIMEOUT_SECONDS,
     OPENING_TIMEOUT_SECONDS,
     login_error,
     silent_server,
     timed_out,
+    unknown_host,
 )
-from shared.clients.vista_string import ignored_parts, server_address, with_driver
-from shared.errors import DatabaseError
+from shared.clients.vista_string import ignored_parts, server_address, server_host, with_driver
+
+HOPELESS_SECONDS = 0.2
+"""For a server whose name is not known: the driver would look it up again and again until its own time is
+over, but what it has against the connection string itself it says at once."""
 
 SQLITE_PREFIX = "sqlite:///"
 
@@ -33,7 +37,8 @@ def connect_factory(
     """What opens a connection: `sqlite:///FILE` (relative to the working directory; absolute with a fourth
     slash), else an ODBC connection string.
 
-    Opening raises DatabaseError, and ends within `opening_seconds` plus the four of a probe. Connections are
+    Opening raises DatabaseError, and ends within `opening_seconds` plus the four of a probe; at once, as
+    StatementRefused, when a setting is wrong. Connections are
     in autocommit mode, so that no transaction stays open in the payroll's database, and declared read only.
     SQLite holds to that. ODBC Driver 18 sends a write all the same (seen), so that there only the login's
     rights and our having nothing but SELECTs protect the data.
@@ -41,13 +46,12 @@ def connect_factory(
     if connection_string.startswith(SQLITE_PREFIX):
         path = Path(connection_string.removeprefix(SQLITE_PREFIX))
         return lambda: _connect_sqlite(path)
-    limit = TimeLimit(opening_seconds)
-    return lambda: _connect_odbc(connection_string, limit)
+    return _Odbc(connection_string, TimeLimit(opening_seconds)).connect
 
 
 def _connect_sqlite(path: Path) -> VistaConnection:
     if not path.is_file():
-        raise DatabaseError(
+        raise StatementRefused(
             f"Vista: the SQLite file {path} of VISTA_CONNECTION_STRING does not exist: make it first, "
             "or give an absolute path (sqlite:////...)"
         )
@@ -94,25 +98,46 @@ def _lenient_odbc(raw: Any) -> None:
         raw.setdecoding(kind, encoding=LENIENT)
 
 
-def _connect_odbc(connection_string: str, limit: TimeLimit) -> VistaConnection:
-    try:
-        import pyodbc
-    except ImportError:
-        raise missing_driver("the ODBC driver manager is missing") from None
-    # Our pool checks its connections; the driver manager's would hand out unchecked ones.
-    pyodbc.pooling = False
-    full = with_driver(connection_string, pyodbc.drivers())
-    try:
-        raw = limit.run(
-            lambda: pyodbc.connect(full, autocommit=True, readonly=True, timeout=LOGIN_TIMEOUT_SECONDS),
-            lambda late: late.close(),
+class _Odbc:
+    """Opens connections by an ODBC connection string."""
+
+    def __init__(self, connection_string: str, limit: TimeLimit) -> None:
+        self._string = connection_string
+        self._limit = limit
+        self._hopeless = TimeLimit(HOPELESS_SECONDS)
+        self._opened = False
+
+    def connect(self) -> VistaConnection:
+        """Raises DatabaseError (see `connect_factory`)."""
+        try:
+            import pyodbc
+        except ImportError:
+            raise missing_driver("the ODBC driver manager is missing") from None
+        # Our pool checks its connections; the driver manager's would hand out unchecked ones.
+        pyodbc.pooling = False
+        full = with_driver(self._string, pyodbc.drivers())
+        unknown = self._is_unknown()
+        limit = self._hopeless if unknown else self._limit
+        try:
+            raw = limit.run(
+                lambda: pyodbc.connect(full, autocommit=True, readonly=True, timeout=LOGIN_TIMEOUT_SECONDS),
+                lambda late: late.close(),
+            )
+        except TimeoutError:
+            raise unknown_host() if unknown else silent_server(limit.seconds) from None
+        except pyodbc.Error as error:
+            if unknown and timed_out(error):
+                raise unknown_host() from None
+            address = server_address(self._string) if timed_out(error) else None
+            unreachable = why_unreachable(*address) if address else ""
+            raise login_error(error, unreachable, ignored_parts(self._string)) from None
+        self._opened = True
+        return VistaConnection(
+            raw, Engine((pyodbc.Error,), odbc_error, _odbc_parameter, _limit_odbc, _lenient_odbc)
         )
-    except TimeoutError:
-        raise silent_server(limit.seconds) from None
-    except pyodbc.Error as error:
-        address = server_address(connection_string) if timed_out(error) else None
-        unreachable = why_unreachable(*address) if address else ""
-        raise login_error(error, unreachable, ignored_parts(connection_string)) from None
-    return VistaConnection(
-        raw, Engine((pyodbc.Error,), odbc_error, _odbc_parameter, _limit_odbc, _lenient_odbc)
-    )
+
+    def _is_unknown(self) -> bool:
+        """Whether the server's name is a wrong one. One that this process has used before did not come to be
+        wrong: then the name server is, and that passes."""
+        host = None if self._opened else server_host(self._string)
+        return host is not None and name_is_unknown(host)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from shared.clients.vista_errors import CONNECTION_SETTING, NO_DRIVER, DriverError, StatementRefused
+from shared.clients.vista_errors import (
+    CONNECTION_SETTING,
+    NO_DRIVER,
+    DriverError,
+    StatementRefused,
+    numbered_error,
+)
 from shared.errors import DatabaseError
 
 LOGIN_TIMEOUT_SECONDS = 15
@@ -71,6 +77,12 @@ MEANINGS = (
     Meaning("28000", "", f"login refused: check the login and password in {CONNECTION_SETTING}", True),
     Meaning(
         "42000",
+        "(4064)",
+        f"the login may not open its database: name another as DATABASE in {CONNECTION_SETTING}",
+        True,
+    ),
+    Meaning(
+        "42000",
         "(4060)",
         f"the login may not open the database: check DATABASE in {CONNECTION_SETTING}",
         True,
@@ -93,6 +105,9 @@ def login_error(error: Exception, unreachable: str = "", ignored: str = "") -> D
     if found.state == "08001" and attribute:
         text = f"the value of {attribute[1]} in {CONNECTION_SETTING} is none that the driver knows"
         return StatementRefused(f"Vista ({found.where}): {text}{ignored}")
+    known = numbered_error(found)
+    if known is not None:
+        return known
     for meaning in MEANINGS:
         if meaning.state == found.state and meaning.text in found.text:
             advice = meaning.advice
@@ -101,6 +116,11 @@ def login_error(error: Exception, unreachable: str = "", ignored: str = "") -> D
             kind = StatementRefused if meaning.answered else DatabaseError
             return kind(f"Vista ({found.where}): {advice}{ignored}")
     return DatabaseError(f"Vista ({found.where}): {LOGIN_FAILED}{ignored}")
+
+
+def unknown_host() -> StatementRefused:
+    """For a server whose name no name server knows."""
+    return StatementRefused(f"Vista: the name of its host is not known here: {CHECK_SERVER}")
 
 
 def silent_server(seconds: float) -> DatabaseError:

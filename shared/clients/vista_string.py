@@ -60,15 +60,28 @@ def ignored_parts(connection_string: str) -> str:
     )
 
 
+def server_host(connection_string: str) -> str | None:
+    """The host of SERVER; None where none is named, or where it is reached by other means than TCP."""
+    address = _server(connection_string)
+    return _host(address) if address else None
+
+
 def server_address(connection_string: str) -> tuple[str, int] | None:
-    """Host and TCP port of SERVER; None where none is named, or where the driver asks the server for the port
-    (a named instance) or uses no TCP."""
-    servers = [value for keyword, value in _parts(connection_string) if keyword in SERVER_KEYWORDS]
-    address = TCP_ADDRESS.match(servers[0]) if servers else None
+    """Host and TCP port of SERVER; None where there is no host, or where the driver asks the server for the
+    port (a named instance)."""
+    address = _server(connection_string)
     if address is None or (address["instance"] and not address["port"]):
         return None
-    host = "localhost" if address["host"].lower() in THIS_MACHINE else address["host"].strip("[]")
-    return host, int(address["port"] or DEFAULT_PORT)
+    return _host(address), int(address["port"] or DEFAULT_PORT)
+
+
+def _server(connection_string: str) -> re.Match[str] | None:
+    servers = [value for keyword, value in _parts(connection_string) if keyword in SERVER_KEYWORDS]
+    return TCP_ADDRESS.match(servers[0]) if servers else None
+
+
+def _host(address: re.Match[str]) -> str:
+    return "localhost" if address["host"].lower() in THIS_MACHINE else address["host"].strip("[]")
 
 
 def _parts(connection_string: str) -> list[tuple[str, str]]:

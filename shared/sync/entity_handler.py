@@ -108,6 +108,9 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
                 _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
         except RateLimited as error:
             _hand_on(services, message, error.delay_seconds, message.attempt, "wait")
+        except ConfigurationError as error:
+            # Before DatabaseError, which it may be too: a wrong setting is as wrong in a minute.
+            _fail(services, run, message, error, meter)
         except (RetryLater, UpstreamUnavailable, DatabaseError) as error:
             if message.attempt < services.settings.max_retry_attempts:
                 logger.warning("planning %s failed, trying again: %s", entity, error)
@@ -115,7 +118,7 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
                 _hand_on(services, message, delay, message.attempt + 1, "retry")
             else:
                 _fail(services, run, message, error, meter)
-        except (IncompleteRead, APIError, ConfigurationError) as error:
+        except (IncompleteRead, APIError) as error:
             _fail(services, run, message, error, meter)
         except (StorageError, BusError):
             raise

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from shared.config import Settings
 
 CHECK_VISTA = "Check VISTA_COMPANY and that the SQL login may read all rows"
+CHECK_GRAPH = (
+    "Check that MS_GRAPH_TENANT_ID is the company's tenant, and that the app registration of "
+    "MS_GRAPH_CLIENT_ID has User.Read.All with admin consent"
+)
 CHECK_SAMSARA = (
     "Check the scopes and tags of SAMSARA_API_KEY; to leave vehicles out, unset SAFETYAMP_VEHICLE_SITE_ID"
 )
@@ -86,10 +90,9 @@ class SourceReader:
             "vehicles": self._vehicles,
         }
         source = readers[entity]()
-        advice = CHECK_SAMSARA if entity == "vehicles" else CHECK_VISTA
         for name, count in self._counts.items():
             if name not in MAY_BE_EMPTY or last_counts.get(name):
-                refuse_empty(name, count, last_counts.get(name), advice)
+                refuse_empty(name, count, last_counts.get(name), _advice(name))
         return SourceRead(source, self._counts)
 
     def today(self) -> date:
@@ -190,6 +193,12 @@ class _Listing(TypedDict):
 
     source: str
     records: list[dict[str, Any]]
+
+
+def _advice(source: str) -> str:
+    """What to check when there is nothing in a source, by the beginning of its name."""
+    advice = {"Microsoft": CHECK_GRAPH, "Samsara": CHECK_SAMSARA}
+    return advice.get(source.split()[0], CHECK_VISTA)
 
 
 MAY_BE_EMPTY = ("Samsara drivers", "Vista latest open jobs")

@@ -69,9 +69,10 @@ def test_a_server_that_is_absent(driver: str) -> None:
     assert "check SERVER" in text
 
 
-@pytest.mark.usefixtures("_short_login")
-def test_a_host_whose_name_is_not_known(driver: str) -> None:
-    assert "the name of its host is not known" in refusal(driver, "tcp:no-such-host.invalid,1433")
+@pytest.mark.parametrize("server", ["tcp:no-such-host.invalid,1433", r"no-such-host.invalid\VISTA"])
+def test_a_host_whose_name_is_not_known(driver: str, server: str) -> None:
+    text = refusal(driver, server, answered=True)
+    assert "the name of its host is not known here: check SERVER" in text
 
 
 @pytest.mark.usefixtures("_short_login")
@@ -120,6 +121,10 @@ def test_a_server_that_ends_the_connection(driver: str) -> None:
         (18452, "Login failed. The login is from an untrusted domain.", "check the login and password", True),
         (4060, 'Cannot open database "V" requested by the login of pat.', "check DATABASE", True),
         (40615, "Cannot open server 'v' requested by pat.", "the login failed", False),
+        (978, "The target database is accessible with read only intent.", "ApplicationIntent=ReadOnly", True),
+        (976, "The target database is currently not accessible for queries.", "a replica", False),
+        (40613, "Database is not currently available.", "tried again", False),
+        (916, "The server principal is not able to access the database.", "SELECT permission", True),
         (17809, "The maximum number of connections has been reached.", "no more connections", False),
     ],
 )

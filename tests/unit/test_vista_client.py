@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +18,8 @@ from shared.clients.connection_pool import ConnectionPool
 from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.clients.vista import VistaClient
 from shared.clients.vista_connection import connect_factory
+from shared.clients.vista_driver import VistaConnection
+from shared.clients.vista_errors import sqlite_error
 from shared.errors import CircuitOpen, ConfigurationError, DatabaseError
 from tests.unit.scripted_upstream import NotingBreaker
 
@@ -63,6 +65,13 @@ def employee_row(number: int, hired: date | None, left: date | None = None, **co
         "TermDate": day(left) if left else None,
         **columns,
     }
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
 
 
 class Vista:
@@ -255,15 +264,62 @@ def test_a_column_name_that_is_none_reaches_no_statement(tmp_path: Path) -> None
         vista.client.departments()
 
 
-def test_the_breaker_learns_of_outages_and_keeps_an_open_one_from_being_asked(tmp_path: Path) -> None:
+def test_the_breaker_learns_of_outages_and_keeps_an_open_one_from_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     vista = Vista(tmp_path)
-    (tmp_path / "vista.db").unlink()
-    with pytest.raises(DatabaseError, match="VISTA_CONNECTION_STRING"):
+    away = DatabaseError("Vista (SQLSTATE 08S01): the connection broke")
+    monkeypatch.setattr(VistaConnection, "rows", raising(away))
+    with pytest.raises(DatabaseError, match="broke"):
         vista.client.departments()
     vista.breaker.refusals = [30.0]
     with pytest.raises(CircuitOpen):
         vista.client.departments()
     assert vista.breaker.verdicts == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"title": "udNoTitle"}, "VISTA_TITLE_COLUMN"),
+        ({"region": "udregion_"}, "VISTA_REGION_COLUMN"),
+    ],
+)
+def test_a_column_that_vista_lacks_is_told_by_the_setting_that_names_it(
+    tmp_path: Path, settings: dict[str, Any], named: str
+) -> None:
+    vista = Vista(tmp_path, **settings)
+    read = vista.client.departments if "region" in settings else vista.client.employees
+    with pytest.raises(ConfigurationError) as caught:
+        read()
+    (problem,) = caught.value.problems
+    (column,) = settings.values()
+    assert problem.setting == named
+    assert f"column {column} does not exist: set {named}" in problem.text
+    assert vista.breaker.verdicts == ["succeeded"]
+
+
+def test_another_column_that_vista_lacks_is_told_by_its_own_name(tmp_path: Path) -> None:
+    vista = Vista(tmp_path)
+    with sqlite3.connect(tmp_path / "vista.db") as raw:
+        raw.execute('ALTER TABLE bPREH RENAME COLUMN "MidName" TO "Middle"')
+    with pytest.raises(ConfigurationError, match="column MidName does not exist"):
+        vista.client.employees()
+
+
+@pytest.mark.parametrize("harm", ["removed", "no database"])
+def test_a_vista_file_that_cannot_be_one_is_a_wrong_setting(tmp_path: Path, harm: str) -> None:
+    vista = Vista(tmp_path)
+    path = tmp_path / "vista.db"
+    path.unlink() if harm == "removed" else path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(ConfigurationError, match="VISTA_CONNECTION_STRING") as caught:
+        vista.client.departments()
+    assert isinstance(caught.value, DatabaseError)
+    assert vista.breaker.verdicts == ["succeeded"]
+
+
+def test_a_vista_file_that_is_locked_is_an_outage() -> None:
+    assert not isinstance(sqlite_error(sqlite3.OperationalError("database is locked")), ConfigurationError)
 
 
 def test_a_crowded_pool_says_nothing_about_the_database(tmp_path: Path) -> None:

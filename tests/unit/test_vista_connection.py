@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import sys
+import threading
 import traceback
 from datetime import date
 from pathlib import Path
@@ -12,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from shared.clients import vista_connection
+from shared.clients.server_probe import name_is_unknown
 from shared.clients.vista_connection import connect_factory
 from shared.clients.vista_errors import StatementRefused, odbc_error
-from shared.errors import DatabaseError
+from shared.clients.vista_login_errors import login_error
+from shared.errors import ConfigurationError, DatabaseError
 
 
 @pytest.mark.parametrize(
@@ -37,6 +42,53 @@ def test_an_odbc_error_says_what_to_do_without_names_and_data(
         raise error
     assert "pat" not in str(error).replace("path", "")
     assert isinstance(error, StatementRefused) is answered
+
+
+PREFIX = "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]"
+
+
+@pytest.mark.parametrize("function", ["", " (SQLExecDirectW)"])
+@pytest.mark.parametrize(
+    ("number", "told", "refused"),
+    [
+        *((number, "needs SELECT permission", True) for number in (229, 230, 262, 297, 300, 916)),
+        (978, "ApplicationIntent=ReadOnly to VISTA_CONNECTION_STRING", True),
+        *((number, "a replica that cannot be read now", False) for number in (976, 983)),
+        *((number, "busy", False) for number in (701, 1205, 1222, 8645, 8651, 9002, 921, 927)),
+        *((number, "busy", False) for number in (10928, 10929, 40197, 40501, 40613)),
+        *((number, "busy", False) for number in (49918, 49919, 49920)),
+        (102, "look the error up", False),
+    ],
+)
+def test_what_sqlstate_42000_means_is_told_by_the_servers_number(
+    number: int, told: str, refused: bool, function: str
+) -> None:
+    """A missing right ends the entity at once; a busy or absent server is an outage, which is tried again."""
+    text = f"[42000] {PREFIX}What the server says of 'bPREH' (pat). ({number}){function}"
+    for error in (odbc_error(Exception("42000", text)), login_error(Exception("42000", text))):
+        if number == 102 and "login" in str(error):
+            continue  # no login fails of that
+        assert told in str(error)
+        assert "VISTA_CONNECTION_STRING" in str(error)
+        assert f"error {number}" in str(error)
+        assert isinstance(error, ConfigurationError) is refused
+
+
+def test_the_first_of_several_errors_is_the_one_that_is_told() -> None:
+    """A statement with parameters is prepared first; that this failed too is told behind the reason."""
+    consequence = f"; [42000] {PREFIX}Statement(s) could not be prepared. (8180)"
+    text = f"[42S22] {PREFIX}Invalid column name 'udRank'. (207) (SQLExecDirectW){consequence}"
+    assert "error 207" in str(odbc_error(Exception("42S22", text)))
+    text = f"[42000] {PREFIX}SELECT was denied on the object 'bPREH'. (229) (SQLExecute){consequence}"
+    assert "SELECT permission on bPREH" in str(odbc_error(Exception("42000", text)))
+
+
+def test_a_wrong_setting_of_vista_is_named_as_any_other_is() -> None:
+    error = odbc_error(Exception("42S02", f"[42S02] {PREFIX}Invalid object name 'bPRJC'. (208)"))
+    assert isinstance(error, ConfigurationError)
+    (problem,) = error.problems
+    assert problem.setting == "VISTA_CONNECTION_STRING"
+    assert "table bPRJC does not exist" in problem.text
 
 
 class FakeCursor:
@@ -85,11 +137,14 @@ class FakePyodbc(ModuleType):
         self.options: dict[str, Any] = {}
         self.connected = ""
         self.refusal: Exception | None = None
+        self.busy: threading.Event | None = None
 
     def drivers(self) -> list[str]:
         return ["ODBC Driver 17 for SQL Server"]
 
     def connect(self, connection_string: str, **options: Any) -> FakeRaw:
+        if self.busy:
+            self.busy.wait(60)
         if self.refusal:
             raise self.refusal
         self.connected, self.options = connection_string, options
@@ -100,7 +155,85 @@ class FakePyodbc(ModuleType):
 def pyodbc(monkeypatch: pytest.MonkeyPatch) -> FakePyodbc:
     fake = FakePyodbc()
     monkeypatch.setitem(sys.modules, "pyodbc", fake)
+    monkeypatch.setattr(vista_connection, "name_is_unknown", lambda _host: False)
     return fake
+
+
+@pytest.fixture
+def looked_up(pyodbc: FakePyodbc, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hosts that were looked up; a name server knows none of them, and the driver waits for one."""
+    hosts: list[str] = []
+
+    def unknown(host: str) -> bool:
+        hosts.append(host)
+        return True
+
+    monkeypatch.setattr(vista_connection, "name_is_unknown", unknown)
+    monkeypatch.setattr(vista_connection, "HOPELESS_SECONDS", 0.01)
+    return hosts
+
+
+@pytest.mark.parametrize("server", ["tcp:sql.acme.test,1433", r"sql.acme.test\VISTA", "sql.acme.test"])
+def test_an_unknown_server_is_not_waited_for(pyodbc: FakePyodbc, looked_up: list[str], server: str) -> None:
+    pyodbc.busy = threading.Event()
+    try:
+        with pytest.raises(ConfigurationError, match="name of its host is not known here: check SERVER"):
+            connect_factory(f"SERVER={server}")()
+    finally:
+        pyodbc.busy.set()
+    assert looked_up == ["sql.acme.test"]
+
+
+def test_what_the_driver_says_at_once_of_the_string_goes_before_an_unknown_name(
+    pyodbc: FakePyodbc, looked_up: list[str]
+) -> None:
+    pyodbc.refusal = pyodbc.Error("IM002", "Data source name not found")
+    with pytest.raises(ConfigurationError, match="install the ODBC Driver"):
+        connect_factory("SERVER=sql.acme.test")()
+    assert looked_up == ["sql.acme.test"]
+
+
+def test_a_name_that_was_known_before_is_an_outage_of_the_name_server(
+    pyodbc: FakePyodbc, looked_up: list[str]
+) -> None:
+    connect = connect_factory("SERVER=sql.acme.test")
+    connect()
+    pyodbc.refusal = pyodbc.Error("08S01", "the link failed")
+    with pytest.raises(DatabaseError) as caught:
+        connect()
+    assert not isinstance(caught.value, ConfigurationError)
+    assert looked_up == ["sql.acme.test"]
+
+
+@pytest.mark.parametrize("string", ["DSN=vista", r"SERVER=np:\\host\pipe\sql", "SERVER=", ""])
+def test_no_name_is_looked_up_where_the_string_has_none(
+    pyodbc: FakePyodbc, looked_up: list[str], string: str
+) -> None:
+    connect_factory(string)()
+    assert looked_up == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "unknown"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "not known"), True),
+        (socket.gaierror(socket.EAI_AGAIN, "try again"), False),
+        (socket.gaierror(socket.EAI_FAIL, "failed"), False),
+        (UnicodeError("label too long"), True),
+        (OSError("no sockets"), False),
+        (None, False),
+    ],
+)
+def test_only_a_name_server_can_say_that_a_name_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception | None, unknown: bool
+) -> None:
+    def look_up(*_: Any) -> list[Any]:
+        if fault:
+            raise fault
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert name_is_unknown("sql.acme.test") is unknown
 
 
 def test_sql_server_is_opened_read_only_with_both_timeouts(pyodbc: FakePyodbc) -> None:
