@@ -36,6 +36,7 @@ SECRET_SETTINGS = (
 BLANKS_COUNT = ("home_office_suffix",)
 """Settings whose leading and trailing blanks mean something: a site `Backoffice` is no ` Office`."""
 
+BYTE_ORDER_MARK = "\ufeff"
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -166,9 +167,9 @@ def load_settings(
     costs no call.
     Raises ConfigurationError with all problems.
     """
-    values = {name.lower(): text for name, text in environment.items() if text.strip()}
+    values = {name.lower(): text for name, text in environment.items() if trimmed(text)}
     values = {
-        name: text if name in BLANKS_COUNT else text.strip()
+        name: text if name in BLANKS_COUNT else trimmed(text)
         for name, text in values.items()
         if name in Settings.model_fields
     }
@@ -188,6 +189,14 @@ def load_settings(
     return settings
 
 
+def trimmed(text: str) -> str:
+    """A value without what clings to it when it comes from a file or a portal: blanks, line ends and a byte
+    order mark, before and behind."""
+    while text != (shorter := text.strip().strip(BYTE_ORDER_MARK)):
+        text = shorter
+    return text
+
+
 def _add_secrets(
     values: dict[str, str], secrets: Callable[[str, str | None], SecretSource], vault_url: str
 ) -> list[SettingProblem]:
@@ -202,7 +211,7 @@ def _add_secrets(
     problems: list[SettingProblem] = []
     for name in missing:
         try:
-            secret = source(name)
+            secret = trimmed(source(name) or "")
         except ConfigurationError as error:
             problems += error.problems
             continue

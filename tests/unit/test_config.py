@@ -376,7 +376,28 @@ class TestVault:
         assert set(problems_of(environment, vault.open)) == {"SAFETYAMP_TOKEN"}
         assert vault.opened == []
 
-    @pytest.mark.parametrize("nothing", [None, ""])
+    @pytest.mark.parametrize(
+        "secret", ["s3cret\n", "s3cret\r\n", " s3cret\t", "\ufeffs3cret", "\ufeff s3cret \n"]
+    )
+    def test_secrets_are_trimmed_as_the_environments_are(self, secret: str) -> None:
+        """They come from files and portals: `az keyvault secret set --file` takes the line end along."""
+        names = [name for name in SECRET_SETTINGS if name not in NOTICES]
+        environment = {name: text for name, text in {**REQUIRED, **NOTICES}.items() if name not in names}
+        vault = Vault(**dict.fromkeys(names, secret))
+        for settings in (
+            load_settings({**environment, **VAULT}, vault.open),
+            load_settings({**environment, **dict.fromkeys(names, secret)}),
+        ):
+            values = [getattr(settings, name.lower()).get_secret_value() for name in names]
+            assert values == ["s3cret"] * len(names)
+
+    def test_a_blank_inside_a_secret_stays(self) -> None:
+        vault = Vault(SAFETYAMP_TOKEN="a b\nc ")
+        environment = {name: text for name, text in REQUIRED.items() if name != "SAFETYAMP_TOKEN"}
+        settings = load_settings({**environment, **VAULT}, vault.open)
+        assert settings.safetyamp_token.get_secret_value() == "a b\nc"
+
+    @pytest.mark.parametrize("nothing", [None, "", " ", "\r\n", "\ufeff", "\ufeff\n"])
     def test_without_the_secret_leaves_it_missing(self, nothing: str | None) -> None:
         def open_vault(url: str, client_id: str | None) -> SecretSource:
             return lambda setting: nothing
