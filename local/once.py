@@ -43,7 +43,8 @@ def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finish
     """Run to the end.
 
     A run that an earlier process left unfinished in the same documents is completed first; if it is what
-    was asked for, that is all. Only looking completes nothing that changes SafetyAmp: it raises HalfDone.
+    was asked for, that is all, unless an entity of it has failed: what it failed of, a wrong setting perhaps,
+    may have been mended since. Only looking completes nothing that changes SafetyAmp: it raises HalfDone.
     Raises BusError when the settings name a Service Bus that cannot be reached.
     """
     if request.mode == "plan":
@@ -53,7 +54,7 @@ def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finish
     if unfinished is not None:
         logger.warning("completing run %s, which was interrupted", unfinished)
         finished = Finished(_to_the_end(stack, unfinished, display), resumed=True)
-        if _same(get_run(stack.runtime.documents, unfinished).request, request):
+        if _same(get_run(stack.runtime.documents, unfinished).request, request) and not _failed(finished):
             return finished
     run_id = request_run(stack.runtime, request)
     return Finished(_to_the_end(stack, run_id, display), resumed=False)
@@ -132,6 +133,10 @@ def _sweep(stack: LocalStack) -> None:
 
 def _same(one: RunRequest, other: RunRequest) -> bool:
     return (one.mode, set(one.entities), one.refresh) == (other.mode, set(other.entities), other.refresh)
+
+
+def _failed(finished: Finished) -> bool:
+    return any(entity["phase"] == "failed" for entity in finished.report["entities"].values())
 
 
 def exit_status(report: dict[str, Any]) -> int:
