@@ -26,7 +26,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 
     def at_once(*_: Any) -> dict[str, Any]:
         built.drain()
-        return {}
+        return {"entities": {}}
 
     monkeypatch.setattr("local.once._to_the_end", at_once)
     built = Rig(tmp_path, GUARD_MAX_PERCENT="5")
