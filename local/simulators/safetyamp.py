@@ -32,6 +32,9 @@ METHODS: dict[str, frozenset[str]] = {
     "asset_categories": frozenset({"GET"}),
 }
 
+READABLE = "users"
+"""The one resource whose records can be asked for by their id."""
+
 PATH = re.compile(r"/api/([a-z_]+)(?:/([^/]+))?\Z")
 PRODUCT = re.compile(r"[^\s/]+/\S+")
 CLIENT_LIBRARIES = ("python-", "curl/", "go-http-client/", "okhttp/", "mozilla/")
@@ -42,6 +45,8 @@ class SafetyAmpSimulator(Simulator):
 
     `calls` in `period` seconds are accepted (None: all are, and counted), more are answered 429. Refused
     credentials do not count: the budget is the token's. `page_records` is the most that a page holds.
+    `reads_by_id` False: one user cannot be asked for (the call is in the contract, but nobody was seen using
+    it).
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class SafetyAmpSimulator(Simulator):
         self._fqdn = fqdn
         self._window = CallWindow(clock, calls, period)
         self._store = SafetyAmpStore(clock)
+        self.reads_by_id = True
 
     def seed(self, content: SafetyAmpSeed) -> Seeded:
         """Put content that exists before the first sync into the empty tenant."""
@@ -157,8 +163,9 @@ class SafetyAmpSimulator(Simulator):
         if match is None or match[1] not in METHODS:
             return self._limited(_message(404, "The route could not be found."))
         resource, record_id = match[1], match[2]
+        readable = resource == READABLE and self.reads_by_id
         if request.method not in METHODS[resource] or (record_id is None) != _on_collection(
-            request, record_id
+            request, record_id, readable
         ):
             return self._limited(_message(405, "The method is not supported for this route."))
         if request.method == "GET":
@@ -224,9 +231,9 @@ class SafetyAmpSimulator(Simulator):
         return replace(response, headers={**response.headers, **limits})
 
 
-def _on_collection(request: SimRequest, record_id: str | None) -> bool:
+def _on_collection(request: SimRequest, record_id: str | None, readable: bool) -> bool:
     if request.method == "GET":
-        return record_id is None
+        return record_id is None or not readable
     return request.method == POST
 
 

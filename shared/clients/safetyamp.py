@@ -93,6 +93,10 @@ class SafetyAmpClient:
             records, Receipt(f"SafetyAmp {resource}", len(records), pages, ended="page without news")
         )
 
+    def read(self, resource: str, target_id: int | str) -> dict[str, Any]:
+        """One record, {} when the answer does not show it; only "users" are known to be readable so."""
+        return _record(self._pipeline.request("GET", f"/api/{resource}/{quote(str(target_id), safe='')}"))
+
     def create(self, resource: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The created record, with its id.
 

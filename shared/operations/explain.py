@@ -11,11 +11,12 @@ from shared.operations.history import last_changes
 from shared.operations.next_step import NextStep, next_step
 from shared.operations.prospect import Prospect, prospect
 from shared.operations.suggestions import refusal_kind, suggestion_for
-from shared.sync.compare import Change
+from shared.sync.compare import ACCESS, Change
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
 from shared.sync.services import Services
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, refused_since
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, Entry, refused_since
+from shared.sync.switched_off import SwitchedOff
 
 
 def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] | None:
@@ -44,7 +45,7 @@ def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] 
         "mapped": _mapped(seen),
         "rejected": look.rejected if look else None,
         "notes": [*seen.notes, *history.pop("problems")],
-        "safetyamp": _known(seen),
+        "safetyamp": _known(seen, SwitchedOff(services.documents)),
         "difference": _difference(seen.change),
         "history": history,
         "next": asdict(coming),
@@ -68,7 +69,7 @@ def _mapped(seen: Prospect) -> dict[str, Any] | None:
     }
 
 
-def _known(seen: Prospect) -> dict[str, Any]:
+def _known(seen: Prospect, switched_off: SwitchedOff) -> dict[str, Any]:
     """What the state says: SafetyAmp as of the last run that changed or listed it."""
     flags = seen.entry.flags if seen.entry else {}
     there = seen.entry is not None and seen.entry.target_id is not None
@@ -79,8 +80,8 @@ def _known(seen: Prospect) -> dict[str, Any]:
         "found": "yes" if there else "several" if seen.ambiguous else "unsure" if GONE in flags else "no",
         "target_ids": [seen.entry.target_id] if there and seen.entry else list(seen.ambiguous),
         "fields": seen.entry.fields if there and seen.entry else None,
-        "switched_off_by_run": flags.get(OFF_BY),
-        "refused_fields": sorted(flags.get(REJECTED, {})),
+        "switched_off_by_run": _switched_off_by(seen.entry, switched_off) if seen.entry else None,
+        "refused_fields": sorted({*flags.get(REJECTED, {}), *flags.get(TAKEN, {})}),
         "failure": failure
         and {
             "since": refused_since(failure),
@@ -89,6 +90,13 @@ def _known(seen: Prospect) -> dict[str, Any]:
             "suggestion": suggestion_for(refusal_kind(failure["errors"])),
         },
     }
+
+
+def _switched_off_by(entry: Entry, switched_off: SwitchedOff) -> str | None:
+    run_id: str | None = entry.flags.get(OFF_BY)
+    if run_id is None and entry.fields.get(ACCESS) == 0:
+        return switched_off.run_of(entry.target_id)
+    return run_id
 
 
 def _difference(change: Change | None) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
 from shared.operations.history import change_in
 from shared.operations.prospect import NO_RUN, Prospect
-from shared.operations.references import missing_references, why_missing
+from shared.operations.references import can_go_without, missing_references, why_missing
 from shared.operations.run_index import newest_runs
 from shared.operations.suggestions import SETTLED, suggestion_for
 from shared.sync.batches import due_at
@@ -77,6 +77,7 @@ def _reasons(services: Services, entity: EntityName, key: str, seen: Prospect) -
     yield _waiting(services, seen.change)
     yield _held(services, entity, key, seen)
     yield _change(services, entity, seen)
+    yield _left_out(services, seen)
     yield _nothing(seen, seen.look)
 
 
@@ -176,6 +177,8 @@ def _waiting(services: Services, change: Change | None) -> NextStep | None:
     pauses = read_pauses(services.documents)
     resolver = Resolver(services, NO_RUN, "employees")
     missing = missing_references(resolver, change)
+    if change is not None and can_go_without(change, missing):
+        return None
     reasons = [text for ref in missing for text in why_missing(resolver, pauses, ref)]
     return NextStep("waiting", "; ".join(reasons), suggestion_for("waiting")) if reasons else None
 
@@ -225,6 +228,16 @@ def _change(services: Services, entity: EntityName, seen: Prospect) -> NextStep 
         reason += f", after {' and '.join(firsts)}, which that run makes first"
     do = f"Wait for it, or do it now: POST /api/sync/{entity}?key=..."
     return NextStep(change.action, reason, do, at=when)
+
+
+def _left_out(services: Services, seen: Prospect) -> NextStep | None:
+    """There is nothing to send, and yet SafetyAmp does not hold what the source says."""
+    if not seen.left_out or (seen.look and seen.look.active is False):
+        return None
+    when = _next_run(services, services.settings.refresh_schedule)
+    is_there = seen.entry is not None and seen.entry.target_id is not None
+    verdict: Verdict = "waiting" if is_there else "invalid"
+    return NextStep(verdict, "; ".join(seen.left_out), suggestion_for("left out"), at=when)
 
 
 def _nothing(seen: Prospect, look: Look) -> NextStep:

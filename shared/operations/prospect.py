@@ -33,9 +33,10 @@ class Prospect:
     `entry`, what the state says of the record.
 
     `notes` are the reasons why it is not sent, or what else should be known. `held` are the guard's reasons
-    to hold a plan of all records. `passed_over`: the record has not changed since SafetyAmp was last made
-    equal to it, so that only a run that lists SafetyAmp anew would look at it. `state_known` False: SafetyAmp
-    is listed before anything is planned.
+    to hold a plan of all records. `left_out` says which values of the source are not sent, and why.
+    `passed_over`: the record has not changed since SafetyAmp was last made equal to it, so that only a run
+    that lists SafetyAmp anew would look at it. `state_known` False: SafetyAmp is listed before anything is
+    planned.
     """
 
     problem: str | None = None
@@ -45,6 +46,7 @@ class Prospect:
     change: Change | None = None
     notes: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     passed_over: bool = False
     state_known: bool = True
     updated_by: str | None = None
@@ -83,6 +85,11 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
         change=change,
         notes=tuple(problem["reason"] for problem in draft.problems if problem["key"] == key),
         held=tuple(held) if change else (),
+        left_out=tuple(
+            problem["reason"]
+            for problem in draft.problems
+            if problem["key"] == key and problem["kind"] in ("invalid", "waiting") and problem["field"]
+        ),
         passed_over=bool(change and entry and entry.digest == change.digest),
         **about_state,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from shared.sync.applier import OPTIONAL
 from shared.sync.compare import Change, reference
 from shared.sync.control import Pause
 from shared.sync.entities.keys import normal_key
@@ -21,6 +22,12 @@ def missing_references(resolver: Resolver, change: Change | None) -> list[Ref]:
         for ref in refs
         if ref is not None and ref.entity not in ("roles", "offices") and resolver.resolve(ref) is None
     ]
+
+
+def can_go_without(change: Change, missing: Collection[Ref]) -> bool:
+    """Whether the change is applied although these references are missing: without them."""
+    names = {name for name, value in change.fields.items() if reference(value) in missing}
+    return bool(change.fields.keys() - names) and (change.action != "create" or names <= OPTIONAL)
 
 
 def why_missing(resolver: Resolver, pauses: Mapping[EntityName, Pause], ref: Ref) -> Iterator[str]:

@@ -17,6 +17,10 @@ SUGGESTIONS = {
     ),
     "invalid": "Mend the record in its source as the reason says; the next run takes it up.",
     "skipped": "A rule leaves this record out. If it should be there, do as the reason says.",
+    "left out": (
+        "Do as the reason says. The value is sent as soon as SafetyAmp is seen to take it, after each nightly"
+        " listing at the latest; to try it now: POST /api/sync/{entity}?key=..."
+    ),
     "waiting": "Mend what it waits for, and it follows by itself in the run after that.",
     "reported": "Only told, the record went on without it. If that is not right, mend the source.",
     "cancelled": "Nothing: the next run plans it anew.",

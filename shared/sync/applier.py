@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
-from shared.sync.compare import ACCESS, Change, reference, value_digest
+from shared.sync.compare import ACCESS, Change, reference, wanted_digest
 from shared.sync.entities.keys import normal_key
+from shared.sync.fresh import FreshReader
 from shared.sync.listing import RESOURCES, TargetLister
 from shared.sync.model import EntityMapping, Ref, Target
 from shared.sync.outcome import DONE, Outcome
 from shared.sync.resolver import Resolver
 from shared.sync.services import Services
+from shared.sync.state import UNIQUE
 
 UNDROPPABLE = frozenset(
     {
@@ -21,8 +23,15 @@ UNDROPPABLE = frozenset(
         *("site_id", "asset_type_id"),
     }
 )
-"""Fields without which a record would not be what it is: when SafetyAmp refuses one of these, the record is
-refused; any other refused field is left out and reported."""
+"""Fields without which a record would not be what it is: when SafetyAmp refuses one of these, it is not
+created; any other refused field is left out and reported. A record that is there can go without all of them
+but access: it keeps what it has."""
+
+OPTIONAL = frozenset({"current_title_id", "current_user_id"})
+"""References that a new record can go without."""
+
+FORMAT_WORDS = ("valid", "must", "format", "required")
+TAKEN_WORDS = ("taken", "in use", "unique", "exists")
 
 
 class Unresolved(Exception):
@@ -49,6 +58,8 @@ class ChangeApplier:
         self._mapping = mapping
         self._resource = RESOURCES[mapping.name]
         self._resolver = resolver
+        self._fresh = FreshReader(services.safetyamp, mapping.name)
+        self._resolved: dict[str, Any] = {}
         self.looked_up = False
         """Whether the record of the change at hand has been looked up to the end, and was not there."""
 
@@ -59,26 +70,63 @@ class ChangeApplier:
         Raises Unresolved for a reference that may come later.
         """
         self.looked_up = looked_up
-        fields = self._resolve(change.fields)
+        fields, left_out = self._resolve(change)
+        self._resolved = fields
+        written = self._write_beside(change)
         if change.action == "create":
             outcome = self._create(change, fields, may_have_happened)
         else:
             outcome = self._update(change, fields)
         outcome.at = self._clock.now().isoformat()
+        outcome.left_out, outcome.beside = left_out, written
+        outcome.incomplete = change.incomplete or bool(left_out)
         if outcome.target_id is not None:
             self._resolver.created[Ref(self._mapping.name, change.key)] = outcome.target_id
         return outcome
 
-    def _resolve(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        resolved = {}
-        for name, value in fields.items():
+    def _resolve(self, change: Change) -> tuple[dict[str, Any], dict[str, str]]:
+        """The fields with target ids, and those that are left out because what they refer to is not there.
+
+        Raises Unresolved where it has to be waited for: for what a new record cannot go without, for what
+        this run may still create, and when nothing else would be sent.
+        """
+        resolved: dict[str, Any] = {}
+        missing: dict[str, Ref] = {}
+        for name, value in change.fields.items():
             ref = reference(value)
             if ref is not None:
                 value = self._resolver.resolve(ref)
                 if value is None:
-                    raise Unresolved(ref)
+                    missing[name] = ref
+                    continue
             resolved[name] = value
-        return resolved
+        for name, ref in missing.items():
+            needed = change.action == "create" and name not in OPTIONAL
+            if needed or ref.entity == self._mapping.name or not resolved:
+                raise Unresolved(ref)
+        text = "waiting for {0.entity} {0.key}, which SafetyAmp does not have yet"
+        return resolved, {name: text.format(ref) for name, ref in missing.items()}
+
+    def _write_beside(self, change: Change) -> list[dict[str, Any]]:
+        """Write to other records what has to be there before this change: a value that is given up. What
+        SafetyAmp refuses is left as it is; the change finds out."""
+        written = []
+        for beside in change.beside:
+            try:
+                core = self._repeated(beside["target_id"], beside["core"], beside["fresh"])
+                self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
+            except (InvalidRecord, NotFound):
+                continue
+            except UpstreamUnavailable as error:
+                error.may_have_happened = False  # not of the change itself, which has not been sent yet
+                raise
+            written.append({name: beside[name] for name in ("key", "target_id", "fields")})
+        return written
+
+    def _repeated(self, target_id: Any, core: Mapping[str, Any], fresh: Iterable[str]) -> dict[str, Any]:
+        """The core fields, those that the source does not own as they are now."""
+        names = list(fresh)
+        return {**core, **self._fresh.values(target_id, names)} if names else dict(core)
 
     def _create(self, change: Change, fields: dict[str, Any], may_have_happened: bool) -> Outcome:
         if may_have_happened and not self.looked_up and (found := self._look_up(change, fields)):
@@ -101,29 +149,54 @@ class ChangeApplier:
         return self._done(change, fields, created["id"], dropped)
 
     def _update(self, change: Change, fields: dict[str, Any]) -> Outcome:
+        """What SafetyAmp refuses of an update is left out, as long as something is left. A repeated field
+        that it refuses is read and sent as it is now, and then left out too: it must not cost the change."""
         dropped: dict[str, list[str]] = {}
         taken: dict[str, Any] = {}
-        try:
+        core = self._repeated(change.target_id, change.core, change.fresh)
+        known_now = set(change.fresh)
+        while True:
             try:
-                self._send_update(change, fields, taken)
+                self._send_update(change, core, fields, taken)
+                return self._done(change, fields, change.target_id, dropped)
             except InvalidRecord as error:
-                dropped = droppable(error, fields)
-                rest = {name: value for name, value in fields.items() if name not in dropped}
-                if not dropped or not rest:
+                refused = refused_fields(error)
+                own = {name: refused[name] for name in refused if name in fields and name != ACCESS}
+                repeated = {name for name in refused if name in core and name not in fields}
+                if not own and not repeated:
                     return self._refused(change, error, dropped, taken)
-                fields = rest
-                self._send_update(change, fields, taken)
-        except InvalidRecord as error:
-            return self._refused(change, error, taken=taken)
-        except NotFound:
-            return self._outcome(
-                change,
-                "gone",
-                reason="SafetyAmp no longer has this record; it is planned anew in the next run",
-            )
-        return self._done(change, fields, change.target_id, dropped)
+                dropped |= own
+                fields = {name: value for name, value in fields.items() if name not in own}
+                if not fields.keys() - taken.keys():
+                    return self._after_refusals(change, error, fields, dropped, taken)
+                read = (repeated | (own.keys() & core.keys())) - known_now
+                now = self._repeated(change.target_id, core, sorted(read))
+                useless = {name for name in repeated if now[name] == core[name]}
+                core = {name: value for name, value in now.items() if name not in useless}
+                known_now |= read
+            except NotFound:
+                return self._outcome(
+                    change,
+                    "gone",
+                    reason="SafetyAmp no longer has this record; it is planned anew in the next run",
+                )
 
-    def _send_update(self, change: Change, fields: dict[str, Any], taken: dict[str, Any]) -> None:
+    def _after_refusals(
+        self,
+        change: Change,
+        error: InvalidRecord,
+        fields: dict[str, Any],
+        dropped: dict[str, list[str]],
+        taken: dict[str, Any],
+    ) -> Outcome:
+        """Nothing is left to send: done if SafetyAmp took anything, refused if not."""
+        if taken:
+            return self._done(change, fields, change.target_id, dropped)
+        return self._refused(change, error, dropped, taken)
+
+    def _send_update(
+        self, change: Change, core: Mapping[str, Any], fields: dict[str, Any], taken: dict[str, Any]
+    ) -> None:
         """Access that is switched on goes alone with the core fields (SafetyAmp contract), then the rest.
 
         `taken` notes what SafetyAmp took; that is not sent again.
@@ -135,7 +208,7 @@ class ChangeApplier:
         assert change.target_id is not None, "only creations have no target id"
         for part in parts:
             if not part.keys() <= taken.keys():
-                self._client.update(self._resource, change.target_id, {**change.core, **part})
+                self._client.update(self._resource, change.target_id, {**core, **part})
                 taken.update(part)
 
     def _look_up(self, change: Change, fields: dict[str, Any]) -> Outcome | None:
@@ -184,15 +257,22 @@ class ChangeApplier:
         target_id: int | str | None,
         dropped: dict[str, list[str]],
     ) -> Outcome:
-        digests = {name: _wanted_digest(change.fields[name]) for name in dropped}
         return self._outcome(
             change,
             DONE[change.action],
             target_id=target_id,
             fields=fields,
             dropped=dropped,
-            dropped_digests=digests,
+            dropped_digests=self._digests(change, dropped),
+            taken=_taken(change, dropped),
         )
+
+    def _digests(self, change: Change, dropped: Iterable[str]) -> dict[str, str]:
+        """Of the values that were refused."""
+        return {
+            name: wanted_digest(reference(change.fields[name]) or change.fields[name], self._resolved[name])
+            for name in dropped
+        }
 
     def _refused(
         self,
@@ -201,15 +281,15 @@ class ChangeApplier:
         dropped: Mapping[str, list[str]] | None = None,
         taken: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        digests = {name: _wanted_digest(change.fields[name]) for name in dropped or {}}
         errors = error.field_errors or {"record": [f"answered {error.status_code} without naming a field"]}
         return self._outcome(
             change,
             "refused",
             fields=dict(taken or {}),
             errors=errors,
-            dropped_digests=digests,
-            reason=_advice(errors),
+            dropped_digests=self._digests(change, dropped or {}),
+            taken=_taken(change, errors),
+            reason=_advice(errors, _taken(change, errors)),
         )
 
     def _outcome(self, change: Change, result: Any, **facts: Any) -> Outcome:
@@ -218,10 +298,32 @@ class ChangeApplier:
 
 def droppable(error: InvalidRecord, sent: Mapping[str, Any]) -> dict[str, list[str]]:
     """The refused fields, when all of them can be left out; empty when the record cannot go without."""
-    refused = {name.split(".")[0]: texts for name, texts in error.field_errors.items()}
+    refused = refused_fields(error)
     if not refused or any(name in UNDROPPABLE or name not in sent for name in refused):
         return {}
     return refused
+
+
+def refused_fields(error: InvalidRecord) -> dict[str, list[str]]:
+    """The refused fields with SafetyAmp's texts."""
+    return {name.split(".")[0]: texts for name, texts in error.field_errors.items()}
+
+
+def is_taken(texts: Iterable[str]) -> bool:
+    """Whether the refusal of a unique field rather means that another record has its value. SafetyAmp's texts
+    are not dependable (contract): what says neither is tried again like a taken value."""
+    joined = " ".join(texts).lower()
+    if any(word in joined for word in TAKEN_WORDS):
+        return True
+    return not any(word in joined for word in FORMAT_WORDS)
+
+
+def _taken(change: Change, refused: Mapping[str, list[str]]) -> dict[str, str]:
+    return {
+        name: change.holders.get(name, "")
+        for name, texts in refused.items()
+        if name in UNIQUE and is_taken(texts)
+    }
 
 
 def is_ambiguous(change: Change, error: Exception) -> bool:
@@ -230,12 +332,13 @@ def is_ambiguous(change: Change, error: Exception) -> bool:
     return change.action == "create" and isinstance(error, UpstreamUnavailable) and error.may_have_happened
 
 
-def _wanted_digest(value: Any) -> str:
-    return value_digest(reference(value) or value)
-
-
-def _advice(errors: Mapping[str, list[str]]) -> str:
+def _advice(errors: Mapping[str, list[str]], taken: Mapping[str, str]) -> str:
     fields = ", ".join(sorted(errors))
+    if holders := ", ".join(sorted({holder for holder in taken.values() if holder})):
+        return (
+            f"SafetyAmp refused {fields}: {holders} has the same value there. If it is the same person, give"
+            " that record our key (emp_id) and run with refresh; otherwise change the value on either side"
+        )
     if any("taken" in text or "in use" in text for texts in errors.values() for text in texts):
         return (
             f"SafetyAmp refused {fields}: another SafetyAmp record has the same value. If it is the same"

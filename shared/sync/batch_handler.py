@@ -343,7 +343,11 @@ class _BatchWork:
         # What SafetyAmp answers to this one record again and again must not hold up all those behind it.
         answered = getattr(error, "status_code", None) in ANSWERED
         if progress.attempts >= self._services.settings.max_retry_attempts and (not unsure or answered):
-            return _failed(change, str(error), unsure=unsure)
+            failed = _failed(change, str(error), unsure=unsure)
+            if change.action == "deactivate":
+                # It may have been done: then it was our doing.
+                failed.target_id = change.target_id
+            return failed
         about = {"key": change.key, "operation": change.action}
         text = "%s %s is tried again later: %s"
         logger.warning(text, self._message.entity, change.key, error, extra=about)

@@ -33,18 +33,32 @@ class Change:
     core: dict[str, Any]
     digest: str
     warnings: list[str] = field(default_factory=list)
+    fresh: list[str] = field(default_factory=list)
+    """Core fields that the source does not own: they are read from SafetyAmp before they are repeated, so
+    that what somebody corrected there stays."""
+    incomplete: bool = False
+    """Something that the source says is left out: the record is looked at again in the next run."""
+    holders: dict[str, str] = field(default_factory=dict)
+    """Unique field -> who has its value in SafetyAmp, as far as planning knew."""
+    beside: list[dict[str, Any]] = field(default_factory=list)
+    """What is written to other records before this change: `key`, `target_id`, `fields`, `core`, `fresh`."""
 
     def to_json(self) -> dict[str, Any]:
-        """The form in a batch document."""
-        return dict(vars(self))
+        """The form in a batch document; what is newer than release 0.1.0 only where it says something."""
+        return {name: value for name, value in vars(self).items() if value or name not in _NEWER}
+
+
+_NEWER = ("fresh", "incomplete", "holders", "beside")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The result for one record: a change, or none and perhaps something to report."""
+    """The result for one record: a change, or none and perhaps something to report; `left_out` are fields
+    that differ and are not sent, with the reason."""
 
     change: Change | None
     note: str | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def digest_of(version: int, fingerprint: str, facts: tuple[Any, ...]) -> str:
@@ -69,21 +83,27 @@ def compare(
     core: Callable[[dict[str, Any]], dict[str, Any]],
     resolve: Resolve,
     reenable: bool,
+    switched_off_by_sync: Callable[[Any], bool] = lambda _: False,
+    listed: bool = False,
+    retry: bool = False,
 ) -> Comparison:
     """What must be done for one record.
 
     `core` picks the fields that an update must repeat from the existing record. With `reenable` a person
-    who was switched off by hand is switched on again, otherwise only one whom the sync switched off.
+    who was switched off by hand is switched on again, otherwise only one whom the sync switched off, by the
+    entry's flag or by `switched_off_by_sync` of the target's id. A value that SafetyAmp refused is left out
+    until it changes, or with `retry`; a refused reference also when SafetyAmp was `listed`: what it refers to
+    may be usable now.
     """
     if entry is None or entry.target_id is None:
         return _creation(desired, digest)
     if not desired.active:
         return _deactivation(desired, entry, digest, core)
-    fields = _differences(desired, entry, resolve)
+    fields, left_out = _differences(desired, entry, resolve, listed=listed, retry=retry)
     note = None
     action: Action = "update"
     if entry.fields.get(ACCESS) == 0:
-        if reenable or OFF_BY in entry.flags:
+        if reenable or OFF_BY in entry.flags or switched_off_by_sync(entry.target_id):
             action, fields = "reactivate", {ACCESS: 1, **fields}
         else:
             note = (
@@ -91,8 +111,9 @@ def compare(
                 "or set REENABLE_DISABLED=true"
             )
     if not fields:
-        return Comparison(None, note)
-    return Comparison(_update(action, desired, entry, fields, digest, core), note)
+        return Comparison(None, note, left_out)
+    change = _update(action, desired, entry, fields, digest, core, left_out)
+    return Comparison(change, note, left_out)
 
 
 def _creation(desired: Desired, digest: str) -> Comparison:
@@ -112,19 +133,28 @@ def _deactivation(
     return Comparison(_update("deactivate", desired, entry, {ACCESS: 0}, digest, core))
 
 
-def _differences(desired: Desired, entry: Entry, resolve: Resolve) -> dict[str, Any]:
-    rejected = entry.flags.get(REJECTED, {})
-
-    def differs(name: str, value: Any) -> bool:
-        wanted = resolve(value) if isinstance(value, Ref) else value
+def _differences(
+    desired: Desired, entry: Entry, resolve: Resolve, *, listed: bool, retry: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is sent, and what is left out with the reason."""
+    rejected = {} if retry else entry.flags.get(REJECTED, {})
+    sent: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
+    for name, value in desired.fields.items():
+        is_reference = isinstance(value, Ref)
+        wanted = resolve(value) if is_reference else value
         # A reference that is not known yet equals nothing, not even an empty field: it has to be waited for.
-        return wanted is None or wanted != entry.fields.get(name)
-
-    return {
-        name: value
-        for name, value in desired.fields.items()
-        if differs(name, value) and rejected.get(name) != value_digest(value)
-    }
+        if wanted is not None and wanted == entry.fields.get(name):
+            continue
+        if name in desired.contested:
+            left_out[name] = f"{name} left out: {desired.contested[name]}"
+        elif rejected.get(name) == wanted_digest(value, wanted) and not (is_reference and listed):
+            left_out[name] = (
+                f"{name} left out: SafetyAmp refused this value and it has not changed: mend it in the source"
+            )
+        else:
+            sent[name] = value
+    return sent, left_out
 
 
 def _update(
@@ -134,17 +164,27 @@ def _update(
     fields: dict[str, Any],
     digest: str,
     core: Callable[[dict[str, Any]], dict[str, Any]],
+    left_out: Mapping[str, str] | None = None,
 ) -> Change:
+    repeated = core(entry.fields)
+    owned = desired.fields.keys() - (left_out or {}).keys()
     return Change(
         key=desired.key,
         action=action,
         target_id=entry.target_id,
         fields=json_fields(fields),
         before={name: entry.fields.get(name) for name in fields},
-        core=core(entry.fields),
+        core=repeated,
         digest=digest,
         warnings=list(desired.warnings),
+        fresh=[name for name in repeated if name not in owned],
+        incomplete=bool(left_out),
     )
+
+
+def wanted_digest(value: Any, resolved: Any) -> str:
+    """Digest of a value that may be a reference: the same key under another id is another value."""
+    return value_digest((value, resolved) if isinstance(value, Ref) else value)
 
 
 def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

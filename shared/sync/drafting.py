@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from shared.sync.compare import Change, compare, digest_of
+from shared.sync.compare import ACCESS, Change, compare, digest_of
+from shared.sync.entities.employee_facts import has_left
+from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
-from shared.sync.model import Desired, EntityMapping, Rejected, SourceRecord
+from shared.sync.model import Claim, Desired, EntityMapping, Rejected, SourceRecord
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
-from shared.sync.state import FAILURE, EntityState, Entry
+from shared.sync.state import FAILURE, REJECTED, TAKEN, UNIQUE, EntityState, Entry
+from shared.sync.switched_off import SwitchedOff
+from shared.sync.unique_values import arrange
 
 FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2}
 """Leavers before joiners, joiners before changes (design, section 4)."""
@@ -24,6 +29,8 @@ class Draft:
     """A plan in the making: changes, everything to report, and which records the source had."""
 
     changes: list[Change] = field(default_factory=list)
+    groups: list[list[Change]] = field(default_factory=list)
+    """The changes in their order; those of a group must be in one batch."""
     problems: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
@@ -34,9 +41,20 @@ class Draft:
         self.counts[rejected.kind] += 1
         self.problems.append(asdict(rejected))
 
-    def report(self, key: str, reason: str) -> None:
+    def report(self, key: str, reason: str, field: str | None = None, kind: str = "reported") -> None:
         """Something an operator should know of a record that is counted elsewhere."""
-        self.problems.append({"key": key, "kind": "reported", "reason": reason, "field": None})
+        self.problems.append({"key": key, "kind": kind, "reason": reason, "field": field})
+
+    def batches(self, size: int) -> Iterator[list[Change]]:
+        """The changes in batches of `size`; a group that is larger is one batch nevertheless."""
+        batch: list[Change] = []
+        for group in self.groups:
+            if batch and len(batch) + len(group) > size:
+                yield batch
+                batch = []
+            batch = [*batch, *group]
+        if batch:
+            yield batch
 
 
 def draft_changes(
@@ -48,17 +66,21 @@ def draft_changes(
     source: Any,
     *,
     trust_digests: bool,
+    listed: bool = False,
+    only_leavers: bool = False,
 ) -> Draft:
     """Compare every source record with the state, or only those that the run's request names.
 
     With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
     listing each is compared field by field. The state is changed in place where no call is needed
-    (digests, adopted records); `Draft.state_changed` tells.
+    (digests, adopted records); `Draft.state_changed` tells. `listed`: it was just read from SafetyAmp. With
+    `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
     """
-    drafting = _Drafting(services, mapping, state, resolver, run, trust_digests)
+    drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
+    drafting.only_leavers = only_leavers
     for record in mapping.records(source):
         drafting.consider(record, source)
-    drafting.draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
+    drafting.arrange(source)
     return drafting.draft
 
 
@@ -71,8 +93,13 @@ class _Drafting:
         resolver: Resolver,
         run: Run,
         trust_digests: bool,
+        listed: bool,
     ) -> None:
         self.draft = Draft()
+        self.only_leavers = False
+        self._listed = listed
+        self._switched_off = SwitchedOff(services.documents)
+        self._doubtful: dict[str, Rejected] = {}
         self._mapping = mapping
         self._state = state
         self._resolver = resolver
@@ -92,32 +119,62 @@ class _Drafting:
         if isinstance(record, Rejected):
             draft.reject(record)
             return
+        if self.only_leavers and not has_left(record):
+            draft.counts["waiting"] += 1
+            return
         digest = digest_of(self._mapping.version, self._fingerprint, record.facts)
-        if self._trust_digests and self._state.digest(record.key) == digest:
+        if self._trust_digests and self._state.is_settled(record.key, digest):
             draft.counts["unchanged"] += 1
             return
-        if twins := self._twins(record):
-            ids = ", ".join(str(target_id) for target_id in twins)
-            draft.reject(
-                Rejected(
-                    record.key, "invalid", f"several SafetyAmp records claim this key (ids {ids}): keep one"
-                )
-            )
-            return
+        twins = self._twins(record)
         desired = desired_of(self._mapping, record, source)
+        if twins:
+            self._several(record.key, twins, desired, digest)
+            return
         if isinstance(desired, Rejected):
             draft.reject(desired)
             return
         self._compare(record, desired, digest)
+
+    def _several(self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str) -> None:
+        """Which of several records is meant nobody can tell, but who has left loses access in all of them."""
+        ids = ", ".join(str(target_id) for target_id in twins)
+        reason = f"several SafetyAmp records claim this key (ids {ids}): keep one"
+        has_left = isinstance(desired, Desired) and not desired.active
+        strays = {twin: self._state.stray(twin) or {} for twin in twins}
+        on = [twin for twin, fields in strays.items() if fields.get(ACCESS) != 0]
+        if not has_left or not on or key not in self._state.ambiguous:
+            self.draft.reject(Rejected(key, "invalid", reason))
+            return
+        cores = {twin: self._mapping.core(strays[twin]) for twin in on}
+        off: list[dict[str, Any]] = [
+            {"key": None, "target_id": twin, "fields": {ACCESS: 0}, "core": core, "fresh": list(core)}
+            for twin, core in cores.items()
+        ]
+        first = on[0]
+        self.draft.counts["deactivate"] += 1
+        self.draft.report(key, reason)
+        self.draft.changes.append(
+            Change(
+                key=key,
+                action="deactivate",
+                target_id=first,
+                fields={ACCESS: 0},
+                before={ACCESS: strays[first].get(ACCESS)},
+                core=cores[first],
+                digest=digest,
+                fresh=list(cores[first]),
+                beside=off[1:],
+            )
+        )
 
     def _compare(self, record: SourceRecord, desired: Desired, digest: str) -> None:
         draft = self.draft
         entry = self._state.entry(record.key)
         if entry is None or entry.target_id is None:
             entry = self._adopt(record) or entry
-        # Somebody who has left is tried again in every run: the record's data will not change any more.
-        if entry and desired.active and self._is_known_failure(entry, digest):
-            draft.reject(Rejected(record.key, "invalid", _failure_text(entry)))
+        if rejected := self._hopeless(desired, entry, digest):
+            draft.reject(rejected)
             return
         result = compare(
             desired,
@@ -126,6 +183,9 @@ class _Drafting:
             core=self._mapping.core,
             resolve=self._resolver.resolve,
             reenable=self._reenable,
+            switched_off_by_sync=self._switched_off.by_sync,
+            listed=self._listed,
+            retry=self._retry_failed,
         )
         if result.note:
             draft.report(record.key, result.note)
@@ -135,11 +195,78 @@ class _Drafting:
         elif entry is None or entry.target_id is None:
             # Everybody who ever left is among these: counted, but not listed one by one.
             draft.counts["skipped"] += 1
+        elif result.left_out:
+            draft.counts["invalid"] += 1
+            self._unsettle(record.key)
         else:
             draft.counts["unchanged"] += 1
             self._settle(record.key, entry, digest)
+        for name, reason in {**desired.contested, **result.left_out}.items():
+            is_invalid = name in result.left_out and not result.change
+            draft.report(record.key, reason, name, "invalid" if is_invalid else "reported")
         for warning in desired.warnings:
             draft.report(record.key, warning)
+
+    def _hopeless(self, desired: Desired, entry: Entry | None, digest: str) -> Rejected | None:
+        """Why there is no use in comparing: SafetyAmp refused the record as it is, or would. Somebody who has
+        left is tried again in every run: the record's data will not change any more."""
+        if not desired.active:
+            return None
+        is_new = entry is None or entry.target_id is None
+        if is_new and desired.contested:
+            return Rejected(desired.key, "invalid", next(iter(desired.contested.values())), "Email")
+        if entry is None or not self._is_known_failure(entry, digest):
+            return None
+        rejected = Rejected(desired.key, "invalid", _failure_text(entry))
+        failure = entry.flags[FAILURE]
+        refused = failure["errors"].keys()
+        if not is_new:
+            # What is remembered field by field is compared: some of it may be free or there by now.
+            remembered = {*entry.flags.get(TAKEN, {}), *entry.flags.get(REJECTED, {})}
+            from_older_release = "by" not in failure and refused <= set(UNIQUE)
+            return None if refused <= remembered or from_older_release else rejected
+        if not refused <= set(UNIQUE):
+            return rejected
+        self._doubtful[desired.key] = rejected  # the value may be free now
+        return None
+
+    def arrange(self, source: Any) -> None:
+        """Put the changes in order, and settle who gets which unique value."""
+        draft = self.draft
+        draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
+        mapping = self._mapping
+
+        def claims(keys: Collection[str]) -> Mapping[str, Claim]:
+            return mapping.claims(source, keys) if isinstance(mapping, EmployeesMapping) else {}
+
+        result = arrange(
+            draft.changes,
+            self._state,
+            claims,
+            core=mapping.core,
+            listed=self._listed,
+            retry=self._retry_failed,
+            doubtful=self._doubtful,
+        )
+        draft.groups = result.groups
+        draft.changes = [change for group in result.groups for change in group]
+        waiting = {change.key for change in result.dropped}
+        for change in result.dropped:
+            draft.counts[change.action] -= 1
+            if change.key in self._doubtful:
+                draft.reject(self._doubtful[change.key])
+            else:
+                draft.counts["waiting"] += 1
+                self._unsettle(change.key)
+        for key, name, reason in result.left_out:
+            kind = "waiting" if key in waiting and key not in self._doubtful else "reported"
+            draft.report(key, reason, name, kind)
+        for key, name, reason in result.freed:
+            draft.report(key, reason, name)
+
+    def _unsettle(self, key: str) -> None:
+        """Looked at again in every run, until nothing is left out."""
+        self.draft.state_changed |= self._state.unsettle(key)
 
     def _settle(self, key: str, entry: Entry, digest: str) -> None:
         if entry.digest != digest:

@@ -34,6 +34,7 @@ from shared.sync.model import EntityName
 from shared.sync.planner import make_plan
 from shared.sync.plans import planning_path, read_plan
 from shared.sync.priority import priority
+from shared.sync.reader import ONLY_GRAPH
 from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
@@ -93,14 +94,7 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
     entity = message.entity
     with metered() as meter, bulk_work(), priority(run):
         try:
-            path = planning_path(run, entity)
-            with held_lease(services, path) as lease:
-                lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
-                try:
-                    make_plan(services, run, entity, lister, meter)
-                except RetryLater:
-                    lister.keep()
-                    raise
+            _make_plan(services, run, entity, meter)
         except LeaseHeld:
             # Somebody plans, or died while planning. A message of the sweep is not kept alive for that: the
             # next sweep looks again, and copies of each would pile up during a long listing.
@@ -110,16 +104,16 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
             _hand_on(services, message, error.delay_seconds, message.attempt, "wait")
         except ConfigurationError as error:
             # Before DatabaseError, which it may be too: a wrong setting is as wrong in a minute.
-            _fail(services, run, message, error, meter)
+            return _plan_leavers(services, run, message, error, meter)
         except (RetryLater, UpstreamUnavailable, DatabaseError) as error:
             if message.attempt < services.settings.max_retry_attempts:
                 logger.warning("planning %s failed, trying again: %s", entity, error)
                 delay = getattr(error, "delay_seconds", services.settings.retry_delay_seconds)
                 _hand_on(services, message, delay, message.attempt + 1, "retry")
             else:
-                _fail(services, run, message, error, meter)
+                return _plan_leavers(services, run, message, error, meter)
         except (IncompleteRead, APIError) as error:
-            _fail(services, run, message, error, meter)
+            return _plan_leavers(services, run, message, error, meter)
         except (StorageError, BusError):
             raise
         except Exception as error:
@@ -130,6 +124,45 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
             _fail(services, run, message, unexpected, meter)
         else:
             return True
+    return False
+
+
+def _make_plan(
+    services: Services, run: Run, entity: EntityName, meter: Meter, without_graph: str | None = None
+) -> None:
+    path = planning_path(run, entity)
+    with held_lease(services, path) as lease:
+        lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
+        try:
+            make_plan(services, run, entity, lister, meter, without_graph)
+        except RetryLater:
+            lister.keep()
+            raise
+
+
+def _plan_leavers(
+    services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter
+) -> bool:
+    """Planning has failed for good. Where only Graph is the cause, who has left loses access nevertheless;
+    True when there is a plan for that."""
+    if ONLY_GRAPH in getattr(error, "__notes__", ()):
+        logger.error("only leavers of run %s are looked at: %s", run.run_id, error)
+        reason = f"only leavers were looked at, because Microsoft Graph could not be read: {error}"
+        try:
+            _make_plan(services, run, message.entity, meter, reason)
+        except LeaseHeld:
+            _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
+            return False
+        except RateLimited as wait:
+            _hand_on(services, message, wait.delay_seconds, message.attempt, "wait")
+            return False
+        except (StorageError, BusError):
+            raise
+        except SafetyAmpError as second:
+            logger.warning("nor could leavers be looked at: %s", second)
+        else:
+            return True
+    _fail(services, run, message, error, meter)
     return False
 
 
@@ -188,7 +221,7 @@ def _end_unapplied(
 ) -> None:
     def end(status: EntityStatus) -> None:
         status.phase = phase
-        status.reason = "; ".join(plan["held"]) or None
+        status.reason = "; ".join([*plan["held"], *filter(None, [plan.get("failed")])]) or None
         set_figures(status, plan)
 
     end_entity(services, run.run_id, entity, end)

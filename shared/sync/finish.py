@@ -26,6 +26,7 @@ from shared.sync.runs import EntityStatus, Run, RunPhase, change_run, release_ac
 from shared.sync.services import Services
 from shared.sync.settled import settled
 from shared.sync.state import EntityState, decode_state, distrust_state, state_from_json
+from shared.sync.switched_off import note_switched_off
 from shared.sync.totals import add_run
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
         waited += batch.waited_seconds
 
     def end(status: EntityStatus) -> None:
-        failed = status.stop_reason or trouble
+        failed = status.stop_reason or trouble or plan.get("failed")
         status.phase = "done" if not failed else "cancelled" if status.cancelled else "failed"
         status.reason = failed or about_left_out(plan)
         set_figures(status, plan, outcomes)
@@ -292,6 +293,12 @@ def _merge(
         state.approved_counts = plan.get("approved_counts", {})
         return state.to_json()
 
+    if entity == "employees":
+        # First, so that a crash in between loses nothing: it is done again with the merge.
+        known = state_from_json(entity, read_json(services.documents, paths.state(entity)))
+        if (known.updated_by if known else None) == plan["state_by"]:
+            outcomes = [outcome for batch in batches for outcome in batch.outcomes]
+            note_switched_off(services.documents, outcomes, base or known, run.run_id)
     written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)
     merged = state_from_json(entity, written)
     return merged.refused() if merged else None
@@ -311,7 +318,7 @@ def _base_state(services: Services, entity: EntityName, plan: dict[str, Any]) ->
 def set_figures(status: EntityStatus, plan: dict[str, Any], outcomes: Iterable[Outcome] = ()) -> None:
     """The entity's counts, calls and waits from its plan and outcomes."""
     counts = dict.fromkeys(COUNTS, 0)
-    for name in ("source", "unchanged", "skipped", "invalid"):
+    for name in ("source", "unchanged", "skipped", "invalid", "waiting"):
         counts[name] = plan["counts"].get(name, 0)
     for outcome in outcomes:
         counts[COUNTED_AS[outcome.result]] += 1

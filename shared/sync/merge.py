@@ -9,7 +9,7 @@ from shared.sync.compare import ACCESS
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
 from shared.sync.outcome import Outcome
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, EntityState, Entry, refused_since
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, EntityState, Entry, refused_since
 
 
 def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:
@@ -20,7 +20,12 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
     for outcome in outcomes:
         # A batch may have been planned by a release that wrote keys otherwise.
         key = normal_key(cast(EntityName, state.entity), outcome.key)
-        if outcome.went_well:
+        for written in outcome.beside:
+            state.write_beside(written["key"], written["target_id"], written["fields"])
+        if key in state.ambiguous:
+            # A leaver with several users: none of them is the record of this key.
+            state.write_beside(None, outcome.target_id or "", outcome.fields)
+        elif outcome.went_well:
             state.put(key, _applied(state.entry(key), outcome, run_id))
         elif outcome.result == "refused":
             state.put(key, _refused(state.entry(key), outcome))
@@ -47,16 +52,22 @@ def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
         flags[OFF_BY] = run_id
     elif outcome.fields.get(ACCESS):
         flags.pop(OFF_BY, None)
-    rejected = {
-        name: digest for name, digest in flags.get(REJECTED, {}).items() if name not in outcome.fields
-    }
-    rejected |= outcome.dropped_digests
-    flags.pop(REJECTED, None)
-    if rejected:
-        flags[REJECTED] = rejected
+    _note_refusals(flags, outcome)
     # An adopted record was sent by an attempt that got no answer: its content is looked at once more.
-    digest = None if outcome.adopted else outcome.digest
+    digest = None if outcome.adopted or outcome.incomplete else outcome.digest
     return Entry(outcome.target_id, digest, {**entry.fields, **outcome.fields}, flags)
+
+
+def _note_refusals(flags: dict[str, Any], outcome: Outcome) -> None:
+    """Values that SafetyAmp refused, those that it took meanwhile forgotten."""
+    for flag in (REJECTED, TAKEN):
+        kept = {name: value for name, value in flags.pop(flag, {}).items() if name not in outcome.fields}
+        for name, digest in outcome.dropped_digests.items():
+            kept.pop(name, None)
+            if (name in outcome.taken) is (flag == TAKEN):
+                kept[name] = {"digest": digest, "by": outcome.taken[name]} if flag == TAKEN else digest
+        if kept:
+            flags[flag] = kept
 
 
 def _refused(before: Entry | None, outcome: Outcome) -> Entry:
@@ -65,11 +76,13 @@ def _refused(before: Entry | None, outcome: Outcome) -> Entry:
     flags.pop(GONE, None)
     if outcome.fields.get(ACCESS):
         flags.pop(OFF_BY, None)
-    if outcome.dropped_digests:
-        flags[REJECTED] = {**flags.get(REJECTED, {}), **outcome.dropped_digests}
+    _note_refusals(flags, outcome)
     return Entry(entry.target_id, None, {**entry.fields, **outcome.fields}, flags)
 
 
 def _failure(before: dict[str, Any] | None, outcome: Outcome) -> dict[str, Any]:
     since = refused_since(before) if before else outcome.at
-    return {"digest": outcome.digest, "errors": outcome.errors, "since": since, "at": outcome.at}
+    return {
+        **{"digest": outcome.digest, "errors": outcome.errors, "since": since, "at": outcome.at},
+        "by": outcome.taken,
+    }

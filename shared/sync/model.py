@@ -66,6 +66,18 @@ class Desired:
     create_only: dict[str, Any] = field(default_factory=dict)
     active: bool = True
     warnings: tuple[str, ...] = ()
+    contested: dict[str, str] = field(default_factory=dict)
+    """Field -> why its value cannot be given to this record: another source record has the same unique one.
+    Who holds it in SafetyAmp keeps it; nobody is created with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the source says of the unique values of somebody who has one in SafetyAmp."""
+
+    left: bool
+    email: str | None
+    mobile_phone: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,14 @@ class Outcome:
     unsure: bool = False
     dropped: dict[str, list[str]] = field(default_factory=dict)
     dropped_digests: dict[str, str] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+    """Unique fields among the refused ones whose value another record has -> who, as far as is known."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Fields that were not sent, because what they refer to is not there -> why."""
+    incomplete: bool = False
+    """Something that the source says was left out: the record is looked at again in the next run."""
+    beside: list[dict[str, Any]] = field(default_factory=list)
+    """What was written to other records for this change: `key`, `target_id`, `fields`."""
     errors: dict[str, list[str]] = field(default_factory=dict)
     reason: str | None = None
     at: str | None = None
@@ -57,7 +65,7 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """The form in documents; absent things are left out, a batch has many outcomes."""
         # vars and not asdict, whose deep copies cost as much as all the rest of applying a change.
-        return {name: value for name, value in vars(self).items() if value not in (None, {}, False)}
+        return {name: value for name, value in vars(self).items() if value not in (None, {}, [], False)}
 
 
 def outcome_from_json(value: Mapping[str, Any], path: str = "") -> Outcome:

@@ -6,6 +6,7 @@ import re
 
 ACTIVE = "runs/active.json"
 CONTROL = "control.json"
+SWITCHED_OFF = "state/switched-off.json"
 DEAD_LETTERS = "dead-letters/"
 UNUSUAL = re.compile(r"[^A-Za-z0-9_=-]")
 

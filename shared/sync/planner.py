@@ -40,8 +40,18 @@ logger = logging.getLogger(__name__)
 MOST_VANISHED_NAMED = 100
 
 
-def make_plan(services: Services, run: Run, entity: EntityName, lister: TargetLister, meter: Meter) -> None:
+def make_plan(
+    services: Services,
+    run: Run,
+    entity: EntityName,
+    lister: TargetLister,
+    meter: Meter,
+    without_graph: str | None = None,
+) -> None:
     """Plan `entity` and commit the plan document; a plan that is there already stays.
+
+    `without_graph` says why Graph cannot be read: then only leavers are planned, and the entity ends as
+    failed for that reason.
 
     Raises RetryLater when a listing has to go on later (its pages are kept), and the errors of reading
     (IncompleteRead, DatabaseError, APIError, ConfigurationError): then nothing was concluded.
@@ -76,28 +86,42 @@ def _make_plan(
     resolver = Resolver(services, run.run_id, entity)
     mapping = mappings(mapping_options(services.settings))[entity]
     approved = approved_plan(documents, run, entity)
+    last_counts = known.source_counts if known else {}
+    only_leavers = without_graph is not None
     # Who approves wants to know how the sources are now, not how they were an hour ago.
-    read = SourceReader(services, resolver, refresh=run.request.refresh or approved is not None).read(
-        entity, known.source_counts if known else {}
-    )
+    refresh = run.request.refresh or approved is not None
+    reader = SourceReader(services, resolver, refresh=refresh, without_graph=only_leavers)
+    read = reader.read(entity, last_counts)
+    # What was not read this time keeps its size for the guard.
+    source_counts = {**last_counts, **read.counts} if only_leavers else read.counts
     if approved is not None:
-        refuse_other_sizes(approved, read.counts, known.source_counts if known else {}, _limits(services))
+        refuse_other_sizes(approved, read.counts, last_counts, _limits(services))
     found = approved and what_it_found(documents, entity, approved, document.etag if document else None)
     state, listed = (found, True) if found else _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
     looks = _looks(run, mapping, state, read.source, listed)
     held: list[str] = []
     if run.request.keys and approved is None:
-        held = whole_entity_is_held(services, mapping, state, run, read, listed)
+        held = whole_entity_is_held(services, mapping, state, run, read, listed, only_leavers=only_leavers)
     # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
     trust_digests = not listed and not run.request.keys
-    draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=trust_digests)
+    draft = draft_changes(
+        services,
+        mapping,
+        state,
+        resolver,
+        run,
+        read.source,
+        trust_digests=trust_digests,
+        listed=listed,
+        only_leavers=only_leavers,
+    )
     left_out: list[dict[str, Any]] = []
-    sizes: tuple[dict[str, int], dict[str, int]] = read.counts, {}
+    sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
     if approved is not None:
         meter.add(approved["calls"], approved.get("requests", {}), approved["waited_seconds"])
         left_out = keep_approved(draft, approved_changes(documents, run.run_id, entity, approved))
-        sizes = baselines(run, approved, read.counts, state, _limits(services))
+        sizes = baselines(run, approved, source_counts, state, _limits(services))
     elif not run.request.keys or not draft.changes:
         held = _held_reasons(services, draft, state, read.counts)
     if draft.changes:
@@ -117,6 +141,7 @@ def _make_plan(
         "source_counts": sizes[0],
         "approved_counts": sizes[1],
         "counts_changed": sizes != (state.source_counts, state.approved_counts),
+        "failed": without_graph,
         "held": held,
         "left_out": left_out,
         "problems": draft.problems,
@@ -155,7 +180,14 @@ def _current_state(
 
 
 def whole_entity_is_held(
-    services: Services, mapping: EntityMapping, state: EntityState, run: Run, read: SourceRead, listed: bool
+    services: Services,
+    mapping: EntityMapping,
+    state: EntityState,
+    run: Run,
+    read: SourceRead,
+    listed: bool,
+    *,
+    only_leavers: bool = False,
 ) -> list[str]:
     """Why the guard would hold a plan of all records; empty when it would not. `state` stays as it is.
 
@@ -168,7 +200,15 @@ def whole_entity_is_held(
     copied = deepcopy(state)
     resolver.provide(copied)
     draft = draft_changes(
-        services, mapping, copied, resolver, everything, read.source, trust_digests=not listed
+        services,
+        mapping,
+        copied,
+        resolver,
+        everything,
+        read.source,
+        trust_digests=not listed,
+        listed=listed,
+        only_leavers=only_leavers,
     )
     return _held_reasons(services, draft, copied, read.counts)
 
@@ -200,14 +240,13 @@ def _store_base(services: Services, run: Run, entity: EntityName, plan_id: str, 
 
 def _store_batches(services: Services, run: Run, entity: EntityName, plan_id: str, draft: Draft) -> int:
     """Store the changes in batches of about one window of calls; returns their number."""
-    size = batch_size(services)
-    numbers = range(0, len(draft.changes), size)
-    for number, first in enumerate(numbers, start=1):
-        changes = [change.to_json() for change in draft.changes[first : first + size]]
+    number = 0
+    for number, batch in enumerate(draft.batches(batch_size(services)), start=1):
+        changes = [change.to_json() for change in batch]
         create_json(
             services.documents, paths.batch(run.run_id, entity, plan_id, number), {"changes": changes}
         )
-    return len(numbers)
+    return number
 
 
 def batch_size(services: Services) -> int:

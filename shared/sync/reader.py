@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
-from shared.errors import UnreadableDocument
+from shared.errors import SafetyAmpError, UnreadableDocument
 from shared.storage.decoding import decode
 from shared.sync.entities import mappings
 from shared.sync.entities.employee_facts import jobs_by_number
@@ -24,6 +24,7 @@ from shared.sync.sources import (
     DepartmentsSource,
     EmployeesSource,
     JobsSource,
+    MailDirectory,
     MappingOptions,
     TitlesSource,
     VehiclesSource,
@@ -31,6 +32,9 @@ from shared.sync.sources import (
 
 if TYPE_CHECKING:
     from shared.config import Settings
+
+ONLY_GRAPH = "nothing but the accounts of Microsoft Graph could not be read"
+"""Note on an error: who has left can be told without."""
 
 CHECK_VISTA = "Check VISTA_COMPANY and that the SQL login may read all rows"
 CHECK_GRAPH = (
@@ -68,9 +72,13 @@ def mapping_options(settings: Settings) -> MappingOptions:
 
 
 class SourceReader:
-    """Reads for one handler; `refresh` goes past the cache."""
+    """Reads for one handler; `refresh` goes past the cache. `without_graph`: nobody's account is known, which
+    does for telling who has left, and for nothing else."""
 
-    def __init__(self, services: Services, resolver: Resolver, *, refresh: bool) -> None:
+    def __init__(
+        self, services: Services, resolver: Resolver, *, refresh: bool, without_graph: bool = False
+    ) -> None:
+        self._without_graph = without_graph
         self._services = services
         self._resolver = resolver
         self._refresh = refresh
@@ -121,7 +129,7 @@ class SourceReader:
         regions = regions_of_departments(self._departments().rows)
         offices, crowded = self._offices(frozenset(regions.values()))
         # Before the employees are read: the accounts, which take as much memory, are dropped here.
-        mails = mail_directory(self._cached("graph_users", self._services.graph.list_users))
+        mails = self._mails()
         latest = self._counted(self._services.vista.latest_open_jobs(self.today()))
         return EmployeesSource(
             rows=self._counted(self._services.vista.employees()),
@@ -134,6 +142,15 @@ class SourceReader:
             today=self.today(),
             options=self._options,
         )
+
+    def _mails(self) -> MailDirectory:
+        if self._without_graph:
+            return MailDirectory({})
+        try:
+            return mail_directory(self._cached("graph_users", self._services.graph.list_users))
+        except SafetyAmpError as error:
+            error.add_note(ONLY_GRAPH)
+            raise
 
     def _syncable(self, entity: EntityName, source: Any) -> frozenset[str]:
         """Keys that the sync keeps in SafetyAmp: others may wait for one of these, not for a skipped one."""

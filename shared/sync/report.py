@@ -111,7 +111,12 @@ def _outcome_problems(
             elif outcome.dropped:
                 names = ", ".join(sorted(outcome.dropped))
                 text = f"SafetyAmp refused {names}; the record went without"
+                if holders := ", ".join(sorted({holder for holder in outcome.taken.values() if holder})):
+                    text += f", as far as is known {holders} has it"
                 yield _problem(outcome.key, "reported", text, sorted(outcome.dropped))
+            if outcome.went_well:
+                for name, reason in outcome.left_out.items():
+                    yield _problem(outcome.key, "reported", f"{name} left out: {reason}", [name])
 
 
 def _problem(key: str, kind: str, reason: str | None, fields: list[str]) -> dict[str, Any]:

@@ -39,4 +39,8 @@ def unknown_outcomes(
 def _unknown(change: Change, reason: str) -> Outcome:
     text = f"whether it was done is not known: {reason}"
     unsure = change.action == "create"
-    return Outcome(change.key, change.action, "failed", change.digest, unsure=unsure, reason=text)
+    # A switching off that may have been done is our doing, whoever finds it.
+    target_id = change.target_id if change.action == "deactivate" else None
+    return Outcome(
+        change.key, change.action, "failed", change.digest, target_id, unsure=unsure, reason=text
+    )

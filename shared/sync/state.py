@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
@@ -31,13 +32,25 @@ FOLDED_TITLES_VERSION = 2
 and create them again; so it finds no state that it can read, and lists SafetyAmp."""
 _SWAPPED_QUOTES = str.maketrans({'"': "'", "'": '"'})
 
+UNIQUE = ("email", "mobile_phone")
+"""Fields of users that no two of them may have alike (SafetyAmp contract)."""
+
+_UNIQUE_VALUES = re.compile(rf"'({'|'.join(UNIQUE)})':'([^'\\]*)'")
+"""These fields in the compact form: quotes within a text are escaped there, so that no text can look so."""
+
+_STRAY_FIELDS = (*UNIQUE, "system_access", "first_name", "last_name")
+
 OFF_BY = "off_by"
 """Flag: the run that deactivated the person, so that a rehire may be switched on again."""
 REJECTED = "rejected"
 """Flag: field -> digest of the value that SafetyAmp refused; not sent again until the value changes."""
+TAKEN = "taken"
+"""Flag: unique field -> {digest, by} of the value that SafetyAmp refused because another record has it; `by`
+says who, "" if that is not known. Sent again when the state or a listing shows it free."""
 FAILURE = "failure"
-"""Flag: {digest, errors, since, at} of the refused record; not tried again until its data changes. `since` is
-the first refusal of those one after the other, `at` the last."""
+"""Flag: {digest, errors, since, at, by} of the refused record; not tried again until its data changes, or
+until what is taken, `by` whom, is free. `since` is the first refusal of those one after the other, `at` the
+last. Release 0.1.0 had no `by`, and refused more than it had to."""
 GONE = "gone"
 """Flag: SafetyAmp answered 404 for the known id; the next plan lists SafetyAmp before it creates anew."""
 
@@ -64,7 +77,9 @@ class EntityState:
     of the last good reads by what was read; `approved_counts` those of reads that lost much since and that
     somebody approved, until another read agrees. `listed` is the size of the last listing, None if there was
     none. `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it. `list_anew`:
-    what a run did is not known, so that SafetyAmp must be listed before the next plan.
+    what a run did is not known, so that SafetyAmp must be listed before the next plan. `strays` are users that
+    are nobody's: without a number of ours, or one of several that claim a key. Their unique values are taken
+    nevertheless. By their id as text: `[target_id, key or None, fields]`.
     """
 
     entity: str
@@ -77,6 +92,7 @@ class EntityState:
     unmatched: dict[str, list[list[Any]]] = field(default_factory=dict)
     spellings: dict[str, list[int | str]] = field(default_factory=dict)
     list_anew: bool = False
+    strays: dict[str, list[Any]] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -107,6 +123,48 @@ class EntityState:
     def settle(self, key: str, digest: str) -> None:
         """Note that the target equals what the source record with this digest asks for."""
         self.records[key][1] = digest
+
+    def is_settled(self, key: str, digest: str) -> bool:
+        """Whether the target was made equal to the source record with this digest, in every field."""
+        record = self.records.get(key)
+        if record is None or record[1] != digest:
+            return False
+        return not record[3] or (REJECTED not in record[3] and TAKEN not in record[3])
+
+    def unsettle(self, key: str) -> bool:
+        """Have the record looked at again in the next run; False when it is already."""
+        changed = self.records[key][1] is not None
+        self.records[key][1] = None
+        return changed
+
+    def unique_values(self) -> Iterator[tuple[str, str, int | str, str | None]]:
+        """Field, value, id and key (None: a stray) of every unique value in SafetyAmp."""
+        for key, record in self.records.items():
+            if record[0] is not None:
+                for name, value in _UNIQUE_VALUES.findall(record[2]):
+                    yield name, value, record[0], key
+        for target_id, _, fields in self.strays.values():
+            for name, value in _UNIQUE_VALUES.findall(fields):
+                yield name, value, target_id, None
+
+    def stray(self, target_id: int | str) -> dict[str, Any] | None:
+        """The fields of a stray, None when that id is none."""
+        found = self.strays.get(str(target_id))
+        return _fields(found[2]) if found else None
+
+    def note_stray(self, target_id: int | str, key: str | None, fields: Mapping[str, Any]) -> None:
+        """Keep what matters of a user that is nobody's."""
+        kept = {name: fields[name] for name in _STRAY_FIELDS if fields.get(name) is not None}
+        if kept:
+            self.strays[str(target_id)] = [target_id, key, _compact(kept)]
+
+    def write_beside(self, key: str | None, target_id: int | str, fields: Mapping[str, Any]) -> None:
+        """Note what was written to a record for another one's change; its digest stays."""
+        entry = self.entry(key) if key is not None else None
+        if key is not None and entry is not None and entry.target_id == target_id:
+            self.put(key, Entry(target_id, entry.digest, {**entry.fields, **fields}, entry.flags))
+        elif (stray := self.stray(target_id)) is not None:
+            self.note_stray(target_id, self.strays[str(target_id)][1], {**stray, **fields})
 
     def unmatched_ids(self, match: str) -> list[int | str]:
         """Ids of the records without a key that have this match value."""
@@ -147,6 +205,7 @@ class EntityState:
             "ambiguous": self.ambiguous,
             "unmatched": self.unmatched,
             "spellings": self.spellings,
+            "strays": self.strays,
             "records": self.records,
         }
 
@@ -157,6 +216,7 @@ class _Later(TypedDict, total=False):
     list_anew: bool
     spellings: dict[str, list[int | str]]
     approved_counts: dict[str, int]
+    strays: dict[str, list[Any]]
 
 
 class _Stored(_Later):
@@ -192,6 +252,7 @@ def decode_state(entity: str, value: Any, path: str | None = None) -> EntityStat
         unmatched=stored["unmatched"],
         list_anew=stored.get("list_anew", False),
         spellings=stored.get("spellings", {}),
+        strays=stored.get("strays", {}),
     )
     _normalise_keys(state)
     return state
@@ -318,10 +379,13 @@ def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -
             _add(state, key, target, known)
         elif target.match is not None:
             state.add_unmatched(target.match, target.target_id, target.fields)
+        elif entity == "employees":
+            state.note_stray(target.target_id, None, target.fields)
     state.listed = listed
     if known is not None:
         state.updated_by, state.source_counts = known.updated_by, dict(known.source_counts)
         state.approved_counts = dict(known.approved_counts)
+        _keep_switched_off(state, known)
         _keep_failures(state, known)
     return state
 
@@ -335,6 +399,10 @@ def _keep(state: EntityState, key: str | None, target: Target, known: EntityStat
 
 def _add(state: EntityState, key: str, target: Target, known: EntityState | None) -> None:
     if key in state.ambiguous or state.target_id(key) is not None:
+        twin = state.entry(key)
+        if twin is not None and twin.target_id is not None:
+            state.note_stray(twin.target_id, key, twin.fields)
+        state.note_stray(target.target_id, key, target.fields)
         _claim(state, key, target.target_id, str(target.fields.get("name") or key))
         return
     before = known.entry(key) if known else None
@@ -347,6 +415,21 @@ def _add(state: EntityState, key: str, target: Target, known: EntityState | None
     if target.fields.get("system_access"):
         flags.pop(OFF_BY, None)
     state.put(key, Entry(target.target_id, None, target.fields, flags))
+
+
+def _keep_switched_off(state: EntityState, known: EntityState) -> None:
+    """Whom the sync switched off is known by the target's id: it may have got another key meanwhile."""
+    off = {
+        record[0]: record[3][OFF_BY]
+        for record in known.records.values()
+        if record[3] and OFF_BY in record[3] and record[0] is not None
+    }
+    moved = [key for key, record in state.records.items() if record[0] in off] if off else []
+    for key in moved:
+        entry = state.entry(key)
+        if entry is not None and entry.fields.get("system_access") == 0:
+            entry.flags.setdefault(OFF_BY, off[entry.target_id])
+            state.put(key, entry)
 
 
 def _keep_failures(state: EntityState, known: EntityState) -> None:

@@ -41,6 +41,8 @@ class Expectation:
 
     content: Content
     counts: Counts
+    without_phone: int = 0
+    """People who are in SafetyAmp without the phone that the source says, because somebody else has it."""
 
     def created(self) -> dict[str, int]:
         """Records that the run creates, by resource; those with none are left out."""
@@ -49,8 +51,12 @@ class Expectation:
 
     def second_counts(self) -> Counts:
         """The report of a run after it when nothing changes: what was done is unchanged, what SafetyAmp
-        refused is not tried again but reported as invalid."""
-        return {entity: _second(values) for entity, values in self.counts.items()}
+        refused is not tried again but reported as invalid, and who goes without a phone that somebody else
+        has waits for it."""
+        second = {entity: _second(values) for entity, values in self.counts.items()}
+        second["employees"]["unchanged"] -= self.without_phone
+        second["employees"]["waiting"] += self.without_phone
+        return second
 
 
 def expect(company: Company, today: date, before: Content, *, assign_drivers: bool = False) -> Expectation:
@@ -74,7 +80,8 @@ def expect(company: Company, today: date, before: Content, *, assign_drivers: bo
         "employees": users,
         "vehicles": expect_assets(company.vehicles, drivers, FLEET, before),
     }
-    return Expectation(_content(tallies), {entity: tally.report() for entity, tally in tallies.items()})
+    counts = {entity: tally.report() for entity, tally in tallies.items()}
+    return Expectation(_content(tallies), counts, users.going_without)
 
 
 def _own(rows: list[Record], column: str) -> list[Record]:

@@ -66,7 +66,7 @@ class Candidate(NamedTuple):
     mail: Mail
     mail_is_shared: bool
     phone_is_shared: bool
-    """Somebody with a lower number has it, and keeps it."""
+    """Somebody with a lower number who is or will be there has it, and keeps it."""
     home: str | None
 
 
@@ -77,7 +77,7 @@ def expect_users(
     tally = Tally("users", before)
     hired = sorted((row for row in people if row["HireDate"]), key=lambda row: int(row["Employee"]))
     current = [row for row in hired if standing(row, today) == "current"]
-    candidates = _candidates(current, accounts, homes)
+    candidates = _candidates(current, accounts, homes, before)
     for row in hired:
         key = str(row["Employee"])
         if f"{key} (2)" in before["users"]:
@@ -89,7 +89,9 @@ def expect_users(
     return tally
 
 
-def _candidates(current: list[Record], accounts: Accounts, homes: HomeSites) -> dict[str, Candidate]:
+def _candidates(
+    current: list[Record], accounts: Accounts, homes: HomeSites, before: Content
+) -> dict[str, Candidate]:
     mails = [accounts.mail(row) for row in current]
     addresses = Counter(mail.address for mail in mails)
     phones: set[str | None] = {None}
@@ -97,9 +99,22 @@ def _candidates(current: list[Record], accounts: Accounts, homes: HomeSites) -> 
     for row, mail in zip(current, mails, strict=True):
         number = phone(row["Phone"])
         shared = addresses[mail.address] > 1
-        found[str(row["Employee"])] = Candidate(row, mail, shared, number in phones, homes.of(row))
-        phones.add(number)
+        key = str(row["Employee"])
+        found[key] = Candidate(row, mail, shared, number in phones, homes.of(row))
+        if _will_be_there(key, found[key], before):
+            phones.add(number)
     return found
+
+
+def _will_be_there(key: str, candidate: Candidate, before: Content) -> bool:
+    if f"{key} (2)" in before["users"]:
+        return False
+    named = text(candidate.row["FirstName"]) and text(candidate.row["LastName"])
+    address = candidate.mail.address
+    if not named or not address or candidate.home is None:
+        return False
+    taken = any(user["email"].lower() == address for user in before["users"].values())
+    return key in before["users"] or not (candidate.mail_is_shared or taken)
 
 
 def _expect_absent(tally: Tally, key: str, stands: Standing) -> None:
@@ -125,10 +140,12 @@ def _expect_user(tally: Tally, key: str, candidate: Candidate, before: Content) 
         # Access stays as it is: whoever was switched off by hand is reported, not switched on.
         mail = {} if candidate.mail.only_for_new else {"email": address}
         tally.update(key, _user(candidate) | mail)
+        tally.going_without += candidate.phone_is_shared and bool(phone(row["Phone"]))
     elif any(user["email"].lower() == address for user in before["users"].values()):
         tally.count("failed")  # SafetyAmp refuses it: 422, the email has already been taken
     else:
         tally.create(key, _new_user(key) | present(_user(candidate)) | {"email": address})
+        tally.going_without += candidate.phone_is_shared and bool(phone(row["Phone"]))
 
 
 def _user(candidate: Candidate) -> Record:

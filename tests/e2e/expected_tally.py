@@ -22,6 +22,8 @@ class Tally:
     def __init__(self, resource: str, before: Content) -> None:
         self.records: Records = copy.deepcopy(before[resource])
         self.counts: Counter[str] = Counter()
+        self.going_without = 0
+        """Records that are there without a value of the source."""
         self._blank = {**dict.fromkeys(FIELDS[resource]), **SERVER_DEFAULTS.get(resource, {})}
 
     def count(self, what: str) -> None:

@@ -31,7 +31,7 @@ SECOND = {
     "departments": {**NOTHING, "source": 22, "unchanged": 22},
     "jobs": {**NOTHING, "source": 83, "unchanged": 83},
     "titles": {**NOTHING, "source": 67, "unchanged": 67},
-    "employees": {**NOTHING, "source": 290, "unchanged": 280, "invalid": 10},
+    "employees": {**NOTHING, "source": 290, "unchanged": 278, "invalid": 10, "waiting": 2},
     "vehicles": {**NOTHING, "source": 60, "unchanged": 58, "skipped": 2},
 }
 

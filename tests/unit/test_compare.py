@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.sync.compare import Change, Comparison, compare, digest_of, reference, value_digest
+from shared.sync.compare import Change, Comparison, compare, digest_of, reference, value_digest, wanted_digest
 from shared.sync.model import Desired, Ref
 from shared.sync.state import OFF_BY, REJECTED, Entry
 
@@ -94,8 +94,10 @@ def test_a_reference_that_is_not_known_yet_equals_nothing(existing: dict[str, An
 
 
 def test_a_refused_value_is_sent_again_only_when_it_has_changed() -> None:
-    entry = known({}, **{REJECTED: {"mobile_phone": value_digest("+15550001"), "title": value_digest(SITE)}})
-    assert compared(wants(mobile_phone="+15550001", title=SITE), entry).change is None
+    refused = {"mobile_phone": value_digest("+15550001"), "title": wanted_digest(SITE, 7)}
+    entry = known({}, **{REJECTED: refused})
+    comparison = compared(wants(mobile_phone="+15550001", title=SITE), entry)
+    assert (comparison.change, set(comparison.left_out)) == (None, {"mobile_phone", "title"})
     assert change_of(wants(mobile_phone="+15550002"), entry).fields == {"mobile_phone": "+15550002"}
 
 

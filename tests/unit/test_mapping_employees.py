@@ -11,7 +11,7 @@ import pytest
 from shared.clients.rows import EmployeeRow
 from shared.sync.entities import employees
 from shared.sync.entities.employee_facts import jobs_by_number
-from shared.sync.model import Desired, Ref, Rejected, SourceRecord
+from shared.sync.model import Claim, Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory, MappingOptions
 
 MAPPING = employees.mapping(MappingOptions())
@@ -176,19 +176,21 @@ def test_a_missing_or_malformed_e_mail_makes_the_record_invalid(email: str | Non
     assert "@" not in result.reason
 
 
-def test_an_e_mail_of_two_makes_both_invalid_and_names_the_other() -> None:
-    results = mapped(ROW, OTHER._replace(email="ANN@ home.example"))
-    assert [(result.kind, result.field) for result in results if isinstance(result, Rejected)] == [
-        ("invalid", "Email")
-    ] * 2
-    reasons = [result.reason for result in results if isinstance(result, Rejected)]
+def contested(*rows: EmployeeRow, mails: MailDirectory | None = None) -> list[str | None]:
+    """Why each one's e-mail is contested, None where it is not."""
+    results = mapped(*rows, mails=mails or MailDirectory({}))
+    return [result.contested.get("email") for result in results if isinstance(result, Desired)]
+
+
+def test_an_e_mail_of_two_is_contested_for_both_and_names_the_other() -> None:
+    reasons = [reason or "" for reason in contested(ROW, OTHER._replace(email="ANN@ home.example"))]
     assert ["10028" in reasons[0], "10027" in reasons[1]] == [True, True]
     assert "ann" not in " ".join(reasons).lower()
 
 
 def test_only_a_few_of_many_sharers_are_named() -> None:
     rows = [ROW._replace(employee=number, phone=None) for number in range(10001, 10101)]
-    reasons = [result.reason for result in mapped(*rows) if isinstance(result, Rejected)]
+    reasons = [reason for reason in contested(*rows) if reason is not None]
     assert len(reasons) == 100
     assert "10002, 10003, 10004, 10005, 10006 and 94 more" in reasons[0]
     assert "10001, 10002, 10003, 10004, 10005 and 94 more" in reasons[-1]
@@ -202,15 +204,44 @@ def test_somebody_who_is_not_here_contests_neither_e_mail_nor_phone(change: dict
     assert desired.fields["mobile_phone"] == "+15045550142"
 
 
-def test_the_lowest_number_keeps_a_shared_phone_and_the_others_hear_whose_it_is() -> None:
-    first, second = mapped(OTHER._replace(phone="1 (504) 555 0142"), ROW)
-    assert isinstance(first, Desired)
-    assert isinstance(second, Desired)
-    assert first.fields["mobile_phone"] == second.fields["work_phone"] == "+15045550142"
-    assert "mobile_phone" not in second.fields
-    assert len(second.warnings) == 1
-    assert "10027" in second.warnings[0]
-    assert "504" not in second.warnings[0]
+@pytest.mark.parametrize(
+    ("accounts", "free_of_dispute"),
+    [({"10028": "ann@home.example"}, [False, True]), ({"10027": "ann@home.example"}, [True, False])],
+)
+def test_a_shared_e_mail_is_that_of_the_one_whose_enabled_account_has_it(
+    accounts: dict[str, str], free_of_dispute: list[bool]
+) -> None:
+    mails = MailDirectory(usable=accounts, known=frozenset(accounts))
+    reasons = contested(ROW, OTHER._replace(email="ann@home.example"), mails=mails)
+    assert [reason is None for reason in reasons] == free_of_dispute
+
+
+def test_an_e_mail_that_two_enabled_accounts_have_is_nobodys() -> None:
+    accounts = {"10027": "crew@home.example", "10028": "crew@home.example"}
+    mails = MailDirectory(usable=accounts, known=frozenset(accounts))
+    assert None not in contested(ROW, OTHER, mails=mails)
+
+
+def test_a_shared_phone_is_wanted_by_both_and_given_out_by_the_plan() -> None:
+    results = mapped(OTHER._replace(phone="1 (504) 555 0142"), ROW)
+    wanted_phones = [result.fields["mobile_phone"] for result in results if isinstance(result, Desired)]
+    assert wanted_phones == ["+15045550142"] * 2
+
+
+@pytest.mark.parametrize(
+    ("row", "claim"),
+    [
+        (ROW, Claim(left=False, email="ann@home.example", mobile_phone="+15045550142")),
+        (
+            ROW._replace(term_date="2025-01-01"),
+            Claim(left=True, email="ann@home.example", mobile_phone="+15045550142"),
+        ),
+        (ROW._replace(phone="none", email="x"), Claim(left=False, email=None, mobile_phone=None)),
+    ],
+    ids=["active", "left", "nothing usable"],
+)
+def test_what_the_source_claims_for_somebody(row: EmployeeRow, claim: Claim) -> None:
+    assert MAPPING.claims(source(row, OTHER), {"10027", "99"}) == {"10027": claim}
 
 
 @pytest.mark.parametrize(

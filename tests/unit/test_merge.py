@@ -100,7 +100,7 @@ def test_a_field_left_out_is_remembered_until_another_value_of_it_is_taken() -> 
 
 def test_a_refused_record_is_remembered_with_its_errors_and_not_taken_for_equal() -> None:
     entry = merged(OLD, "refused", errors={"email": ["taken"]}, at="now", dropped_digests={"x": "1"})
-    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": "now", "at": "now"}
+    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": "now", "at": "now", "by": {}}
     assert entry == Entry("aaaaa", None, ANN, {FAILURE: failure, REJECTED: {"x": "1"}})
 
 

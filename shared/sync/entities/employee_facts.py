@@ -6,7 +6,7 @@ things up and finds repeats; cleaning and judging fields is left to the mapping 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from shared.clients.rows import EmployeeRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.keys import by_key
-from shared.sync.model import Rejected, SourceRecord
+from shared.sync.model import Claim, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory
 
 Standing = Literal["active", "left", "future", "bad HireDate", "bad TermDate"]
@@ -35,9 +35,8 @@ class EmployeeFacts(NamedTuple):
     """Without white space and in lower case, not yet checked."""
     mail_origin: MailOrigin
     email_sharers: str | None
-    """Numbers of other active employees with the same e-mail, as text for people."""
-    phone_holder: int | None
-    """The lower employee number that has the same phone number."""
+    """Numbers of other active employees with the same e-mail, as text for people; None for the one of them
+    whose enabled account has it."""
     site_kind: SiteKind
     site_key: str | None
     """The job, the region, or for "no region" the department."""
@@ -78,6 +77,11 @@ def employee_number(value: object) -> int | None:
         return value if value >= 0 else None
     written = cleaning.number(value)
     return int(written) if written and len(written) <= _LONGEST_NUMBER and written.isdecimal() else None
+
+
+def has_left(record: SourceRecord) -> bool:
+    """Whether this employee's record is that of somebody who has left."""
+    return bool(record.facts) and record.facts[0] == "left"
 
 
 def _key(row: EmployeeRow) -> str | None:
@@ -123,12 +127,36 @@ def _active_facts(active: list[EmployeeRow], source: EmployeesSource) -> Iterato
     """EmployeeFacts, flat, of active employees in the order of their numbers."""
     mails = [_mail(row, source.mails) for row in active]
     sharers = _sharers((mail[0], _number(row)) for row, mail in zip(active, mails, strict=True))
-    holders: dict[str, int] = {}
-    country = source.options.default_country
+    owners = _owners(sharers, ((mail, _number(row)) for row, mail in zip(active, mails, strict=True)))
     code = cache(cleaning.code)  # few jobs and departments, many employees
     for row, mail in zip(active, mails, strict=True):
-        others = _others(sharers[mail[0]], _number(row)) if mail[0] in sharers else None
-        yield ("active", *row, *mail, others, _holder(row, holders, country), *_home_site(row, source, code))
+        is_shared = mail[0] in sharers and owners.get(mail[0]) != [_number(row)]
+        others = _others(sharers[mail[0]], _number(row)) if is_shared else None
+        yield ("active", *row, *mail, others, *_home_site(row, source, code))
+
+
+def _owners(
+    sharers: Mapping[str | None, list[int]], mails: Iterable[tuple[tuple[str | None, MailOrigin], int]]
+) -> dict[str | None, list[int]]:
+    """Shared addresses with the numbers of those whose enabled account has it."""
+    owners: dict[str | None, list[int]] = {}
+    for (address, origin), number in mails if sharers else ():
+        if address in sharers and origin == "graph":
+            owners.setdefault(address, []).append(number)
+    return owners
+
+
+def claims_of(source: EmployeesSource, keys: Collection[str]) -> dict[str, Claim]:
+    """What the source says of these people's unique values; without those whose number it has not, or has
+    twice."""
+    rows, _ = by_key((row for row in source.rows if _key(row) in keys), _key, "Employee", "Vista")
+    return {key: _claim(_with_number(row), source) for key, row in rows.items()}
+
+
+def _claim(row: EmployeeRow, source: EmployeesSource) -> Claim:
+    address, origin = _mail(row, source.mails)
+    owned = cleaning.email(address) if origin in ("graph", "vista") else None
+    return Claim(standing(row, source.today) == "left", owned, cleaning.phone(row.phone, source.options.default_country))
 
 
 def _mail(row: EmployeeRow, mails: MailDirectory) -> tuple[str | None, MailOrigin]:
@@ -156,14 +184,6 @@ def _others(sharers: list[int], own: int) -> str:
     named = [str(number) for number in sharers[: _NAMED_AT_MOST + 1] if number != own][:_NAMED_AT_MOST]
     more = len(sharers) - 1 - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")
-
-
-def _holder(row: EmployeeRow, holders: dict[str, int], country: str) -> int | None:
-    phone = cleaning.phone(row.phone, country)
-    if phone is None:
-        return None
-    holder = holders.setdefault(phone, _number(row))
-    return None if holder == row.employee else holder
 
 
 def _home_site(

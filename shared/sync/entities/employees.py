@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.clients.rows import EmployeeRow
 from shared.sync.entities import cleaning, payload
-from shared.sync.entities.employee_facts import EmployeeFacts, employee_records
-from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.entities.employee_facts import EmployeeFacts, claims_of, employee_records
+from shared.sync.model import Claim, Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import EmployeesSource, MappingOptions
 
 
@@ -58,8 +58,8 @@ class EmployeesMapping:
     def desired(self, record: SourceRecord, source: EmployeesSource) -> Desired | Rejected:  # noqa: ARG002
         """A user; `active` False without fields for somebody who has left.
 
-        Invalid without first name, last name or an e-mail of one's own; skipped before the first day and
-        without a home site.
+        Invalid without first name, last name or e-mail; skipped before the first day and without a home site.
+        An e-mail that is also somebody else's is contested.
         """
         key, standing = record.key, record.facts[0]
         if standing == "left":
@@ -81,7 +81,11 @@ class EmployeesMapping:
         fallback = cleaning.email(facts.email) if compared.email is None else None
         if facts.mail_origin == "ambiguous accounts":
             notes.warn("e-mail from Vista: two enabled Microsoft accounts have this employee number")
-        return payload.desired(key, compared, self._defaults(key, fallback), notes)
+        wanted = payload.desired(key, compared, self._defaults(key, fallback), notes)
+        if facts.email_sharers is None:
+            return wanted
+        reason = f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
+        return replace(wanted, contested={"email": reason})
 
     def _compared(self, facts: EmployeeFacts, notes: payload.Notes) -> UserPayload:
         row = facts.row
@@ -105,7 +109,7 @@ class EmployeesMapping:
             state=notes.kept("state", cleaning.two_letters(row.state), row.state, "not two letters"),
             zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code"),
             country=notes.kept("country", country, row.country, "not two letters"),
-            mobile_phone=_own_phone(phone, facts.phone_holder, notes),
+            mobile_phone=phone,
             work_phone=phone,
             home_site_id=Ref(facts.site_kind, facts.site_key or ""),
             current_title_id=Ref("titles", title) if title else None,
@@ -144,6 +148,10 @@ class EmployeesMapping:
     def match_value(self, record: SourceRecord) -> str | None:  # noqa: ARG002
         """None: nobody is adopted on the strength of a name or an address."""
         return None
+
+    def claims(self, source: EmployeesSource, keys: Collection[str]) -> dict[str, Claim]:
+        """What the source says of the unique values of these people."""
+        return claims_of(source, keys)
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
         """Recorded traffic: all three are required on PUT, whatever else changes."""
@@ -187,13 +195,6 @@ def _birth(row: EmployeeRow) -> str | None:
     return born if cleaning.EARLIEST_DAY.isoformat() < born < hired else None
 
 
-def _own_phone(phone: str | None, holder: int | None, notes: payload.Notes) -> str | None:
-    if phone is None or holder is None:
-        return phone
-    notes.warn(f"mobile_phone dropped: employee {holder} has the same number, and it must be unique")
-    return None
-
-
 def _bad_date(key: str, column: str) -> Rejected:
     rule = {
         "HireDate": "HireDate is missing or impossible: mend it in Vista",
@@ -216,9 +217,6 @@ def _mail_problem(key: str, facts: EmployeeFacts) -> Rejected | None:
         state = "no e-mail" if facts.email is None else "the e-mail is malformed"
         where = "in Vista" if facts.mail_origin == "vista" else "in Vista, or mend the Microsoft account"
         return Rejected(key, "invalid", f"{state}: enter one {where}", "Email")
-    if facts.email_sharers is not None:
-        reason = f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
-        return Rejected(key, "invalid", reason, "Email")
     return None
 
 

@@ -49,7 +49,6 @@ def _employee(record: SourceRecord) -> Mapping[str, Any]:
         "email": facts.email,
         "email_from": facts.mail_origin,
         "email_shared_with": facts.email_sharers,
-        "phone_shared_with": facts.phone_holder,
         "home_site_from": facts.site_kind,
         "home_site_key": facts.site_key,
     }
