@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import Any
 
 from shared.sync.compare import ACCESS, Change, compare, digest_of
@@ -29,8 +30,8 @@ class Draft:
     """A plan in the making: changes, everything to report, and which records the source had."""
 
     changes: list[Change] = field(default_factory=list)
-    groups: list[list[Change]] = field(default_factory=list)
-    """The changes in their order; those of a group must be in one batch."""
+    together: dict[str, int] = field(default_factory=dict)
+    """Keys of neighbouring changes that must be in one batch -> the number that they share."""
     problems: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
@@ -45,14 +46,18 @@ class Draft:
         """Something an operator should know of a record that is counted elsewhere."""
         self.problems.append({"key": key, "kind": kind, "reason": reason, "field": field})
 
+    def _place(self, change: Change) -> int | str:
+        return self.together.get(change.key) or change.key
+
     def batches(self, size: int) -> Iterator[list[Change]]:
-        """The changes in batches of `size`; a group that is larger is one batch nevertheless."""
+        """The changes in batches of `size`; what must be together is, although it may be more."""
         batch: list[Change] = []
-        for group in self.groups:
+        for _, found in groupby(self.changes, self._place):
+            group = list(found)
             if batch and len(batch) + len(group) > size:
                 yield batch
                 batch = []
-            batch = [*batch, *group]
+            batch += group
         if batch:
             yield batch
 
@@ -248,7 +253,12 @@ class _Drafting:
             retry=self._retry_failed,
             doubtful=self._doubtful,
         )
-        draft.groups = result.groups
+        draft.together = {
+            change.key: number
+            for number, group in enumerate(result.groups, start=1)
+            for change in group
+            if len(group) > 1
+        }
         draft.changes = [change for group in result.groups for change in group]
         waiting = {change.key for change in result.dropped}
         for change in result.dropped:

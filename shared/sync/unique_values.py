@@ -171,7 +171,11 @@ class _Arranging:
             return None
         claim = self._claims.get(holder.key) if holder.key is not None else None
         if claim is None:
-            why = "who has no employee number" if holder.key is None else "whom Vista does not tell of"
+            why = (
+                "who has no employee number of their own"
+                if holder.key is None
+                else "whom Vista does not tell of"
+            )
             todo = "if that is the same person, give it this number as emp_id and run with refresh"
             return None if self._retry and not self._listed else f"{holder}, {why}, has it: {todo}"
         if getattr(claim, name) == value and not claim.left:

@@ -198,3 +198,70 @@ def test_the_entry_is_left_as_it_was() -> None:
     before = replace(entry, fields=dict(entry.fields), flags=dict(entry.flags))
     compared(wants(city="Coast"), entry)
     assert entry == before
+
+
+class TestWhatIsLeftOut:
+    CONTESTED = Desired(
+        "1001", {"email": "a@x.example", "city": "Coast"}, contested={"email": "also that of 7"}
+    )
+
+    def test_a_contested_value_that_differs(self) -> None:
+        comparison = compared(self.CONTESTED, known({**ANN, "email": "old@x.example"}))
+        assert comparison.left_out == {"email": "email left out: also that of 7"}
+        assert comparison.change is not None
+        assert (comparison.change.fields, comparison.change.incomplete) == ({"city": "Coast"}, True)
+
+    def test_not_a_contested_value_that_is_there(self) -> None:
+        comparison = compared(self.CONTESTED, known({**ANN, "email": "a@x.example"}))
+        assert comparison.left_out == {}
+
+    def test_a_refused_value_until_somebody_asks_for_it(self) -> None:
+        entry = known({}, **{REJECTED: {"city": value_digest("Coast")}})
+        asked: dict[str, Any] = {"core": core, "resolve": IDS.get, "reenable": False, "retry": True}
+        assert compared(wants(city="Coast"), entry).change is None
+        assert compare(wants(city="Coast"), entry, "digest", **asked).change is not None
+
+    @pytest.mark.parametrize(
+        ("site_id", "listed", "sent"), [(7, False, False), (7, True, True), (8, False, True)]
+    )
+    def test_a_refused_reference_until_it_may_be_usable(self, site_id: int, listed: bool, sent: bool) -> None:
+        entry = known({}, **{REJECTED: {"home_site_id": wanted_digest(SITE, 7)}})
+        ids = {SITE: site_id}.get
+        change = compare(
+            wants(home_site_id=SITE), entry, "d", core=core, resolve=ids, reenable=False, listed=listed
+        ).change
+        assert (change is not None) is sent
+
+
+@pytest.mark.parametrize(
+    ("desired", "fresh"),
+    [
+        (wants(first_name="Ann", city="Coast"), []),
+        (wants(city="Coast"), ["first_name"]),
+        (
+            Desired("1001", {"first_name": "A", "city": "Coast"}, contested={"first_name": "x"}),
+            ["first_name"],
+        ),
+        (LEFT, ["first_name"]),
+    ],
+    ids=["the source's own", "not the source's", "left out", "a leaver"],
+)
+def test_what_is_repeated_is_read_where_the_source_does_not_own_it(
+    desired: Desired, fresh: list[str]
+) -> None:
+    assert change_of(desired, known(ANN)).fresh == fresh
+
+
+def test_who_was_switched_off_by_us_is_switched_on_by_the_id_alone() -> None:
+    entry = known(OFF)
+    how: dict[str, Any] = {"core": core, "resolve": IDS.get, "reenable": False}
+    comparison = compare(wants(), entry, "d", switched_off_by_sync=lambda one: one == "aaaaa", **how)
+    assert comparison.change is not None
+    assert comparison.change.action == "reactivate"
+
+
+def test_a_batch_of_ordinary_changes_has_the_form_of_release_0_1_0() -> None:
+    change = change_of(wants(first_name="Anna"), known(ANN))
+    assert set(change.to_json()) == {
+        *("key", "action", "target_id", "fields", "before", "core", "digest", "warnings"),
+    }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from shared.sync.merge import merge_outcomes
 from shared.sync.outcome import Outcome, Result, outcome_from_json
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, EntityState, Entry
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, EntityState, Entry
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
 OLD = Entry("aaaaa", "old", ANN, {})
@@ -155,7 +155,7 @@ def test_a_record_that_is_refused_again_keeps_its_age(kept: dict[str, Any], sinc
     before = Entry("aaaaa", None, ANN, {FAILURE: {"digest": "old", "errors": {"city": ["no"]}, **kept}})
     entry = merged(before, "refused", errors={"email": ["taken"]}, at="today")
     assert entry is not None
-    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": since, "at": "today"}
+    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": since, "at": "today", "by": {}}
     assert entry.flags == {FAILURE: failure}
 
 
@@ -165,3 +165,65 @@ def test_a_refusal_after_a_good_end_is_a_new_one() -> None:
     entry = merged(taken, "refused", errors={"city": ["no"]}, at="today")
     assert entry is not None
     assert (entry.flags[FAILURE]["since"], entry.flags[FAILURE]["at"]) == ("today", "today")
+
+
+class TestUniqueValuesThatAreTaken:
+    DROPPED: ClassVar[dict[str, Any]] = {
+        "dropped_digests": {"email": "e1", "zip_code": "z1"},
+        "taken": {"email": "employee 7"},
+    }
+
+    def test_are_remembered_apart_from_other_refusals(self) -> None:
+        entry = merged(OLD, "updated", target_id="aaaaa", fields={"city": "Coast"}, **self.DROPPED)
+        assert entry is not None
+        assert entry.flags == {
+            TAKEN: {"email": {"digest": "e1", "by": "employee 7"}},
+            REJECTED: {"zip_code": "z1"},
+        }
+
+    def test_are_forgotten_when_safetyamp_takes_them(self) -> None:
+        flags = {TAKEN: {"email": {"digest": "e1", "by": ""}}}
+        entry = merged(Entry("aaaaa", None, ANN, flags), "updated", target_id="aaaaa", fields={"email": "x"})
+        assert entry is not None
+        assert entry.flags == {}
+
+    def test_change_sides_when_the_reason_changes(self) -> None:
+        before = Entry("aaaaa", None, ANN, {REJECTED: {"email": "e0"}})
+        entry = merged(before, "updated", target_id="aaaaa", **self.DROPPED)
+        assert entry is not None
+        assert entry.flags[REJECTED] == {"zip_code": "z1"}
+
+    def test_of_a_creation_are_remembered_with_the_holder(self) -> None:
+        errors = {"email": ["taken"]}
+        entry = merged(None, "refused", errors=errors, at="now", taken={"email": "employee 7"})
+        assert entry is not None
+        assert entry.flags[FAILURE]["by"] == {"email": "employee 7"}
+
+
+def test_what_went_without_something_is_looked_at_again() -> None:
+    entry = merged(OLD, "updated", target_id="aaaaa", fields={"city": "Coast"}, incomplete=True)
+    assert entry is not None
+    assert entry.digest is None
+
+
+def test_what_was_written_beside_is_known() -> None:
+    state = EntityState("employees")
+    state.put("k", OLD)
+    state.put("giver", Entry("bbbbb", "digest", {"mobile_phone": "+1"}, {}))
+    beside = [{"key": "giver", "target_id": "bbbbb", "fields": {"mobile_phone": None}}]
+    outcome = Outcome("k", "update", "updated", "new", target_id="aaaaa", beside=beside)
+    merge_outcomes(state, [outcome], "run-1")
+    assert state.entry("giver") == Entry("bbbbb", "digest", {"mobile_phone": None}, {})
+
+
+def test_several_users_of_one_key_stay_several() -> None:
+    state = EntityState("employees", ambiguous={"k": ["a", "b"]})
+    for user in ("a", "b"):
+        state.note_stray(user, "k", {"system_access": 1, "email": f"{user}@x.example"})
+    beside = [{"key": None, "target_id": "b", "fields": {"system_access": 0}}]
+    off = {"system_access": 0}
+    outcome = Outcome("k", "deactivate", "deactivated", "d", target_id="a", fields=off, beside=beside)
+    merge_outcomes(state, [outcome], "run-1")
+    assert list(state.keys()) == []
+    strays = [state.stray(user) or {} for user in ("a", "b")]
+    assert [stray["system_access"] for stray in strays] == [0, 0]

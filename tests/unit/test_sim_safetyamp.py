@@ -295,12 +295,26 @@ def test_an_asset_type_must_belong_to_the_assets_site(client: Client) -> None:
         ("POST", "/api/users/zzzzz", 405),
         ("PATCH", "/api/assets/70001", 405),
         ("DELETE", "/api/users/zzzzz", 405),
+        ("GET", "/api/users/zzzzz", 404),
+        ("GET", "/api/assets/70001", 405),
+        ("GET", "/api/sites/5101", 405),
     ],
 )
 def test_unknown_records_and_methods_have_their_status(
     client: Client, method: str, path: str, status: int
 ) -> None:
     assert client.call(method, path, {"name": "x"}).status == status
+
+
+def test_one_user_can_be_asked_for_where_that_is_there() -> None:
+    client = Client()
+    client.simulator.seed(SEED)
+    user = {"first_name": "Ann", "last_name": "Lee", "email": "ann@x.example"}
+    made = json.loads(client.call("POST", "/api/users", user).body)["data"]
+    path = f"/api/users/{made['id']}"
+    assert json.loads(client.call("GET", path).body)["data"] == made
+    client.simulator.reads_by_id = False
+    assert client.call("GET", path).status == 405
 
 
 def test_the_window_slides_exactly() -> None:

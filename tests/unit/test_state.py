@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,6 +14,7 @@ from shared.sync.state import (
     OFF_BY,
     REJECTED,
     STATE_VERSION,
+    TAKEN,
     EntityState,
     Entry,
     rebuild,
@@ -179,6 +180,93 @@ class TestRebuilding:
     ) -> None:
         state = rebuild("vehicles", [Target(n, None, {}, match="SN1") for n in (7, 8)], None)
         assert state.unmatched_ids("SN1") == [7, 8]
+
+    def test_whom_the_sync_switched_off_is_known_under_another_key_too(self) -> None:
+        known = known_state(old=Entry("a", "d", OFF, {OFF_BY: "run-1"}))
+        state = rebuild("employees", [Target("a", "new", OFF), Target("b", "old", OFF)], known)
+        assert (flags_of(state, "new"), flags_of(state, "old")) == ({OFF_BY: "run-1"}, {})
+
+    def test_who_has_access_now_is_not_off_whatever_the_key(self) -> None:
+        known = known_state(old=Entry("a", "d", OFF, {OFF_BY: "run-1"}))
+        state = rebuild("employees", [Target("a", "new", ANN)], known)
+        assert flags_of(state, "new") == {}
+
+
+class TestUniqueValues:
+    FIELDS: ClassVar[dict[str, Any]] = {
+        "email": "ann@x.example",
+        "mobile_phone": "+15045550142",
+        "street": "1 Main",
+        "system_access": 1,
+    }
+
+    def test_of_records_and_of_users_who_are_nobodys(self) -> None:
+        stray = {"email": "old@x.example", "mobile_phone": None, "system_access": 0, "street": "no matter"}
+        twin = {"email": "twin@x.example"}
+        targets = [
+            Target("a", "1", self.FIELDS),
+            Target("z", None, stray),
+            Target("t1", "2", twin),
+            Target("t2", "2", {"email": "other@x.example"}),
+        ]
+        state = rebuild("employees", targets, None)
+        assert sorted(state.unique_values(), key=repr) == [
+            ("email", "ann@x.example", "a", "1"),
+            ("email", "old@x.example", "z", None),
+            ("email", "other@x.example", "t2", None),
+            ("email", "twin@x.example", "t1", None),
+            ("mobile_phone", "+15045550142", "a", "1"),
+        ]
+        assert state.stray("z") == {"email": "old@x.example", "system_access": 0}
+
+    def test_a_text_that_looks_like_one_is_none(self) -> None:
+        state = EntityState("employees")
+        odd = "x','email':'evil@x.example" + '","email":"worse@x.example'
+        state.put("1", Entry("a", None, {"street": odd, "email": "ann@x.example"}, {}))
+        assert [value for _, value, _, _ in state.unique_values()] == ["ann@x.example"]
+        entry = state.entry("1")
+        assert entry is not None
+        assert entry.fields["street"] == odd
+
+    def test_are_kept_in_the_document_and_not_missed_in_an_older_one(self) -> None:
+        state = rebuild("employees", [Target("z", None, self.FIELDS)], None)
+        document = json.loads(json.dumps(state.to_json()))
+        again = state_from_json("employees", document)
+        assert again == state
+        del document["strays"]
+        older = state_from_json("employees", document)
+        assert older is not None
+        assert list(older.unique_values()) == []
+
+    def test_of_other_entities_are_nobodys_business(self) -> None:
+        assert rebuild("jobs", [Target(1, None, {"name": "Yard"})], None).strays == {}
+
+    def test_what_is_written_beside_is_known_and_keeps_the_digest(self) -> None:
+        state = EntityState("employees")
+        state.put("1", Entry("a", "digest", self.FIELDS, {}))
+        state.note_stray("z", None, self.FIELDS)
+        state.write_beside("1", "a", {"mobile_phone": None})
+        state.write_beside("1", "somebody else's id now", {"email": "x"})
+        state.write_beside(None, "z", {"mobile_phone": None, "system_access": 0})
+        assert state.entry("1") == Entry("a", "digest", {**self.FIELDS, "mobile_phone": None}, {})
+        assert state.stray("z") == {"email": "ann@x.example", "system_access": 0}
+
+
+@pytest.mark.parametrize(
+    ("flags", "digest", "settled"),
+    [
+        ({}, "d", True),
+        ({}, "other", False),
+        ({REJECTED: {"x": "1"}}, "d", False),
+        ({TAKEN: {"x": {}}}, "d", False),
+    ],
+)
+def test_a_record_that_lacks_a_value_is_not_settled(
+    flags: dict[str, Any], digest: str, settled: bool
+) -> None:
+    state = EntityState("employees")
+    state.put("1", Entry("a", "d", {}, flags))
+    assert state.is_settled("1", digest) is settled
 
 
 def test_a_row_that_cannot_be_read_stays_as_it_was_known() -> None:

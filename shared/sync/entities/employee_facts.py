@@ -156,7 +156,11 @@ def claims_of(source: EmployeesSource, keys: Collection[str]) -> dict[str, Claim
 def _claim(row: EmployeeRow, source: EmployeesSource) -> Claim:
     address, origin = _mail(row, source.mails)
     owned = cleaning.email(address) if origin in ("graph", "vista") else None
-    return Claim(standing(row, source.today) == "left", owned, cleaning.phone(row.phone, source.options.default_country))
+    return Claim(
+        standing(row, source.today) == "left",
+        owned,
+        cleaning.phone(row.phone, source.options.default_country),
+    )
 
 
 def _mail(row: EmployeeRow, mails: MailDirectory) -> tuple[str | None, MailOrigin]:

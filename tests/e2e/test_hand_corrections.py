@@ -1,0 +1,124 @@
+"""What somebody corrected in SafetyAmp stays, although an update must repeat it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.people_rig import PeopleRig, adds_up, new_rig, rig
+
+__all__ = ["new_rig", "rig"]
+
+CORRECTED = "corrected@home.example"
+
+
+def reads_of_one(rig: PeopleRig, since: int) -> int:
+    """How often a single user was asked for."""
+    return sum(
+        call.method == "GET" and call.path.startswith("/api/users/") for call in rig.safetyamp.calls[since:]
+    )
+
+
+def unusable(rig: PeopleRig, number: int) -> None:
+    """Somebody's account is disabled: the source does not own the address any more, and the private one that
+    Vista has does not replace it."""
+    rig.account(number)["accountEnabled"] = False
+    rig.person(number)["Email"] = "private@home.example"
+    rig.publish()
+
+
+def test_an_address_that_the_source_does_not_own_stays_as_it_was_corrected(rig: PeopleRig) -> None:
+    unusable(rig, 1001)
+    rig.run()
+    rig.by_hand(1001, email=CORRECTED)
+    before = len(rig.safetyamp.calls)
+    rig.moves(1001, Phone="225-555-9999")
+    rig.run()
+    assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
+    assert reads_of_one(rig, before) == 1
+
+
+def test_what_the_source_owns_is_repeated_without_a_call(rig: PeopleRig) -> None:
+    before = len(rig.safetyamp.calls)
+    rig.moves(1001, Phone="225-555-9999")
+    rig.run()
+    assert [call.method for call in rig.safetyamp.calls[before:]] == ["PATCH"]
+
+
+def test_a_leavers_corrected_name_and_address_stay(rig: PeopleRig) -> None:
+    rig.by_hand(1001, first_name="Patricia", email=CORRECTED)
+    rig.leaves(1001)
+    rig.run()
+    user = rig.user(1001)
+    assert (user["first_name"], user["email"], user["system_access"]) == ("Patricia", CORRECTED, 0)
+
+
+def test_without_asking_for_one_user_what_is_known_is_repeated(rig: PeopleRig) -> None:
+    """The call was never seen in use: where it is not there, it costs nobody anything."""
+    rig.safetyamp.reads_by_id = False
+    unusable(rig, 1001)
+    for number in (1002, 1003, 1004):
+        rig.leaves(number)
+    rig.moves(1001, Phone="225-555-9999")
+    before = len(rig.safetyamp.calls)
+    ran = rig.run()
+    assert rig.user(1001)["mobile_phone"] == "+12255559999"
+    assert [rig.user(number)["system_access"] for number in (1002, 1003, 1004)] == [0, 0, 0]
+    assert reads_of_one(rig, before) == 1, "once that it is not there was answered, it is not asked again"
+    adds_up(ran)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 422])
+def test_asking_in_vain_costs_nobody_the_switching_off(rig: PeopleRig, status: int) -> None:
+    rig.leaves(1001)
+    rig.safetyamp.fail_next(5, status, match="GET /api/users/?????")
+    ran = rig.run()
+    assert rig.user(1001)["system_access"] == 0
+    assert ran.entity("employees")["deactivated"] == 1
+
+
+def give_old_address_to_somebody(rig: PeopleRig) -> None:
+    """1001 got another address by hand, and the old one was given to somebody without number."""
+    rig.by_hand(1001, email=CORRECTED)
+    rig.held_by_nobody_of_ours(email=rig.mail(1001))
+
+
+@pytest.mark.parametrize("reads_by_id", [True, False])
+def test_a_stale_repeated_address_costs_nobody_the_switching_off(rig: PeopleRig, reads_by_id: bool) -> None:
+    give_old_address_to_somebody(rig)
+    rig.safetyamp.reads_by_id = reads_by_id
+    rig.leaves(1001)
+    ran = rig.run()
+    assert ran.entity("employees")["deactivated" if reads_by_id else "failed"] == 1
+    assert rig.user(1001)["system_access"] == (0 if reads_by_id else 1)
+    # Where SafetyAmp wants the address and nobody can read it, the next listing shows it.
+    rig.run(refresh=True)
+    assert rig.user(1001)["system_access"] == 0
+
+
+def test_a_stale_repeated_address_of_an_active_person_is_read_again(rig: PeopleRig) -> None:
+    """The source owns it, but SafetyAmp does not take it: the other fields arrive."""
+    give_old_address_to_somebody(rig)
+    rig.moves(1001, Address="77 New Street")
+    rig.run()
+    assert (rig.user(1001)["street"], rig.user(1001)["email"]) == ("77 New Street", CORRECTED)
+
+
+def test_an_address_that_is_left_out_is_not_repeated_from_memory(rig: PeopleRig) -> None:
+    """Somebody keeps the address that the source says; what 1001 has instead was corrected by hand."""
+    rig.held_by_nobody_of_ours(email="taken@tworivers.example")
+    rig.run(refresh=True)
+    rig.by_hand(1001, email=CORRECTED)
+    rig.gets_mail(1001, "taken@tworivers.example")
+    rig.moves(1001, Address="77 New Street")
+    rig.run()
+    assert (rig.user(1001)["street"], rig.user(1001)["email"]) == ("77 New Street", CORRECTED)
+
+
+def test_a_clusters_flag_that_was_set_by_hand_stays(rig: PeopleRig) -> None:
+    cluster = next(row for row in rig.safetyamp.snapshot()["site_clusters"] if row["external_code"] == "10")
+    rig.safetyamp.edit("site_clusters", cluster["id"], osha_establishment=1)
+    next(row for row in rig.company.tables["bPRDP"] if row["PRDept"] == "10")["Description"] = "Renamed"
+    rig.publish()
+    rig.run()
+    (row,) = (row for row in rig.safetyamp.snapshot()["site_clusters"] if row["id"] == cluster["id"])
+    assert (row["name"], row["osha_establishment"]) == ("10 - Renamed", 1)

@@ -1,0 +1,267 @@
+"""Who was switched off by whom, and that everybody who has left is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.operations.explain import explain
+from shared.storage.documents import read_json, to_json
+from shared.sync import paths
+from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig, rig
+from tests.e2e.rig import Ran
+
+__all__ = ["new_rig", "rig"]
+
+
+def comes_back(rig: PeopleRig, number: int) -> None:
+    """Somebody is hired again."""
+    rig.moves(number, TermDate=None)
+
+
+def noted(rig: PeopleRig) -> dict[str, Any]:
+    """Whom the sync has switched off, by id."""
+    document = read_json(rig.documents, paths.SWITCHED_OFF)
+    users: dict[str, Any] = document["users"] if document else {}
+    return users
+
+
+def test_a_loss_of_the_state_does_not_make_our_doing_a_hand_edit(rig: PeopleRig) -> None:
+    rig.leaves(1001)
+    rig.run()
+    rig.documents.delete(paths.state("employees"))
+    comes_back(rig, 1001)
+    ran = rig.run()
+    assert rig.user(1001)["system_access"]
+    assert "by hand" not in rig.reasons(ran, 1001)
+
+
+def test_a_user_who_got_another_number_is_known_by_the_id(rig: PeopleRig) -> None:
+    """Rehired under a new number, after emp_id was moved as the report advises; also without the state."""
+    rig.leaves(1001)
+    rig.run()
+    rig.hired(2001)
+    rig.company.graph_users.remove(rig.account(2001))
+    rig.account(1001)["employeeId"] = "2001"
+    rig.publish()
+    advice = rig.reasons(rig.run(), 2001)
+    assert "emp_id" in advice
+    rig.by_hand(1001, emp_id="2001")
+    rig.documents.delete(paths.state("employees"))
+    ran = rig.run()
+    assert rig.user(2001)["system_access"]
+    assert len([row for row in rig.safetyamp.snapshot()["users"] if row["emp_id"]]) == 10
+    assert rig.reasons(ran, 2001) == ""
+
+
+def test_who_was_switched_off_before_the_document_was_is_known_by_the_state(rig: PeopleRig) -> None:
+    """Release 0.1.0 knew it only by our key; the id may have another one now."""
+    rig.leaves(1001)
+    rig.run()
+    rig.documents.delete(paths.SWITCHED_OFF)
+    rig.hired(2001)
+    rig.company.graph_users.remove(rig.account(2001))
+    rig.account(1001)["employeeId"] = "2001"
+    rig.publish()
+    rig.by_hand(1001, emp_id="2001")
+    rig.run(refresh=True)
+    assert rig.user(2001)["system_access"]
+
+
+def test_who_was_switched_off_by_hand_is_still_reported_and_not_switched_on(rig: PeopleRig) -> None:
+    rig.by_hand(1001, system_access=0)
+    ran = rig.run(refresh=True)
+    assert "by hand" in rig.reasons(ran, 1001)
+    assert rig.user(1001)["system_access"] == 0
+
+
+def test_a_hand_edit_after_our_own_doing_was_undone_is_a_hand_edit(rig: PeopleRig) -> None:
+    rig.leaves(1001)
+    rig.run()
+    assert list(noted(rig)) == [rig.user(1001)["id"]]
+    comes_back(rig, 1001)
+    rig.run()
+    assert noted(rig) == {}
+    rig.by_hand(1001, system_access=0)
+    assert "by hand" in rig.reasons(rig.run(refresh=True), 1001)
+
+
+def test_who_was_switched_on_by_hand_is_forgotten_at_the_next_listing(rig: PeopleRig) -> None:
+    rig.leaves(1001)
+    rig.run()
+    comes_back(rig, 1001)
+    rig.by_hand(1001, system_access=1)
+    rig.run(refresh=True)
+    assert noted(rig) == {}
+
+
+def test_a_switching_off_whose_answer_was_lost_for_good_was_ours(rig: PeopleRig) -> None:
+    """It was done, no attempt brought an answer, and a listing shows it: that was no hand edit."""
+    rig.leaves(1001)
+    user = rig.user(1001)["id"]
+    rig.safetyamp.fail_next(50, match=f"PATCH /api/users/{user}", after_write=True, lose="timeout")
+    assert rig.run().entity("employees")["failed"] == 1
+    rig.safetyamp.heal()
+    rig.run(refresh=True)
+    comes_back(rig, 1001)
+    rig.run()
+    assert rig.user(1001)["system_access"]
+
+
+def test_explain_names_the_run_also_without_the_state(rig: PeopleRig) -> None:
+    rig.leaves(1001)
+    run_id = rig.run().run_id
+    rig.documents.delete(paths.state("employees"))
+    rig.run(refresh=True)
+    found = explain(rig.stack.runtime, "employees", "1001")
+    assert found is not None
+    assert found["safetyamp"]["switched_off_by_run"] == run_id
+
+
+class TestTwoUsersOfOnePerson:
+    @pytest.fixture
+    def twins(self, rig: PeopleRig) -> PeopleRig:
+        """A second user has the number of 1001."""
+        dumped = rig.safetyamp.dump()
+        row = next(row for row in dumped["rows"]["users"] if row["emp_id"] == "1001")
+        twin = {
+            **row,
+            "id": "zz9zz",
+            "email": "second@x.example",
+            "mobile_phone": None,
+            "first_name": "Patty",
+        }
+        dumped["rows"]["users"].append(twin)
+        rig.safetyamp.load(dumped)
+        rig.run(refresh=True)
+        return rig
+
+    @staticmethod
+    def access(rig: PeopleRig) -> list[Any]:
+        return [row["system_access"] for row in rig.safetyamp.snapshot()["users"] if row["emp_id"] == "1001"]
+
+    def test_lose_access_both_when_that_person_leaves(self, twins: PeopleRig) -> None:
+        twins.leaves(1001)
+        ran = twins.run()
+        assert self.access(twins) == [0, 0]
+        assert "several SafetyAmp records claim this key" in twins.reasons(ran, 1001)
+        assert ran.entity("employees")["deactivated"] == 1
+        assert set(noted(twins)) == {
+            row["id"] for row in twins.safetyamp.snapshot()["users"] if row["emp_id"] == "1001"
+        }
+        adds_up(ran)
+
+    def test_are_not_switched_off_again_and_again(self, twins: PeopleRig) -> None:
+        twins.leaves(1001)
+        twins.run()
+        for request in ({}, {"refresh": True}):
+            ran = twins.run(**request)
+            assert ran.writes == []
+            assert "several SafetyAmp records claim this key" in twins.reasons(ran, 1001)
+            assert ran.entity("employees")["invalid"] == 1
+
+    def test_keep_their_names(self, twins: PeopleRig) -> None:
+        twins.leaves(1001)
+        twins.run()
+        names = {
+            row["id"]: row["first_name"]
+            for row in twins.safetyamp.snapshot()["users"]
+            if row["emp_id"] == "1001"
+        }
+        assert names["zz9zz"] == "Patty"
+
+    def test_are_switched_off_also_by_what_an_older_release_knew(self, twins: PeopleRig) -> None:
+        """Its state has only their ids."""
+        document = read_json(twins.documents, paths.state("employees"))
+        del document["strays"]
+        twins.documents.write(paths.state("employees"), to_json(document))
+        twins.leaves(1001)
+        twins.run()
+        assert self.access(twins) == [0, 0]
+
+    def test_of_somebody_who_is_there_are_left_alone(self, twins: PeopleRig) -> None:
+        assert self.access(twins) == [1, 1]
+        assert twins.run().writes == []
+
+
+class TestGraphIsAway:
+    @staticmethod
+    def away(rig: PeopleRig, status: int) -> None:
+        rig.tenant.graph.fail_next(1000, status, match="GET *")
+
+    @staticmethod
+    def later(rig: PeopleRig, **request: Any) -> Ran:
+        """A run for which the accounts are too old to do."""
+        rig.clock.advance(2 * 3600)
+        return rig.run(**request)
+
+    @pytest.mark.parametrize("status", [500, 403, 400], ids=["an outage", "a missing permission", "odd"])
+    def test_a_leaver_loses_access_and_nothing_else_is_concluded(self, rig: PeopleRig, status: int) -> None:
+        rig.leaves(1001)
+        rig.moves(1002, Address="77 New Street")
+        rig.hired(2001)
+        before = rig.content()["users"]
+        self.away(rig, status)
+        ran = self.later(rig, refresh=True)
+        employees = ran.entity("employees")
+        assert rig.user(1001)["system_access"] == 0
+        changed = [row["emp_id"] for row in rig.content()["users"] if row not in before]
+        assert changed == ["1001"]
+        assert employees["phase"] == "failed"
+        assert "Microsoft Graph" in employees["reason"]
+        assert (employees["deactivated"], employees["waiting"], employees["unchanged"]) == (1, 10, 0)
+        adds_up(ran)
+        rig.tenant.graph.heal()
+        healed = self.later(rig)
+        assert healed.entity("employees")["phase"] == "done"
+        assert (rig.user(1002)["street"], rig.user(2001)["system_access"]) == ("77 New Street", 1)
+
+    def test_the_guard_is_asked_as_always(self, new_rig: NewRig) -> None:
+        rig = new_rig(GUARD_MAX_PERCENT="20")
+        rig.run()
+        for number in (1001, 1002, 1003):
+            rig.leaves(number)
+        self.away(rig, 500)
+        employees = self.later(rig, refresh=True).entity("employees")
+        assert employees["held"]
+        assert "3 of 10 people" in employees["reason"]
+        assert [rig.user(number)["system_access"] for number in (1001, 1002, 1003)] == [1, 1, 1]
+
+    def test_the_size_of_the_last_reads_is_not_forgotten(self, new_rig: NewRig) -> None:
+        """Or a directory that came back half would be believed."""
+        rig = new_rig(GUARD_MAX_PERCENT="20")
+        rig.run()
+        rig.leaves(1001)
+        self.away(rig, 500)
+        self.later(rig, refresh=True)
+        rig.tenant.graph.heal()
+        del rig.company.graph_users[4:]
+        rig.publish()
+        employees = self.later(rig, refresh=True).entity("employees")
+        assert employees["held"]
+        assert "Microsoft Graph users: 4 records where the last good run read 10" in employees["reason"]
+
+    def test_nobody_comes_back_meanwhile(self, rig: PeopleRig) -> None:
+        rig.leaves(1001)
+        rig.run()
+        comes_back(rig, 1001)
+        self.away(rig, 500)
+        self.later(rig, refresh=True)
+        assert rig.user(1001)["system_access"] == 0
+
+    def test_vehicles_follow_nevertheless(self, rig: PeopleRig) -> None:
+        rig.company.vehicles[0]["name"] = "Renamed"
+        rig.publish()
+        self.away(rig, 500)
+        ran = self.later(rig, refresh=True)
+        assert ran.entity("vehicles")["updated"] == 1
+
+
+def test_a_leaver_loses_access_although_samsara_is_away(rig: PeopleRig) -> None:
+    rig.leaves(1001)
+    rig.tenant.samsara.fail_next(1000, 500)
+    rig.clock.advance(2 * 3600)
+    ran = rig.run()
+    assert rig.user(1001)["system_access"] == 0
+    assert ran.entity("employees")["phase"] == "done"

@@ -1,0 +1,280 @@
+"""Applying one change: what SafetyAmp refuses of it, and what must be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.errors import AccessRefused, APIError, InvalidRecord, NotFound, RateLimited, UpstreamUnavailable
+from shared.sync.applier import ChangeApplier, Unresolved, is_taken
+from shared.sync.compare import Change
+from shared.sync.entities import mappings
+from shared.sync.listing import TargetLister
+from shared.sync.model import EntityName
+from shared.sync.outcome import Outcome
+from shared.sync.reader import mapping_options
+from shared.sync.resolver import Resolver
+from tests.unit.engine_rig import EngineRig
+
+CORE = {"first_name": "Pat", "last_name": "Lee", "email": "old@x.example"}
+TAKEN = "has already been taken."
+
+Answer = Callable[[dict[str, Any]], dict[str, list[str]]]
+"""The field errors of a payload; none: SafetyAmp takes it."""
+
+
+class ScriptedSafetyAmp:
+    """Refuses fields by a rule, and shows one user as `now`."""
+
+    def __init__(self, refuses: Answer, now: dict[str, Any] | Exception) -> None:
+        self.refuses = refuses
+        self.now = now
+        self.sent: list[tuple[Any, dict[str, Any]]] = []
+        self.reads = 0
+
+    def update(self, _resource: str, target_id: Any, payload: dict[str, Any]) -> dict[str, Any]:
+        self.sent.append((target_id, dict(payload)))
+        if errors := self.refuses(payload):
+            raise InvalidRecord("no", 422, field_errors=errors)
+        return {}
+
+    def create(self, _resource: str, payload: dict[str, Any]) -> dict[str, Any]:
+        self.update(_resource, "created", payload)
+        return {"id": "created"}
+
+    def read(self, _resource: str, _target_id: Any) -> dict[str, Any]:
+        self.reads += 1
+        if isinstance(self.now, Exception):
+            raise self.now
+        return self.now
+
+
+class Applying:
+    """An applier of users over a scripted SafetyAmp."""
+
+    def __init__(self, refuses: Answer = lambda _: {}, now: dict[str, Any] | Exception | None = None) -> None:
+        self.safetyamp = ScriptedSafetyAmp(refuses, now if now is not None else dict(CORE))
+        rig = EngineRig(self.safetyamp)
+        name: EntityName = "employees"
+        services = rig.services
+        mapping = mappings(mapping_options(rig.settings))[name]
+        resolver = Resolver(services, "r", name)
+        self.applier = ChangeApplier(services, mapping, resolver, TargetLister(services, "x"))
+
+    def update(self, fields: dict[str, Any], **more: Any) -> Outcome:
+        given = {"action": "update", "core": dict(CORE), **more}
+        change = Change(key="1", target_id="u1", fields=fields, before={}, digest="d", **given)
+        return self.applier.apply(change, may_have_happened=False)
+
+    @property
+    def payloads(self) -> list[dict[str, Any]]:
+        return [payload for _, payload in self.safetyamp.sent]
+
+
+def refusing(*names: str, text: str = TAKEN) -> Answer:
+    return lambda payload: {name: [text] for name in names if name in payload}
+
+
+def refusing_value(name: str, value: Any) -> Answer:
+    return lambda payload: {name: [TAKEN]} if payload.get(name) == value else {}
+
+
+class TestRefusedFieldsOfAnUpdate:
+    def test_an_address_costs_the_address_only(self) -> None:
+        work = Applying(refusing_value("email", "new@x.example"))
+        outcome = work.update({"email": "new@x.example", "street": "New"})
+        assert (outcome.result, outcome.fields, list(outcome.dropped)) == (
+            "updated",
+            {"street": "New"},
+            ["email"],
+        )
+        assert work.payloads[-1] == {**CORE, "street": "New"}
+        assert outcome.taken == {"email": ""}
+
+    @pytest.mark.parametrize("name", ["first_name", "last_name", "home_site_id", "mobile_phone", "zip_code"])
+    def test_any_field_of_somebody_who_is_there_can_be_left_out(self, name: str) -> None:
+        work = Applying(lambda payload: {name: ["odd"]} if payload.get(name) == "odd" else {})
+        outcome = work.update({name: "odd", "street": "New"})
+        assert (outcome.result, outcome.fields, list(outcome.dropped)) == (
+            "updated",
+            {"street": "New"},
+            [name],
+        )
+
+    def test_one_after_the_other(self) -> None:
+        def answer(payload: dict[str, Any]) -> dict[str, list[str]]:
+            return next(({name: ["no"]} for name in ("zip_code", "state", "city") if name in payload), {})
+
+        outcome = Applying(answer).update({"zip_code": "1", "state": "x", "city": "y", "street": "New"})
+        assert (outcome.result, outcome.fields) == ("updated", {"street": "New"})
+        assert set(outcome.dropped) == {"zip_code", "state", "city"}
+
+    def test_a_dropped_address_is_not_repeated_from_memory(self) -> None:
+        work = Applying(
+            refusing_value("email", "new@x.example"), now={**CORE, "email": "corrected@x.example"}
+        )
+        work.update({"email": "new@x.example", "street": "New"})
+        assert work.payloads[-1]["email"] == "corrected@x.example"
+
+    def test_access_arrives_when_all_the_rest_is_refused(self) -> None:
+        work = Applying(refusing("street", text="odd"))
+        outcome = work.update({"system_access": 1, "street": "odd"}, action="reactivate")
+        assert (outcome.result, list(outcome.dropped)) == ("reactivated", ["street"])
+
+    def test_access_itself_cannot_be_left_out(self) -> None:
+        outcome = Applying(refusing("system_access")).update({"system_access": 0}, action="deactivate")
+        assert (outcome.result, list(outcome.errors)) == ("refused", ["system_access"])
+
+    def test_nothing_is_left(self) -> None:
+        work = Applying(refusing("mobile_phone"))
+        outcome = work.update({"mobile_phone": "+1"}, holders={"mobile_phone": "employee 7"})
+        assert (outcome.result, outcome.taken) == ("refused", {"mobile_phone": "employee 7"})
+        assert "employee 7 has the same value there" in (outcome.reason or "")
+        assert len(work.payloads) == 1
+
+    def test_an_error_without_a_field_ends_it(self) -> None:
+        outcome = Applying(lambda _: {"": []}).update({"street": "New"})
+        assert outcome.result == "refused"
+
+
+class TestWhatIsRepeated:
+    def test_is_read_where_the_source_does_not_own_it(self) -> None:
+        work = Applying(now={**CORE, "email": "corrected@x.example", "first_name": "Patty"})
+        work.update({"street": "New"}, fresh=["email"])
+        assert work.payloads == [{**CORE, "email": "corrected@x.example", "street": "New"}]
+
+    def test_is_not_read_where_the_source_owns_it(self) -> None:
+        work = Applying()
+        work.update({"street": "New"})
+        assert work.safetyamp.reads == 0
+
+    @pytest.mark.parametrize(
+        "trouble",
+        [
+            NotFound("gone", 404),
+            APIError("no such method", 405),
+            AccessRefused("not yours", 403),
+            UpstreamUnavailable("away", 500),
+            {},
+            {"email": None, "first_name": " ", "last_name": ["odd"]},
+        ],
+        ids=["404", "405", "403", "500", "nothing in it", "odd values"],
+    )
+    def test_is_what_is_known_when_it_cannot_be_read(self, trouble: Any) -> None:
+        work = Applying(now=trouble)
+        outcome = work.update({"system_access": 0}, action="deactivate", fresh=list(CORE))
+        assert (outcome.result, work.payloads) == ("deactivated", [{**CORE, "system_access": 0}])
+
+    def test_waits_with_the_change_when_the_window_is_full(self) -> None:
+        work = Applying(now=RateLimited("full", 1.0))
+        with pytest.raises(RateLimited):
+            work.update({"system_access": 0}, action="deactivate", fresh=list(CORE))
+        assert work.payloads == []
+
+    def test_that_is_refused_is_read_and_sent_as_it_is_now(self) -> None:
+        work = Applying(refusing_value("email", "old@x.example"), now={**CORE, "email": "now@x.example"})
+        outcome = work.update({"system_access": 0}, action="deactivate")
+        assert (outcome.result, outcome.dropped) == ("deactivated", {})
+        assert work.payloads[-1] == {**CORE, "email": "now@x.example", "system_access": 0}
+
+    @pytest.mark.parametrize("now", [dict(CORE), NotFound("gone", 404)], ids=["unchanged", "unreadable"])
+    def test_that_stays_refused_is_left_out(self, now: Any) -> None:
+        work = Applying(refusing("email"), now=now)
+        outcome = work.update({"system_access": 0}, action="deactivate")
+        assert (outcome.result, work.payloads[-1]) == (
+            "deactivated",
+            {"first_name": "Pat", "last_name": "Lee", "system_access": 0},
+        )
+        assert len(work.payloads) == 2
+
+    def test_that_is_refused_either_way_ends_it(self) -> None:
+        work = Applying(lambda _: {"email": ["no"]})
+        assert work.update({"system_access": 0}, action="deactivate").result == "refused"
+        assert len(work.payloads) == 2
+
+    def test_is_not_asked_for_again_where_it_cannot_be(self) -> None:
+        work = Applying(now=APIError("no such method", 405))
+        for _ in range(3):
+            work.update({"street": "New"}, fresh=["email"])
+        assert work.safetyamp.reads == 1
+
+    def test_is_asked_for_again_after_one_record_was_not_found(self) -> None:
+        work = Applying(now=NotFound("gone", 404))
+        for _ in range(5):
+            work.update({"street": "New"}, fresh=["email"])
+        assert work.safetyamp.reads == 3
+
+
+BESIDE = {"key": "2", "target_id": "u2", "fields": {"mobile_phone": None}, "core": dict(CORE), "fresh": []}
+
+
+class TestWhatIsWrittenBeside:
+    def test_comes_first_and_is_noted(self) -> None:
+        work = Applying()
+        outcome = work.update({"mobile_phone": "+1"}, beside=[BESIDE])
+        assert [target for target, _ in work.safetyamp.sent] == ["u2", "u1"]
+        assert outcome.beside == [{"key": "2", "target_id": "u2", "fields": {"mobile_phone": None}}]
+
+    def test_is_not_noted_when_it_is_refused(self) -> None:
+        work = Applying(
+            lambda payload: {"mobile_phone": ["no"]} if payload.get("mobile_phone", 0) is None else {}
+        )
+        outcome = work.update({"mobile_phone": "+1"}, beside=[BESIDE])
+        assert (outcome.result, outcome.beside) == ("updated", [])
+
+    def test_without_an_answer_leaves_no_doubt_about_a_creation(self) -> None:
+        """The creation itself was not sent, and need not be looked up."""
+
+        def lost(_: dict[str, Any]) -> dict[str, list[str]]:
+            raise UpstreamUnavailable("lost", may_have_happened=True)
+
+        change = Change("1", "create", None, {"email": "a@x.example"}, {}, {}, "d", beside=[BESIDE])
+        with pytest.raises(UpstreamUnavailable) as caught:
+            Applying(lost).applier.apply(change, may_have_happened=False)
+        assert caught.value.may_have_happened is False
+
+
+TITLE, SITE = {"$ref": ["titles", "Welder"]}, {"$ref": ["jobs", "100."]}
+
+
+class TestReferencesThatAreNotThere:
+    def test_a_title_is_left_out_and_told(self) -> None:
+        outcome = Applying().update({"current_title_id": TITLE, "street": "New"})
+        assert (outcome.result, outcome.fields, outcome.incomplete) == ("updated", {"street": "New"}, True)
+        assert outcome.left_out == {
+            "current_title_id": "waiting for titles Welder, which SafetyAmp does not have yet"
+        }
+
+    def test_alone_it_waits(self) -> None:
+        with pytest.raises(Unresolved):
+            Applying().update({"current_title_id": TITLE})
+
+    def test_somebody_who_is_there_goes_without_a_new_home_site(self) -> None:
+        assert Applying().update({"home_site_id": SITE, "street": "New"}).fields == {"street": "New"}
+
+    def test_somebody_new_waits_for_a_home_site_and_not_for_a_title(self) -> None:
+        fields = {"email": "a@x.example", "current_title_id": TITLE}
+        new = Change("1", "create", None, fields, {}, {}, "d")
+        outcome = Applying().applier.apply(new, may_have_happened=False)
+        assert (outcome.result, outcome.fields) == ("created", {"email": "a@x.example"})
+        waiting = Change("1", "create", None, {**fields, "home_site_id": SITE}, {}, {}, "d")
+        with pytest.raises(Unresolved):
+            Applying().applier.apply(waiting, may_have_happened=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("The email has already been taken.", True),
+        ("validation.unique", True),
+        ("The site code is already in use.", True),
+        ("Ya existe.", True),
+        ("validation.phone", False),
+        ("The email must be a valid email address.", False),
+        ("The mobile phone format is wrong.", False),
+    ],
+)
+def test_what_a_refusal_of_a_unique_field_means(text: str, taken: bool) -> None:
+    assert is_taken([text]) is taken
