@@ -295,13 +295,20 @@ def _merge(
 
     if entity == "employees":
         # First, so that a crash in between loses nothing: it is done again with the merge.
-        known = state_from_json(entity, read_json(services.documents, paths.state(entity)))
+        known = _known_state(services, entity)
         if (known.updated_by if known else None) == plan["state_by"]:
             outcomes = [outcome for batch in batches for outcome in batch.outcomes]
             note_switched_off(services.documents, outcomes, base or known, run.run_id)
     written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)
     merged = state_from_json(entity, written)
     return merged.refused() if merged else None
+
+
+def _known_state(services: Services, entity: EntityName) -> EntityState | None:
+    try:
+        return state_from_json(entity, read_json(services.documents, paths.state(entity)))
+    except UnreadableDocument:
+        return None
 
 
 def _base_state(services: Services, entity: EntityName, plan: dict[str, Any]) -> EntityState | None:

@@ -60,7 +60,7 @@ def make_plan(
     document = services.documents.read(path)
     try:
         known = decode_state(entity, from_json(document.data, path)) if document else None
-        _make_plan(services, run, entity, lister, meter, document, known)
+        _make_plan(services, run, entity, lister, meter, document, known, without_graph)
     except UnreadableDocument as error:
         if error.path != path:
             raise
@@ -68,7 +68,7 @@ def make_plan(
         logger.error(
             "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
         )
-        _make_plan(services, run, entity, lister, meter, document, None)
+        _make_plan(services, run, entity, lister, meter, document, None, without_graph)
 
 
 def _make_plan(
@@ -79,6 +79,7 @@ def _make_plan(
     meter: Meter,
     document: Document | None,
     known: EntityState | None,
+    without_graph: str | None,
 ) -> None:
     """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()

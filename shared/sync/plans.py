@@ -43,6 +43,7 @@ class _Later(TypedDict, total=False):
     looks: list[dict[str, Any]]
     approved_counts: dict[str, int]
     left_out: list[dict[str, Any]]
+    failed: str | None
 
 
 class _Plan(_Later):

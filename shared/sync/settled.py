@@ -41,6 +41,4 @@ def _unknown(change: Change, reason: str) -> Outcome:
     unsure = change.action == "create"
     # A switching off that may have been done is our doing, whoever finds it.
     target_id = change.target_id if change.action == "deactivate" else None
-    return Outcome(
-        change.key, change.action, "failed", change.digest, target_id, unsure=unsure, reason=text
-    )
+    return Outcome(change.key, change.action, "failed", change.digest, target_id, unsure=unsure, reason=text)

@@ -150,7 +150,7 @@ class EntityState:
     def stray(self, target_id: int | str) -> dict[str, Any] | None:
         """The fields of a stray, None when that id is none."""
         found = self.strays.get(str(target_id))
-        return _fields(found[2]) if found else None
+        return _fields(found[2], self.entity) if found else None
 
     def note_stray(self, target_id: int | str, key: str | None, fields: Mapping[str, Any]) -> None:
         """Keep what matters of a user that is nobody's."""
@@ -252,7 +252,11 @@ def decode_state(entity: str, value: Any, path: str | None = None) -> EntityStat
         unmatched=stored["unmatched"],
         list_anew=stored.get("list_anew", False),
         spellings=stored.get("spellings", {}),
-        strays=stored.get("strays", {}),
+        strays={
+            name: row
+            for name, row in stored.get("strays", {}).items()
+            if len(row) == len(("id", "key", "fields")) and isinstance(row[-1], str)
+        },
     )
     _normalise_keys(state)
     return state

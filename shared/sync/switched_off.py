@@ -6,14 +6,18 @@ Without this, our own doing would be taken for somebody's hand edit, and a rehir
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
+from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
 from shared.sync.compare import ACCESS
 from shared.sync.outcome import Outcome
 from shared.sync.state import EntityState
+
+logger = logging.getLogger(__name__)
 
 
 class SwitchedOff:
@@ -34,7 +38,12 @@ class SwitchedOff:
 
     def _all(self) -> dict[str, Any]:
         if self._known is None:
-            self._known = _users(read_json(self._documents, paths.SWITCHED_OFF))
+            try:
+                self._known = _users(read_json(self._documents, paths.SWITCHED_OFF))
+            except UnreadableDocument as error:
+                # The state knows nearly all of it too: nobody must wait for this document.
+                logger.warning("%s: who was switched off by the sync is told by the state alone", error)
+                self._known = {}
         return self._known
 
 
@@ -65,7 +74,8 @@ def note_switched_off(
         after |= {name: entry for name, entry in off.items() if name not in after}
         return None if after == users else {"version": 1, "users": after}
 
-    update_json(documents, paths.SWITCHED_OFF, change)
+    # One that cannot be read is begun anew.
+    update_json(documents, paths.SWITCHED_OFF, change, lost=lambda _: None)
 
 
 def _users(value: Any) -> dict[str, Any]:

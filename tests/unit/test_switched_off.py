@@ -107,3 +107,10 @@ def test_an_odd_document_is_no_trouble(documents: MemoryDocuments, odd: Any) -> 
     SwitchedOff(documents).run_of("u1")
     note_switched_off(documents, [done("2", "deactivated", 0)], None, "run-1")
     assert "u2" in noted(documents)
+
+
+def test_a_damaged_document_is_begun_anew(documents: MemoryDocuments) -> None:
+    documents.write(paths.SWITCHED_OFF, b'{"users": {"u1"')
+    assert SwitchedOff(documents).by_sync("u1") is False
+    note_switched_off(documents, [done("2", "deactivated", 0)], None, "run-1")
+    assert noted(documents) == {"u2"}
