@@ -107,7 +107,8 @@ def keep_approved(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[d
 
 def _form(change: Mapping[str, Any]) -> tuple[str, str, str]:
     """What somebody who approves a change has seen of it; what an update repeats besides may differ."""
-    sent = json.dumps([change["target_id"], change["fields"]], sort_keys=True)
+    beside = [[one["target_id"], one["fields"]] for one in change.get("beside", ())]
+    sent = json.dumps([change["target_id"], change["fields"], beside], sort_keys=True)
     return change["key"], change["action"], sent
 
 

@@ -77,9 +77,9 @@ class EntityState:
     of the last good reads by what was read; `approved_counts` those of reads that lost much since and that
     somebody approved, until another read agrees. `listed` is the size of the last listing, None if there was
     none. `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it. `list_anew`:
-    what a run did is not known, so that SafetyAmp must be listed before the next plan. `strays` are users that
-    are nobody's: without a number of ours, or one of several that claim a key. Their unique values are taken
-    nevertheless. By their id as text: `[target_id, key or None, fields]`.
+    what a run did is not known, so that SafetyAmp must be listed before the next plan. `strays` are users
+    that are nobody's: without a number of ours, or one of several that claim a key. Their unique values are
+    taken nevertheless. By their id as text: `[target_id, key or None, fields]`.
     """
 
     entity: str
