@@ -41,7 +41,7 @@ TABLE = (
     Kind("told to end", 200),
     Kind("clock jumps", 200),
     Kind("slow operation", 200, 8),
-    Kind("newer release", times=0, holds=False),
+    Kind("newer release", times=0),
     # Messages.
     Kind("poison message", 12, 1),
     Kind("lock lost", 10, 6),
@@ -86,14 +86,14 @@ TABLE = (
     # What HR and IT do.
     Kind("company changes", 100, 6),
     Kind("mistake in Vista", 1, 1),
-    Kind("phone handed over", 100, 2, holds=False),
-    Kind("phones swapped", 100, 2, holds=False),
-    Kind("freed phone hired", 100, 2, holds=False),
-    Kind("holder of a shared phone leaves", 100, 1, holds=False),
-    Kind("mail handed over", 100, 2, holds=False),
-    Kind("mails swapped", 100, 2, holds=False),
+    Kind("phone handed over", 100, 2),
+    Kind("phones swapped", 100, 2),
+    Kind("freed phone hired", 100, 2),
+    Kind("holder of a shared phone leaves", 100, 1),
+    Kind("mail handed over", 100, 2),
+    Kind("mails swapped", 100, 2),
     # Operators.
-    Kind("late approval", times=0, holds=False),
+    Kind("late approval", times=0),
     # Redis.
     Kind("Redis away", 100, 3, (5.0, 200.0), redis=True),
     Kind("Redis loses its data", 100, 3, redis=True),

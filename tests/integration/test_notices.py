@@ -283,10 +283,20 @@ def test_delivered_and_then_dead_is_told_twice_under_one_id_when_the_claim_has_l
     assert app.waiting == []
 
 
-def test_trouble_of_its_own_never_reaches_the_caller(app: App, caplog: pytest.LogCaptureFixture) -> None:
-    app.run("failed", "why")
+def test_a_damaged_document_of_notices_is_begun_anew_and_tells_what_stands(app: App) -> None:
+    run_id = app.run("failed", "why")
     app.documents.write(NOTICES, b'{"broken": 1}')
+    assert app.sweep() == [f"Run {run_id} failed"]
     assert app.sweep() == []
+
+
+def test_trouble_of_its_own_never_reaches_the_caller(
+    app: App, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.run("failed", "why")
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.notices.tell.observe", lambda _: {}["unexpected"])
+        assert app.sweep() == []
     assert "notices failed" in caplog.text
     app.settings["NOTICE_WEBHOOK_URL"] = "http://5ecret.test/"
     assert app.sweep() == []
