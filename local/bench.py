@@ -22,6 +22,7 @@ from rich.console import Console
 
 from local.bench_bus import measure_bus
 from local.bench_company import BenchCompany, bench_company
+from local.bench_lost import measure_lost_answers
 from local.bench_planning import Planning
 from local.bench_result import BenchResult, ImportTimes, SizeResult
 from local.bench_table import show
@@ -51,9 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     redis, workers = measure_all_workers(options.workers, console)
     console.print("measuring the waiting of one worker at SafetyAmp's real window", highlight=False)
     waiting = measure_waiting()
+    console.print("measuring what lost answers cost", highlight=False)
+    lost = measure_lost_answers()
     console.print("measuring messages and a run over AMQP", highlight=False)
     bus = measure_bus()
-    result = BenchResult({**_machine(), "Redis": redis}, sizes, imports, workers, waiting, bus)
+    result = BenchResult({**_machine(), "Redis": redis}, sizes, imports, workers, waiting, lost, bus)
     options.json.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
     output = Console()
     show(output if output.is_terminal else Console(width=PIPE_WIDTH), result)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import requests
 
@@ -45,6 +45,10 @@ NOBODY_LISTENS = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "9"}
 """A Redis that is away: a real one, or its scripts' clock, has no place in virtual time."""
 
 
+Lost = Literal["before", "after"]
+"""When a request is lost: before or after it was carried out."""
+
+
 @dataclass(frozen=True)
 class RunCalls:
     """What one run asked of SafetyAmp. `pages` are pages of listings, `repeated` those asked for again,
@@ -71,8 +75,12 @@ class BenchCompany:
         company: Company,
         clock: FakeClock,
         answer_seconds: Callable[[], float] | None = None,
+        lose_every: int | None = None,
     ) -> None:
         self.employees = employees
+        self.lost = 0
+        self._lose_every = lose_every
+        self._creations = 0
         self._answer_seconds = answer_seconds
         self._server = server
         self._company = company
@@ -166,12 +174,22 @@ class BenchCompany:
         if self._answer_seconds is not None:
             self._clock.sleep(self._answer_seconds())
 
+    def _lose(self, method: str) -> Lost | None:
+        """Whether the answer is lost, every so many creations, and if so when, in turns."""
+        if self._lose_every is None or method != "POST":
+            return None
+        self._creations += 1
+        if self._creations % self._lose_every:
+            return None
+        self.lost += 1
+        return "after" if self.lost % 2 else "before"
+
     def _session(self) -> requests.Session:
         tenant = self._server.tenant
         session = requests.Session()
         session.trust_env = False
         url = self._server.url
-        session.mount(f"{url}/safetyamp", _Counting(tenant.safetyamp, "/safetyamp", self._count))
+        session.mount(f"{url}/safetyamp", _Counting(tenant.safetyamp, "/safetyamp", self._count, self._lose))
         session.mount(f"{url}/samsara", SimulatorAdapter(tenant.samsara, "/samsara"))
         session.mount(f"{url}/graph", SimulatorAdapter(tenant.graph, "/graph"))
         return session
@@ -180,22 +198,38 @@ class BenchCompany:
 class _Counting(SimulatorAdapter):
     """Tells of each request, by method and whole URL, before it is answered."""
 
-    def __init__(self, simulator: Handler, prefix: str, count: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        simulator: Handler,
+        prefix: str,
+        count: Callable[[str, str], None],
+        lose: Callable[[str], Lost | None],
+    ) -> None:
         super().__init__(simulator, prefix)
         self._count = count
+        self._lose = lose
 
     def send(self, request: requests.PreparedRequest, *how: Any, **named: Any) -> requests.Response:
         self._count(request.method or "", request.url or "")
-        return super().send(request, *how, **named)
+        lost = self._lose(request.method or "")
+        if lost != "before":
+            answer = super().send(request, *how, **named)
+        if lost is not None:
+            raise requests.ReadTimeout(f"lost {lost} it was carried out", request=request)
+        return answer
 
 
 @contextmanager
 def bench_company(
-    employees: int, folder: Path, answer_seconds: Callable[[], float] | None = None
+    employees: int,
+    folder: Path,
+    answer_seconds: Callable[[], float] | None = None,
+    lose_every: int | None = None,
 ) -> Iterator[BenchCompany]:
     """The company with nothing of it in SafetyAmp yet but what the demo company has there; its simulators
     listen while the block runs, so that other processes can read from Graph and Vista too. `answer_seconds`
-    says how long SafetyAmp's next answer takes (None: no time)."""
+    says how long SafetyAmp's next answer takes (None: no time); of its creations, the answer to one in
+    `lose_every` is lost."""
     # About noon it is the same day in UTC and in the company's time zone: who leaves on that day is gone.
     clock = FakeClock(SystemClock().now().replace(hour=NOON_UTC))
     company = demo_company(
@@ -205,7 +239,7 @@ def bench_company(
         vehicles=employees // EMPLOYEES_PER_VEHICLE,
     )
     with SimulatorServer(company, folder, clock=clock) as server:
-        app = BenchCompany(employees, server, company, clock, answer_seconds)
+        app = BenchCompany(employees, server, company, clock, answer_seconds, lose_every)
         # MSAL has a session of its own, which goes to the login's real port.
         os.environ["REQUESTS_CA_BUNDLE"] = app.settings()["REQUESTS_CA_BUNDLE"]
         try:

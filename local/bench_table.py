@@ -51,6 +51,13 @@ def show(console: Console, result: BenchResult) -> None:
         f"({waiting.handlers} handlers, {waiting.changes} changes)",
         highlight=False,
     )
+    lost = result.lost
+    console.print(
+        f"first load of {lost.employees} employees, {lost.lost} answers to creations lost: "
+        f"{lost.lossy.pages} pages + {lost.lossy.writes} writes in {lost.lossy_hours:.1f} h, {lost.beyond}"
+        f" calls beyond the {lost.calm.calls} (in {lost.calm_hours:.1f} h) without losses",
+        highlight=False,
+    )
     for line in _bus(result.bus):
         console.print(line, highlight=False)
     console.print(_targets(result))

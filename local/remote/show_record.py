@@ -95,6 +95,8 @@ def _show_safetyamp(console: Console, value: dict[str, Any]) -> None:
     ids = ", ".join(map(str, known["target_ids"]))
     found = FOUND[known["found"]] if known["known"] else "has not been listed yet"
     heading(console, "SafetyAmp", found + (f" as {ids}" if ids else "") + as_of)
+    if run_id := known.get("not_listed_since_run"):
+        console.print(f"  not in SafetyAmp's listing since run {inert(run_id)}", highlight=False)
     failure = known["failure"]
     if failure:
         since = failure.get("since", failure["at"])

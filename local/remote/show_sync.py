@@ -112,6 +112,9 @@ def show_found(console: Console, value: dict[str, Any], entity: str) -> None:
         places = (plain(record["in_source"]), plain(record["in_safetyamp"]))
         table.add_row(plain(record["key"]), plain(record["name"]), *places)
     console.print(table)
+    for record in found:
+        if note := record.get("note"):
+            console.print(said(f"{record['key']}: {note}"), style="yellow")
     if value["more"]:
         console.print("... and more: give more words", highlight=False)
     if len(found) == 1:

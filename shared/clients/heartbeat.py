@@ -22,6 +22,11 @@ def beating(heartbeat: Callable[[], None]) -> Iterator[None]:
         _heartbeat.reset(token)
 
 
+def bound_heartbeat() -> Callable[[], None] | None:
+    """The heartbeat of the block around, for one that must go on while an inner block binds its own."""
+    return _heartbeat.get()
+
+
 def beat() -> None:
     """Call the bound heartbeat, if there is one."""
     heartbeat = _heartbeat.get()

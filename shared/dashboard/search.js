@@ -64,7 +64,7 @@ function matchesView(asked) {
     more && muted("There are more. Add another word of the name."));
 }
 
-function matchItem(asked, { key, name, in_source: inSource, in_safetyamp: inSafetyAmp }) {
+function matchItem(asked, { key, name, note, in_source: inSource, in_safetyamp: inSafetyAmp }) {
   const { entity } = asked;
   const where = inSource && inSafetyAmp ? toned("ok", `${sourceOf(entity)} and SafetyAmp`)
     : inSource ? toned("warn", `${sourceOf(entity)}, not SafetyAmp`)
@@ -72,7 +72,7 @@ function matchItem(asked, { key, name, in_source: inSource, in_safetyamp: inSafe
   return h("li", { key, class: "row apart" },
     h("button", { type: "button", class: "link", onclick: () => lookUp(entity, key, { matches: asked }) },
       data(name || "no name known"), ` – ${entity} `, data(key, "id")),
-    where);
+    where, note && muted(note));
 }
 
 function whatToTry(entity, problem) {

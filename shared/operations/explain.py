@@ -15,7 +15,16 @@ from shared.sync.compare import ACCESS, Change
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
 from shared.sync.services import Services
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, Entry, refused_since
+from shared.sync.state import (
+    FAILURE,
+    GONE,
+    OFF_BY,
+    REJECTED,
+    TAKEN,
+    Entry,
+    not_listed,
+    refused_since,
+)
 from shared.sync.switched_off import SwitchedOff
 
 
@@ -78,6 +87,7 @@ def _known(seen: Prospect, switched_off: SwitchedOff) -> dict[str, Any]:
         "known": seen.state_known,
         "as_of_run": (seen.updated_by or "").partition("/")[0] or None,
         "found": "yes" if there else "several" if seen.ambiguous else "unsure" if GONE in flags else "no",
+        "not_listed_since_run": seen.missing_since,
         "target_ids": [seen.entry.target_id] if there and seen.entry else list(seen.ambiguous),
         "fields": seen.entry.fields if there and seen.entry else None,
         "switched_off_by_run": _switched_off_by(seen.entry, switched_off) if seen.entry else None,
@@ -140,6 +150,8 @@ def _about_safetyamp(seen: Prospect) -> str:
         return f"SafetyAmp has it {len(seen.ambiguous)} times."
     if seen.entry is None or seen.entry.target_id is None:
         return "SafetyAmp does not have it, as far as is known."
+    if seen.missing_since:
+        return f"SafetyAmp: {not_listed(seen.entry.target_id)}."
     access = seen.entry.fields.get("system_access")
     state = {0: ", switched off", 1: ", with access"}.get(access, "") if access is not None else ""
     return f"SafetyAmp has it as {seen.entry.target_id}{state}."

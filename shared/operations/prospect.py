@@ -36,7 +36,7 @@ class Prospect:
     to hold a plan of all records. `left_out` says which values of the source are not sent, and why.
     `passed_over`: the record has not changed since SafetyAmp was last made equal to it, so that only a run
     that lists SafetyAmp anew would look at it. `state_known` False: SafetyAmp is listed before anything is
-    planned.
+    planned. `missing_since`: the run whose listing first lacked the record.
     """
 
     problem: str | None = None
@@ -50,6 +50,7 @@ class Prospect:
     passed_over: bool = False
     state_known: bool = True
     updated_by: str | None = None
+    missing_since: str | None = None
 
 
 def prospect(services: Services, entity: EntityName, key: str) -> Prospect:
@@ -68,6 +69,7 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
         "ambiguous": tuple(state.ambiguous.get(key, ())),
         "state_known": known is not None,
         "updated_by": state.updated_by,
+        "missing_since": state.missing_since(entry.target_id) if entry else None,
     }
     resolver.provide(state)
     try:
@@ -77,7 +79,7 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
     mapping = mappings(mapping_options(services.settings))[entity]
     look = look_at(mapping, state, read.source, key, listed=False)
     run = _run(services, entity, key)
-    held = whole_entity_is_held(services, mapping, state, run, read, listed=False)
+    held = whole_entity_is_held(services, mapping, state, run, read, listed=False, known=known)
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=False)
     change = draft.changes[0] if draft.changes else None
     return Prospect(

@@ -15,7 +15,7 @@ from shared.sync.model import EntityName, SourceRecord
 from shared.sync.reader import SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.services import Services
-from shared.sync.state import read_state
+from shared.sync.state import not_listed, read_state
 
 MOST_FOUND = 25
 
@@ -55,14 +55,22 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
                         _add(found, entity, key, values)
             except UNREADABLE as error:
                 problem = str(error)
+    missing = _missing(services, entity)
     for key, record in found.items():
         # Not only where it matched: somebody who is called otherwise in the source is in the source.
         record |= {f"in_{where}": key in keys for where, keys in there.items()}
+        if key in missing:
+            record["note"] = not_listed(missing[key])
     # A key that was given in full is not lost among the many that contain it.
     ordered = sorted(
         found.values(), key=lambda record: (record["key"] != wanted, record["name"], record["key"])
     )
     return {"found": ordered[:MOST_FOUND], "more": len(ordered) > MOST_FOUND, "problem": problem}
+
+
+def _missing(services: Services, entity: EntityName) -> dict[str, int | str]:
+    state = read_state(services.documents, entity)
+    return state.missing_keys() if state else {}
 
 
 def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:

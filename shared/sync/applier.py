@@ -9,7 +9,7 @@ from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
 from shared.sync.compare import ACCESS, Change, reference, wanted_digest
 from shared.sync.entities.keys import normal_key
 from shared.sync.fresh import FreshReader
-from shared.sync.listing import RESOURCES, TargetLister
+from shared.sync.listing import RESOURCES, UNIQUE_VALUE
 from shared.sync.model import EntityMapping, Ref, Target
 from shared.sync.outcome import DONE, Outcome
 from shared.sync.resolver import Resolver
@@ -42,6 +42,15 @@ class Unresolved(Exception):
         self.ref = ref
 
 
+class AlreadyThere(Exception):
+    """A repeated creation was refused because its unique value is taken: by our own record, whose answer was
+    lost, or by somebody's."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__(", ".join(sorted(errors)))
+        self.errors = dict(errors)
+
+
 class ChangeApplier:
     """Applies changes of one entity within one handler.
 
@@ -49,10 +58,7 @@ class ChangeApplier:
     the one record; everything else becomes an outcome.
     """
 
-    def __init__(
-        self, services: Services, mapping: EntityMapping, resolver: Resolver, lister: TargetLister
-    ) -> None:
-        self._lister = lister
+    def __init__(self, services: Services, mapping: EntityMapping, resolver: Resolver) -> None:
         self._client = services.safetyamp
         self._clock = services.clock
         self._mapping = mapping
@@ -60,28 +66,45 @@ class ChangeApplier:
         self._resolver = resolver
         self._fresh = FreshReader(services.safetyamp, mapping.name)
         self._resolved: dict[str, Any] = {}
-        self.looked_up = False
-        """Whether the record of the change at hand has been looked up to the end, and was not there."""
 
-    def apply(self, change: Change, *, may_have_happened: bool, looked_up: bool = False) -> Outcome:
-        """Apply one change. `may_have_happened`: an earlier attempt at this creation got no answer, so look
-        the record up before sending it again, unless that has been done since (`looked_up`).
+    def apply(self, change: Change, *, again: bool = False) -> Outcome:
+        """Apply one change. `again`: an earlier attempt at this creation got no answer, and SafetyAmp refuses
+        a second record of its kind (`UNIQUE_VALUE`), so that sending it again is safe.
 
-        Raises Unresolved for a reference that may come later.
+        Raises Unresolved for a reference that may come later, and with `again` AlreadyThere.
         """
-        self.looked_up = looked_up
         fields, left_out = self._resolve(change)
         self._resolved = fields
         written = self._write_beside(change)
-        if change.action == "create":
-            outcome = self._create(change, fields, may_have_happened)
-        else:
-            outcome = self._update(change, fields)
+        outcome = (
+            self._create(change, fields, again) if change.action == "create" else self._update(change, fields)
+        )
+        outcome.beside = written
+        return self._finished(change, outcome, left_out)
+
+    def look_for(
+        self, change: Change, targets: Iterable[Target], refused: Mapping[str, list[str]]
+    ) -> Outcome | None:
+        """What became of a creation without an answer, by a listing made since; None when it is not there and
+        can be sent anew. `refused` is what SafetyAmp answered when it was sent again, if it was.
+        """
+        fields, left_out = self._resolve(change)
+        self._resolved = fields
+        if found := self._look_up(change, fields, targets):
+            return self._finished(change, found, left_out)
+        if not refused:
+            return None
+        # Somebody else's, or ours and hidden because the listing shifted: the next run's listing tells.
+        reason = _advice(refused, _taken(change, refused))
+        unsure = self._outcome(change, "failed", unsure=True, errors=dict(refused), reason=reason)
+        return self._finished(change, unsure, left_out)
+
+    def _finished(self, change: Change, outcome: Outcome, left_out: dict[str, str]) -> Outcome:
         outcome.at = self._clock.now().isoformat()
-        outcome.left_out, outcome.beside = left_out, written
+        outcome.left_out = left_out
         outcome.incomplete = change.incomplete or bool(left_out)
         if outcome.target_id is not None:
-            self._resolver.created[Ref(self._mapping.name, change.key)] = outcome.target_id
+            self._resolver.created[Ref(self._mapping.name, outcome.key)] = outcome.target_id
         return outcome
 
     def _resolve(self, change: Change) -> tuple[dict[str, Any], dict[str, str]]:
@@ -128,16 +151,12 @@ class ChangeApplier:
         names = list(fresh)
         return {**core, **self._fresh.values(target_id, names)} if names else dict(core)
 
-    def _create(self, change: Change, fields: dict[str, Any], may_have_happened: bool) -> Outcome:
-        if may_have_happened and not self.looked_up and (found := self._look_up(change, fields)):
-            return found
+    def _create(self, change: Change, fields: dict[str, Any], again: bool) -> Outcome:
         dropped: dict[str, list[str]] = {}
         try:
             created = self._client.create(self._resource, fields)
         except InvalidRecord as error:
-            if may_have_happened and (found := self._look_up(change, fields)):
-                # The lost attempt was carried out after we had looked: our own record is in the way.
-                return found
+            self._raise_if_there(again, error)
             dropped = droppable(error, fields)
             if not dropped:
                 return self._refused(change, error)
@@ -145,8 +164,13 @@ class ChangeApplier:
             try:
                 created = self._client.create(self._resource, fields)
             except InvalidRecord as second:
+                self._raise_if_there(again, second)
                 return self._refused(change, second)
         return self._done(change, fields, created["id"], dropped)
+
+    def _raise_if_there(self, again: bool, error: InvalidRecord) -> None:
+        if again and UNIQUE_VALUE.get(self._mapping.name) in error.field_errors:
+            raise AlreadyThere(error.field_errors) from error
 
     def _update(self, change: Change, fields: dict[str, Any]) -> Outcome:
         """What SafetyAmp refuses of an update is left out, as long as something is left. A repeated field
@@ -211,14 +235,10 @@ class ChangeApplier:
                 self._client.update(self._resource, change.target_id, {**core, **part})
                 taken.update(part)
 
-    def _look_up(self, change: Change, fields: dict[str, Any]) -> Outcome | None:
-        """Find the record of a creation that got no answer; None when it is not there."""
-        targets = self._lister.targets(self._mapping)
-        # Only a listing made after an attempt can tell what became of it.
-        self._lister.forget()
+    def _look_up(self, change: Change, fields: dict[str, Any], targets: Iterable[Target]) -> Outcome | None:
+        """The record of a creation that got no answer; None when it is not there."""
         matches = [target for target in targets if self._is_ours(target, change, fields)]
         if not matches:
-            self.looked_up = True
             return None
         if len(matches) > 1:
             ids = ", ".join(str(target.target_id) for target in matches)

@@ -25,18 +25,19 @@ from shared.errors import (
 from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.abandoning import readable_run
-from shared.sync.applier import ChangeApplier, Unresolved, is_ambiguous
+from shared.sync.applier import AlreadyThere, ChangeApplier, Unresolved, is_ambiguous
 from shared.sync.compare import Change, reference
 from shared.sync.entities import mappings
 from shared.sync.finish import advance, finish_entity, give_up_entity
 from shared.sync.lease import LEASE_SECONDS, held_lease
-from shared.sync.listing import TargetLister
+from shared.sync.listing import UNIQUE_VALUE
+from shared.sync.looking_up import SETTLED_AFTER, LookUp, TooEarly
 from shared.sync.messages import BatchMessage
-from shared.sync.model import Ref
+from shared.sync.model import Ref, Target
 from shared.sync.outcome import BatchOutcomes, Outcome, Result, read_outcomes
 from shared.sync.plans import read_batch, read_plan
 from shared.sync.priority import priority
-from shared.sync.progress import ProgressKeeper, begin_progress
+from shared.sync.progress import OpenCreation, ProgressKeeper, begin_progress
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run, get_run
@@ -60,6 +61,9 @@ LOOK_AGAIN_SECONDS = 5.0
 LATER_THAN_A_SLOT = 0.25
 """How much later than the next slot a batch goes on, in average distances between calls: at the very moment
 each execution would find one slot; at 0.25 it makes 8 changes and the window is used to 98 %."""
+
+MAY_BE_THERE = "may have been created, no answer came"
+"""What is said of a creation until it is settled, by a later attempt, by a listing or by the next run."""
 
 ANSWERED = frozenset(range(300, 500)) - {400, 404, 408, 410, 422}
 """Statuses of a SafetyAmp that is there, though what they say leaves open what became of a creation. The
@@ -239,8 +243,10 @@ class _BatchWork:
         self._lease_id = lease_id
         self._resolver = Resolver(services, run.run_id, message.entity, plan)
         mapping = mappings(mapping_options(services.settings))[message.entity]
-        lister = TargetLister(services, paths.look_up(run.run_id, message.entity, message.batch))
-        self._applier = ChangeApplier(services, mapping, self._resolver, lister)
+        self._applier = ChangeApplier(services, mapping, self._resolver)
+        self._look_up = LookUp(services, run, plan, message, mapping)
+        self._why_lost = MAY_BE_THERE
+        self._was_answered = False
         self._looked_at = self._began = services.clock.monotonic()
         self._until = self._looked_at + HANDLER_SECONDS
 
@@ -254,7 +260,7 @@ class _BatchWork:
                 _end_unknown(self._services, self._plan, self._message, str(error))
                 return
             try:
-                changes = self._changes()
+                self._all = changes = self._changes()
             except UnreadableDocument as error:
                 self._store_outcomes(meter, str(error))
                 return
@@ -273,6 +279,13 @@ class _BatchWork:
                 except (AccessRefused, ConfigurationError, UpstreamDown) as error:
                     stop_reason = str(error)
                     self._stop_entity(stop_reason)
+            if self._keeper.progress.open and not stop_reason:
+                try:
+                    stop_reason = self._settle()
+                except (AccessRefused, ConfigurationError, UpstreamDown) as error:
+                    stop_reason = str(error)
+                    self._stop_entity(stop_reason)
+            self._leave_open(stop_reason)
             self._store_outcomes(meter)
 
     def _stopped_by_others(self) -> str | None:
@@ -291,43 +304,49 @@ class _BatchWork:
     def _apply(self, change: Change) -> Outcome:
         progress = self._keeper.progress
         index = len(progress.outcomes)
-        may_have_happened = progress.started == index
-        started_before = progress.started
-        looked_up, progress.looked_up = may_have_happened and progress.looked_up, False
+        if progress.started == index:
+            # Whoever had the batch before died between sending it and noting the answer.
+            self._why_lost = MAY_BE_THERE
+            return self._put_off(change, index)
         if change.action == "create":
             progress.started = index
             self._keeper.store()
         elif index % STORE_EVERY == 0:
             self._keeper.store()
+        return self._attempt(change) or self._put_off(change, index)
+
+    def _attempt(self, change: Change, *, again: bool = False, in_doubt: bool = False) -> Outcome | None:
+        """What became of the change; None for a creation whose answer was lost. `in_doubt`: not tried for the
+        first time, so that it may be there whatever is answered now; `again` as in `ChangeApplier.apply`."""
+        progress = self._keeper.progress
         try:
-            return self._applier.apply(change, may_have_happened=may_have_happened, looked_up=looked_up)
+            return self._applier.apply(change, again=again)
         except RateLimited as error:
-            # Raised before a call is made, or for a 429: nothing happened by this attempt. A look-up that
-            # used up the window must not be repeated, or it would use up the next one too.
-            progress.looked_up = self._applier.looked_up
-            later = LATER_THAN_A_SLOT * self._services.settings.seconds_per_call
-            self._pause(error.delay_seconds + later, started_before)
+            # Raised before a call is made, or for a 429: nothing happened by this attempt.
+            self._pause_for_the_window(error)
         except CircuitOpen as error:
-            progress.looked_up = self._applier.looked_up
-            progress.started = started_before
+            progress.started = None
             self._note_blocked(str(error))
-            self._pause(error.delay_seconds, started=started_before)
+            self._pause(error.delay_seconds)
         except RetryLater as error:
-            return self._unavailable(change, error, error.delay_seconds, unsure=may_have_happened)
+            return self._unavailable(change, error, error.delay_seconds, unsure=in_doubt)
         except Unresolved as error:
-            progress.started = started_before
+            progress.started = None
+            if in_doubt:
+                return _failed(change, MAY_BE_THERE, unsure=True)
             return self._waiting(change, error.ref)
         except (UpstreamUnavailable, IncompleteRead) as error:
+            if is_ambiguous(change, error):
+                return self._note_lost(change, error)
             delay = self._services.settings.retry_delay_seconds
-            unsure = may_have_happened or is_ambiguous(change, error)
-            return self._unavailable(change, error, delay, unsure=unsure)
+            return self._unavailable(change, error, delay, unsure=in_doubt)
         except (AccessRefused, ConfigurationError):
             # An answer, or nothing was sent: only an earlier attempt may have happened.
-            progress.started = started_before
+            progress.started = None
             raise
         except APIError as error:
-            return _failed(change, str(error), unsure=may_have_happened)
-        except (SafetyAmpError, HandOn, UpstreamDown):
+            return _failed(change, str(error), unsure=in_doubt)
+        except (SafetyAmpError, AlreadyThere, HandOn, UpstreamDown):
             raise
         except Exception as error:
             # One record that nobody thought of must not stop the others, or come back for ever.
@@ -337,23 +356,158 @@ class _BatchWork:
             return _failed(change, reason, unsure=change.action == "create")
         raise AssertionError("unreachable: _pause always raises")
 
+    def _note_lost(self, change: Change, error: Exception) -> None:
+        self._warn(change, error)
+        self._why_lost = f"{MAY_BE_THERE}: {error}"
+        self._was_answered = getattr(error, "status_code", None) in ANSWERED
+        if not self._was_answered:
+            self._note_blocked(str(error))
+
+    def _pause_for_the_window(self, error: RateLimited) -> None:
+        self._pause(error.delay_seconds + LATER_THAN_A_SLOT * self._services.settings.seconds_per_call)
+
+    def _put_off(self, change: Change, index: int) -> Outcome:
+        """The creation may have happened: the others go on, and it is settled when they are done."""
+        now = self._services.clock.now().isoformat()
+        self._keeper.progress.open[str(index)] = OpenCreation(change.key, at=now, since=now)
+        return _failed(change, self._why_lost, unsure=True)
+
+    def _settle(self) -> str | None:
+        """Find out what became of the open creations, or leave them to the next run; returns why the entity
+        was stopped meanwhile, if it was."""
+        progress = self._keeper.progress
+        while (index := self._next_repetition()) is not None:
+            if reason := self._before_a_call():
+                return reason
+            self._repeat(index)
+        if progress.open:
+            progress.waiting = True
+            targets = self._found_since()
+            if self._message.entity not in UNIQUE_VALUE:
+                # What an earlier batch created is not what a later one looks for.
+                self._remember_earlier_batches()
+            for index in list(progress.open):
+                if reason := self._before_a_call():
+                    return reason
+                self._look_for(index, targets)
+        return None
+
+    def _before_a_call(self) -> str | None:
+        if self._services.clock.monotonic() > self._until:
+            self._pause(0.0)
+        return self._stopped_by_others()
+
+    def _next_repetition(self) -> str | None:
+        """The index of the creation that is sent again next; raises HandOn when it is too early for that."""
+        progress = self._keeper.progress
+        if self._message.entity not in UNIQUE_VALUE:
+            return None
+        repeatable = [index for index in progress.open if not progress.open[index].refused]
+        index = min(repeatable, key=lambda one: progress.open[one].at, default=None)
+        if index is not None:
+            due = datetime.fromisoformat(progress.open[index].at) + SETTLED_AFTER
+            if (left := (due - self._services.clock.now()).total_seconds()) > 0:
+                self._pause(left)
+        return index
+
+    def _repeat(self, index: str) -> None:
+        """Send the creation again: SafetyAmp takes it if it has not happened, and refuses it if it has."""
+        progress = self._keeper.progress
+        try:
+            outcome = self._send_again(index, again=True)
+        except AlreadyThere as error:
+            progress.open[index].refused = error.errors
+            progress.blocked_since = None
+            return
+        if outcome is not None:
+            self._close(index, outcome)
+            return
+        creation = progress.open[index]
+        creation.lost += 1
+        # Time alone says little: among a hundred batches the turn to send it again comes late.
+        too_often = creation.lost >= self._services.settings.max_retry_attempts
+        too_long = self._services.clock.now() - datetime.fromisoformat(creation.since) >= GIVE_UP_AFTER
+        if too_often and (too_long or self._was_answered):
+            progress.outcomes[int(index)].reason = self._why_lost
+            del progress.open[index]
+
+    def _found_since(self) -> list[Target]:
+        progress = self._keeper.progress
+        try:
+            return self._look_up.targets(progress)
+        except TooEarly as early:
+            self._pause(early.delay_seconds)
+        except RateLimited as error:
+            self._pause_for_the_window(error)
+        except AccessRefused:
+            raise
+        except (RetryLater, APIError, IncompleteRead) as error:
+            self._note_blocked(str(error))
+            self._pause(getattr(error, "delay_seconds", self._services.settings.retry_delay_seconds))
+        raise AssertionError("unreachable: _pause always raises")
+
+    def _look_for(self, index: str, targets: list[Target]) -> None:
+        """Adopt what is there, create what is not. A creation that was sent after the listing is left to the
+        next run: one listing is all that an entity costs."""
+        progress, change = self._keeper.progress, self._all[int(index)]
+        creation = progress.open[index]
+        outcome = None
+        if not creation.sent_anew:
+            try:
+                outcome = self._applier.look_for(change, targets, creation.refused)
+            except Unresolved:
+                outcome = progress.outcomes[int(index)]
+            if outcome is None:
+                outcome = self._send_again(index, again=False)
+        self._close(index, outcome or progress.outcomes[int(index)])
+
+    def _send_again(self, index: str, *, again: bool) -> Outcome | None:
+        """Noted before it is sent, like any creation. A HandOn says that it was not."""
+        creation = self._keeper.progress.open[index]
+        before = creation.at
+        creation.at, creation.sent_anew = self._services.clock.now().isoformat(), not again
+        self._keeper.store()
+        try:
+            return self._attempt(self._all[int(index)], again=again, in_doubt=True)
+        except HandOn:
+            creation.at, creation.sent_anew = before, False
+            self._keeper.store()
+            raise
+
+    def _close(self, index: str, outcome: Outcome) -> None:
+        progress = self._keeper.progress
+        progress.outcomes[int(index)] = outcome
+        del progress.open[index]
+        progress.attempts = 0
+        if not outcome.unsure:
+            progress.blocked_since = None
+        self._remember(outcome)
+
+    def _leave_open(self, stop_reason: str | None) -> None:
+        """What is still open when the batch ends is left to the next run."""
+        progress = self._keeper.progress
+        for index in progress.open if stop_reason else ():
+            progress.outcomes[int(index)].reason = f"{MAY_BE_THERE}: {stop_reason}"
+        progress.open.clear()
+
+    def _warn(self, change: Change, error: Exception) -> None:
+        about = {"key": change.key, "operation": change.action}
+        text = "%s %s is tried again later: %s"
+        logger.warning(text, self._message.entity, change.key, error, extra=about)
+
     def _unavailable(self, change: Change, error: Exception, delay: float, *, unsure: bool) -> Outcome:
         progress = self._keeper.progress
         progress.attempts += 1
-        # What SafetyAmp answers to this one record again and again must not hold up all those behind it.
-        answered = getattr(error, "status_code", None) in ANSWERED
-        if progress.attempts >= self._services.settings.max_retry_attempts and (not unsure or answered):
-            failed = _failed(change, str(error), unsure=unsure)
+        if progress.attempts >= self._services.settings.max_retry_attempts and not unsure:
+            failed = _failed(change, str(error))
             if change.action == "deactivate":
                 # It may have been done: then it was our doing.
                 failed.target_id = change.target_id
             return failed
-        about = {"key": change.key, "operation": change.action}
-        text = "%s %s is tried again later: %s"
-        logger.warning(text, self._message.entity, change.key, error, extra=about)
-        progress.started = len(progress.outcomes) if unsure else None
+        self._warn(change, error)
+        progress.started = None
         self._note_blocked(str(error))
-        self._pause(delay, started=progress.started)
+        self._pause(delay)
         raise AssertionError("unreachable: _pause always raises")
 
     def _note_blocked(self, reason: str) -> None:
@@ -373,6 +527,10 @@ class _BatchWork:
                 self._pause(self._services.settings.retry_delay_seconds)
             # One of them may have ended after this handler had begun.
             self._remember_earlier_batches()
+            if any(creation.key == ref.key for creation in self._keeper.progress.open.values()):
+                reason = self._settle()
+                self._keeper.progress.waiting = False
+                return self._not_applied(change, reason) if reason else self._apply(change)
             if self._resolver.resolve(ref) is not None:
                 return self._apply(change)
         return Outcome(
@@ -406,13 +564,10 @@ class _BatchWork:
                 self._remember(outcome)
 
     def _looks_back(self, changes: list[Change]) -> bool:
-        """Whether it matters what earlier batches created: for references into the same entity, and for a
-        look-up, which must not take their records for its own. Every batch reading all batches before it
-        would make thousands of batches quadratic."""
+        """Whether it matters what earlier batches created: for references into the same entity. Every batch
+        reading all batches before it would make thousands of batches quadratic."""
         refs = (reference(value) for change in changes for value in change.fields.values())
-        return self._keeper.progress.started is not None or any(
-            ref is not None and ref.entity == self._message.entity for ref in refs
-        )
+        return any(ref is not None and ref.entity == self._message.entity for ref in refs)
 
     def _remember(self, outcome: Outcome) -> None:
         if outcome.target_id is not None:
@@ -421,13 +576,14 @@ class _BatchWork:
     def _record(self, outcome: Outcome) -> None:
         progress = self._keeper.progress
         progress.outcomes.append(outcome)
-        progress.started, progress.attempts, progress.blocked_since = None, 0, None
-        progress.looked_up, progress.tries = False, 0
+        progress.started, progress.attempts = None, 0
+        if str(len(progress.outcomes) - 1) not in progress.open:
+            progress.blocked_since, progress.tries = None, 0
 
-    def _pause(self, delay_seconds: float, started: int | None = None) -> None:
+    def _pause(self, delay_seconds: float) -> None:
         """Store the progress and hand the batch on; always raises HandOn."""
         progress = self._keeper.progress
-        progress.started = started
+        progress.started = None
         progress.next_at = (self._services.clock.now() + timedelta(seconds=delay_seconds)).isoformat()
         self._keeper.store()
         raise HandOn(delay_seconds)
@@ -435,7 +591,7 @@ class _BatchWork:
     def _not_applied(self, change: Change, reason: str) -> Outcome:
         """The entity has stopped; a creation that was sent before may be there nevertheless."""
         if self._keeper.progress.started == len(self._keeper.progress.outcomes):
-            return _failed(change, f"may have been created, no answer came: {reason}", unsure=True)
+            return _failed(change, f"{MAY_BE_THERE}: {reason}", unsure=True)
         result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
         return Outcome(change.key, change.action, result, change.digest, reason=f"not tried: {reason}")
 

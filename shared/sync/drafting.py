@@ -12,6 +12,7 @@ from shared.sync.compare import ACCESS, Change, compare, digest_of
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
+from shared.sync.guard import ANOTHER_PERSON, is_another_person
 from shared.sync.model import Claim, Desired, EntityMapping, Rejected, SourceRecord
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
@@ -180,6 +181,9 @@ class _Drafting:
             entry = self._adopt(record) or entry
         if rejected := self._hopeless(desired, entry, digest):
             draft.reject(rejected)
+            return
+        if entry and entry.target_id is not None and is_another_person(entry.fields, desired.fields):
+            draft.reject(Rejected(record.key, "invalid", ANOTHER_PERSON))
             return
         result = compare(
             desired,

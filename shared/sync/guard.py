@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shared.errors import IncompleteRead
+
+FEWEST_EXCHANGED = 2
+"""One record that goes while another comes is everyday life, however small the company."""
+
+GROWTH_COUNTS_FROM = 50
+"""A smaller source may more than double: a new company's first weeks are not held."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,57 @@ def lost_much(
                 f"GUARD_MAX_PERCENT is {limits.max_percent:g}"
             )
     return reasons
+
+
+def keys_exchanged(limits: GuardLimits, *, known: int, vanished: int, created: int) -> list[str]:
+    """The reason to hold a plan whose keys look exchanged for others, which would create everything a second
+    time: another company is read, or the source was renumbered. Empty when it may go on.
+
+    `known` records the last good runs saw in the source; of these, `vanished` active ones are not in it any
+    more, while `created` are new. Beyond GUARD_MAX_DEACTIVATIONS the percentage decides. Fewer than that are
+    held when they are half of all: of eight people eight others are not the same eight.
+    """
+    exchanged = min(vanished, created)
+    many = exchanged > limits.max_deactivations and exchanged * 100 > limits.max_percent * known
+    if not many and (exchanged < FEWEST_EXCHANGED or exchanged * 2 < known):
+        return []
+    return [
+        f"{vanished} of {known} known keys are not in the source any more and {created} new ones would"
+        " be created: the keys look exchanged, and approving creates the records a second time. Check"
+        " VISTA_COMPANY (or SAMSARA_API_KEY); if the source was renumbered, give SafetyAmp's records the new"
+        f" numbers and run with refresh. GUARD_MAX_PERCENT is {limits.max_percent:g}"
+    ]
+
+
+def source_doubled(name: str, count: int, last: int | None) -> list[str]:
+    """The reason to hold a plan whose source has more than doubled since the last good run. Less is growth:
+    GUARD_MAX_PERCENT is for what is lost, and would hold every company that hires."""
+    if not last or last < GROWTH_COUNTS_FROM or count <= 2 * last:
+        return []
+    return [
+        f"{name}: {count} records where the last good run read {last}, more than twice as many: check"
+        " what the source shows, and approve if the company has grown so much"
+    ]
+
+
+def is_another_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether an employee number went to somebody else: another name and another birth date.
+
+    Who keeps one of them has married or was misspelt. Nothing is said where a part is not known.
+    """
+    names, born = ("first_name", "last_name"), "date_of_birth"
+    if not all(known.get(name) and wanted.get(name) for name in (*names, born)):
+        return False
+    same_name = all(str(known[name]).casefold() == str(wanted[name]).casefold() for name in names)
+    return not same_name and known[born] != wanted[born]
+
+
+ANOTHER_PERSON = (
+    "the number belongs to another person now (other name and other birth date), so nothing was sent."
+    " If Vista gave it to somebody else, give SafetyAmp's user another employee number (emp_id), switch"
+    " access off there and run with refresh: the new person is created. If it is the same person, mend"
+    " name or birth date in SafetyAmp or in Vista"
+)
 
 
 def refuse_empty(name: str, count: int, last: int | None, advice: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.clients.heartbeat import beating
+from shared.clients.heartbeat import beating, bound_heartbeat
 from shared.sync.services import Services
 
 LEASE_SECONDS = 60
@@ -39,14 +39,17 @@ class HeldLease:
 
 @contextmanager
 def held_lease(services: Services, path: str) -> Iterator[HeldLease]:
-    """Lease the document at `path`; every HTTP call made inside renews the lease first when needed.
+    """Lease the document at `path`; every HTTP call made inside renews the lease first when needed, and those
+    of the blocks around.
 
     Raises LeaseHeld at the start, LeaseLost from within a call, and Stopping instead of a call when the
     process is about to end.
     """
-    lease = HeldLease(services, path)
+    lease, outer = HeldLease(services, path), bound_heartbeat()
 
     def before_call() -> None:
+        if outer is not None:
+            outer()
         services.shutdown.check()
         lease.keep()
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 from shared.clients.call_meter import Meter
 from shared.errors import (
+    AccessRefused,
+    APIError,
     ConfigurationError,
     RetryLater,
     SettingProblem,
@@ -21,7 +24,6 @@ from shared.sync import paths
 from shared.sync.entities.guarded import target_of
 from shared.sync.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.model import EntityMapping, EntityName, Target
-from shared.sync.prerequisites import HAVE_PREREQUISITES
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,14 @@ RESOURCES: dict[EntityName, str] = {
 }
 """SafetyAmp's name of each entity's resource."""
 
+UNIQUE_VALUE: dict[str, str] = {"departments": "external_code", "jobs": "ext_id", "employees": "email"}
+"""The field of which SafetyAmp refuses a second record with the same value (SafetyAmp contract, recorded
+traffic): a creation of these can be sent again, and is carried out once. Of titles and assets it takes a
+second one without a word."""
+
+MOST_ASKED_FOR = 25
+"""Users asked for one by one in one planning, half a window; the others wait for the next listing."""
+
 
 @dataclass(frozen=True)
 class _Kept:
@@ -42,7 +52,9 @@ class _Kept:
 
     page: int = 0
     complete: bool = False
+    again: bool = False
     targets: list[Target] = field(default_factory=list)
+    asked_for: dict[str, Target | None] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
@@ -62,27 +74,74 @@ class TargetLister:
         self._lease_id = lease_id
         self._meter = meter
         self._complete: tuple[int, list[Target]] | None = None
+        self._asked_for: dict[str, Target | None] = {}
 
-    def believable_targets(self, mapping: EntityMapping, last_listed: int | None) -> list[Target]:
+    def believable_targets(
+        self, mapping: EntityMapping, last_listed: int | None, *, twice: bool = False
+    ) -> list[Target]:
         """All records of the entity. Raises as `targets`, and IncompleteRead when far fewer records came
         than the `last_listed` of the last listing."""
-        targets = self.targets(mapping)
+        targets = self.targets(mapping, twice=twice)
         settings = self._services.settings
         limits = GuardLimits(settings.guard_max_deactivations, settings.guard_max_percent)
         refuse_shrunk_listing(mapping.name, len(targets), last_listed, limits, paths.state(mapping.name))
         return targets
 
-    def targets(self, mapping: EntityMapping) -> list[Target]:
+    def targets(self, mapping: EntityMapping, *, twice: bool = False) -> list[Target]:
         """All records of the entity, complete. Raises RetryLater when it has to go on later, and the
-        client's errors."""
-        return self._clusters(mapping) if mapping.name == "departments" else self._pages(mapping)
+        client's errors.
+
+        `twice`: read a second time, and take what either reading has, because something will be created that
+        is not found. A record that is deleted while pages are read moves all after it up by one, and the
+        first of the next page is in none; one page cannot shift.
+        """
+        return self._clusters(mapping) if mapping.name == "departments" else self._pages(mapping, twice)
+
+    def ask_for(
+        self, mapping: EntityMapping, target_ids: Iterable[int | str]
+    ) -> tuple[list[Target], set[int | str]]:
+        """Of records that two listings lacked: those that SafetyAmp shows when asked for by id, and the ids
+        that it does not have. At most `MOST_ASKED_FOR` users are asked for; of the others, of whom nothing is
+        said, the next listing tells. Of the other resources there is no such call (SafetyAmp contract), and
+        should a server have none for users either: a 404 beside two listings is proof enough.
+
+        Raises RetryLater when it has to go on later (the answers are kept), and the client's errors.
+        """
+        if mapping.name != "employees":
+            return [], set(target_ids)
+        self._asked_for = answers = self._kept().asked_for
+        found, gone = [], set()
+        for target_id in islice(target_ids, MOST_ASKED_FOR):
+            if str(target_id) not in answers:
+                try:
+                    target = self._asked(mapping, target_id)
+                except (RetryLater, UpstreamUnavailable):
+                    self.keep()
+                    raise
+                answers[str(target_id)] = target
+            answer = answers[str(target_id)]
+            if answer is None:
+                gone.add(target_id)
+            else:
+                found.append(answer)
+        return found, gone
+
+    def _asked(self, mapping: EntityMapping, target_id: int | str) -> Target | None:
+        try:
+            row = self._services.safetyamp.read(RESOURCES[mapping.name], target_id)
+        except APIError as error:
+            if isinstance(error, UpstreamUnavailable | AccessRefused):
+                raise
+            return None
+        return target_of(mapping, row) if row.get("id") == target_id else None
 
     def keep(self) -> None:
         """Keep a listing that came to its end, for planning that has to go on later because its next calls
         have no place in the window: it must not begin by listing all again, or a listing that fills a window
-        would be all that ever happens. Only entities that need more calls for planning are kept."""
+        would be all that ever happens."""
         if self._complete is not None:
-            self._keep(*self._complete, complete=True)
+            page, targets = self._complete
+            self._keep(page, targets, complete=True)
 
     def forget(self) -> None:
         """Drop the pages that are kept, so that the next listing is a new one."""
@@ -93,25 +152,27 @@ class TargetLister:
         inside = within_root(rows, self._services.settings.safetyamp_root_cluster)
         return _mapped(mapping, inside)
 
-    def _pages(self, mapping: EntityMapping) -> list[Target]:
+    def _pages(self, mapping: EntityMapping, twice: bool) -> list[Target]:
         kept = self._kept()
         targets = {target.target_id: target for target in kept.targets}
         if self._meter:
             self._meter.add(kept.calls, kept.requests, kept.waited_seconds)
-        page = kept.page
-        if kept.complete:
-            return list(targets.values())
-        try:
-            for rows in self._services.safetyamp.list_pages(RESOURCES[mapping.name], start_page=page):
-                # A dictionary by id: a record that moved to a later page while listing is kept once.
-                targets.update((target.target_id, target) for target in _mapped(mapping, rows))
-                page += 1
-        except (RetryLater, UpstreamUnavailable):
-            self._keep(page, targets.values())
-            raise
+        page, again = kept.page, kept.again
+        if not kept.complete:
+            try:
+                while True:
+                    for rows in self._services.safetyamp.list_pages(RESOURCES[mapping.name], start_page=page):
+                        # A dictionary by id: a record that moved to a later page while listing is kept once.
+                        targets.update((target.target_id, target) for target in _mapped(mapping, rows))
+                        page += 1
+                    if again or not twice or page <= 1:
+                        break
+                    page, again = 0, True
+            except (RetryLater, UpstreamUnavailable):
+                self._keep(page, targets.values(), again=again)
+                raise
         listed = list(targets.values())
-        if mapping.name in HAVE_PREREQUISITES:
-            self._complete = (page, listed)
+        self._complete = (page, listed)
         return listed
 
     def _kept(self) -> _Kept:
@@ -124,11 +185,15 @@ class TargetLister:
             logger.warning("%s; the listing begins anew", error, extra={"event": "document_unreadable"})
             return _Kept()
 
-    def _keep(self, page: int, targets: Iterable[Target], *, complete: bool = False) -> None:
+    def _keep(
+        self, page: int, targets: Iterable[Target], *, complete: bool = False, again: bool = False
+    ) -> None:
         value: dict[str, Any] = {
             "page": page,
             "complete": complete,
-            "targets": [_kept_form(target) for target in targets],
+            "again": again,
+            "targets": [kept_form(target) for target in targets],
+            "asked_for": {one: target and kept_form(target) for one, target in self._asked_for.items()},
         }
         if self._meter:
             value["calls"] = dict(self._meter.calls)
@@ -137,7 +202,8 @@ class TargetLister:
         self._services.documents.write(self._path, to_json(value), lease_id=self._lease_id)
 
 
-def _kept_form(target: Target) -> dict[str, Any]:
+def kept_form(target: Target) -> dict[str, Any]:
+    """A target in a document."""
     # The release before knows no `readable`, and hardly any target is not.
     return {name: value for name, value in asdict(target).items() if name != "readable" or not value}
 

@@ -69,6 +69,7 @@ def _target(
         return "several", tuple(state.ambiguous[key]), None
     entry = state.entry(key)
     if entry is not None and entry.target_id is not None:
+        listed = listed and not state.missing_since(entry.target_id)
         return ("listed now" if listed else "known id"), (entry.target_id,), entry.fields
     match = mapping.match_value(record) if isinstance(record, SourceRecord) else None
     ids = tuple(state.unmatched_ids(match)) if match else ()

@@ -9,7 +9,17 @@ from shared.sync.compare import ACCESS
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
 from shared.sync.outcome import Outcome
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, EntityState, Entry, refused_since
+from shared.sync.state import (
+    FAILURE,
+    GONE,
+    OFF_BY,
+    REJECTED,
+    TAKEN,
+    UNSURE,
+    EntityState,
+    Entry,
+    refused_since,
+)
 
 
 def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:
@@ -27,10 +37,12 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
             state.write_beside(None, outcome.target_id or "", outcome.fields)
         elif outcome.went_well:
             state.put(key, _applied(state.entry(key), outcome, run_id))
+            # Who answers is there, whatever the last listing lacked.
+            state.missing.pop(str(outcome.target_id), None)
         elif outcome.result == "refused":
             state.put(key, _refused(state.entry(key), outcome))
         elif outcome.result == "gone" or outcome.unsure:
-            state.put(key, Entry(None, None, {}, {GONE: True}))
+            state.put(key, Entry(None, None, {}, {GONE: UNSURE if outcome.unsure else True}))
 
 
 def note_unknown(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:

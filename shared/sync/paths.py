@@ -66,9 +66,14 @@ def progresses(run_id: str, entity: str) -> str:
     return f"runs/{run_id}/{entity}/progress/"
 
 
-def look_up(run_id: str, entity: str, number: int) -> str:
-    """Where the listing that looks for a record of an ambiguous creation keeps its pages."""
-    return f"runs/{run_id}/{entity}/look-up/{number:04d}.json"
+def look_up(run_id: str, entity: str) -> str:
+    """What one listing has of the records of creations that got no answer, for all batches."""
+    return f"runs/{run_id}/{entity}/look-up.json"
+
+
+def look_up_pages(run_id: str, entity: str) -> str:
+    """Where that listing keeps its pages while it is read; who reads leases it."""
+    return f"runs/{run_id}/{entity}/look-up-pages.json"
 
 
 def outcomes(run_id: str, entity: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import secrets
 from copy import deepcopy
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 from shared.clients.call_meter import Meter
 from shared.errors import UnreadableDocument
@@ -20,10 +20,11 @@ from shared.sync.approval import (
     refuse_other_sizes,
     what_it_found,
 )
+from shared.sync.compare import ACCESS
 from shared.sync.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.entities import mappings
-from shared.sync.guard import GuardLimits, guard
-from shared.sync.listing import TargetLister
+from shared.sync.guard import FEWEST_EXCHANGED, GuardLimits, guard, keys_exchanged, source_doubled
+from shared.sync.listing import UNIQUE_VALUE, TargetLister
 from shared.sync.look import look_at
 from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
@@ -33,11 +34,20 @@ from shared.sync.reader import SourceRead, SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
-from shared.sync.state import EntityState, decode_state, rebuild
+from shared.sync.state import EntityState, decode_state, missed_again, not_listed, rebuild
 
 logger = logging.getLogger(__name__)
 
 MOST_VANISHED_NAMED = 100
+
+OWN_READ: dict[EntityName, str] = {
+    "departments": "Vista departments",
+    "jobs": "Vista open jobs",
+    "titles": "Vista titles",
+    "employees": "Vista employees",
+    "vehicles": "Samsara vehicles",
+}
+"""The read that each entity's records come from, as its receipt calls it; it needs others besides."""
 
 
 def make_plan(
@@ -103,7 +113,9 @@ def _make_plan(
     looks = _looks(run, mapping, state, read.source, listed)
     held: list[str] = []
     if run.request.keys and approved is None:
-        held = whole_entity_is_held(services, mapping, state, run, read, listed, only_leavers=only_leavers)
+        held = whole_entity_is_held(
+            services, mapping, state, run, read, listed, known, only_leavers=only_leavers
+        )
     # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
     trust_digests = not listed and not run.request.keys
     draft = draft_changes(
@@ -124,7 +136,8 @@ def _make_plan(
         left_out = keep_approved(draft, approved_changes(documents, run.run_id, entity, approved))
         sizes = baselines(run, approved, source_counts, state, _limits(services))
     elif not run.request.keys or not draft.changes:
-        held = _held_reasons(services, draft, state, read.counts)
+        held = _held_reasons(services, draft, state, read.counts, known)
+    _report_missing(state, draft)
     if draft.changes:
         check_prerequisites(services, entity)
     plan_id = secrets.token_hex(4)
@@ -176,8 +189,21 @@ def _current_state(
         return known, False
     if run.request.refresh:
         forget_lookups(services)
-    targets = lister.believable_targets(mapping, known.listed if known else None)
-    return rebuild(mapping.name, targets, known), True
+    if known is None:
+        # Nobody is known: whom one shifted listing hides would be created a second time.
+        return rebuild(
+            mapping.name, lister.believable_targets(mapping, None, twice=True), None, run.run_id
+        ), True
+    # Users and sites of an unsure creation SafetyAmp refuses itself; of titles and assets there would be two.
+    twice = mapping.name not in UNIQUE_VALUE and known.has_unsure()
+    targets = lister.believable_targets(mapping, known.listed, twice=twice)
+    found, gone = lister.ask_for(mapping, missed_again(known, targets, run.run_id))
+    return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone), True
+
+
+def _report_missing(state: EntityState, draft: Draft) -> None:
+    for key, target_id in sorted(state.missing_keys().items()):
+        draft.report(key, not_listed(target_id))
 
 
 def whole_entity_is_held(
@@ -187,10 +213,12 @@ def whole_entity_is_held(
     run: Run,
     read: SourceRead,
     listed: bool,
+    known: EntityState | None,
     *,
     only_leavers: bool = False,
 ) -> list[str]:
-    """Why the guard would hold a plan of all records; empty when it would not. `state` stays as it is.
+    """Why the guard would hold a plan of all records; empty when it would not. `state` stays as it is;
+    `known` is what was known before SafetyAmp was listed.
 
     For a run of single records: a wrong read that makes everybody a leaver must not lock out the one whom
     somebody asks for, only because a plan of one person is a small one.
@@ -211,22 +239,46 @@ def whole_entity_is_held(
         listed=listed,
         only_leavers=only_leavers,
     )
-    return _held_reasons(services, draft, copied, read.counts)
+    return _held_reasons(services, draft, copied, read.counts, known)
 
 
 def _held_reasons(
-    services: Services, draft: Draft, state: EntityState, source_counts: dict[str, int]
+    services: Services,
+    draft: Draft,
+    state: EntityState,
+    source_counts: dict[str, int],
+    known: EntityState | None,
 ) -> list[str]:
-    known = sum(1 for record in state.records.values() if record[0] is not None)
+    limits = _limits(services)
+    there = sum(1 for record in state.records.values() if record[0] is not None)
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
-    return guard(
-        _limits(services),
+    reasons = guard(
+        limits,
         deactivations=draft.counts["deactivate"],
-        size=max(known, wanted),
+        size=max(there, wanted),
         source_counts=source_counts,
         last_counts=state.source_counts,
         approved_counts=state.approved_counts,
     )
+    read = OWN_READ[cast(EntityName, state.entity)]
+    reasons += source_doubled(read, source_counts.get(read, 0), state.source_counts.get(read))
+    return reasons + _exchanged(limits, draft, known)
+
+
+def _exchanged(limits: GuardLimits, draft: Draft, known: EntityState | None) -> list[str]:
+    created = draft.counts["create"]
+    if known is None or created < FEWEST_EXCHANGED:
+        return []
+    # A digest is what a record has that a good run saw in the source: neither what somebody made in SafetyAmp
+    # by hand nor what was closed long ago, and was listed since, counts.
+    settled = [key for key, record in known.records.items() if record[1] is not None]
+    vanished = sum(1 for key in settled if key not in draft.seen and _is_active(known, key))
+    return keys_exchanged(limits, known=len(settled), vanished=vanished, created=created)
+
+
+def _is_active(known: EntityState, key: str) -> bool:
+    entry = known.entry(key)
+    return entry is not None and entry.fields.get(ACCESS) != 0
 
 
 def _limits(services: Services) -> GuardLimits:

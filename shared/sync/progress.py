@@ -15,11 +15,30 @@ from shared.sync.services import Services
 
 
 @dataclass
+class OpenCreation:
+    """A creation that got no answer. `at` is when it was sent last, `since` when first,
+    `lost` how many answers were lost.
+
+    `refused` is what SafetyAmp said to its repetition when its unique value is there already, ours or
+    somebody's. `sent_anew`: it was looked for, not found, and sent once more.
+    """
+
+    key: str
+    at: Time
+    since: Time
+    lost: int = 1
+    refused: dict[str, list[str]] = field(default_factory=dict)
+    sent_anew: bool = False
+
+
+@dataclass
 class Progress:
     """Progress of a batch.
 
     `started` is the index of a creation that was sent and whose answer is not stored: it may have happened.
-    `looked_up`: its record was looked up since, and is not there.
+    `open` are earlier ones, by their index as text: of these `outcomes` holds for now that they may have been
+    created, which a release that knows no `open` takes for the last word.
+    `waiting`: nothing is left but to look for them, which all batches do together.
     `attempts` counts the failed attempts at the change that is next. `next_at` is when the batch was meant
     to go on. `blocked_since` is when SafetyAmp stopped answering, None while it answers. `tries` counts
     errors that nobody thought of and that ended a handler.
@@ -27,7 +46,8 @@ class Progress:
 
     outcomes: list[Outcome] = field(default_factory=list)
     started: int | None = None
-    looked_up: bool = False
+    open: dict[str, OpenCreation] = field(default_factory=dict)
+    waiting: bool = False
     attempts: int = 0
     next_at: Time | None = None
     blocked_since: Time | None = None
@@ -38,7 +58,11 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
-        return {**vars(self), "outcomes": [outcome.to_json() for outcome in self.outcomes]}
+        return {
+            **vars(self),
+            "outcomes": [outcome.to_json() for outcome in self.outcomes],
+            "open": {index: vars(creation) for index, creation in self.open.items()},
+        }
 
 
 def begin_progress(documents: Documents, message: BatchMessage) -> None:

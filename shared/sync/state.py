@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
 
@@ -52,7 +52,9 @@ FAILURE = "failure"
 until what is taken, `by` whom, is free. `since` is the first refusal of those one after the other, `at` the
 last. Release 0.1.0 had no `by`, and refused more than it had to."""
 GONE = "gone"
-"""Flag: SafetyAmp answered 404 for the known id; the next plan lists SafetyAmp before it creates anew."""
+"""Flag: the next plan lists SafetyAmp before it creates anew. SafetyAmp answered 404 for the known id, or
+(`UNSURE`) nobody knows whether a creation was carried out."""
+UNSURE = "unsure"
 
 
 _FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict}
@@ -79,7 +81,9 @@ class EntityState:
     none. `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it. `list_anew`:
     what a run did is not known, so that SafetyAmp must be listed before the next plan. `strays` are users
     that are nobody's: without a number of ours, or one of several that claim a key. Their unique values are
-    taken nevertheless. By their id as text: `[target_id, key or None, fields]`.
+    taken nevertheless. By their id as text: `[target_id, key or None, fields]`. `missing` maps the ids (as
+    text) of known records that the last listing lacked to the run that missed them first: a listing can shift
+    while it is read, so they count as being there.
     """
 
     entity: str
@@ -93,6 +97,7 @@ class EntityState:
     spellings: dict[str, list[int | str]] = field(default_factory=dict)
     list_anew: bool = False
     strays: dict[str, list[Any]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -108,6 +113,10 @@ class EntityState:
         """The id of the one record that has exactly this name, among several that share its key."""
         ids = self.spellings.get(name, ())
         return ids[0] if len(ids) == 1 else None
+
+    def spelling(self, target_id: int | str) -> str | None:
+        """The name of one of several records that share a key."""
+        return next((name for name, ids in self.spellings.items() if target_id in ids), None)
 
     def entry(self, key: str) -> Entry | None:
         """The record in full."""
@@ -192,6 +201,26 @@ class EntityState:
         listed before planning."""
         return self.list_anew or any(record[3] and GONE in record[3] for record in self.records.values())
 
+    def has_unsure(self) -> bool:
+        """Whether a creation may have been carried out that no answer told of."""
+        return any(record[3] and record[3].get(GONE) == UNSURE for record in self.records.values())
+
+    def missing_since(self, target_id: int | str | None) -> str | None:
+        """The run whose listing lacked this known record first, None for one that was listed."""
+        return self.missing.get(str(target_id))
+
+    def missing_keys(self) -> dict[str, int | str]:
+        """Keys of the known records that the last listing lacked, with their ids."""
+        if not self.missing:
+            return {}
+        return {key: record[0] for key, record in self.records.items() if str(record[0]) in self.missing}
+
+    def ids(self) -> Iterator[int | str]:
+        """All ids of SafetyAmp that are known, also of records that cannot be told apart or have no key."""
+        yield from (record[0] for record in self.records.values() if record[0] is not None)
+        yield from (target_id for ids in self.ambiguous.values() for target_id in ids)
+        yield from (record[0] for records in self.unmatched.values() for record in records)
+
     def to_json(self) -> dict[str, Any]:
         """The document."""
         return {
@@ -206,6 +235,7 @@ class EntityState:
             "unmatched": self.unmatched,
             "spellings": self.spellings,
             "strays": self.strays,
+            "missing": self.missing,
             "records": self.records,
         }
 
@@ -217,6 +247,7 @@ class _Later(TypedDict, total=False):
     spellings: dict[str, list[int | str]]
     approved_counts: dict[str, int]
     strays: dict[str, list[Any]]
+    missing: dict[str, str]
 
 
 class _Stored(_Later):
@@ -257,6 +288,7 @@ def decode_state(entity: str, value: Any, path: str | None = None) -> EntityStat
             for name, row in stored.get("strays", {}).items()
             if len(row) == len(("id", "key", "fields")) and isinstance(row[-1], str)
         },
+        missing=stored.get("missing", {}),
     )
     _normalise_keys(state)
     return state
@@ -365,17 +397,32 @@ def distrust_state(documents: Documents, entity: str) -> None:
     update_json(documents, paths.state(entity), change, lost=lambda _: None)
 
 
-def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -> EntityState:
-    """The state as a complete listing shows it.
+def missed_again(known: EntityState, targets: Iterable[Target], run_id: str) -> list[int | str]:
+    """Ids of known records that this run's listing lacks, as an earlier run's listing did."""
+    listed = {target.target_id for target in targets}
+    return [
+        one for one in known.ids() if known.missing_since(one) not in (None, run_id) and one not in listed
+    ]
 
-    Digests, failures and who was switched off by us are carried over from `known`. Records with an
-    alternative match value keep the key under which their id is known.
+
+def rebuild(
+    entity: str,
+    targets: Iterable[Target],
+    known: EntityState | None,
+    run_id: str,
+    gone: Container[int | str] = (),
+) -> EntityState:
+    """The state as a complete listing of run `run_id` shows it.
+
+    Failures and who was switched off by us are carried over from `known`. Records with an alternative match
+    value keep the key under which their id is known. What `known` has and the listing lacks is kept, apart
+    from `gone`, of which it is proven that SafetyAmp does not have it any more.
     """
     state = EntityState(entity=entity)
     known_keys = _keys_by_id(known) if known else {}
-    listed = 0
+    listed = set()
     for target in targets:
-        listed += 1
+        listed.add(target.target_id)
         key = target.key if target.key is not None else known_keys.get(target.target_id)
         if not target.readable:
             _keep(state, key, target, known)
@@ -385,10 +432,14 @@ def rebuild(entity: str, targets: Iterable[Target], known: EntityState | None) -
             state.add_unmatched(target.match, target.target_id, target.fields)
         elif entity == "employees":
             state.note_stray(target.target_id, None, target.fields)
-    state.listed = listed
+    state.listed = len(listed)
     if known is not None:
         state.updated_by, state.source_counts = known.updated_by, dict(known.source_counts)
         state.approved_counts = dict(known.approved_counts)
+        lacking = [one for one in known.ids() if one not in listed and one not in gone]
+        state.missing = {str(one): known.missing_since(one) or run_id for one in lacking}
+        if lacking:
+            _keep_missing(state, known, set(lacking))
         _keep_switched_off(state, known)
         _keep_failures(state, known)
     return state
@@ -399,6 +450,28 @@ def _keep(state: EntityState, key: str | None, target: Target, known: EntityStat
     entry = known.entry(key) if known and key is not None else None
     if key is not None and entry is not None and state.target_id(key) is None and key not in state.ambiguous:
         state.put(key, Entry(target.target_id, None, entry.fields, entry.flags))
+
+
+def _keep_missing(state: EntityState, known: EntityState, lacking: Container[int | str]) -> None:
+    """A key that another record claims meanwhile is ambiguous: the missing one may be there as well."""
+    for key, record in known.records.items():
+        if record[0] in lacking:
+            _add(state, key, Target(record[0], key, _fields(record[2], state.entity)), known)
+    for key, ids in known.ambiguous.items():
+        for target_id in ids:
+            if target_id in lacking:
+                _claim(state, key, target_id, known.spelling(target_id) or key)
+    for match, records in known.unmatched.items():
+        if hidden_records := [record for record in records if record[0] in lacking]:
+            state.unmatched.setdefault(match, []).extend(hidden_records)
+
+
+def not_listed(target_id: int | str) -> str:
+    """What is said of a known record that the last listing lacked."""
+    return (
+        f"not in SafetyAmp's last listing, known as id {target_id}: nothing is created in its place, and the"
+        " id is used as before. If the next listing lacks it too, it counts as deleted in SafetyAmp"
+    )
 
 
 def _add(state: EntityState, key: str, target: Target, known: EntityState | None) -> None:

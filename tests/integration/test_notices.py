@@ -295,7 +295,7 @@ def test_trouble_of_its_own_never_reaches_the_caller(
 ) -> None:
     app.run("failed", "why")
     with monkeypatch.context() as patched:
-        patched.setattr("shared.notices.tell.observe", lambda _: {}["unexpected"])
+        patched.setattr("shared.notices.tell.observe", lambda _: 1 / 0)
         assert app.sweep() == []
     assert "notices failed" in caplog.text
     app.settings["NOTICE_WEBHOOK_URL"] = "http://5ecret.test/"

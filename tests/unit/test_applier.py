@@ -11,7 +11,6 @@ from shared.errors import AccessRefused, APIError, InvalidRecord, NotFound, Rate
 from shared.sync.applier import ChangeApplier, Unresolved, is_taken
 from shared.sync.compare import Change
 from shared.sync.entities import mappings
-from shared.sync.listing import TargetLister
 from shared.sync.model import EntityName
 from shared.sync.outcome import Outcome
 from shared.sync.reader import mapping_options
@@ -61,12 +60,12 @@ class Applying:
         services = rig.services
         mapping = mappings(mapping_options(rig.settings))[name]
         resolver = Resolver(services, "r", name)
-        self.applier = ChangeApplier(services, mapping, resolver, TargetLister(services, "x"))
+        self.applier = ChangeApplier(services, mapping, resolver)
 
     def update(self, fields: dict[str, Any], **more: Any) -> Outcome:
         given = {"action": "update", "core": dict(CORE), **more}
         change = Change(key="1", target_id="u1", fields=fields, before={}, digest="d", **given)
-        return self.applier.apply(change, may_have_happened=False)
+        return self.applier.apply(change)
 
     @property
     def payloads(self) -> list[dict[str, Any]]:
@@ -232,7 +231,7 @@ class TestWhatIsWrittenBeside:
 
         change = Change("1", "create", None, {"email": "a@x.example"}, {}, {}, "d", beside=[BESIDE])
         with pytest.raises(UpstreamUnavailable) as caught:
-            Applying(lost).applier.apply(change, may_have_happened=False)
+            Applying(lost).applier.apply(change)
         assert caught.value.may_have_happened is False
 
 
@@ -257,11 +256,11 @@ class TestReferencesThatAreNotThere:
     def test_somebody_new_waits_for_a_home_site_and_not_for_a_title(self) -> None:
         fields = {"email": "a@x.example", "current_title_id": TITLE}
         new = Change("1", "create", None, fields, {}, {}, "d")
-        outcome = Applying().applier.apply(new, may_have_happened=False)
+        outcome = Applying().applier.apply(new)
         assert (outcome.result, outcome.fields) == ("created", {"email": "a@x.example"})
         waiting = Change("1", "create", None, {**fields, "home_site_id": SITE}, {}, {}, "d")
         with pytest.raises(Unresolved):
-            Applying().applier.apply(waiting, may_have_happened=False)
+            Applying().applier.apply(waiting)
 
 
 @pytest.mark.parametrize(

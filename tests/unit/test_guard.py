@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shared.errors import IncompleteRead
-from shared.sync.guard import GuardLimits, guard, refuse_empty, refuse_shrunk_listing
+from shared.sync.guard import (
+    GuardLimits,
+    guard,
+    is_another_person,
+    keys_exchanged,
+    refuse_empty,
+    refuse_shrunk_listing,
+    source_doubled,
+)
 
 LIMITS = GuardLimits(max_deactivations=10, max_percent=20)
 
@@ -95,3 +105,63 @@ def test_a_listing_that_lost_much_is_not_believed(count: int, last: int | None, 
         return
     with pytest.raises(IncompleteRead, match=r"state/jobs\.json\.gz"):
         refuse_shrunk_listing("jobs", count, last, LIMITS, "state/jobs.json.gz")
+
+
+EXCHANGES: list[tuple[str, int, int, int, bool]] = [
+    ("a renumbered company", 500, 500, 500, True),
+    ("a fifth of it", 500, 100, 100, False),
+    ("more than a fifth", 500, 101, 101, True),
+    ("a renumbered company of eight", 8, 8, 8, True),
+    ("half of eight", 8, 4, 4, True),
+    ("less than half of eight", 8, 3, 3, False),
+    ("both of two", 2, 2, 2, True),
+    ("one of two", 2, 1, 1, False),
+    ("the only one", 1, 1, 1, False),
+    ("everybody stays, and many come", 500, 0, 400, False),
+    ("many vanish, and nobody comes", 500, 400, 0, False),
+    ("many vanish, and few come", 500, 400, 10, False),
+    ("ten of forty", 40, 10, 10, False),
+    ("eleven of forty", 40, 11, 11, True),
+    ("a first load", 0, 0, 500, False),
+    ("another, smaller company", 500, 480, 200, True),
+    ("another, larger company", 200, 190, 900, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("known", "vanished", "created", "held"), [case[1:] for case in EXCHANGES], ids=[c[0] for c in EXCHANGES]
+)
+def test_keys_that_look_exchanged_are_held(known: int, vanished: int, created: int, held: bool) -> None:
+    found = keys_exchanged(LIMITS, known=known, vanished=vanished, created=created)
+    assert bool(found) is held
+    assert all(f"{vanished} of {known}" in reason and "VISTA_COMPANY" in reason for reason in found)
+
+
+@pytest.mark.parametrize(
+    ("count", "last", "held"),
+    [(100, 50, False), (101, 50, True), (98, 49, False), (1000, 49, False), (5, None, False), (5, 0, False)],
+)
+def test_a_source_that_more_than_doubled_is_held_unless_it_was_small(
+    count: int, last: int | None, held: bool
+) -> None:
+    assert bool(source_doubled("Vista employees", count, last)) is held
+
+
+PAT = {"first_name": "Pat", "last_name": "Miller", "date_of_birth": "1980-05-17"}
+PERSONS: list[tuple[str, dict[str, Any], bool]] = [
+    ("the same", {}, False),
+    ("married", {"last_name": "Smith"}, False),
+    ("a birth date mended", {"date_of_birth": "1980-06-17"}, False),
+    ("upper case and another birth date", {"last_name": "MILLER", "date_of_birth": "1981-05-17"}, False),
+    ("another last name and birth date", {"last_name": "Smith", "date_of_birth": "1991-01-02"}, True),
+    ("another first name and birth date", {"first_name": "Ann", "date_of_birth": "1991-01-02"}, True),
+    ("a name without a birth date", {"last_name": "Smith", "date_of_birth": None}, False),
+    ("a birth date without a name", {"last_name": None, "date_of_birth": "1991-01-02"}, False),
+]
+
+
+@pytest.mark.parametrize(("other", "another"), [case[1:] for case in PERSONS], ids=[c[0] for c in PERSONS])
+def test_another_name_and_another_birth_date_are_another_person(other: dict[str, Any], another: bool) -> None:
+    assert is_another_person(PAT, {**PAT, **other}) is another
+    assert is_another_person({**PAT, **other}, PAT) is another
+    assert not is_another_person({}, {**PAT, **other})

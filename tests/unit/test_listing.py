@@ -10,16 +10,19 @@ import pytest
 from shared.clients.call_meter import Meter
 from shared.errors import (
     AccessRefused,
+    APIError,
     ConfigurationError,
     IncompleteRead,
+    InvalidRecord,
     LeaseHeld,
     LeaseLost,
+    NotFound,
     RateLimited,
     UpstreamUnavailable,
 )
 from shared.storage.documents import read_json
 from shared.sync.entities import mappings
-from shared.sync.listing import RESOURCES, TargetLister, within_root
+from shared.sync.listing import MOST_ASKED_FOR, RESOURCES, TargetLister, within_root
 from shared.sync.model import ENTITIES
 from shared.sync.sources import MappingOptions
 from tests.unit.engine_rig import EngineRig, PagedSafetyAmp
@@ -189,3 +192,106 @@ def test_departments_are_listed_as_a_tree_within_the_root() -> None:
     rig = EngineRig(PagedSafetyAmp(clusters=ALL), SAFETYAMP_ROOT_CLUSTER="Mine")
     targets = TargetLister(rig.services, PATH).targets(MAPPINGS["departments"])
     assert {target.key: target.target_id for target in targets} == {"root": 1, "region:Coast": 2, "10": 3}
+
+
+class TestReadingTwice:
+    """For what will be created unless it is found: the second reading shows what the first one missed."""
+
+    def names(self, rig: EngineRig) -> list[str | None]:
+        targets = TargetLister(rig.services, PATH).targets(TITLES, twice=True)
+        return [target.key for target in targets]
+
+    def test_takes_what_either_reading_has(self, rig: EngineRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        readings = iter([[page("a", "b"), page("d")], [page("b"), page("c", "d")]])
+        monkeypatch.setattr(rig.safetyamp, "list_pages", lambda *_, **__: next(readings))
+        assert sorted(map(str, self.names(rig))) == ["a", "b", "c", "d"]
+
+    def test_is_not_done_with_one_page_which_cannot_shift(self, rig: EngineRig) -> None:
+        for pages, asked in (([], [0]), ([page("a", "b")], [0, 1])):
+            rig.safetyamp.pages, rig.safetyamp.asked = pages, []
+            self.names(rig)
+            assert rig.safetyamp.asked == asked
+
+    @pytest.mark.parametrize("interrupted_at", range(10))
+    def test_goes_on_in_the_reading_that_was_interrupted(self, rig: EngineRig, interrupted_at: int) -> None:
+        calls = iter(range(100))
+        list_pages = rig.safetyamp.list_pages
+
+        def interrupted(resource: str, start_page: int = 0) -> Any:
+            for rows in list_pages(resource, start_page):
+                if next(calls) == interrupted_at:
+                    raise RateLimited("full", 30.0)
+                yield rows
+
+        rig.safetyamp.list_pages = interrupted
+        if interrupted_at < 2 * len(PAGES):
+            with pytest.raises(RateLimited):
+                self.names(rig)
+        assert self.names(rig) == ["a", "b", "c", "d", "e"]
+        assert Counter(rig.safetyamp.asked)[4] == 2, "both readings came to their end"
+
+
+class TestAskingForUsersById:
+    """Two listings lacked them: who answers is there, who does not is gone."""
+
+    USERS = MAPPINGS["employees"]
+
+    def rig(self, answers: dict[str, Any]) -> EngineRig:
+        rig = EngineRig(PagedSafetyAmp(PAGES))
+        self.asked: list[str] = []
+
+        def read(resource: str, target_id: str) -> dict[str, Any]:
+            assert resource == "users"
+            self.asked.append(target_id)
+            answer = answers.get(target_id, NotFound("404", 404))
+            if isinstance(answer, list):
+                answer = answer.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            found: dict[str, Any] = answer
+            return found
+
+        rig.safetyamp.read = read
+        return rig
+
+    def test_who_answers_is_there_as_it_is_now(self) -> None:
+        rig = self.rig({"aaaaa": {"id": "aaaaa", "emp_id": "1001", "first_name": "Ann"}})
+        found, gone = TargetLister(rig.services, PATH).ask_for(self.USERS, ["aaaaa", "bbbbb"])
+        assert [(target.target_id, target.key, target.fields["first_name"]) for target in found] == [
+            ("aaaaa", "1001", "Ann")
+        ]
+        assert gone == {"bbbbb"}
+
+    @pytest.mark.parametrize(
+        "answer", [NotFound("404", 404), APIError("405", 405), InvalidRecord("422", 422), {}, {"id": "other"}]
+    )
+    def test_a_server_that_has_no_such_call_is_no_obstacle(self, answer: Any) -> None:
+        rig = self.rig({"aaaaa": answer})
+        assert TargetLister(rig.services, PATH).ask_for(self.USERS, ["aaaaa"]) == ([], {"aaaaa"})
+
+    @pytest.mark.parametrize("error", [RateLimited("full", 9.0), UpstreamUnavailable("503", 503)], ids=repr)
+    def test_the_answers_are_kept_when_it_has_to_go_on_later(self, error: Exception) -> None:
+        rig = self.rig({"bbbbb": [error, NotFound("404", 404)]})
+        lister = TargetLister(rig.services, PATH)
+        lister.targets(TITLES)
+        with pytest.raises(type(error)):
+            lister.ask_for(self.USERS, ["aaaaa", "bbbbb"])
+        lister = TargetLister(rig.services, PATH)
+        assert len(lister.targets(TITLES)) == 5
+        assert lister.ask_for(self.USERS, ["aaaaa", "bbbbb"]) == ([], {"aaaaa", "bbbbb"})
+        assert self.asked == ["aaaaa", "bbbbb", "bbbbb"]
+
+    def test_a_refused_credential_proves_nothing(self) -> None:
+        rig = self.rig({"aaaaa": AccessRefused("403", 403)})
+        with pytest.raises(AccessRefused):
+            TargetLister(rig.services, PATH).ask_for(self.USERS, ["aaaaa"])
+
+    def test_of_more_than_can_be_asked_for_nothing_is_said(self) -> None:
+        ids = [f"{number:05d}" for number in range(MOST_ASKED_FOR + 5)]
+        found, gone = TargetLister(self.rig({}).services, PATH).ask_for(self.USERS, ids)
+        assert (found, gone) == ([], set(ids[:MOST_ASKED_FOR]))
+
+    def test_other_records_cannot_be_asked_for_and_two_listings_are_proof(self) -> None:
+        rig = self.rig({})
+        assert TargetLister(rig.services, PATH).ask_for(TITLES, [7, 8]) == ([], {7, 8})
+        assert self.asked == []

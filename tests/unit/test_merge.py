@@ -8,7 +8,7 @@ import pytest
 
 from shared.sync.merge import merge_outcomes
 from shared.sync.outcome import Outcome, Result, outcome_from_json
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, EntityState, Entry
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, UNSURE, EntityState, Entry
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
 OLD = Entry("aaaaa", "old", ANN, {})
@@ -122,7 +122,8 @@ def test_access_that_was_switched_on_before_the_rest_was_refused_is_known() -> N
 @pytest.mark.parametrize(("result", "unsure"), [("gone", False), ("failed", True)])
 def test_what_may_or_may_not_be_there_makes_the_next_run_list_safetyamp(result: Result, unsure: bool) -> None:
     for before in (None, OLD):
-        assert merged(before, result, unsure=unsure) == Entry(None, None, {}, {GONE: True})
+        flags = {GONE: UNSURE if unsure else True}
+        assert merged(before, result, unsure=unsure) == Entry(None, None, {}, flags)
 
 
 @pytest.mark.parametrize("result", ["failed", "waiting", "cancelled"])

@@ -15,12 +15,15 @@ from shared.sync.state import (
     REJECTED,
     STATE_VERSION,
     TAKEN,
+    UNSURE,
     EntityState,
     Entry,
+    missed_again,
     rebuild,
     state_from_json,
 )
 
+RUN, BEFORE = "20260302-030000-aaaaaa", "20260301-030000-aaaaaa"
 ANN = {"first_name": "Änn", "system_access": 1}
 OFF = {"first_name": "Änn", "system_access": 0}
 FAILED = {"digest": "d", "errors": {"email": ["taken"]}, "at": "now"}
@@ -83,22 +86,110 @@ def test_only_a_record_that_vanished_makes_a_listing_necessary() -> None:
     assert known_state(a=Entry(None, None, {}, {GONE: True})).needs_listing()
 
 
+def test_only_a_creation_without_an_answer_is_unsure() -> None:
+    assert not known_state(a=Entry(None, None, {}, {GONE: True})).has_unsure()
+    assert known_state(a=Entry(None, None, {}, {GONE: UNSURE})).has_unsure()
+
+
+def test_a_state_of_a_release_that_knew_of_no_missing_records_is_read() -> None:
+    document = known_state(a=Entry("aaaaa", "digest", ANN, {})).to_json()
+    del document["missing"]
+    state = state_from_json("employees", document)
+    assert state is not None
+    assert (state.missing, state.missing_since("aaaaa"), state.missing_keys()) == ({}, None, {})
+
+
+class TestMissing:
+    """A listing can shift while it is read: what it lacks is not gone."""
+
+    A = Entry("aaaaa", "digest", OFF, {OFF_BY: "run", REJECTED: {"x": "1"}})
+
+    def known(self, since: str | None = None, **entries: Entry) -> EntityState:
+        state = known_state(**(entries or {"a": self.A}))
+        if since:
+            state.missing["aaaaa"] = since
+        return state
+
+    def test_a_known_record_keeps_id_fields_and_flags_and_is_compared(self) -> None:
+        state = rebuild("employees", [Target("bbbbb", "b", ANN)], self.known(), RUN)
+        assert state.entry("a") == Entry("aaaaa", None, OFF, self.A.flags)
+        assert state.missing == {"aaaaa": RUN}
+        assert (state.missing_since("aaaaa"), state.missing_since("bbbbb")) == (RUN, None)
+        assert (state.missing_keys(), state.listed) == ({"a": "aaaaa"}, 1)
+
+    def test_a_record_that_is_listed_again_is_missing_no_more(self) -> None:
+        state = rebuild("employees", [Target("aaaaa", "a", OFF)], self.known(since=BEFORE), RUN)
+        assert state.missing == {}
+
+    @pytest.mark.parametrize(
+        ("since", "listed", "again"),
+        [(None, (), []), (RUN, (), []), (BEFORE, (), ["aaaaa"]), (BEFORE, ("aaaaa",), [])],
+        ids=["first time", "the same run again", "second run", "listed"],
+    )
+    def test_only_a_second_run_in_a_row_misses_again(
+        self, since: str | None, listed: tuple[str, ...], again: list[str]
+    ) -> None:
+        targets = [Target(target_id, "a", ANN) for target_id in listed]
+        assert missed_again(self.known(since), targets, RUN) == again
+
+    def test_what_is_missed_again_and_not_proven_gone_stays_with_the_run_that_missed_it_first(self) -> None:
+        state = rebuild("employees", [], self.known(since=BEFORE), RUN)
+        assert (state.target_id("a"), state.missing) == ("aaaaa", {"aaaaa": BEFORE})
+
+    def test_what_is_proven_gone_is_forgotten(self) -> None:
+        state = rebuild("employees", [], self.known(since=BEFORE), RUN, {"aaaaa"})
+        assert (list(state.keys()), state.missing) == ([], {})
+
+    def test_a_key_that_another_record_claims_meanwhile_is_nobodys_until_the_missing_one_is_gone(
+        self,
+    ) -> None:
+        """Taking the listed one would leave the other with access when the person leaves."""
+        listed = [Target("bbbbb", "a", ANN)]
+        state = rebuild("employees", listed, self.known(), BEFORE)
+        assert (state.ambiguous, list(state.keys())) == ({"a": ["bbbbb", "aaaaa"]}, [])
+        assert missed_again(state, listed, RUN) == ["aaaaa"]
+        state = rebuild("employees", listed, state, RUN, {"aaaaa"})
+        assert (state.ambiguous, state.target_id("a")) == ({}, "bbbbb")
+
+    @pytest.mark.parametrize("listed", [("0",), ("0", "2"), ()], ids=repr)
+    def test_an_ambiguous_key_stays_so_while_one_of_its_records_is_not_listed(
+        self, listed: tuple[str, ...]
+    ) -> None:
+        known = known_state()
+        known.ambiguous["k"] = ["0", "1"]
+        state = rebuild("employees", [Target(one, "k", ANN) for one in listed], known, RUN)
+        assert set(state.ambiguous["k"]) == {"0", "1", *listed}
+        assert "k" not in state.records
+
+    def test_a_record_without_a_key_is_still_offered_by_its_match_value(self) -> None:
+        known = known_state()
+        known.add_unmatched("SN1", 7, {"name": "T"})
+        state = rebuild("vehicles", [], known, RUN)
+        assert (state.unmatched_ids("SN1"), state.missing) == ([7], {"7": RUN})
+        assert rebuild("vehicles", [], state, RUN, {7}).unmatched == {}
+
+    def test_a_known_vehicle_keeps_its_key(self) -> None:
+        known = known_state(v1=Entry(7, "digest", {"serial": "SN1"}, {}))
+        state = rebuild("vehicles", [Target(8, None, {}, match="SN1")], known, RUN)
+        assert (state.target_id("v1"), state.unmatched_ids("SN1")) == (7, [8])
+
+
 class TestRebuilding:
     def test_without_anything_known_takes_what_is_listed(self) -> None:
-        state = rebuild("employees", [Target("aaaaa", "a", ANN), Target("bbbbb", None, {})], None)
+        state = rebuild("employees", [Target("aaaaa", "a", ANN), Target("bbbbb", None, {})], None, RUN)
         assert state.entry("a") == Entry("aaaaa", None, ANN, {})
         assert list(state.keys()) == ["a"]
         assert (state.listed, state.updated_by, state.source_counts) == (2, None, {})
 
     def test_forgets_digests_so_that_everything_is_compared(self) -> None:
         known = known_state(a=Entry("aaaaa", "digest", {"first_name": "Old"}, {}))
-        assert rebuild("employees", [Target("aaaaa", "a", ANN)], known).entry("a") == Entry(
+        assert rebuild("employees", [Target("aaaaa", "a", ANN)], known, RUN).entry("a") == Entry(
             "aaaaa", None, ANN, {}
         )
 
     def test_keeps_who_changed_it_last_and_the_sizes_of_the_reads(self) -> None:
         known = known_state()
-        state = rebuild("employees", [], known)
+        state = rebuild("employees", [], known, RUN)
         assert (state.updated_by, state.source_counts) == ("run/plan", {"Vista employees": 9})
         state.source_counts["Vista employees"] = 0
         assert known.source_counts == {"Vista employees": 9}
@@ -126,7 +217,6 @@ class TestRebuilding:
             Target("a", "k", ANN),
             {REJECTED: {"x": "1"}},
         ),
-        ("another record", Entry("b", None, OFF, {OFF_BY: "r", FAILURE: FAILED}), Target("a", "k", OFF), {}),
     )
 
     @pytest.mark.parametrize(
@@ -135,7 +225,11 @@ class TestRebuilding:
     def test_carries_over_what_still_holds(
         self, before: Entry, listed: Target, after: dict[str, Any]
     ) -> None:
-        assert flags_of(rebuild("employees", [listed], known_state(k=before)), "k") == after
+        assert flags_of(rebuild("employees", [listed], known_state(k=before), RUN), "k") == after
+
+    def test_a_record_that_took_the_place_of_one_that_is_gone_inherits_nothing(self) -> None:
+        known = known_state(k=Entry("b", None, OFF, {OFF_BY: "r", FAILURE: FAILED}))
+        assert flags_of(rebuild("employees", [Target("a", "k", OFF)], known, RUN, {"b"}), "k") == {}
 
     def test_forgets_records_that_are_gone_but_not_that_safetyamp_refused_one(self) -> None:
         known = known_state(
@@ -143,7 +237,7 @@ class TestRebuilding:
             vanished=Entry(None, None, {}, {GONE: True}),
             refused=Entry("ccccc", None, ANN, {FAILURE: FAILED, OFF_BY: "run"}),
         )
-        state = rebuild("employees", [], known)
+        state = rebuild("employees", [], known, RUN, {"aaaaa", "ccccc"})
         assert list(state.keys()) == ["refused"]
         assert state.entry("refused") == Entry(None, None, {}, {FAILURE: FAILED})
         assert not state.needs_listing()
@@ -152,7 +246,7 @@ class TestRebuilding:
     def test_several_records_of_one_key_are_ambiguous_and_none_is_used(self, count: int) -> None:
         targets = [Target(f"{number}", "k", ANN) for number in range(count)]
         known = known_state(k=Entry("0", "digest", ANN, {FAILURE: FAILED}))
-        state = rebuild("employees", [*targets, Target("other", "o", ANN)], known)
+        state = rebuild("employees", [*targets, Target("other", "o", ANN)], known, RUN)
         assert state.ambiguous == {"k": [f"{number}" for number in range(count)]}
         assert list(state.keys()) == ["o"]
         assert state.listed == count + 1
@@ -160,17 +254,19 @@ class TestRebuilding:
     def test_a_key_is_no_longer_ambiguous_when_one_record_is_left(self) -> None:
         known = known_state()
         known.ambiguous["k"] = ["0", "1"]
-        state = rebuild("employees", [Target("1", "k", ANN)], known)
+        state = rebuild("employees", [Target("1", "k", ANN)], known, RUN, {"0"})
         assert (state.ambiguous, state.target_id("k")) == ({}, "1")
 
     def test_a_record_without_a_key_keeps_the_key_under_which_its_id_is_known(self) -> None:
         known = known_state(v1=Entry(7, "digest", {}, {}))
-        state = rebuild("vehicles", [Target(7, None, {"name": "T"}, match="SN1")], known)
+        state = rebuild("vehicles", [Target(7, None, {"name": "T"}, match="SN1")], known, RUN)
         assert state.entry("v1") == Entry(7, None, {"name": "T"}, {})
         assert state.unmatched == {}
 
     def test_an_unknown_record_is_offered_by_its_match_value_and_can_be_taken_once(self) -> None:
-        state = rebuild("vehicles", [Target(7, None, {"name": "T"}, match="SN1"), Target(8, None, {})], None)
+        state = rebuild(
+            "vehicles", [Target(7, None, {"name": "T"}, match="SN1"), Target(8, None, {})], None, RUN
+        )
         assert state.unmatched_ids("SN1") == [7]
         assert state.take_unmatched("SN1") == Entry(7, None, {"name": "T"}, {})
         assert state.unmatched_ids("SN1") == []
@@ -178,17 +274,17 @@ class TestRebuilding:
     def test_several_records_with_one_match_value_are_all_kept_because_a_choice_would_be_a_guess(
         self,
     ) -> None:
-        state = rebuild("vehicles", [Target(n, None, {}, match="SN1") for n in (7, 8)], None)
+        state = rebuild("vehicles", [Target(n, None, {}, match="SN1") for n in (7, 8)], None, RUN)
         assert state.unmatched_ids("SN1") == [7, 8]
 
     def test_whom_the_sync_switched_off_is_known_under_another_key_too(self) -> None:
         known = known_state(old=Entry("a", "d", OFF, {OFF_BY: "run-1"}))
-        state = rebuild("employees", [Target("a", "new", OFF), Target("b", "old", OFF)], known)
+        state = rebuild("employees", [Target("a", "new", OFF), Target("b", "old", OFF)], known, RUN)
         assert (flags_of(state, "new"), flags_of(state, "old")) == ({OFF_BY: "run-1"}, {})
 
     def test_who_has_access_now_is_not_off_whatever_the_key(self) -> None:
         known = known_state(old=Entry("a", "d", OFF, {OFF_BY: "run-1"}))
-        state = rebuild("employees", [Target("a", "new", ANN)], known)
+        state = rebuild("employees", [Target("a", "new", ANN)], known, RUN)
         assert flags_of(state, "new") == {}
 
 
@@ -209,7 +305,7 @@ class TestUniqueValues:
             Target("t1", "2", twin),
             Target("t2", "2", {"email": "other@x.example"}),
         ]
-        state = rebuild("employees", targets, None)
+        state = rebuild("employees", targets, None, RUN)
         assert sorted(state.unique_values(), key=repr) == [
             ("email", "ann@x.example", "a", "1"),
             ("email", "old@x.example", "z", None),
@@ -229,7 +325,7 @@ class TestUniqueValues:
         assert entry.fields["street"] == odd
 
     def test_are_kept_in_the_document_and_not_missed_in_an_older_one(self) -> None:
-        state = rebuild("employees", [Target("z", None, self.FIELDS)], None)
+        state = rebuild("employees", [Target("z", None, self.FIELDS)], None, RUN)
         document = json.loads(json.dumps(state.to_json()))
         again = state_from_json("employees", document)
         assert again == state
@@ -239,7 +335,7 @@ class TestUniqueValues:
         assert list(older.unique_values()) == []
 
     def test_of_other_entities_are_nobodys_business(self) -> None:
-        assert rebuild("jobs", [Target(1, None, {"name": "Yard"})], None).strays == {}
+        assert rebuild("jobs", [Target(1, None, {"name": "Yard"})], None, RUN).strays == {}
 
     def test_what_is_written_beside_is_known_and_keeps_the_digest(self) -> None:
         state = EntityState("employees")
@@ -271,13 +367,13 @@ def test_a_record_that_lacks_a_value_is_not_settled(
 
 def test_a_row_that_cannot_be_read_stays_as_it_was_known() -> None:
     known = known_state(k=Entry("a", "digest", ANN, {OFF_BY: "r"}))
-    state = rebuild("employees", [Target("a", None, {}, readable=False), Target("b", "m", ANN)], known)
+    state = rebuild("employees", [Target("a", None, {}, readable=False), Target("b", "m", ANN)], known, RUN)
     assert state.entry("k") == Entry("a", None, ANN, {OFF_BY: "r"})
     assert state.listed == 2
 
 
 def test_a_row_that_cannot_be_read_and_was_not_known_is_nobodys() -> None:
-    state = rebuild("employees", [Target("a", None, {}, readable=False)], known_state())
+    state = rebuild("employees", [Target("a", None, {}, readable=False)], known_state(), RUN)
     assert list(state.keys()) == []
 
 
@@ -358,8 +454,10 @@ class TestKeysOfAnotherRelease:
 
 def test_titles_of_one_key_are_told_apart_by_their_exact_spelling_only_where_it_is_one() -> None:
     names = ("Foreman", "FOREMAN", "Foreman")
-    state = rebuild(
-        "titles", [Target(number, "foreman", {"name": name}) for number, name in enumerate(names)], None
-    )
+    targets = [Target(number, "foreman", {"name": name}) for number, name in enumerate(names)]
+    state = rebuild("titles", targets, None, RUN)
     assert state.ambiguous == {"foreman": [0, 1, 2]}
     assert (state.id_spelt("FOREMAN"), state.id_spelt("Foreman")) == (1, None)
+    # A listing that lacks one of them does not make another one the only one.
+    state = rebuild("titles", [targets[0]], state, RUN)
+    assert (sorted(state.ambiguous["foreman"]), state.id_spelt("FOREMAN")) == ([0, 1, 2], 1)

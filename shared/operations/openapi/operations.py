@@ -29,6 +29,10 @@ from shared.sync.outcome import RESULTS
 ENTITY_OR_ALL = one_of("all", *ENTITIES)
 BOOLEAN = one_of("true", "false")
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
+FOUND_RECORD = closed(key=TEXT, name=TEXT, in_source=FLAG, in_safetyamp=FLAG)
+FOUND_RECORD["properties"]["note"] = described(
+    TEXT, "What else should be known; absent where there is nothing."
+)
 READY = closed(status=one_of("ready", "not ready"), missing=list_of(TEXT))
 
 
@@ -151,7 +155,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Keys of records by name or e-mail, in the source or in SafetyAmp",
         body=closed(text=LINE) | {"properties": {"text": LINE, "entity": ENTITY}},
         answers=answer(closed(
-            found=list_of(closed(key=TEXT, name=TEXT, in_source=FLAG, in_safetyamp=FLAG)),
+            found=list_of(FOUND_RECORD),
             more=FLAG,
             problem=described(maybe(TEXT), "Why the source could not be looked through."),
         )),

@@ -72,6 +72,9 @@ EXPLANATION = closed(
         known=FLAG,
         as_of_run=maybe(TEXT),
         found=one_of("yes", "no", "several", "unsure"),
+        not_listed_since_run=described(
+            maybe(TEXT), "The run whose listing lacked the record first, while it is not known to be deleted."
+        ),
         target_ids=list_of(TARGET_ID),
         fields=maybe(FIELDS),
         switched_off_by_run=maybe(TEXT),
