@@ -337,7 +337,8 @@ class _BatchWork:
             return self._waiting(change, error.ref)
         except (UpstreamUnavailable, IncompleteRead) as error:
             if is_ambiguous(change, error):
-                return self._note_lost(change, error)
+                self._note_lost(change, error)
+                return None
             delay = self._services.settings.retry_delay_seconds
             return self._unavailable(change, error, delay, unsure=in_doubt)
         except (AccessRefused, ConfigurationError):

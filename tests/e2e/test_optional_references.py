@@ -62,6 +62,7 @@ class TestATitleThatIsThereTwice:
         twice.hired(2001, udEmpTitle="Welder")
         twice.run()
         twice.safetyamp.remove("user_titles", self.second)
+        twice.run(refresh=True)  # one listing that lacks it says little
         twice.run(refresh=True)
         assert title_of(twice, 2001) == "Welder"
 
@@ -95,6 +96,7 @@ class TestATitleThatIsRefused:
         assert rig.user(person)["street"] == "77 New Street"
         assert "current_title_id" in rig.reasons(ran, person)
         assert rig.run().entity("employees")["unchanged"] == 9
+        rig.run(refresh=True)  # one listing that lacks it says little
         rig.run(refresh=True)
         assert title_of(rig, person) == "Welder"
 
