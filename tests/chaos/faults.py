@@ -67,7 +67,7 @@ TABLE = (
     Kind("5xx after", 4, 4),
     Kind("nonsense after", 4, 4),
     Kind("cut answer after", 4, 4),
-    Kind("late arrival", 8, 3, holds=False),
+    Kind("late arrival", 8, 3),
     # Sources.
     Kind("Vista fails", 3, 4),
     Kind("Vista gives half", 1, 2),
@@ -77,8 +77,8 @@ TABLE = (
     Kind("Samsara away", 1, 2, (20.0, 200.0)),
     Kind("Samsara gives half", 1, 1),
     # Listings of SafetyAmp that shift while they are read.
-    Kind("deletion while listing", 2, 3, holds=False),
-    Kind("order changes while listing", 2, 3, holds=False),
+    Kind("deletion while listing", 2, 3),
+    Kind("order changes while listing", 2, 3),
     # Hands in SafetyAmp.
     Kind("hand edits", 100, 4),
     Kind("hand switches off", 100, 2),

@@ -403,7 +403,7 @@ class TestASourceThatIsAway:
         run_id = held_run(rig)
         comes_back = vista_is_away(rig)
         with monkeypatch.context() as patched:
-            patched.setattr("shared.sync.finish.advance", lambda *_, **__: None)
+            patched.setattr("shared.sync.finish.finish_run", lambda *_: None)
             approve(rig.stack.runtime, run_id)
             rig.drain()
         assert get_run(rig.documents, run_id).entities["employees"].phase == "held"

@@ -219,7 +219,7 @@ class Flood:
         entity_queue = self.rig.stack.runtime.settings.entity_queue
         with pytest.MonkeyPatch.context() as patch:
             raising = _raising(lambda: RuntimeError("Canaria Zyxwvut1001"))
-            patch.setattr("shared.sync.entity_handler.read_run", raising)
+            patch.setattr("shared.sync.entity_handler.readable_run", raising)
             body = json.dumps({"version": 1, "run_id": "r", "entity": "jobs", "cause": "start", "attempt": 1})
             self.rig.stack.bus.send([Message(entity_queue, "fails", body)])
             self.rig.drain()
