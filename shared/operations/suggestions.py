@@ -19,7 +19,7 @@ SUGGESTIONS = {
     "skipped": "A rule leaves this record out. If it should be there, do as the reason says.",
     "left out": (
         "Do as the reason says. The value is sent as soon as SafetyAmp is seen to take it, after each nightly"
-        " listing at the latest; to try it now: POST /api/sync/{entity}?key=..."
+        " listing at the latest; POST /api/failures/retry tries it at once."
     ),
     "waiting": "Mend what it waits for, and it follows by itself in the run after that.",
     "reported": "Only told, the record went on without it. If that is not right, mend the source.",

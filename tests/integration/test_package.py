@@ -23,8 +23,8 @@ SUFFIXES = {
     "functions": {".py"},
     "shared": {".py", ".lua", ".css", ".html", ".js"},
 }
-LARGEST_PACKAGE_BYTES = 400_000
-"""It has a third of a megabyte now: something that does not run has come in when this fails."""
+LARGEST_PACKAGE_BYTES = 500_000
+"""It has four tenths of a megabyte now: something that does not run has come in when this fails."""
 
 STRAY = [
     ".azure/prod/.env",
