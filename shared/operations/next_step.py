@@ -246,8 +246,10 @@ def _nothing(seen: Prospect, look: Look) -> NextStep:
         return NextStep("skipped", reason, "If the person is back, mend TermDate and HireDate in Vista.")
     if look.active is False:
         return NextStep("nothing", "has left, and is switched off in SafetyAmp", SETTLED)
-    if seen.notes and any("by hand" in note for note in seen.notes):
-        return NextStep("nothing", "; ".join(seen.notes), suggestion_for("by hand"))
+    if seen.notes:
+        # A value that was dropped while mapping, or that two share: nothing is sent, yet somebody must act.
+        kind = "by hand" if any("by hand" in note for note in seen.notes) else "reported"
+        return NextStep("nothing", "; ".join(seen.notes), suggestion_for(kind))
     return NextStep("nothing", "SafetyAmp holds what the source says", SETTLED)
 
 

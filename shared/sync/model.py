@@ -67,8 +67,8 @@ class Desired:
     active: bool = True
     warnings: tuple[str, ...] = ()
     contested: dict[str, str] = field(default_factory=dict)
-    """Field -> why its value cannot be given to this record: another source record has the same unique one.
-    Who holds it in SafetyAmp keeps it; nobody is created with it."""
+    """Field -> why its value cannot be given to this record: another source record has the same unique one,
+    or there is none that could be. Whoever is in SafetyAmp keeps theirs; nobody is created with it."""
 
 
 @dataclass(frozen=True, slots=True)

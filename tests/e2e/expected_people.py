@@ -111,7 +111,7 @@ def _will_be_there(key: str, candidate: Candidate, before: Content) -> bool:
         return False
     named = text(candidate.row["FirstName"]) and text(candidate.row["LastName"])
     address = candidate.mail.address
-    if not named or not address or candidate.home is None:
+    if not named or candidate.home is None or (not address and key not in before["users"]):
         return False
     taken = any(user["email"].lower() == address for user in before["users"].values())
     return key in before["users"] or not (candidate.mail_is_shared or taken)
@@ -132,13 +132,15 @@ def _expect_absent(tally: Tally, key: str, stands: Standing) -> None:
 
 def _expect_user(tally: Tally, key: str, candidate: Candidate, before: Content) -> None:
     row, address = candidate.row, candidate.mail.address
-    if not (text(row["FirstName"]) and text(row["LastName"]) and address) or candidate.mail_is_shared:
+    if not (text(row["FirstName"]) and text(row["LastName"])) or (address and candidate.mail_is_shared):
         tally.count("invalid")
     elif candidate.home is None:
         tally.count("skipped")
+    elif not address and key not in tally.records:
+        tally.count("invalid")
     elif key in tally.records:
         # Access stays as it is: whoever was switched off by hand is reported, not switched on.
-        mail = {} if candidate.mail.only_for_new else {"email": address}
+        mail = {} if candidate.mail.only_for_new or not address else {"email": address}
         tally.update(key, _user(candidate) | mail)
         tally.going_without += candidate.phone_is_shared and bool(phone(row["Phone"]))
     elif any(user["email"].lower() == address for user in before["users"].values()):

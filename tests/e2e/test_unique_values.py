@@ -363,3 +363,63 @@ def test_one_record_on_demand_takes_a_phone_from_who_left(rig: PeopleRig) -> Non
     rig.finish(run)
     assert rig.user(1001)["mobile_phone"] == rig.phone(1002)
     assert account(1001)["mail"] == rig.user(1001)["email"]
+
+
+class TestNoAddressAnyMore:
+    """The account was disabled and Vista has none: SafetyAmp's stays, and costs nobody anything else."""
+
+    @pytest.fixture
+    def without_address(self, rig: PeopleRig) -> PeopleRig:
+        rig.account(1001)["accountEnabled"] = False
+        rig.publish()
+        return rig
+
+    def test_the_other_fields_arrive(self, without_address: PeopleRig) -> None:
+        rig = without_address
+        rig.moves(1001, Address="9 New Street", Phone=NEW_PHONE)
+        ran = rig.run()
+        user = rig.user(1001)
+        assert [user[name] for name in ("street", "mobile_phone", "email")] == [
+            *("9 New Street", NEW_PHONE_SENT),
+            rig.mail(1001),
+        ]
+        assert "no e-mail" in rig.reasons(ran, 1001)
+        settled(rig)
+
+    def test_a_phone_is_given_up_to_somebody_new(self, without_address: PeopleRig) -> None:
+        rig = without_address
+        rig.moves(1001, Phone=NEW_PHONE)
+        rig.hired(2001, Phone=source_phone(1001))
+        rig.run()
+        assert rig.user(2001)["mobile_phone"] == rig.phone(1001)
+        settled(rig)
+
+    def test_who_is_hired_again_gets_access_back(self, without_address: PeopleRig) -> None:
+        rig = without_address
+        rig.leaves(1001)
+        rig.run()
+        rig.moves(1001, TermDate=None)
+        rig.run()
+        assert rig.user(1001)["system_access"]
+        settled(rig)
+
+    def test_somebody_new_is_not_created(self, rig: PeopleRig) -> None:
+        rig.hired(2001)
+        rig.account(2001)["accountEnabled"] = False
+        rig.publish()
+        ran = rig.run()
+        assert (ran.writes, ran.entity("employees")["invalid"]) == ([], 1)
+        assert "no e-mail" in rig.reasons(ran, 2001)
+        adds_up(ran)
+
+
+@pytest.mark.parametrize("phone", ["225-555-1001 / 225-555-1001 / 7", "123"])
+def test_explain_does_not_say_that_nothing_has_to_be_done_beside_a_phone_that_was_dropped(
+    rig: PeopleRig, phone: str
+) -> None:
+    rig.moves(1001, Phone=phone)
+    rig.run()
+    found = explain(rig.stack.runtime, "employees", "1001")
+    assert found is not None
+    assert "both phones dropped" in found["next"]["reason"]
+    assert "Nothing has to be done" not in found["next"]["suggestion"]

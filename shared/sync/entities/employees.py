@@ -58,8 +58,9 @@ class EmployeesMapping:
     def desired(self, record: SourceRecord, source: EmployeesSource) -> Desired | Rejected:  # noqa: ARG002
         """A user; `active` False without fields for somebody who has left.
 
-        Invalid without first name, last name or e-mail; skipped before the first day and without a home site.
-        An e-mail that is also somebody else's is contested.
+        Invalid without first name or last name; skipped before the first day and without a home site. An
+        e-mail that is missing, malformed or also somebody else's is contested: it costs somebody new the
+        record, and everybody else the e-mail only.
         """
         key, standing = record.key, record.facts[0]
         if standing == "left":
@@ -82,10 +83,11 @@ class EmployeesMapping:
         if facts.mail_origin == "ambiguous accounts":
             notes.warn("e-mail from Vista: two enabled Microsoft accounts have this employee number")
         wanted = payload.desired(key, compared, self._defaults(key, fallback), notes)
-        if facts.email_sharers is None:
-            return wanted
-        reason = f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
-        return replace(wanted, contested={"email": reason})
+        # Only somebody new cannot go without: who is in SafetyAmp has an address there, and keeps it.
+        reason = _mail_problem(facts)
+        if reason is None and facts.email_sharers is not None:
+            reason = f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
+        return wanted if reason is None else replace(wanted, contested={"email": reason})
 
     def _compared(self, facts: EmployeeFacts, notes: payload.Notes) -> UserPayload:
         row = facts.row
@@ -209,15 +211,15 @@ def _problem(key: str, facts: EmployeeFacts, options: MappingOptions) -> Rejecte
         if cleaning.text(value) is None:
             what = "no text: mend" if cleaning.is_given(value) else "empty: fill"
             return Rejected(key, "invalid", f"{column} is {what} it in Vista", column)
-    return _mail_problem(key, facts) or _site_problem(key, facts, options)
+    return _site_problem(key, facts, options)
 
 
-def _mail_problem(key: str, facts: EmployeeFacts) -> Rejected | None:
-    if cleaning.email(facts.email) is None:
-        state = "no e-mail" if facts.email is None else "the e-mail is malformed"
-        where = "in Vista" if facts.mail_origin == "vista" else "in Vista, or mend the Microsoft account"
-        return Rejected(key, "invalid", f"{state}: enter one {where}", "Email")
-    return None
+def _mail_problem(facts: EmployeeFacts) -> str | None:
+    if cleaning.email(facts.email) is not None:
+        return None
+    state = "no e-mail" if facts.email is None else "the e-mail is malformed"
+    where = "in Vista" if facts.mail_origin == "vista" else "in Vista, or mend the Microsoft account"
+    return f"{state}: enter one {where}"
 
 
 def _site_problem(key: str, facts: EmployeeFacts, options: MappingOptions) -> Rejected | None:
