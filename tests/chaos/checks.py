@@ -48,17 +48,37 @@ def content_is_as_expected(world: World) -> Iterator[str]:
 @check
 def no_value_is_withheld_that_is_free(world: World) -> Iterator[str]:
     """A unique value that the report calls taken is in use by somebody else, who is to keep it."""
-    wanted = {
+    wanted: dict[tuple[str | None, str], Any] = {
         (key, field): expected
         for resource, key, field, _, expected in _differences(world)
         if resource == "users" and field in UNIQUE
     }
     for (key, field), expected in wanted.items():
-        holders = [row for row in _rows(world)["users"] if row[field] == expected and row["emp_id"] != key]
+        holders = _holders(world, key, field, expected)
         if not holders:
             yield f"employee {key} is without {field} although nobody has it"
-        elif any((row["emp_id"], field) in wanted for row in holders):
+        elif any(_is_to_give_up(world, wanted, holder, field) for holder in holders):
             yield f"employee {key} is without {field}, which its holder is to give up"
+
+
+def _holders(world: World, key: str | None, field: str, value: Any) -> list[str | None]:
+    """Employee numbers of the others who have the value."""
+    return [row["emp_id"] for row in _rows(world)["users"] if row[field] == value and row["emp_id"] != key]
+
+
+def _is_to_give_up(
+    world: World, wanted: dict[tuple[str | None, str], Any], holder: str | None, field: str
+) -> bool:
+    """Whether the holder wants another value and can have it, or would do without: a phone is cleared. An
+    e-mail cannot be, so that whoever waits for one that somebody keeps has to keep their own meanwhile."""
+    passed = set()
+    while (holder, field) in wanted and holder not in passed:
+        passed.add(holder)
+        others = _holders(world, holder, field, wanted[holder, field])
+        if field != "email" or not others:
+            return True
+        holder = others[0]
+    return holder in passed
 
 
 @check
