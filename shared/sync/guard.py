@@ -134,8 +134,9 @@ def refuse_empty(name: str, count: int, last: int | None, advice: str) -> None:
 
 def refuse_shrunk_listing(name: str, count: int, last: int | None, limits: GuardLimits, path: str) -> None:
     """A listing of SafetyAmp that lost much is not believed: raises IncompleteRead, so that nobody is
-    created twice on the strength of "not found"."""
-    if last and (last - count) * 100 > limits.max_percent * last:
+    created twice on the strength of "not found". One record is not much where there are few, and a listing
+    that lacks it alone takes it from nobody's knowledge."""
+    if last and last - count > 1 and (last - count) * 100 > limits.max_percent * last:
         raise IncompleteRead(
             f"SafetyAmp listed {count} {name} where it listed {last} before; nothing was changed. If so many "
             f"were really deleted in SafetyAmp, delete the document {path} and start a run"

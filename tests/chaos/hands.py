@@ -18,6 +18,7 @@ Row = dict[str, Any]
 STRANGERS = 3
 STRANGER_MARK = "Stranger"
 MOST_DELETIONS = {"users": 5, "user_titles": 1, "assets": 1}
+GUARD_PERCENT = 20
 """More, and the next listing is not believed: it shrank by more than GUARD_MAX_PERCENT."""
 
 
@@ -76,7 +77,7 @@ class Hands:
     def deletes(self) -> None:
         """A user whom the sync manages."""
         rows = self._managed()
-        if rows and self._deletions["users"] < MOST_DELETIONS["users"]:
+        if rows and self._may_delete("users"):
             row = self._dice.choice(rows)
             self._deletions["users"] += 1
             self._world.scheduler.note(f"somebody deletes user {row['emp_id']}")
@@ -86,7 +87,14 @@ class Hands:
 
     def can_delete(self, resource: str) -> bool:
         """Whether a stranger is left there."""
-        return self._deletions[resource] < MOST_DELETIONS[resource] and bool(self._strangers(resource))
+        return self._may_delete(resource) and bool(self._strangers(resource))
+
+    def _may_delete(self, resource: str) -> bool:
+        """The next listing must be believed; the loss of one record always is."""
+        after = self._deletions[resource] + 1
+        rows = len(self._safetyamp.snapshot()[resource])
+        believed = after == 1 or after * 100 <= GUARD_PERCENT * rows
+        return believed and after <= MOST_DELETIONS[resource]
 
     def delete_a_stranger(self, resource: str) -> None:
         """One of the first records, so that all later ones move up."""

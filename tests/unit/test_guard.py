@@ -97,7 +97,10 @@ def test_an_empty_source_is_an_error_and_says_what_was_there() -> None:
 
 @pytest.mark.parametrize(
     ("count", "last", "believed"),
-    [(80, 100, True), (79, 100, False), (0, 100, False), (0, None, True), (0, 0, True), (300, 100, True)],
+    [
+        *[(80, 100, True), (79, 100, False), (0, 100, False), (3, 4, True), (2, 4, False)],
+        *[(0, None, True), (0, 0, True), (300, 100, True)],
+    ],
 )
 def test_a_listing_that_lost_much_is_not_believed(count: int, last: int | None, believed: bool) -> None:
     if believed:
