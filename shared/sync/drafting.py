@@ -13,7 +13,7 @@ from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
 from shared.sync.guard import ANOTHER_PERSON, is_another_person
-from shared.sync.model import Claim, Desired, EntityMapping, Rejected, SourceRecord
+from shared.sync.model import Action, Claim, Desired, EntityMapping, Rejected, SourceRecord
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
@@ -143,36 +143,47 @@ class _Drafting:
         self._compare(record, desired, digest)
 
     def _several(self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str) -> None:
-        """Which of several records is meant nobody can tell, but who has left loses access in all of them."""
+        """Which of several records is meant nobody can tell, but who has left loses access in all of them,
+        and gets it back where the sync took it when they return."""
         ids = ", ".join(str(target_id) for target_id in twins)
         reason = f"several SafetyAmp records claim this key (ids {ids}): keep one"
-        has_left = isinstance(desired, Desired) and not desired.active
         strays = {twin: self._state.stray(twin) or {} for twin in twins}
-        on = [twin for twin, fields in strays.items() if fields.get(ACCESS) != 0]
-        if not has_left or not on or key not in self._state.ambiguous:
+        wrong = [twin for twin in twins if self._has_wrong_access(twin, strays[twin], desired)]
+        if isinstance(desired, Rejected) or not wrong or key not in self._state.ambiguous:
             self.draft.reject(Rejected(key, "invalid", reason))
             return
-        cores = {twin: self._mapping.core(strays[twin]) for twin in on}
-        off: list[dict[str, Any]] = [
-            {"key": None, "target_id": twin, "fields": {ACCESS: 0}, "core": core, "fresh": list(core)}
+        action: Action = "reactivate" if desired.active else "deactivate"
+        access = {ACCESS: int(desired.active)}
+        cores = {twin: self._mapping.core(strays[twin]) for twin in wrong}
+        beside: list[dict[str, Any]] = [
+            {"key": None, "target_id": twin, "fields": access, "core": core, "fresh": list(core)}
             for twin, core in cores.items()
         ]
-        first = on[0]
-        self.draft.counts["deactivate"] += 1
+        first = wrong[0]
+        self.draft.counts[action] += 1
         self.draft.report(key, reason)
         self.draft.changes.append(
             Change(
                 key=key,
-                action="deactivate",
+                action=action,
                 target_id=first,
-                fields={ACCESS: 0},
+                fields=access,
                 before={ACCESS: strays[first].get(ACCESS)},
                 core=cores[first],
                 digest=digest,
                 fresh=list(cores[first]),
-                beside=off[1:],
+                beside=beside[1:],
             )
         )
+
+    def _has_wrong_access(
+        self, twin: int | str, fields: Mapping[str, Any], desired: Desired | Rejected
+    ) -> bool:
+        if isinstance(desired, Rejected):
+            return False
+        if desired.active:
+            return fields.get(ACCESS) == 0 and (self._reenable or self._switched_off.by_sync(twin))
+        return fields.get(ACCESS) != 0
 
     def _compare(self, record: SourceRecord, desired: Desired, digest: str) -> None:
         draft = self.draft
