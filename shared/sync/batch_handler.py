@@ -65,6 +65,8 @@ each execution would find one slot; at 0.25 it makes 8 changes and the window is
 MAY_BE_THERE = "may have been created, no answer came"
 """What is said of a creation until it is settled, by a later attempt, by a listing or by the next run."""
 
+MAY_BE_OFF = "may have been switched off, no answer came"
+
 ANSWERED = frozenset(range(300, 500)) - {400, 404, 408, 410, 422}
 """Statuses of a SafetyAmp that is there, though what they say leaves open what became of a creation. The
 others come from something in between when they are no proper answer, and pass."""
@@ -247,6 +249,7 @@ class _BatchWork:
         self._look_up = LookUp(services, run, plan, message, mapping)
         self._why_lost = MAY_BE_THERE
         self._was_answered = False
+        self._tried = 0
         self._looked_at = self._began = services.clock.monotonic()
         self._until = self._looked_at + HANDLER_SECONDS
 
@@ -264,6 +267,7 @@ class _BatchWork:
             except UnreadableDocument as error:
                 self._store_outcomes(meter, str(error))
                 return
+            self._tried = self._keeper.progress.tried
             if stop_reason is None:
                 self._remember_earlier(changes)
             while len(self._keeper.progress.outcomes) < len(changes):
@@ -311,8 +315,10 @@ class _BatchWork:
         if change.action == "create":
             progress.started = index
             self._keeper.store()
-        elif index % STORE_EVERY == 0:
+        elif index >= progress.tried:
+            progress.tried = index + STORE_EVERY
             self._keeper.store()
+        self._tried = max(self._tried, index + 1)
         return self._attempt(change) or self._put_off(change, index)
 
     def _attempt(self, change: Change, *, again: bool = False, in_doubt: bool = False) -> Outcome | None:
@@ -500,11 +506,7 @@ class _BatchWork:
         progress = self._keeper.progress
         progress.attempts += 1
         if progress.attempts >= self._services.settings.max_retry_attempts and not unsure:
-            failed = _failed(change, str(error))
-            if change.action == "deactivate":
-                # It may have been done: then it was our doing.
-                failed.target_id = change.target_id
-            return failed
+            return _failed(change, str(error))
         self._warn(change, error)
         progress.started = None
         self._note_blocked(str(error))
@@ -584,15 +586,18 @@ class _BatchWork:
     def _pause(self, delay_seconds: float) -> None:
         """Store the progress and hand the batch on; always raises HandOn."""
         progress = self._keeper.progress
-        progress.started = None
+        progress.started, progress.tried = None, self._tried
         progress.next_at = (self._services.clock.now() + timedelta(seconds=delay_seconds)).isoformat()
         self._keeper.store()
         raise HandOn(delay_seconds)
 
     def _not_applied(self, change: Change, reason: str) -> Outcome:
-        """The entity has stopped; a creation that was sent before may be there nevertheless."""
-        if self._keeper.progress.started == len(self._keeper.progress.outcomes):
+        """The entity has stopped; what was sent before may have been done nevertheless."""
+        index = len(self._keeper.progress.outcomes)
+        if self._keeper.progress.started == index:
             return _failed(change, f"{MAY_BE_THERE}: {reason}", unsure=True)
+        if change.action == "deactivate" and index < self._tried:
+            return _failed(change, f"{MAY_BE_OFF}: {reason}")
         result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
         return Outcome(change.key, change.action, result, change.digest, reason=f"not tried: {reason}")
 
@@ -622,4 +627,8 @@ class _BatchWork:
 
 
 def _failed(change: Change, reason: str, *, unsure: bool = False) -> Outcome:
-    return Outcome(change.key, change.action, "failed", change.digest, unsure=unsure, reason=reason)
+    failed = Outcome(change.key, change.action, "failed", change.digest, unsure=unsure, reason=reason)
+    if change.action == "deactivate":
+        # It may have been done: then it was our doing.
+        failed.target_id = change.target_id
+    return failed

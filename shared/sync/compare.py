@@ -102,14 +102,15 @@ def compare(
     fields, left_out = _differences(desired, entry, resolve, listed=listed, retry=retry)
     note = None
     action: Action = "update"
-    if entry.fields.get(ACCESS) == 0:
-        if reenable or OFF_BY in entry.flags or switched_off_by_sync(entry.target_id):
-            action, fields = "reactivate", {ACCESS: 1, **fields}
-        else:
-            note = (
-                "is current in the source but was switched off in SafetyAmp by hand; switch it on there, "
-                "or set REENABLE_DISABLED=true"
-            )
+    is_off = entry.fields.get(ACCESS) == 0
+    # The flag alone: nobody knows whether it was done.
+    if OFF_BY in entry.flags or (is_off and (reenable or switched_off_by_sync(entry.target_id))):
+        action, fields = "reactivate", {ACCESS: 1, **fields}
+    elif is_off:
+        note = (
+            "is current in the source but was switched off in SafetyAmp by hand; switch it on there, "
+            "or set REENABLE_DISABLED=true"
+        )
     if not fields:
         return Comparison(None, note, left_out)
     change = _update(action, desired, entry, fields, digest, core, left_out)

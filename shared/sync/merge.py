@@ -43,6 +43,8 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
             state.put(key, _refused(state.entry(key), outcome))
         elif outcome.result == "gone" or outcome.unsure:
             state.put(key, Entry(None, None, {}, {GONE: UNSURE if outcome.unsure else True}))
+        elif outcome.target_id is not None:
+            _note_maybe_off(state, key, outcome, run_id)
 
 
 def note_unknown(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:
@@ -50,11 +52,14 @@ def note_unknown(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -
     finds out. Who is without access then was switched off by us."""
     state.list_anew = True
     for outcome in outcomes:
-        entry = state.entry(outcome.key)
-        if outcome.action == "deactivate" and outcome.result == "failed" and entry is not None:
-            state.put(
-                outcome.key, Entry(entry.target_id, None, entry.fields, {**entry.flags, OFF_BY: run_id})
-            )
+        _note_maybe_off(state, outcome.key, outcome, run_id)
+
+
+def _note_maybe_off(state: EntityState, key: str, outcome: Outcome, run_id: str) -> None:
+    """A deactivation without an answer: who does not leave after all is switched on again, to be sure."""
+    entry = state.entry(key)
+    if outcome.action == "deactivate" and outcome.result == "failed" and entry is not None:
+        state.put(key, Entry(entry.target_id, None, entry.fields, {**entry.flags, OFF_BY: run_id}))
 
 
 def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:

@@ -41,7 +41,8 @@ class Progress:
     `waiting`: nothing is left but to look for them, which all batches do together.
     `attempts` counts the failed attempts at the change that is next. `next_at` is when the batch was meant
     to go on. `blocked_since` is when SafetyAmp stopped answering, None while it answers. `tries` counts
-    errors that nobody thought of and that ended a handler.
+    errors that nobody thought of and that ended a handler. `tried`: so many changes may have been sent, also
+    those without an outcome among them.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -55,6 +56,7 @@ class Progress:
     requests: dict[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
     tries: int = 0
+    tried: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The document."""

@@ -15,7 +15,7 @@ from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
 from shared.sync.compare import ACCESS
 from shared.sync.outcome import Outcome
-from shared.sync.state import EntityState
+from shared.sync.state import OFF_BY, EntityState, Entry
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +93,14 @@ def _written(outcome: Outcome) -> Iterable[tuple[Any, dict[str, Any]]]:
     yield outcome.target_id, {ACCESS: 0} if unknown else outcome.fields
 
 
+def _has_access(entry: Entry) -> bool:
+    return bool(entry.fields.get(ACCESS)) and OFF_BY not in entry.flags
+
+
 def _with_access(state: EntityState, users: dict[str, Any]) -> set[str]:
-    """Those of the users who have access in the state."""
+    """Those of the users who have access in the state, for certain."""
     found = set()
     for key, record in state.records.items():
-        if str(record[0]) in users and (entry := state.entry(key)) and entry.fields.get(ACCESS):
+        if str(record[0]) in users and (entry := state.entry(key)) and _has_access(entry):
             found.add(str(record[0]))
     return found

@@ -109,6 +109,25 @@ def test_a_switching_off_whose_answer_was_lost_for_good_was_ours(rig: PeopleRig)
     assert rig.user(1001)["system_access"]
 
 
+@pytest.mark.parametrize("runs_between", [[], [{}], [{"refresh": True}]], ids=["at once", "later", "listed"])
+def test_who_comes_back_after_an_answer_was_lost_for_good_has_access(
+    rig: PeopleRig, runs_between: list[dict[str, Any]]
+) -> None:
+    """The state still says so, and nothing shows that it is not true."""
+    rig.leaves(1001)
+    user = rig.user(1001)["id"]
+    rig.safetyamp.fail_next(50, match=f"PATCH /api/users/{user}", after_write=True, lose="timeout")
+    assert rig.run().entity("employees")["failed"] == 1
+    rig.safetyamp.heal()
+    comes_back(rig, 1001)
+    for request in runs_between:
+        rig.run(**request)
+    ran = rig.run()
+    assert rig.user(1001)["system_access"]
+    assert (rig.reasons(ran, 1001), noted(rig)) == ("", {})
+    assert rig.run().writes == []
+
+
 def test_explain_names_the_run_also_without_the_state(rig: PeopleRig) -> None:
     rig.leaves(1001)
     run_id = rig.run().run_id
@@ -160,6 +179,28 @@ class TestTwoUsersOfOnePerson:
             assert ran.writes == []
             assert "several SafetyAmp records claim this key" in twins.reasons(ran, 1001)
             assert ran.entity("employees")["invalid"] == 1
+
+    @pytest.mark.parametrize("request_", [{}, {"refresh": True}], ids=["by the state", "listed"])
+    def test_get_access_back_both_when_that_person_returns(
+        self, twins: PeopleRig, request_: dict[str, Any]
+    ) -> None:
+        """Somebody must say which one to keep, but nobody is locked out until then."""
+        twins.leaves(1001)
+        twins.run()
+        comes_back(twins, 1001)
+        ran = twins.run(**request_)
+        assert self.access(twins) == [1, 1]
+        assert "several SafetyAmp records claim this key" in twins.reasons(ran, 1001)
+        adds_up(ran)
+        assert (twins.run().writes, noted(twins)) == ([], {})
+
+    def test_that_hands_switched_off_stay_off(self, twins: PeopleRig) -> None:
+        twins.safetyamp.edit("users", "zz9zz", system_access=0)
+        twins.leaves(1001)
+        twins.run(refresh=True)
+        comes_back(twins, 1001)
+        twins.run(refresh=True)
+        assert self.access(twins) == [1, 0]
 
     def test_keep_their_names(self, twins: PeopleRig) -> None:
         twins.leaves(1001)

@@ -237,6 +237,37 @@ class TestStopping:
         [outcome] = rig.deliver_to_the_end(1)
         assert outcome.unsure
 
+    def test_a_stop_leaves_the_doubt_of_a_switching_off_that_was_sent(self) -> None:
+        """Or a rehired person would be taken for one whom somebody switched off by hand."""
+        off = [change(key, "deactivate", system_access=0) for key in ("1", "2", "3")]
+        rig = BatchRig(ScriptedSafetyAmp(None, LOST, DENIED), off, [change("4")], entity="employees")
+        rig.deliver(1)
+        rig.deliver(2)
+        done, lost, other = rig.deliver_to_the_end(1)
+        assert (done.result, done.target_id) == ("deactivated", 5)
+        assert (lost.result, lost.target_id) == ("failed", 5)
+        assert "may have been switched off" in (lost.reason or "")
+        assert (other.target_id, "not tried" in (other.reason or "")) == (None, True)
+
+    def test_a_kill_in_the_middle_of_switching_off_leaves_the_doubt(self) -> None:
+        class Killed(BaseException):
+            """The process is gone."""
+
+        off = [change(key, "deactivate", system_access=0) for key in ("1", "2")]
+        rig = BatchRig(ScriptedSafetyAmp(None, Killed()), off, [change("4")], entity="employees")
+        with pytest.raises(Killed):
+            rig.deliver(1)
+        rig.safetyamp.script = [DENIED]
+        rig.deliver(2)
+        assert {outcome.target_id for outcome in rig.deliver_to_the_end(1)} == {5}
+
+    def test_of_a_batch_that_nobody_began_nothing_is_in_doubt(self) -> None:
+        off = [change("1", "deactivate", system_access=0)]
+        rig = BatchRig(ScriptedSafetyAmp(DENIED), off, [change("4")], entity="employees")
+        rig.deliver(2)
+        [outcome] = rig.deliver_to_the_end(1)
+        assert outcome.target_id is None
+
     @pytest.mark.parametrize(("error", "unsure"), [(OPEN, False), (LOST, True)], ids=["open", "lost"])
     def test_an_upstream_that_stays_away_ends_the_entity(
         self, monkeypatch: pytest.MonkeyPatch, error: Exception, unsure: bool
