@@ -39,6 +39,11 @@ HALVED = {"Graph gives half": ("graph", "value"), "Samsara gives half": ("samsar
 """Fault -> whose answer is cut short, and the member that holds its records."""
 
 
+AWAY_SECONDS = 1.0
+"""How long a call to a storage that is away takes: the SDK tries again. At once, a message would be delivered
+thousands of times meanwhile, which took most of the time of many seeds."""
+
+
 class SkewedClock:
     """A process's clock: off by a constant, and sleeping is a pause."""
 
@@ -108,6 +113,8 @@ class ChaosDocuments:
         what = f"{verb} {path}"
         self._scheduler.pause(what, self._faults.latency(0.02))
         away = self._faults.rages("storage away")
+        if away:
+            self._scheduler.pause("storage is away", AWAY_SECONDS)
         if away or self._faults.strikes("document fails before"):
             raise StorageError(f"injected before: {what}")
         result = operation()
@@ -127,6 +134,7 @@ class ChaosBus:
         scheduler, faults = self._world.scheduler, self._world.faults
         scheduler.pause("sends " + ", ".join(message.message_id for message in messages), 0.02)
         if faults.rages("storage away"):
+            scheduler.pause("Service Bus is away", AWAY_SECONDS)
             raise BusError("injected: Service Bus is away, too")
         if faults.strikes("Service Bus fails before"):
             # A batch may be taken in part: the SDK splits it.
