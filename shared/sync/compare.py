@@ -179,7 +179,7 @@ def _update(
         digest=digest,
         warnings=list(desired.warnings),
         fresh=[name for name in repeated if name not in owned],
-        incomplete=bool(left_out),
+        incomplete=bool(left_out or desired.contested),
     )
 
 

@@ -106,6 +106,7 @@ class _Drafting:
         self._listed = listed
         self._switched_off = SwitchedOff(services.documents)
         self._doubtful: dict[str, Rejected] = {}
+        self._nobody: set[str] = set()
         self._mapping = mapping
         self._state = state
         self._resolver = resolver
@@ -215,12 +216,17 @@ class _Drafting:
         elif entry is None or entry.target_id is None:
             # Everybody who ever left is among these: counted, but not listed one by one.
             draft.counts["skipped"] += 1
+            if record.key in self._state.moved:
+                self._nobody.add(record.key)
         elif result.left_out:
             draft.counts["invalid"] += 1
             self._unsettle(record.key)
         else:
             draft.counts["unchanged"] += 1
-            self._settle(record.key, entry, digest)
+            if desired.contested:
+                self._unsettle(record.key)  # told in every run, until it is mended
+            else:
+                self._settle(record.key, entry, digest)
         for name, reason in {**desired.contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
             draft.report(record.key, reason, name, "invalid" if is_invalid else "reported")
@@ -234,7 +240,10 @@ class _Drafting:
             return None
         is_new = entry is None or entry.target_id is None
         if is_new and desired.contested:
-            return Rejected(desired.key, "invalid", next(iter(desired.contested.values())), "Email")
+            name, reason = next(iter(desired.contested.items()))
+            if name == "home_site_id":
+                return Rejected(desired.key, "skipped", reason)
+            return Rejected(desired.key, "invalid", reason, "Email")
         if entry is None or not self._is_known_failure(entry, digest):
             return None
         rejected = Rejected(desired.key, "invalid", _failure_text(entry))
@@ -250,9 +259,26 @@ class _Drafting:
         self._doubtful[desired.key] = rejected  # the value may be free now
         return None
 
+    def _without_moved(self) -> None:
+        """Create nothing in place of a record that has got another key in SafetyAmp by hand, and tell of a
+        leaver whom nobody finds under the old one. Where the source has the new key too, it was meant so."""
+        draft = self.draft
+        moved = {
+            key: reason
+            for key, (target_id, new) in self._state.moved.items()
+            if key in draft.seen and new not in draft.seen and (reason := _moved(target_id, new))
+        }
+        for change in [one for one in draft.changes if one.action == "create" and one.key in moved]:
+            draft.changes.remove(change)
+            draft.counts["create"] -= 1
+            draft.reject(Rejected(change.key, "invalid", moved[change.key]))
+        for key in moved.keys() & self._nobody:
+            draft.report(key, moved[key])
+
     def arrange(self, source: Any) -> None:
         """Put the changes in order, and settle who gets which unique value."""
         draft = self.draft
+        self._without_moved()
         draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
         mapping = self._mapping
 
@@ -324,6 +350,14 @@ class _Drafting:
     def _is_known_failure(self, entry: Entry, digest: str) -> bool:
         failure = entry.flags.get(FAILURE)
         return failure is not None and failure["digest"] == digest and not self._retry_failed
+
+
+def _moved(target_id: int | str, new: str) -> str:
+    return (
+        f"SafetyAmp's record {target_id} had this key and has {new} now, which the source does not know:"
+        " nothing is created in its place. Give it the right key there (emp_id, site or cluster code), then"
+        " run with refresh"
+    )
 
 
 def _failure_text(entry: Entry) -> str:

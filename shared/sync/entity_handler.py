@@ -145,7 +145,9 @@ def _plan_leavers(
 ) -> bool:
     """Planning has failed for good. Where only Graph is the cause, who has left loses access nevertheless;
     True when there is a plan for that."""
-    if ONLY_GRAPH in getattr(error, "__notes__", ()):
+    # Who approved a plan approved more than its leavers: it stays held until all of it can be done.
+    is_approval = run.entities[message.entity].approval_in_force is not None
+    if ONLY_GRAPH in getattr(error, "__notes__", ()) and not is_approval:
         logger.error("only leavers of run %s are looked at: %s", run.run_id, error)
         reason = f"only leavers were looked at, because Microsoft Graph could not be read: {error}"
         try:

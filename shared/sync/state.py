@@ -83,7 +83,8 @@ class EntityState:
     that are nobody's: without a number of ours, or one of several that claim a key. Their unique values are
     taken nevertheless. By their id as text: `[target_id, key or None, fields]`. `missing` maps the ids (as
     text) of known records that the last listing lacked to the run that missed them first: a listing can shift
-    while it is read, so they count as being there.
+    while it is read, so they count as being there. `moved` maps keys to `[target_id, new key]` of records
+    that have got another key in SafetyAmp; titles are nothing but their name, and left out.
     """
 
     entity: str
@@ -98,6 +99,7 @@ class EntityState:
     list_anew: bool = False
     strays: dict[str, list[Any]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    moved: dict[str, list[Any]] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -236,6 +238,7 @@ class EntityState:
             "spellings": self.spellings,
             "strays": self.strays,
             "missing": self.missing,
+            "moved": self.moved,
             "records": self.records,
         }
 
@@ -248,6 +251,7 @@ class _Later(TypedDict, total=False):
     approved_counts: dict[str, int]
     strays: dict[str, list[Any]]
     missing: dict[str, str]
+    moved: dict[str, list[Any]]
 
 
 class _Stored(_Later):
@@ -289,6 +293,9 @@ def decode_state(entity: str, value: Any, path: str | None = None) -> EntityStat
             if len(row) == len(("id", "key", "fields")) and isinstance(row[-1], str)
         },
         missing=stored.get("missing", {}),
+        moved={
+            key: place for key, place in stored.get("moved", {}).items() if len(place) == len(("id", "key"))
+        },
     )
     _normalise_keys(state)
     return state
@@ -442,7 +449,22 @@ def rebuild(
             _keep_missing(state, known, set(lacking))
         _keep_switched_off(state, known)
         _keep_failures(state, known)
+        _note_moved(state, known)
     return state
+
+
+def _note_moved(state: EntityState, known: EntityState) -> None:
+    """Which known records have got another key, as long as nobody else has the one that they had."""
+    if state.entity == "titles":
+        return
+    keys = _keys_by_id(state)
+    before = {key: record[0] for key, record in known.records.items() if record[0] is not None}
+    before = {**{key: place[0] for key, place in known.moved.items()}, **before}
+    state.moved = {
+        key: [target_id, keys[target_id]]
+        for key, target_id in before.items()
+        if keys.get(target_id, key) != key and state.target_id(key) is None and key not in state.ambiguous
+    }
 
 
 def _keep(state: EntityState, key: str | None, target: Target, known: EntityState | None) -> None:

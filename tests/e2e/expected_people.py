@@ -111,7 +111,7 @@ def _will_be_there(key: str, candidate: Candidate, before: Content) -> bool:
         return False
     named = text(candidate.row["FirstName"]) and text(candidate.row["LastName"])
     address = candidate.mail.address
-    if not named or candidate.home is None or (not address and key not in before["users"]):
+    if not named or (key not in before["users"] and (candidate.home is None or not address)):
         return False
     taken = any(user["email"].lower() == address for user in before["users"].values())
     return key in before["users"] or not (candidate.mail_is_shared or taken)
@@ -134,7 +134,7 @@ def _expect_user(tally: Tally, key: str, candidate: Candidate, before: Content) 
     row, address = candidate.row, candidate.mail.address
     if not (text(row["FirstName"]) and text(row["LastName"])) or (address and candidate.mail_is_shared):
         tally.count("invalid")
-    elif candidate.home is None:
+    elif candidate.home is None and key not in tally.records:
         tally.count("skipped")
     elif not address and key not in tally.records:
         tally.count("invalid")

@@ -122,3 +122,82 @@ def test_a_clusters_flag_that_was_set_by_hand_stays(rig: PeopleRig) -> None:
     rig.run()
     (row,) = (row for row in rig.safetyamp.snapshot()["site_clusters"] if row["id"] == cluster["id"])
     assert (row["name"], row["osha_establishment"]) == ("10 - Renamed", 1)
+
+
+class TestAKeyThatWasMistyped:
+    """Somebody gives a record of SafetyAmp a key that the source does not know."""
+
+    def test_of_a_leaver_is_told_with_the_user_who_still_has_access(self, rig: PeopleRig) -> None:
+        user = rig.user(1001)["id"]
+        rig.by_hand(1001, emp_id="99999")
+        rig.run(refresh=True)
+        rig.leaves(1001)
+        for _ in range(2):
+            assert f"record {user} had this key and has 99999 now" in rig.reasons(rig.run(), 1001)
+
+    def test_makes_no_second_person_whatever_else_was_changed(self, rig: PeopleRig) -> None:
+        rig.by_hand(1001, emp_id="99999", email="other@x.example", mobile_phone=None)
+        before = len(rig.safetyamp.snapshot()["users"])
+        for refresh in (True, False, True):
+            ran = rig.run(refresh=refresh)
+            adds_up(ran)
+            assert ran.entity("employees")["invalid"] == 1
+            assert "has 99999 now" in rig.reasons(ran, 1001)
+        assert len(rig.safetyamp.snapshot()["users"]) == before
+
+    def test_comes_right_by_itself_once_it_is_mended(self, rig: PeopleRig) -> None:
+        user = rig.user(1001)["id"]
+        rig.by_hand(1001, emp_id="99999")
+        rig.run(refresh=True)
+        rig.safetyamp.edit("users", user, emp_id="1001")
+        rig.moves(1001, Address="77 New Street")
+        ran = rig.run(refresh=True)
+        assert (rig.user(1001)["id"], rig.user(1001)["street"]) == (user, "77 New Street")
+        assert rig.reasons(ran, 1001) == ""
+
+    def test_makes_no_second_site(self, rig: PeopleRig) -> None:
+        site = next(row for row in rig.safetyamp.snapshot()["sites"] if row["ext_id"] == "100.")
+        rig.safetyamp.edit("sites", site["id"], ext_id="0100.")
+        before = len(rig.safetyamp.snapshot()["sites"])
+        rig.run(refresh=True)
+        ran = rig.run()
+        assert len(rig.safetyamp.snapshot()["sites"]) == before
+        assert [one["key"] for one in ran.entity("jobs")["problems"] if "0100." in one["reason"]] == ["100."]
+
+    def test_is_none_when_the_source_has_the_new_one(self, rig: PeopleRig) -> None:
+        """A new number, as the product advises to move it."""
+        user = rig.user(1001)["id"]
+        rig.leaves(1001)
+        rig.run()
+        rig.hired(2001, Phone=rig.person(1001)["Phone"])
+        rig.by_hand(1001, emp_id="2001")
+        ran = rig.run(refresh=True)
+        assert (rig.user(2001)["id"], rig.user(2001)["system_access"]) == (user, 1)
+        assert "had this key" not in rig.reasons(ran, 1001)
+
+
+class TestAPersonWithoutAHomeSite:
+    """No open job, and no department whose region has an office: who is in SafetyAmp has a site there."""
+
+    def test_loses_nothing_else_and_is_told_until_it_is_mended(self, rig: PeopleRig) -> None:
+        site = rig.user(1010)["home_site_id"]
+        rig.moves(1010, PRDept="99", Address="77 New Street")
+        adds_up(rig.run())
+        assert (rig.user(1010)["street"], rig.user(1010)["home_site_id"]) == ("77 New Street", site)
+        before = len(rig.safetyamp.calls)
+        again = rig.run()
+        assert "no home site" in rig.reasons(again, 1010)
+        adds_up(again)
+        assert len(rig.safetyamp.calls) == before
+
+    def test_is_not_locked_out_when_hired_again(self, rig: PeopleRig) -> None:
+        rig.leaves(1010)
+        rig.run()
+        rig.moves(1010, PRDept="99", TermDate=None)
+        rig.run()
+        assert rig.user(1010)["system_access"]
+
+    def test_is_not_created(self, rig: PeopleRig) -> None:
+        rig.hired(2001, PRDept="99")
+        ran = rig.run()
+        assert (ran.entity("employees")["skipped"], "no home site" in rig.reasons(ran, 2001)) == (1, True)

@@ -96,11 +96,11 @@ def test_no_timer_sends_a_refused_record_again_until_its_data_changes(api: Api, 
     api.rig.person(PERSON)["Address"] = "2 Other Street"
     api.rig.publish()
     api.rig.clock.advance(DAY_SECONDS)
-    assert tick(api, timer) == ["PATCH"]
+    assert set(tick(api, timer)) == {"PATCH"}
 
 
 def test_a_retry_on_demand_does(api: Api) -> None:
     before = len(api.rig.safetyamp.calls)
     retry(api)
     methods = [call.method for call in api.rig.safetyamp.calls[before:]]
-    assert sorted(method for method in methods if method != "GET") == ["PATCH", "POST"]
+    assert {method for method in methods if method != "GET"} == {"PATCH", "POST"}

@@ -309,12 +309,10 @@ def test_the_home_site_is_the_latest_open_job_or_the_regions_office(
         (None, "no department"),
     ],
 )
-def test_without_a_home_site_the_employee_is_skipped_with_the_cause(
-    department: str | None, reason: str
-) -> None:
-    result = rejected(ROW._replace(department=department), latest_jobs={})
-    assert result.kind == "skipped"
-    assert reason in result.reason
+def test_without_a_home_site_there_is_none_and_the_cause_is_told(department: str | None, reason: str) -> None:
+    result = wanted(ROW._replace(department=department), latest_jobs={})
+    assert "home_site_id" not in result.fields
+    assert reason in result.contested["home_site_id"]
 
 
 def test_a_new_latest_job_changes_the_facts() -> None:

@@ -58,9 +58,9 @@ class EmployeesMapping:
     def desired(self, record: SourceRecord, source: EmployeesSource) -> Desired | Rejected:  # noqa: ARG002
         """A user; `active` False without fields for somebody who has left.
 
-        Invalid without first name or last name; skipped before the first day and without a home site. An
-        e-mail that is missing, malformed or also somebody else's is contested: it costs somebody new the
-        record, and everybody else the e-mail only.
+        Invalid without first name or last name; skipped before the first day. A home site that there is none
+        of, and an e-mail that is missing, malformed or also somebody else's, are contested: that costs
+        somebody new the record, and everybody else the field only.
         """
         key, standing = record.key, record.facts[0]
         if standing == "left":
@@ -72,7 +72,7 @@ class EmployeesMapping:
         if standing != "active":
             return _bad_date(key, standing.removeprefix("bad "))
         facts = EmployeeFacts.of(record)
-        return _problem(key, facts, self.options) or self._user(key, facts)
+        return _problem(key, facts) or self._user(key, facts)
 
     def _user(self, key: str, facts: EmployeeFacts) -> Desired:
         notes = payload.Notes()
@@ -83,11 +83,15 @@ class EmployeesMapping:
         if facts.mail_origin == "ambiguous accounts":
             notes.warn("e-mail from Vista: two enabled Microsoft accounts have this employee number")
         wanted = payload.desired(key, compared, self._defaults(key, fallback), notes)
-        # Only somebody new cannot go without: who is in SafetyAmp has an address there, and keeps it.
-        reason = _mail_problem(facts)
-        if reason is None and facts.email_sharers is not None:
-            reason = f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
-        return wanted if reason is None else replace(wanted, contested={"email": reason})
+        # Only somebody new cannot go without: who is in SafetyAmp has an address and a site there, and keeps
+        # them.
+        reasons = {"home_site_id": _site_problem(facts, self.options), "email": _mail_problem(facts)}
+        if reasons["email"] is None and facts.email_sharers is not None:
+            reasons["email"] = (
+                f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
+            )
+        contested = {name: reason for name, reason in reasons.items() if reason is not None}
+        return replace(wanted, contested=contested) if contested else wanted
 
     def _compared(self, facts: EmployeeFacts, notes: payload.Notes) -> UserPayload:
         row = facts.row
@@ -113,7 +117,7 @@ class EmployeesMapping:
             country=notes.kept("country", country, row.country, "not two letters"),
             mobile_phone=phone,
             work_phone=phone,
-            home_site_id=Ref(facts.site_kind, facts.site_key or ""),
+            home_site_id=_home_site(facts),
             current_title_id=Ref("titles", title) if title else None,
         )
 
@@ -205,13 +209,18 @@ def _bad_date(key: str, column: str) -> Rejected:
     return Rejected(key, "invalid", rule[column], column)
 
 
-def _problem(key: str, facts: EmployeeFacts, options: MappingOptions) -> Rejected | None:
+def _problem(key: str, facts: EmployeeFacts) -> Rejected | None:
     row = facts.row
     for column, value in (("FirstName", row.first_name), ("LastName", row.last_name)):
         if cleaning.text(value) is None:
             what = "no text: mend" if cleaning.is_given(value) else "empty: fill"
             return Rejected(key, "invalid", f"{column} is {what} it in Vista", column)
-    return _site_problem(key, facts, options)
+    return None
+
+
+def _home_site(facts: EmployeeFacts) -> Ref | None:
+    is_known = facts.site_kind in ("jobs", "offices")
+    return Ref(facts.site_kind, facts.site_key or "") if is_known else None
 
 
 def _mail_problem(facts: EmployeeFacts) -> str | None:
@@ -222,19 +231,15 @@ def _mail_problem(facts: EmployeeFacts) -> str | None:
     return f"{state}: enter one {where}"
 
 
-def _site_problem(key: str, facts: EmployeeFacts, options: MappingOptions) -> Rejected | None:
+def _site_problem(facts: EmployeeFacts, options: MappingOptions) -> str | None:
     suffix, place = options.home_office_suffix, facts.site_key
     if facts.site_kind == "no region":
         what = f"department {place} has no region" if place else "no department"
-        return Rejected(key, "skipped", f"no home site: no open job, and {what}: mend it in Vista", "PRDept")
+        return f"no home site: no open job, and {what}: mend it in Vista"
     if facts.site_kind == "no office":
         todo = f"make a site there whose name ends in '{suffix}'"
-        return Rejected(
-            key, "skipped", f"no home site: no open job, and region {place} has no office: {todo}"
-        )
+        return f"no home site: no open job, and region {place} has no office: {todo}"
     if facts.site_kind == "crowded":
         todo = f"leave only one whose name ends in '{suffix}'"
-        return Rejected(
-            key, "skipped", f"no home site: no open job, and region {place} has two offices: {todo}"
-        )
+        return f"no home site: no open job, and region {place} has two offices: {todo}"
     return None
