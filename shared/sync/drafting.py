@@ -269,6 +269,9 @@ class _Drafting:
             if key in draft.seen and new not in draft.seen and (reason := _moved(target_id, new))
         }
         for change in [one for one in draft.changes if one.action == "create" and one.key in moved]:
+            holder = self._state.entry(self._state.moved[change.key][1])
+            if holder is not None and is_another_person(holder.fields, change.fields):
+                continue  # the number went to somebody new, and the old user has got another one for that
             draft.changes.remove(change)
             draft.counts["create"] -= 1
             draft.reject(Rejected(change.key, "invalid", moved[change.key]))

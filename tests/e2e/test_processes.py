@@ -32,7 +32,7 @@ COMPANY = ("--employees", "60", "--calls", "120", "--period", "1")
 INTERRUPTED = 130
 WRONG = 2
 UNIQUE = {"site_clusters": "external_code", "sites": "ext_id", "user_titles": "name", "assets": "serial"}
-CHANGES = ("created", "updated", "deactivated", "waiting")
+CHANGES = ("created", "updated", "deactivated", "failed")
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\n]*"(,[a-z_]+="[^"\n]*")*\})? [0-9.e+-]+')
 
 

@@ -29,7 +29,7 @@ LOCK_SECONDS = "5"
 """A killed process's messages come again after this."""
 
 UNIQUE = {"site_clusters": "external_code", "sites": "ext_id", "user_titles": "name", "assets": "serial"}
-CHANGES = ("created", "updated", "deactivated", "waiting")
+CHANGES = ("created", "updated", "deactivated", "failed")
 
 
 @pytest.fixture
