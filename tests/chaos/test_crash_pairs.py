@@ -13,6 +13,8 @@ from shared.sync.model import ENTITIES, EntityName
 from tests.chaos.one_creation import Before, OneCreation, before_one_creation
 
 FEWEST_EFFECTS = 30
+LOST_TWICE = 2
+"""Deaths after which a title or asset may be left to the next run, which lists SafetyAmp first."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +29,17 @@ def _quiet() -> Iterator[None]:
 
 
 def effects_of(before: Before, entity: EntityName, dies_at: Sequence[int], *, twice: bool) -> int:
-    """Run it with these deaths; how many effects there were. Fails unless one record was created and the
-    next run has nothing to do."""
+    """Run it with these deaths; how many effects there were. Fails unless one record was created, by the next
+    run where its answer was lost twice, and no run after that creates another one."""
     creation = OneCreation(before, [entity], dies_at=dies_at, twice=twice)
     creation.run()
     assert creation.power.crashes == len(dies_at), f"deaths at {dies_at} did not all happen"
-    assert creation.created() == 1, f"deaths at {dies_at}: {creation.created()} were created"
+    at_once = {1} if len(dies_at) < LOST_TWICE else {0, 1}
+    assert creation.created() in at_once, f"deaths at {dies_at}: {creation.created()} were created"
     effects = creation.power.pulses
-    creation.run()
-    assert creation.created() == 1, f"deaths at {dies_at}: the next run created another one"
+    for _ in range(2):
+        creation.run()
+        assert creation.created() == 1, f"deaths at {dies_at}: {creation.created()} after another run"
     return effects
 
 
