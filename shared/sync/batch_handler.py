@@ -31,7 +31,7 @@ from shared.sync.entities import mappings
 from shared.sync.finish import advance, finish_entity, give_up_entity
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import UNIQUE_VALUE
-from shared.sync.looking_up import SETTLED_AFTER, LookUp, TooEarly
+from shared.sync.looking_up import LookUp, TooEarly, settled_after
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref, Target
 from shared.sync.outcome import BatchOutcomes, Outcome, Result, read_outcomes
@@ -412,7 +412,7 @@ class _BatchWork:
         repeatable = [index for index in progress.open if not progress.open[index].refused]
         index = min(repeatable, key=lambda one: progress.open[one].at, default=None)
         if index is not None:
-            due = datetime.fromisoformat(progress.open[index].at) + SETTLED_AFTER
+            due = datetime.fromisoformat(progress.open[index].at) + settled_after(self._services)
             if (left := (due - self._services.clock.now()).total_seconds()) > 0:
                 self._pause(left)
         return index

@@ -21,9 +21,11 @@ from shared.sync.progress import Progress, read_progress
 from shared.sync.runs import Run
 from shared.sync.services import Services
 
-SETTLED_AFTER = timedelta(minutes=1)
-"""So much later a creation that got no answer has been carried out or never will be. What takes longer still
-can be there twice, where SafetyAmp has no unique value to refuse it by."""
+
+def settled_after(services: Services) -> timedelta:
+    """So much later a creation that got no answer has been carried out or never will be. What takes longer
+    still can be there twice, where SafetyAmp has no unique value to refuse it by."""
+    return timedelta(seconds=services.settings.lost_answer_seconds)
 
 
 class TooEarly(Exception):
@@ -123,13 +125,13 @@ class LookUp:
             yield progress
 
     def _after(self, number: int) -> TooEarly:
-        """Look again when this batch goes on, and in a minute at the earliest."""
+        """Look again when this batch goes on, and not before everything can be settled."""
         services, run, entity = self._services, self._run, self._message.entity
         due = due_at(services.documents, services.settings, run, entity, self._plan, number)
-        return TooEarly(max(due - services.clock.now(), SETTLED_AFTER).total_seconds())
+        return TooEarly(max(due - services.clock.now(), settled_after(services)).total_seconds())
 
     def _wait_until_settled(self, waiting: list[Progress]) -> None:
         last = max(creation.at for progress in waiting for creation in progress.open.values())
-        left = datetime.fromisoformat(last) + SETTLED_AFTER - self._services.clock.now()
+        left = datetime.fromisoformat(last) + settled_after(self._services) - self._services.clock.now()
         if left > timedelta():
             raise TooEarly(left.total_seconds())

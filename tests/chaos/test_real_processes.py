@@ -35,7 +35,13 @@ CALLS, PERIOD = 60, 3.0
 EMPLOYEES, JOBS, VEHICLES = 220, 24, 12
 LATENCY_SECONDS = 0.02
 """So long that many a worker dies between sending a creation and its answer."""
-SETTINGS = {"MAX_PROCESSES": str(WORKERS), "RETRY_DELAY_SECONDS": "1", "BREAKER_RECOVERY_SECONDS": "1"}
+SETTINGS = {
+    "MAX_PROCESSES": str(WORKERS),
+    "RETRY_DELAY_SECONDS": "1",
+    "BREAKER_RECOVERY_SECONDS": "1",
+    # The simulator carries nothing out later than that.
+    "LOST_ANSWER_SECONDS": "3",
+}
 SPARED_CALLS = 150
 COMPANY_ZONE = ZoneInfo("America/Chicago")
 LONGEST_RUN_SECONDS = 180.0

@@ -27,6 +27,7 @@ LEFT_TO_THE_DEFAULT = {
     "api_rate_limit_reserve",
     "max_retry_attempts",
     "retry_delay_seconds",
+    "lost_answer_seconds",
     "breaker_failure_threshold",
     "breaker_recovery_seconds",
     "guard_max_deactivations",
