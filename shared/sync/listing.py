@@ -93,7 +93,8 @@ class TargetLister:
 
         `twice`: read a second time, and take what either reading has, because something will be created that
         is not found. A record that is deleted while pages are read moves all after it up by one, and the
-        first of the next page is in none; one page cannot shift.
+        first of the next page is in none. Even a single page may have been two, of a server whose pages are
+        smaller than asked for: where SafetyAmp would refuse a second record, that is left to it.
         """
         return self._clusters(mapping) if mapping.name == "departments" else self._pages(mapping, twice)
 
@@ -165,7 +166,7 @@ class TargetLister:
                         # A dictionary by id: a record that moved to a later page while listing is kept once.
                         targets.update((target.target_id, target) for target in _mapped(mapping, rows))
                         page += 1
-                    if again or not twice or page <= 1:
+                    if again or not twice or page <= (mapping.name in UNIQUE_VALUE):
                         break
                     page, again = 0, True
             except (RetryLater, UpstreamUnavailable):

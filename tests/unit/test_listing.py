@@ -206,11 +206,18 @@ class TestReadingTwice:
         monkeypatch.setattr(rig.safetyamp, "list_pages", lambda *_, **__: next(readings))
         assert sorted(map(str, self.names(rig))) == ["a", "b", "c", "d"]
 
-    def test_is_not_done_with_one_page_which_cannot_shift(self, rig: EngineRig) -> None:
-        for pages, asked in (([], [0]), ([page("a", "b")], [0, 1])):
+    def test_is_done_with_a_single_page_too_which_may_have_been_two(self, rig: EngineRig) -> None:
+        for pages, asked in (([], [0]), ([page("a", "b")], [0, 1, 0, 1])):
             rig.safetyamp.pages, rig.safetyamp.asked = pages, []
             self.names(rig)
             assert rig.safetyamp.asked == asked
+
+    def test_is_not_done_with_a_single_page_where_safetyamp_refuses_a_second_record(
+        self, rig: EngineRig
+    ) -> None:
+        rig.safetyamp.pages = [[{"id": 1, "ext_id": "100.", "name": "Works"}]]
+        TargetLister(rig.services, PATH).targets(MAPPINGS["jobs"], twice=True)
+        assert rig.safetyamp.asked == [0, 1]
 
     @pytest.mark.parametrize("interrupted_at", range(10))
     def test_goes_on_in_the_reading_that_was_interrupted(self, rig: EngineRig, interrupted_at: int) -> None:
