@@ -349,6 +349,8 @@ def claim_run(services: Services, request: RunRequest) -> str:
     _refuse_paused(services.documents, request.entities)
     now = services.clock.now()
     run_id = new_run_id(now)
+    while services.documents.read(paths.run(run_id)) is not None:
+        run_id = new_run_id(now)  # a run of the very same moment has it
     _claim(services.documents, run_id, request, now.isoformat())
     with bound(run=run_id):
         facts = {"event": "run_requested", "mode": request.mode, "cause": request.cause}

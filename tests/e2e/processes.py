@@ -29,7 +29,8 @@ Snapshot = dict[str, list[dict[str, Any]]]
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """Nothing of this machine's settings, so that a test never reaches a real system."""
     kept = {name: os.environ[name] for name in KEPT_FROM_ENVIRONMENT if name in os.environ}
-    return {**kept, "PYTHONPATH": str(PROJECT), **(settings or {})}
+    # The simulators carry nothing out later than that, and nobody waits a minute of the wall clock.
+    return {**kept, "PYTHONPATH": str(PROJECT), "LOST_ANSWER_SECONDS": "2", **(settings or {})}
 
 
 class SimulatorProcess:

@@ -69,9 +69,6 @@ REFERENCES = {
 }
 IGNORED = frozenset({"id", "path", "created_at", "updated_at", "created_by", "updated_by"})
 
-A_MOMENT = 0.001
-"""Nobody asks twice at the very same moment, for which a run's id has twelve random bits only."""
-
 
 class Stuck(AssertionError):
     """The run does not end by itself."""
@@ -197,7 +194,6 @@ class Rig:
     def run(self, **request: Any) -> Ran:
         """Request a run and let it come to its end."""
         before = len(self.safetyamp.calls)
-        self.clock.advance(A_MOMENT)
         return self.finish(request_run(self.stack.runtime, RunRequest(**request)), since=before)
 
     def finish(self, run_id: str, *, since: int | None = None, sweeping: bool = False) -> Ran:
@@ -250,7 +246,6 @@ class Rig:
 
     def request(self, **request: Any) -> str | None:
         """Ask for a run; None when the process died of it before the run stood."""
-        self.clock.advance(A_MOMENT)
         try:
             return request_run(self.stack.runtime, RunRequest(**request))
         except Crash:

@@ -443,3 +443,16 @@ class TestApproval:
         rig.bus.away = False
         sweep(rig.services)
         assert [(run, entity) for run, entity, _ in entities_sent(rig)] == [(run_id, "jobs")]
+
+
+def test_a_run_of_the_same_moment_gets_an_id_of_its_own(
+    rig: EngineRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr(
+        "shared.sync.runs.secrets.token_hex", lambda size: next(drawn) if size == len("id") else "0"
+    )
+    first = request_run(rig.services, RunRequest())
+    release_active(rig.documents, end(rig, first, "done"))
+    second = request_run(rig.services, RunRequest())
+    assert (first[-3:], second[-3:]) == ("aaa", "bbb")
