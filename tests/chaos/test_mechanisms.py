@@ -112,7 +112,7 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
     "commit point": (
         commit_point_off,
         "each_change_has_one_outcome",
-        30,
+        80,
         {"kinds": (*SLOW, "Vista gives half"), "often": 20, "processes_count": 4, "loaded": True},
     ),
     "look-up": (look_up_off, "nothing_is_there_twice", 20, {"kinds": LOST_ANSWERS, "often": 4}),
