@@ -30,6 +30,7 @@ class TcpProxy:
     connections: int = 0
     port: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _taken: threading.Condition = field(default_factory=threading.Condition)
     _open: list[socket.socket] = field(default_factory=list)
 
     def cut_all(self) -> None:
@@ -39,12 +40,21 @@ class TcpProxy:
         for one in ended:
             _end(one)
 
+    def wait_for(self, connections: int, at_most: float = 60.0) -> int:
+        """How many connections there were, once there were as many: a caller may have gone on before its
+        last one is taken here."""
+        with self._taken:
+            self._taken.wait_for(lambda: self.connections >= connections, at_most)
+            return self.connections
+
     def serve(self, listener: socket.socket) -> None:
         """Take connections until the listener is shut down."""
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                self.connections += 1
+                with self._taken:
+                    self.connections += 1
+                    self._taken.notify_all()
                 threading.Thread(target=self._handle, args=(client,), daemon=True).start()
 
     def _handle(self, client: socket.socket) -> None:

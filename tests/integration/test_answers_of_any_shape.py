@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -32,8 +33,8 @@ Play = Iterable[bytes]
 
 @contextlib.contextmanager
 def answering(*plays: Play) -> Iterator[tuple[int, list[bytes]]]:
-    """The port of a server that gives each caller the next answer (the last one again), and the first line
-    and headers of what it was asked."""
+    """The port of a server that gives each caller the next answer (the last one again), and what it was
+    asked."""
     listener = socket.create_server(("127.0.0.1", 0))
     asked: list[bytes] = []
 
@@ -47,9 +48,14 @@ def answering(*plays: Play) -> Iterator[tuple[int, list[bytes]]]:
 
     def answer(peer: socket.socket, play: Play) -> None:
         with contextlib.suppress(OSError), peer:
-            asked.append(peer.recv(65536))
+            peer.settimeout(GUARD_SECONDS)
+            asked.append(read_request(peer))
             for part in play:
                 peer.sendall(part)
+            # Closed with something unread, the system would take the answer back by a reset.
+            peer.shutdown(socket.SHUT_WR)
+            while peer.recv(65536):
+                pass
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -58,6 +64,21 @@ def answering(*plays: Play) -> Iterator[tuple[int, list[bytes]]]:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+def read_request(peer: socket.socket) -> bytes:
+    """Head and body of a request, which may come in several pieces; or the first bytes of what is no HTTP."""
+    data = peer.recv(65536)
+    while b"\r\n\r\n" not in data:
+        more = peer.recv(65536) if data[:1].isupper() else b""
+        if not more:
+            return data
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head.lower())
+    while length and len(body) < int(length[1]) and (more := peer.recv(65536)):
+        body += more
+    return head + b"\r\n\r\n" + body
 
 
 def pipeline(port: int, read_timeout: float = READ_SECONDS) -> HttpPipeline:

@@ -110,7 +110,7 @@ class TestWhoeverIsNotThere:
         monkeypatch.setitem(CLIENT_OPTIONS, "read_timeout", 0.05)
         proxy.mode = "silent"
         assert "does not answer in time" in problem_of(through(proxy, azurite), operation)
-        assert proxy.connections == TRIES
+        assert proxy.wait_for(TRIES) == TRIES
 
     def test_the_waiting_ends_before_a_lease_does(self) -> None:
         """So nobody goes on under a lease that somebody else may have taken meanwhile."""
