@@ -45,4 +45,4 @@ def test_a_silent_endpoint_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("IDENTITY_HEADER", "x")
         with pytest.raises(AzureError):
             azure_credential("user-assigned").get_token(SCOPE)
-        assert proxy.connections == 2
+        assert proxy.wait_for(2) == 2

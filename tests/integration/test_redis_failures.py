@@ -147,7 +147,7 @@ class TestBrokenConnections:
         assert "does not answer in time" in problem_of(connection)
         with pytest.raises(CacheError, match="left alone for 5 s"):
             connection.run(lambda client: client.ping())
-        assert proxy.connections == 1
+        assert proxy.wait_for(1) == 1
 
     @pytest.mark.parametrize(
         "nonsense", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$what\r\n", b":one\r\n", b"\x15\x03\x03\x00\r\n"]
