@@ -185,6 +185,8 @@ class _Arranging:
         if claim.left:
             todo = "move emp_id there if it is the same person, otherwise change that user's e-mail"
             return f"{holder}, who has left, has it in SafetyAmp: {todo}"
+        if getattr(claim, name) is not None:
+            return f"{holder} keeps it until the address that replaces it is free: mend that one first"
         return f"{holder} has it in SafetyAmp and nothing to replace it: mend that one first"
 
     def _gives_up(self, holder: Holder, name: str) -> bool:

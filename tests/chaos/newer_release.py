@@ -1,9 +1,12 @@
-"""What a release that does not exist yet adds to documents: members that nobody here knows."""
+"""What a release that does not exist yet adds to documents and messages: members that nobody here knows."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
+from shared.storage.bus import Message
 from shared.storage.documents import from_json, to_json
 
 ADDED = {"added_later": {"by": "a newer release", "values": [1, 2]}}
@@ -17,6 +20,11 @@ def with_unknown_members(path: str, data: bytes) -> bytes:
         return data
     value = from_json(data)
     return to_json(_extended(value)) if isinstance(value, dict) else data
+
+
+def message_with_unknown_members(message: Message) -> Message:
+    """The message with members more in its body."""
+    return replace(message, body=json.dumps({**json.loads(message.body), **ADDED}))
 
 
 def _extended(value: dict[str, Any]) -> dict[str, Any]:

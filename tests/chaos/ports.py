@@ -20,7 +20,7 @@ from shared.errors import BusError, DatabaseError, DocumentChanged, StorageError
 from shared.storage.bus import Message
 from shared.storage.documents import Document
 from tests.chaos.faults import AFTER, BEFORE
-from tests.chaos.newer_release import with_unknown_members
+from tests.chaos.newer_release import message_with_unknown_members, with_unknown_members
 from tests.chaos.scheduler import Killed, Scheduler
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ T = TypeVar("T")
 CLIENT_TIMEOUT_SECONDS = 35.0
 LATE_SECONDS = (1.0, 55.0)
 """How long after its client has given up a request may still be carried out. The engine takes a minute."""
-LISTED = ("users", "user_titles", "assets")
-"""What is listed page by page and where the simulation has records to delete or to move."""
+WITH_STRANGERS = ("users", "user_titles", "assets")
+"""What is listed page by page and holds records of nobody, which can be deleted."""
+LISTED = (*WITH_STRANGERS, "sites", "site_clusters")
 HALVED = {"Graph gives half": ("graph", "value"), "Samsara gives half": ("samsara", "data")}
 """Fault -> whose answer is cut short, and the member that holds its records."""
 
@@ -125,10 +126,11 @@ class ChaosDocuments:
 
 
 class ChaosBus:
-    """One process's way to the shared bus."""
+    """One process's way to the shared bus; one of a `newer` release adds members to its messages."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, newer: bool) -> None:
         self._world = world
+        self._newer = newer
 
     def send(self, messages: Sequence[Message]) -> None:
         scheduler, faults = self._world.scheduler, self._world.faults
@@ -149,6 +151,8 @@ class ChaosBus:
         """Nothing to close."""
 
     def _take(self, messages: Sequence[Message]) -> None:
+        if self._newer:
+            messages = [message_with_unknown_members(message) for message in messages]
         self._world.sent.extend(messages)
         self._world.bus.send(messages)
         self._world.nothing_until = self._world.clock.now()
@@ -283,7 +287,9 @@ class ChaosAdapter(HTTPAdapter):
         resource = asked.path.rpartition("/")[2]
         if resource not in LISTED:
             return
-        if self._faults.strikes("deletion while listing", lambda: self._world.hands.can_delete(resource)):
+        if resource in WITH_STRANGERS and self._faults.strikes(
+            "deletion while listing", lambda: self._world.hands.can_delete(resource)
+        ):
             self._world.hands.delete_a_stranger(resource)
         if self._faults.strikes("order changes while listing"):
             self._world.hands.move_the_first(resource)

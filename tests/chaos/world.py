@@ -579,7 +579,7 @@ class World:
         parts = Parts(
             clock=clock,
             documents=lambda _: ChaosDocuments(self, newer=newer),
-            bus=lambda _: ChaosBus(self),
+            bus=lambda _: ChaosBus(self, newer=newer),
             redis=lambda _: lambda: self._redis_client(name),  # type: ignore[arg-type, return-value]
             session=lambda: self._session(name),
         )

@@ -257,8 +257,17 @@ class TestHolders:
         plan.wants("1", email=mail(2))
         plan.wants("2", email=mail(3))
         arranged = plan.arranged()
-        assert {one.key for one in arranged.left_out} == {"1", "2"}
+        reasons = {one.key: one.reason for one in arranged.left_out}
+        assert reasons.keys() == {"1", "2"}
+        assert "employee 2 keeps it until the address that replaces it is free" in reasons["1"]
         assert arranged.groups == []
+
+    def test_a_holder_for_whom_the_source_has_no_other_address_is_said_to_lack_one(self, plan: Plan) -> None:
+        plan.says("2", email=None)
+        plan.wants("1", email=mail(2))
+        assert (
+            "employee 2 has it in SafetyAmp and nothing to replace it" in plan.arranged().left_out[0].reason
+        )
 
     def test_a_giver_who_is_denied_a_phone_gives_up_the_old_one_nevertheless(self, plan: Plan) -> None:
         plan.wants("1", mobile_phone=phone(2))
