@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest import mock
@@ -13,11 +13,15 @@ import pytest
 from local.kept_documents import KeptDocuments
 from local.memory_documents import MemoryDocuments
 from shared.resilience.shared_rate_limiter import SharedRateLimiter
+from shared.storage.decoding import decode
 from shared.storage.documents import to_json
-from shared.sync import planner
+from shared.sync import planner, state, unique_values
 from shared.sync.applier import ChangeApplier
+from shared.sync.compare import Change
+from shared.sync.drafting import Draft
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.progress import ProgressKeeper
+from shared.sync.state import EntityState
 from tests.chaos.seeds import run_seed
 from tests.chaos.virtual_redis import VirtualRedis
 
@@ -102,10 +106,36 @@ def shared_window_off() -> Iterator[Patch]:
     yield mock.patch.object(SharedRateLimiter, "__init__", alone)
 
 
+def reading_again_off() -> Iterator[Patch]:
+    """An approval applies what was planned once, whatever the source says meanwhile."""
+
+    def keep_all(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        draft.changes = [decode(Change, change, "as approved") for change in approved]
+        return []
+
+    yield mock.patch.object(planner, "keep_approved", keep_all)
+
+
+def second_listing_off() -> Iterator[Patch]:
+    """What one listing lacks is gone."""
+    yield mock.patch.object(EntityState, "missing_since", return_value="an earlier run")
+    yield mock.patch.object(state, "_keep_missing", return_value=None)
+
+
+def order_of_unique_values_off() -> Iterator[Patch]:
+    """Each change on its own, whoever waits for whom."""
+
+    def alone(changes: Iterable[Change], *_: Any) -> list[list[Change]]:
+        return [[change] for change in changes]
+
+    yield mock.patch.object(unique_values, "_grouped", alone)
+
+
 CRASHES = ("crash before an effect", "crash after an effect", "lock lost", "delivered twice at once")
 LOST_ANSWERS = ("reset after", "timeout after", "5xx after", "nonsense after", "cut answer after")
 SLOW = ("slow operation", "lock lost", "delivered twice at once")
 WRONG_READS = ("Vista gives half", "Vista shows leavers who are none")
+EXCHANGES = ("phones swapped", "mails swapped", "phone handed over", "mail handed over", "freed phone hired")
 
 MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, Any]]] = {
     "lease": (lease_off, "nothing_is_there_twice", 20, {"kinds": SLOW, "often": 4, "loaded": False}),
@@ -142,6 +172,24 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
         "the_window_was_kept",
         10,
         {"kinds": (), "limit_calls": 20, "loaded": False},
+    ),
+    "reading again": (
+        reading_again_off,
+        "only_leavers_are_deactivated",
+        20,
+        {"kinds": ("late approval", "mistake in Vista", "Vista shows leavers who are none")},
+    ),
+    "second listing": (
+        second_listing_off,
+        "nothing_is_there_twice",
+        40,
+        {"kinds": ("deletion while listing", "order changes while listing"), "often": 4},
+    ),
+    "order of unique values": (
+        order_of_unique_values_off,
+        "no_value_is_withheld_that_is_free",
+        20,
+        {"kinds": EXCHANGES, "often": 4},
     ),
 }
 """Mechanism -> how it is switched off, which check must notice, within how many seeds, and
