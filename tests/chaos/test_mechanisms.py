@@ -143,7 +143,12 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
         commit_point_off,
         "each_change_has_one_outcome",
         80,
-        {"kinds": (*SLOW, "Vista gives half"), "often": 20, "processes_count": 4, "loaded": True},
+        {
+            "kinds": ("slow operation", "delivered twice at once"),
+            "often": 40,
+            "processes_count": 4,
+            "loaded": True,
+        },
     ),
     "look-up": (look_up_off, "nothing_is_there_twice", 20, {"kinds": LOST_ANSWERS, "often": 4}),
     "outcome before completion": (
