@@ -34,7 +34,7 @@ from shared.sync.listing import UNIQUE_VALUE
 from shared.sync.looking_up import LookUp, TooEarly, settled_after
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref, Target
-from shared.sync.outcome import BatchOutcomes, Outcome, Result, read_outcomes
+from shared.sync.outcome import BatchOutcomes, Outcome, Result, outcomes_to_json, read_outcomes
 from shared.sync.plans import read_batch, read_plan
 from shared.sync.priority import priority
 from shared.sync.progress import OpenCreation, ProgressKeeper, begin_progress
@@ -189,7 +189,7 @@ def _store(services: Services, message: BatchMessage, outcomes: BatchOutcomes) -
         {
             "batch": message.batch,
             "attempts": message.attempt,
-            "outcomes": [outcome.to_json() for outcome in outcomes.outcomes],
+            **outcomes_to_json(outcomes.outcomes),
             "calls": outcomes.calls,
             "requests": outcomes.requests,
             "waited_seconds": outcomes.waited_seconds,

@@ -44,11 +44,11 @@ class Change:
     """What is written to other records before this change: `key`, `target_id`, `fields`, `core`, `fresh`."""
 
     def to_json(self) -> dict[str, Any]:
-        """The form in a batch document; what is newer than release 0.1.0 only where it says something."""
-        return {name: value for name, value in vars(self).items() if value or name not in _NEWER}
+        """All members, those that release 0.1.0 does not know only where they say something."""
+        return {name: value for name, value in vars(self).items() if value or name not in NEWER_OF_CHANGES}
 
 
-_NEWER = ("fresh", "incomplete", "holders", "beside")
+NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside")
 
 
 @dataclass(frozen=True)

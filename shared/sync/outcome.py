@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from shared.storage.decoding import decode
-from shared.storage.documents import Documents, read_document
+from shared.storage.documents import Documents
 from shared.sync import paths
+from shared.sync.newer_members import aside, read_whole
 
 Result = Literal[
     "created", "updated", "deactivated", "reactivated", "refused", "failed", "waiting", "gone", "cancelled"
@@ -63,14 +63,17 @@ class Outcome:
         return self.result in DONE.values()
 
     def to_json(self) -> dict[str, Any]:
-        """The form in documents; absent things are left out, a batch has many outcomes."""
+        """The members; absent things are left out, a batch has many outcomes."""
         # vars and not asdict, whose deep copies cost as much as all the rest of applying a change.
         return {name: value for name, value in vars(self).items() if value not in (None, {}, [], False)}
 
 
-def outcome_from_json(value: Mapping[str, Any], path: str = "") -> Outcome:
-    """The outcome of a document. Raises UnreadableDocument."""
-    return decode(Outcome, value, path)
+NEWER_OF_OUTCOMES = ("taken", "left_out", "incomplete", "beside")
+
+
+def outcomes_to_json(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """The members of a document that hold outcomes."""
+    return aside("outcomes", [outcome.to_json() for outcome in outcomes], NEWER_OF_OUTCOMES)
 
 
 @dataclass(frozen=True)
@@ -91,4 +94,4 @@ class BatchOutcomes:
 
 def read_outcomes(documents: Documents, run_id: str, entity: str, number: int) -> BatchOutcomes | None:
     """The outcomes of a batch, None before its end. Raises UnreadableDocument."""
-    return read_document(documents, paths.outcome(run_id, entity, number), BatchOutcomes)
+    return read_whole(documents, paths.outcome(run_id, entity, number), BatchOutcomes, "outcomes")

@@ -28,7 +28,7 @@ from shared.sync.listing import UNIQUE_VALUE, TargetLister
 from shared.sync.look import look_at
 from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
-from shared.sync.plans import plan_path
+from shared.sync.plans import batch_to_json, plan_path
 from shared.sync.prerequisites import check_prerequisites
 from shared.sync.reader import SourceRead, SourceReader, mapping_options
 from shared.sync.resolver import Resolver
@@ -295,10 +295,8 @@ def _store_batches(services: Services, run: Run, entity: EntityName, plan_id: st
     """Store the changes in batches of about one window of calls; returns their number."""
     number = 0
     for number, batch in enumerate(draft.batches(batch_size(services)), start=1):
-        changes = [change.to_json() for change in batch]
-        create_json(
-            services.documents, paths.batch(run.run_id, entity, plan_id, number), {"changes": changes}
-        )
+        path = paths.batch(run.run_id, entity, plan_id, number)
+        create_json(services.documents, path, batch_to_json(batch))
     return number
 
 

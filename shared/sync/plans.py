@@ -5,6 +5,7 @@ The plan in force is the one of its run, or the one that was made again when som
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from shared.errors import UnreadableDocument
@@ -12,7 +13,8 @@ from shared.storage.decoding import Time
 from shared.storage.documents import Documents, read_document
 from shared.storage.paths import checked_path
 from shared.sync import paths
-from shared.sync.compare import Change
+from shared.sync.compare import NEWER_OF_CHANGES, Change
+from shared.sync.newer_members import aside, read_whole
 from shared.sync.outcome import DONE
 
 if TYPE_CHECKING:
@@ -98,11 +100,16 @@ def plan_at(documents: Documents, path: str) -> dict[str, Any] | None:
     return None if plan is None else dict(plan)
 
 
+def batch_to_json(changes: Iterable[Change]) -> dict[str, Any]:
+    """The document of a batch."""
+    return aside("changes", [change.to_json() for change in changes], NEWER_OF_CHANGES)
+
+
 def read_batch(documents: Documents, run_id: str, entity: str, plan_id: str, number: int) -> list[Change]:
     """The changes of a batch. Raises UnreadableDocument, also when there is no such document: a plan is
     committed after its batches."""
     path = paths.batch(run_id, entity, plan_id, number)
-    batch = read_document(documents, path, _Batch)
+    batch = read_whole(documents, path, _Batch, "changes")
     if batch is None:
         raise UnreadableDocument(path, "it is gone")
     return batch["changes"]

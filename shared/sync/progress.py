@@ -7,10 +7,11 @@ from typing import Any, TypedDict
 
 from shared.clients.call_meter import Meter
 from shared.storage.decoding import Time, decode
-from shared.storage.documents import Documents, create_json, read_document, to_json
+from shared.storage.documents import Documents, create_json, to_json
 from shared.sync import paths
 from shared.sync.messages import BatchMessage
-from shared.sync.outcome import Outcome
+from shared.sync.newer_members import read_whole
+from shared.sync.outcome import Outcome, outcomes_to_json
 from shared.sync.services import Services
 
 
@@ -62,7 +63,7 @@ class Progress:
         """The document."""
         return {
             **vars(self),
-            "outcomes": [outcome.to_json() for outcome in self.outcomes],
+            **outcomes_to_json(self.outcomes),
             "open": {index: vars(creation) for index, creation in self.open.items()},
         }
 
@@ -88,7 +89,7 @@ class _Written(TypedDict):
 
 
 def _read(documents: Documents, path: str) -> Progress | None:
-    written = read_document(documents, path, _Written)
+    written = read_whole(documents, path, _Written, "outcomes")
     return None if written is None else decode(Progress, written, path)
 
 

@@ -23,7 +23,7 @@ from shared.sync.compare import Change
 from shared.sync.dead_letters import DeadLetter, bury
 from shared.sync.messages import BatchMessage, parse_batch_message
 from shared.sync.model import Action, EntityName, Target
-from shared.sync.outcome import Outcome, outcome_from_json
+from shared.sync.outcome import Outcome, read_outcomes
 from shared.sync.runs import EntityStatus, Run, RunRequest, get_run
 from shared.sync.state import OFF_BY, EntityState, Entry, read_state, rebuild
 from tests.unit.engine_rig import EngineRig, PagedSafetyAmp, a_plan
@@ -112,8 +112,8 @@ class BatchRig(EngineRig):
         return self.outcomes(batch)
 
     def outcomes(self, batch: int = 1) -> list[Outcome]:
-        stored = read_json(self.documents, paths.outcome(RUN, self.entity, batch)) or {"outcomes": []}
-        return [outcome_from_json(value) for value in stored["outcomes"]]
+        stored = read_outcomes(self.documents, RUN, self.entity, batch)
+        return stored.outcomes if stored else []
 
     def progress(self, batch: int = 1) -> dict[str, Any]:
         found: dict[str, Any] = read_json(self.documents, paths.progress(RUN, self.entity, batch))

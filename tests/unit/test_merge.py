@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from shared.storage.decoding import decode
 from shared.sync.merge import merge_outcomes
-from shared.sync.outcome import Outcome, Result, outcome_from_json
+from shared.sync.outcome import Outcome, Result
 from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, UNSURE, EntityState, Entry
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
@@ -134,7 +135,7 @@ def test_what_did_not_happen_changes_nothing_and_is_planned_again(result: Result
 
 def test_an_outcome_comes_back_from_its_document_as_it_was() -> None:
     outcome = Outcome("k", "update", "refused", "d", fields={"a": None}, errors={"b": ["c"]}, unsure=True)
-    assert outcome_from_json(outcome.to_json()) == outcome
+    assert decode(Outcome, outcome.to_json(), "") == outcome
     assert Outcome("k", "update", "updated", "d", target_id=7).to_json() == {
         "key": "k",
         "action": "update",
