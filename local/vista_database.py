@@ -82,7 +82,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "Amt NUMERIC",
     ),
 }
-"""Columns by table (Vista contract); dates are text `YYYY-MM-DD 00:00:00`, as smalldatetime prints."""
+"""Columns by table (docs/contracts/vista.md#tables), and neighbours that real tables have; dates are text
+`YYYY-MM-DD 00:00:00`, as smalldatetime prints."""
 
 INDEXES = {
     "bPREH": ("UNIQUE", "PRCo, Employee"),

@@ -115,7 +115,7 @@ class APIError(SafetyAmpError):
 
 class InvalidRecord(APIError):
     """400 or 422. ``field_errors`` maps field to the upstream's texts; only the names are dependable
-    (contracts: some texts are untranslated keys)."""
+    (docs/contracts/safetyamp.md#errors)."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Vista's tables as the contract describes them: the columns that may be read, and their types there."""
+"""Vista's tables (docs/contracts/vista.md#tables): the columns that may be read, and their types there."""
 
 from __future__ import annotations
 

@@ -1,1 +1,2 @@
-"""Stand-ins for SafetyAmp, Samsara and Microsoft Graph, as strict as the recorded traffic."""
+"""Stand-ins for SafetyAmp, Samsara and Microsoft Graph, as strict as docs/contracts/ says
+that these are."""

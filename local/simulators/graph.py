@@ -1,4 +1,5 @@
-"""Microsoft Graph in memory: the users listing, and the login authority that its tokens come from."""
+"""Microsoft Graph in memory: the users listing, and the login authority that its tokens come from
+(docs/contracts/msgraph.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SafetyAmp in memory: headers, limits, paging, envelope and answers of the recorded traffic."""
+"""SafetyAmp in memory: headers, limits, paging, envelope and answers as in docs/contracts/safetyamp.md."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ METHODS: dict[str, frozenset[str]] = {
 }
 
 READABLE = "users"
-"""The one resource whose records can be asked for by their id."""
+"""The one resource whose records can be asked for by their id (docs/contracts/safetyamp.md#one-record)."""
 
 PATH = re.compile(r"/api/([a-z_]+)(?:/([^/]+))?\Z")
 PRODUCT = re.compile(r"[^\s/]+/\S+")
@@ -45,8 +45,8 @@ class SafetyAmpSimulator(Simulator):
 
     `calls` in `period` seconds are accepted (None: all are, and counted), more are answered 429. Refused
     credentials do not count: the budget is the token's. `page_records` is the most that a page holds.
-    `reads_by_id` False: one user cannot be asked for (the call is in the contract, but nobody was seen using
-    it).
+    `reads_by_id` False: one user cannot be asked for (nobody was seen using that call:
+    docs/contracts/safetyamp.md#one-record).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The fields that SafetyAmp accepts, and what it accepts in them.
 
-Source: SafetyAmp contract, recorded 422 answers. Where no answer was ever recorded the usual Laravel rule
-and text stand in. Unknown fields are ignored, as recorded.
+Source: docs/contracts/safetyamp.md#errors and the sections on each resource. Where no answer was ever seen
+the usual Laravel rule and text stand in. Unknown fields are ignored, as was seen.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ CLUSTER_FIELDS = (
 
 SITE_FIELDS = (
     Field("name", text, ALWAYS),
-    # Never missing in recorded traffic, though nothing says what the server does without it.
+    # Never missing in what was seen, though nothing says what the server does without it.
     Field("cluster_id", integer, ON_CREATION, refers="site_clusters"),
     Field("street", text, ON_CREATION),
     Field("street2", text),

@@ -1,4 +1,4 @@
-"""The records that the SafetyAmp simulator holds: flat rows, ids of the recorded form, unique values."""
+"""The records that the SafetyAmp simulator holds: flat rows, ids of the form that was seen, unique values."""
 
 from __future__ import annotations
 

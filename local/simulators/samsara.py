@@ -1,4 +1,4 @@
-"""Samsara in memory: vehicles and drivers by cursor pages (Samsara contract, vendor's SDK and pages)."""
+"""Samsara in memory: vehicles and drivers by cursor pages (docs/contracts/samsara.md)."""
 
 from __future__ import annotations
 

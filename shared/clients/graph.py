@@ -12,8 +12,9 @@ from shared.clients.receipts import Reading, Receipt
 from shared.errors import AccessRefused, IncompleteRead
 
 USER_QUERY = {"$select": "id,employeeId,mail,accountEnabled", "$top": 999}
-"""employeeId and accountEnabled come only when selected; 999 is the largest page (Graph documentation).
-No filter: an account that somebody disabled must not look like an employee without e-mail."""
+"""employeeId and accountEnabled come only when selected; 999 is the largest page
+(docs/contracts/msgraph.md#accounts). No filter: an account that somebody disabled must not look like an
+employee without e-mail."""
 
 NEXT_LINK = "@odata.nextLink"
 UNAUTHORIZED = 401
@@ -42,7 +43,8 @@ class GraphClient:
                 receipt = Receipt(source, len(pages.records), pages.count, ended="no next link")
                 return Reading(pages.records, receipt)
             pages.expect_more()
-            # The link is followed as it stands: it carries the parameters, and may follow an empty page.
+            # The link is followed as it stands: it carries the parameters, and may follow an empty page
+            # (docs/contracts/msgraph.md#accounts).
             body = self._get(self._checked(link, links, source))
 
     def first_users(self) -> list[dict[str, Any]]:

@@ -40,7 +40,8 @@ KNOWN_LOGIN_HOSTS = frozenset(
         "login.partner.microsoftonline.cn",
     }
 )
-"""For any other host MSAL would ask login.microsoftonline.com whether it is genuine, so discovery is off."""
+"""For any other host MSAL would ask login.microsoftonline.com whether it is genuine, so discovery is off
+(docs/contracts/msgraph.md#token)."""
 
 AADSTS = re.compile(r"AADSTS(\d+)")
 ADVICE = {

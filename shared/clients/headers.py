@@ -25,6 +25,6 @@ def bearer_headers(setting: str, token: str) -> dict[str, str]:
 
 
 def user_agent(fqdn: str, version: str) -> str:
-    """A User-Agent unique to the organisation, as SafetyAmp's developer pages ask for (`YourOrg/1.0`)."""
+    """A User-Agent unique to the organisation, as SafetyAmp asks for (docs/contracts/safetyamp.md#calls)."""
     organisation = fqdn.split(".", 1)[0]
     return f"{organisation}-safetyamp-sync/{version} ({fqdn})"

@@ -37,7 +37,8 @@ HeaderSource = Callable[[], Mapping[str, str]]
 """Called for every attempt; may raise what a login can raise."""
 
 PAUSE_AFTER_429_SECONDS = 30.0
-"""For a 429 without Retry-After that repeats itself; in recorded traffic 32 s were always enough."""
+"""For a 429 without Retry-After that repeats itself; 32 s were enough wherever it was seen
+(docs/contracts/safetyamp.md#limit)."""
 
 SHORTEST_WAIT_SECONDS = 0.01
 PATIENT_WAITS = 3

@@ -155,7 +155,7 @@ def _record_refusal(call: Call, answer: Answer) -> APIError:
 
 
 def field_errors(body: Any) -> dict[str, list[str]]:
-    """Field to texts from Laravel's `errors` (SafetyAmp's recorded 422s); {} for any other shape."""
+    """Field to texts from Laravel's `errors` (docs/contracts/safetyamp.md#errors); {} for any other shape."""
     errors = body.get("errors") if isinstance(body, dict) else None
     if not isinstance(errors, dict):
         return {}

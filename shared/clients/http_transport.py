@@ -25,8 +25,8 @@ from shared.errors import ConfigurationError, SafetyAmpError, SettingProblem, Up
 SessionFactory = Callable[[], requests.Session]
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
-"""A page of 25 SafetyAmp users can hold 25 times a thousand whole sites (recorded traffic: 1116 in one
-user), some 15 MB."""
+"""A page of 25 SafetyAmp users can hold 25 times a thousand whole sites, some 15 MB
+(docs/contracts/safetyamp.md#resources)."""
 
 CHUNK_BYTES = 256 * 1024
 CONNECTIONS = 8

@@ -14,16 +14,17 @@ from shared.clients.receipts import Reading, Receipt
 from shared.errors import UpstreamUnavailable
 
 PAGE_SIZE = 25
-"""The vendor's default, and the only size that recorded traffic used."""
+"""The vendor's default, and the only size that was seen (docs/contracts/safetyamp.md#listings)."""
 
 PATCHED = frozenset({"users"})
-"""Resources that are updated with PATCH; the others know only PUT (recorded traffic)."""
+"""Resources that are updated with PATCH; of the others only PUT was seen. That PATCH of a user works like PUT
+no recording shows (docs/contracts/safetyamp.md#assumptions)."""
 
 PAGES_WITHOUT_NEWS = 2
 
 
 def safetyamp_headers(fqdn: str, token: str, version: str) -> Callable[[], Mapping[str, str]]:
-    """Headers of every call (SafetyAmp contract, vendor page); `version` is the product's.
+    """Headers of every call (docs/contracts/safetyamp.md#calls); `version` is the product's.
 
     Raises ConfigurationError for a host name or token that cannot stand in a header.
     """
@@ -60,8 +61,9 @@ class SafetyAmpClient:
         One list per page, so that a reader can go on later where it stopped; records that this iteration has
         given before are left out, which may leave a list empty. The end is an empty page, or two pages in a
         row without anything new: one such page proves nothing, because servers of this kind may take pages
-        0 and 1 for the same. A short page is not the end either: whether rows are hidden after the paging is
-        not known, and the price of asking is one call per listing.
+        0 and 1 for the same (docs/contracts/safetyamp.md#listings). A short page is not the end either:
+        whether rows are hidden after the paging is not known, and the price of asking is one call per
+        listing.
 
         Raises IncompleteRead when MOST_PAGES pages have not brought the end.
         """
@@ -94,7 +96,8 @@ class SafetyAmpClient:
         )
 
     def read(self, resource: str, target_id: int | str) -> dict[str, Any]:
-        """One record, {} when the answer does not show it; only "users" are known to be readable so."""
+        """One record, {} when the answer does not show it; only "users" are known to be readable so
+        (docs/contracts/safetyamp.md#one-record)."""
         return _record(self._pipeline.request("GET", f"/api/{resource}/{quote(str(target_id), safe='')}"))
 
     def create(self, resource: str, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from shared.clients.receipts import Reading, Receipt
 from shared.errors import IncompleteRead
 
 PAGE_SIZE = 512
-"""The greatest that Samsara allows (vendor page)."""
+"""The greatest that Samsara allows (docs/contracts/samsara.md#listings)."""
 
 
 def samsara_headers(api_key: str) -> Callable[[], Mapping[str, str]]:
@@ -36,7 +36,7 @@ class SamsaraClient:
         return self._list("vehicles", {})
 
     def list_active_drivers(self) -> Reading[dict[str, Any]]:
-        """All drivers that are not deactivated."""
+        """All drivers that are not deactivated (docs/contracts/samsara.md#listings)."""
         return self._list("drivers", {"driverActivationStatus": "active"})
 
     def _list(self, resource: str, parameters: Mapping[str, Any]) -> Reading[dict[str, Any]]:
@@ -56,7 +56,8 @@ class SamsaraClient:
 
 
 def _next_cursor(body: Any, seen: set[str], source: str) -> str | None:
-    """The cursor of the next page, None after the last; an empty page is not the end, only the flag is."""
+    """The cursor of the next page, None after the last; an empty page is not the end, only the flag is
+    (docs/contracts/samsara.md#listings)."""
     pagination = member(body, "pagination", source)
     has_next = member(pagination, "hasNextPage", source)
     if has_next is False:

@@ -36,10 +36,11 @@ Answer = TypeVar("Answer")
 UPSTREAM = "vista"
 
 PAYROLL_REACH = timedelta(days=90)
-"""How far below the latest payroll an employee's latest job is looked for; enough by the Vista contract."""
+"""How far below the latest payroll an employee's latest job is looked for
+(docs/contracts/vista.md#latest-job)."""
 
 PAYROLL_AHEAD = timedelta(days=31)
-"""Pay periods end after today; what ends later than this is a typing error."""
+"""Pay periods end after today; what ends later than this is taken for a typing error."""
 
 
 class VistaClient:
@@ -47,8 +48,8 @@ class VistaClient:
 
     Raises DatabaseError (StatementRefused where a setting is wrong), or CircuitOpen while the breaker is
     open. That a read is complete does not mean that
-    the login may see all rows: Vista's data security hides rows silently, so a shrunken read is for the
-    guard to judge.
+    the login may see all rows: Vista's data security hides rows silently (docs/contracts/vista.md#access), so
+    a shrunken read is for the guard to judge.
     """
 
     def __init__(

@@ -40,8 +40,8 @@ def connect_factory(
     Opening raises DatabaseError, and ends within `opening_seconds` plus the four of a probe; at once, as
     StatementRefused, when a setting is wrong. Connections are
     in autocommit mode, so that no transaction stays open in the payroll's database, and declared read only.
-    SQLite holds to that. ODBC Driver 18 sends a write all the same (seen), so that there only the login's
-    rights and our having nothing but SELECTs protect the data.
+    SQLite holds to that. ODBC Driver 18 sends a write all the same (docs/contracts/vista.md#connection), so
+    that there only the login's rights and our having nothing but SELECTs protect the data.
     """
     if connection_string.startswith(SQLITE_PREFIX):
         path = Path(connection_string.removeprefix(SQLITE_PREFIX))

@@ -1,7 +1,8 @@
 """The SELECT statements, in the SQL that SQL Server and SQLite share.
 
-Columns are listed, never `*`: bPREH also holds social security and bank numbers. Custom columns are quoted
-and qualified, because SQLite takes an unqualified quoted name that it does not know for a text.
+Columns are listed, never `*`: bPREH also holds social security and bank numbers
+(docs/contracts/vista.md#tables). Custom columns are quoted and qualified, because SQLite takes an unqualified
+quoted name that it does not know for a text.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from shared.errors import ConfigurationError, SettingProblem
 
 OPEN = 1
-"""JobStatus of an open job (Vista contract)."""
+"""JobStatus of an open job (docs/contracts/vista.md#jobs)."""
 
 DEPARTMENTS = """
 SELECT D.PRDept, D.Description, D."{region_column}"

@@ -14,7 +14,7 @@ from shared.clients.vista_connection import SQLITE_PREFIX
 from shared.config import LOOPBACK, Settings
 
 VENDOR_CALLS_PER_SECOND = 60 / 61
-"""SafetyAmp's limit (contract: 60 calls in 61 seconds)."""
+"""SafetyAmp's limit as others keep it; its own figure is not known (docs/contracts/safetyamp.md#limit)."""
 
 NO_GUARD_PERCENT = 100
 SIMILAR = 0.85

@@ -44,7 +44,7 @@ def suggestion_for(kind: str) -> str:
 
 
 def refusal_kind(errors: dict[str, list[str]]) -> str:
-    """Whether a refusal means that a value is taken. SafetyAmp's texts are not dependable (contract), so
-    that this only chooses between two pieces of advice."""
+    """Whether a refusal means that a value is taken. SafetyAmp's texts are not dependable
+    (docs/contracts/safetyamp.md#errors), so that this only chooses between two pieces of advice."""
     taken = any(word in text for texts in errors.values() for text in texts for word in ("taken", "in use"))
     return "taken" if taken else "refused"

@@ -43,8 +43,8 @@ class RetryPolicy:
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds that a `Retry-After` header asks for; None when it is absent or nonsense.
 
-    Takes seconds, also with a fraction (recorded traffic of Samsara: `0.40235`), and HTTP dates relative
-    to `now` (aware). The past gives 0; more than an hour gives an hour, because a mistaken header must
+    Takes seconds, also with a fraction (docs/contracts/samsara.md#limits), and HTTP dates relative to `now`
+    (aware). The past gives 0; more than an hour gives an hour, because a mistaken header must
     not stop the sync for days.
     """
     text = (value or "").strip()

@@ -221,7 +221,8 @@ class ChangeApplier:
     def _send_update(
         self, change: Change, core: Mapping[str, Any], fields: dict[str, Any], taken: dict[str, Any]
     ) -> None:
-        """Access that is switched on goes alone with the core fields (SafetyAmp contract), then the rest.
+        """Access that is switched on goes alone with the core fields, then the rest
+        (docs/contracts/safetyamp.md#users).
 
         `taken` notes what SafetyAmp took; that is not sent again.
         """
@@ -331,7 +332,8 @@ def refused_fields(error: InvalidRecord) -> dict[str, list[str]]:
 
 def is_taken(texts: Iterable[str]) -> bool:
     """Whether the refusal of a unique field rather means that another record has its value. SafetyAmp's texts
-    are not dependable (contract): what says neither is tried again like a taken value."""
+    are not dependable (docs/contracts/safetyamp.md#errors): what says neither is tried again like a taken
+    value."""
     joined = " ".join(texts).lower()
     if any(word in joined for word in TAKEN_WORDS):
         return True

@@ -23,7 +23,7 @@ from shared.sync.switched_off import SwitchedOff
 from shared.sync.unique_values import arrange
 
 FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2}
-"""Leavers before joiners, joiners before changes (design, section 4)."""
+"""Leavers before joiners, joiners before changes."""
 
 
 @dataclass

@@ -13,7 +13,7 @@ METHOD_NOT_ALLOWED = 405
 
 ABSENT_AFTER = 3
 """So many records in a row that are not found by their id: it is rather the way of asking that is not there
-(the call is in the contract, but nobody was seen using it)."""
+(nobody was seen using it: docs/contracts/safetyamp.md#one-record)."""
 
 
 class FreshReader:

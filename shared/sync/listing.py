@@ -38,9 +38,9 @@ RESOURCES: dict[EntityName, str] = {
 """SafetyAmp's name of each entity's resource."""
 
 UNIQUE_VALUE: dict[str, str] = {"departments": "external_code", "jobs": "ext_id", "employees": "email"}
-"""The field of which SafetyAmp refuses a second record with the same value (SafetyAmp contract, recorded
-traffic): a creation of these can be sent again, and is carried out once. Of titles and assets it takes a
-second one without a word."""
+"""The field of which SafetyAmp refuses a second record with the same value
+(docs/contracts/safetyamp.md#unique-values): a creation of these can be sent again, and is carried out once.
+Of titles and assets it is taken to accept a second one without a word."""
 
 MOST_ASKED_FOR = 25
 """Users asked for one by one in one planning, half a window; the others wait for the next listing."""
@@ -103,8 +103,9 @@ class TargetLister:
     ) -> tuple[list[Target], set[int | str]]:
         """Of records that two listings lacked: those that SafetyAmp shows when asked for by id, and the ids
         that it does not have. At most `MOST_ASKED_FOR` users are asked for; of the others, of whom nothing is
-        said, the next listing tells. Of the other resources there is no such call (SafetyAmp contract), and
-        should a server have none for users either: a 404 beside two listings is proof enough.
+        said, the next listing tells. Of the other resources there is no such call
+        (docs/contracts/safetyamp.md#one-record), and should a server have none for users either: a 404
+        beside two listings is proof enough.
 
         Raises RetryLater when it has to go on later (the answers are kept), and the client's errors.
         """
@@ -217,7 +218,7 @@ def within_root(rows: list[dict[str, Any]], name: str | None) -> list[dict[str, 
     """The root cluster and everything below it.
 
     `name` is SAFETYAMP_ROOT_CLUSTER; None means the only root. Raises ConfigurationError when there is no
-    such root: the API cannot create one (SafetyAmp contract: 422 without a parent).
+    such root: the API cannot create one (docs/contracts/safetyamp.md#clusters).
     """
     roots = [row for row in rows if row.get("parent_cluster_id") is None]
     chosen = [row for row in roots if name is None or row.get("name") == name]

@@ -18,7 +18,7 @@ ENTITY_NEEDS: dict[EntityName, tuple[EntityName, ...]] = {
     "employees": ("departments", "jobs", "titles"),
     "vehicles": ("employees",),
 }
-"""Each entity with those that must be finished first (design, section 1), in the order of a run."""
+"""Each entity with those that must be finished first (README, What it does), in the order of a run."""
 
 ENTITIES: tuple[EntityName, ...] = tuple(ENTITY_NEEDS)
 

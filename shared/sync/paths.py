@@ -1,4 +1,4 @@
-"""Where each document lives (design, section 3)."""
+"""Where each document lives (README, Architecture)."""
 
 from __future__ import annotations
 

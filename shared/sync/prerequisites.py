@@ -17,8 +17,8 @@ def check_prerequisites(services: Services, entity: EntityName) -> None:
 
 
 def _check_asset_type(services: Services) -> None:
-    """An asset type belongs to one site; with another site's type every asset is refused (SafetyAmp
-    contract: "selected asset type id is invalid")."""
+    """An asset type belongs to one site; with another site's type every asset is refused
+    (docs/contracts/safetyamp.md#assets)."""
     problem = _asset_type_problem(services, refresh=False)
     if problem:
         # What is kept may be older than the operator's mending.

@@ -33,7 +33,7 @@ and create them again; so it finds no state that it can read, and lists SafetyAm
 _SWAPPED_QUOTES = str.maketrans({'"': "'", "'": '"'})
 
 UNIQUE = ("email", "mobile_phone")
-"""Fields of users that no two of them may have alike (SafetyAmp contract)."""
+"""Fields of users that no two of them may have alike (docs/contracts/safetyamp.md#unique-values)."""
 
 _UNIQUE_VALUES = re.compile(rf"'({'|'.join(UNIQUE)})':'([^'\\]*)'")
 """These fields in the compact form: quotes within a text are escaped there, so that no text can look so."""

@@ -1,7 +1,8 @@
 """Application Insights through opencensus-ext-azure 1.1, whose traps are dealt with here and nowhere else.
 
-Its last release is of 2023, and it works on Python 3.11 and 3.13 for traces and metrics; its log handler does
-not on 3.13, and is not needed: the worker forwards our log lines. What it does on its own is off: statistics
+Its repository is archived since September 2025 (docs/decisions/0007-opencensus-behind-a-facade.md), and it
+works on Python 3.11 and 3.13 for traces and metrics; its log handler does not on 3.13, and is not needed: the
+worker forwards our log lines. What it does on its own is off: statistics
 about itself, files on disk, threads that collect.
 """
 

@@ -1,7 +1,7 @@
 """What SafetyAmp must hold after a complete first run, worked out without any of the product's code.
 
-The rules are those of the contracts; where a contract leaves a choice, they are the decisions stated in the
-docstrings of the product's mappings. Slow and plain on purpose.
+The facts are those of docs/contracts/, the rules those of the README (What it does) and, where it leaves a
+choice, the decisions stated in the docstrings of the product's mappings. Slow and plain on purpose.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ ALONE = re.compile(r"(?<![0-9-])[0-9]+(?![0-9-])")
 
 
 class Drivers:
-    """Employee numbers of active drivers (Samsara contract, Employee number)."""
+    """Employee numbers of active drivers (docs/contracts/samsara.md#employee-number)."""
 
     def __init__(self, drivers: list[Record], users: Collection[str]) -> None:
         self._drivers = {row["id"]: row for row in drivers if row["driverActivationStatus"] == "active"}
@@ -44,7 +44,7 @@ def expect_assets(
     """One asset per vehicle with a gateway; an asset that is there with the same serial is taken over.
 
     `settings` are the site and the asset type that all vehicles get. Without `drivers` nobody is assigned.
-    SafetyAmp contract, trap 14: every listed vehicle is active.
+    docs/contracts/samsara.md#vehicles: every listed vehicle is active.
     """
     tally = Tally("assets", before)
     claims = Counter(_serial(vehicle) for vehicle in vehicles)

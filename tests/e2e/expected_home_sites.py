@@ -14,14 +14,16 @@ AHEAD = timedelta(days=31)
 OFFICE_SUFFIX = " Office"
 
 Job = tuple[int, str]
-"""A job's company and code: equal codes of two companies are two jobs (Vista contract, Queries)."""
+"""A job's company and code: equal codes of two companies are two jobs
+(docs/contracts/vista.md#latest-job)."""
 
 
 def latest_jobs(time: list[Record], jobs: list[Record], company: int, today: date) -> dict[int, str]:
     """Employee -> code of our company's job, when that is the latest open one.
 
-    Vista contract, Queries: the latest PREndDate of the 90 days before the newest one; then most hours in
-    that week; then the lowest code. A period that ends more than a month after today is a typing error.
+    docs/contracts/vista.md#latest-job: the latest PREndDate of the 90 days before the newest one; then most
+    hours in that week; then the lowest code. A period that ends more than a month after today is a typing
+    error.
     """
     open_jobs = {(row["JCCo"], code(row["Job"])) for row in jobs if row["JobStatus"] == OPEN}
     rows = [(row, _week(row)) for row in time if row["PRCo"] == company and _week(row) <= today + AHEAD]
@@ -62,7 +64,7 @@ class HomeSites:
                 self._offices[row["cluster_id"]].append(key)
 
     def of(self, person: Record) -> str | None:
-        """The key of the site; None: there is none, so the employee is skipped (SafetyAmp contract)."""
+        """The key of the site; None: there is none, so the employee is skipped."""
         job = self._latest.get(person["Employee"])
         if job is not None and job in self._sites:
             return job

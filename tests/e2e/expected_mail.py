@@ -17,7 +17,7 @@ class Mail(NamedTuple):
 
 
 class Accounts:
-    """The accounts of a tenant by employee number (Graph contract, Fields)."""
+    """The accounts of a tenant by employee number (docs/contracts/msgraph.md#fields)."""
 
     def __init__(self, accounts: list[Record]) -> None:
         self._by_number: dict[str, list[Record]] = defaultdict(list)
@@ -29,8 +29,8 @@ class Accounts:
     def mail(self, person: Record) -> Mail:
         """The address of the one enabled account; else Vista's.
 
-        Graph contract, trap 2: with an account that cannot be used, Vista's mostly private address must not
-        push aside the one in SafetyAmp. Two enabled accounts of one number: neither is used.
+        docs/contracts/msgraph.md#traps: with an account that cannot be used, Vista's mostly private address
+        must not push aside the one in SafetyAmp. Two enabled accounts of one number: neither is used.
         """
         known = self._by_number.get(str(person["Employee"]), [])
         enabled = [account for account in known if account["accountEnabled"]]

@@ -31,7 +31,7 @@ def standing(person: Record, today: date) -> Standing:
     A term date before a hire date that has come contradicts it, and nobody is locked out on a guess.
     """
     hired, left = day(person["HireDate"]), day(person["TermDate"])
-    assert hired is not None, "people without a hire date are not read (Vista contract, Queries)"
+    assert hired is not None, "people without a hire date are not read (docs/contracts/vista.md#employees)"
     if left is not None and left <= today:
         return "contradiction" if left < hired <= today else "left"
     return "future" if hired > today else "current"
@@ -81,7 +81,7 @@ def expect_users(
     for row in hired:
         key = str(row["Employee"])
         if f"{key} (2)" in before["users"]:
-            tally.count("invalid")  # two users claim the number: neither is touched (design, section 4)
+            tally.count("invalid")  # two users claim the number: neither is touched
         elif key in candidates:
             _expect_user(tally, key, candidates[key], before)
         else:

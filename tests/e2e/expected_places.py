@@ -7,14 +7,14 @@ from tests.e2e.expected_tally import Tally
 from tests.e2e.expected_values import Record, code, letters, present, text, zip_code
 
 OPEN = 1
-"""JobStatus (Vista contract)."""
+"""JobStatus (docs/contracts/vista.md#jobs)."""
 
 
 def expect_clusters(departments: list[Record], before: Content) -> Tally:
     """Regions below the root, departments below their region.
 
-    SafetyAmp contract, Mapping: a region is matched by name when its code is empty or the same, and only its
-    parent is compared; a department without description or region has no cluster.
+    A region is matched by name when its code is empty or the same, and only its parent is compared; a
+    department without description or region has no cluster.
     """
     tally = Tally("site_clusters", before)
     (root,) = (name for name, row in before["site_clusters"].items() if row["parent_cluster_id"] is None)
@@ -51,7 +51,7 @@ def regions_of(departments: list[Record]) -> dict[str, str]:
 def expect_sites(jobs: list[Record], contracts: list[Record], clusters: Tally, before: Content) -> Tally:
     """Open jobs whose contract's department has a cluster, by their code; offices and the rest stay.
 
-    SafetyAmp contract, Mapping: defaults where the address is empty; trap 1: the code is `ext_id`.
+    Defaults where the address is empty; the code is `ext_id` (docs/contracts/safetyamp.md#sites).
     """
     tally = Tally("sites", before)
     department_of = {code(row["Contract"]): code(row["Department"]) for row in contracts}

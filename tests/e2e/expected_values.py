@@ -1,4 +1,4 @@
-"""What becomes of one value of a source, written anew from the contracts and without the product's code."""
+"""What becomes of one value of a source, written anew from docs/contracts/ and without the product's code."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def _is_control(sign: str) -> bool:
 
 
 def code(value: Any) -> str | None:
-    """Trimmed; the dot, leading zeros and inner blanks are part of a code (Vista contract)."""
+    """Trimmed; the dot, leading zeros and inner blanks are part of a code (docs/contracts/vista.md#codes)."""
     return None if value is None else str(value).strip() or None
 
 
 def employee_number(value: Any) -> str | None:
-    """As text; `010027` and `10027 ` mean 10027 (Graph contract)."""
+    """As text; `010027` and `10027 ` mean 10027 (docs/contracts/msgraph.md#fields)."""
     number = code(value)
     return str(int(number)) if number and number.isdecimal() else number
 
 
 def email(value: Any) -> str | None:
-    """White space out, lower case, and well-formed ASCII, or None (SafetyAmp contract, email)."""
+    """White space out, lower case, and well-formed ASCII, or None (docs/contracts/safetyamp.md#users)."""
     address = "".join(str(value or "").split()).lower()
     return address if address.isascii() and re.fullmatch(r"[^@]+@([a-z0-9-]+\.)+[a-z]{2,}", address) else None
 
 
 def phone(value: Any) -> str | None:
-    """E.164 of an American number, or None: the field is dropped, not the record (SafetyAmp contract). More
-    digits than that are no number of another country unless there is a + before them."""
+    """E.164 of an American number (docs/contracts/safetyamp.md#values), or None: the field is dropped, not
+    the record. More digits than that are no number of another country unless there is a + before them."""
     digits = re.sub("[^0-9]", "", str(value or ""))
     if str(value or "").startswith("+"):
         return "+" + digits
@@ -55,7 +55,7 @@ def phone(value: Any) -> str | None:
 
 
 def letters(value: Any) -> str | None:
-    """The two letters of a state or a country; `LA ` is stored padded (recorded rows)."""
+    """The two letters of a state or a country; `LA ` is stored padded (docs/contracts/vista.md#employees)."""
     found = (text(value) or "").upper()
     return found if re.fullmatch("[A-Z]{2}", found) else None
 
@@ -69,7 +69,7 @@ def zip_code(value: Any, country: str | None) -> str | None:
 
 
 def gender(value: Any) -> int | None:
-    """1 male, 0 female; other letters are not sent (SafetyAmp contract: a wrong value is 422)."""
+    """1 male, 0 female; other letters are not sent (docs/contracts/safetyamp.md#values)."""
     return {"M": 1, "F": 0}.get(text(value) or "")
 
 
@@ -79,5 +79,5 @@ def day(value: str | None) -> date | None:
 
 
 def present(fields: Record) -> Record:
-    """The fields with a value: an empty source never blanks a field of SafetyAmp (design, section 4)."""
+    """The fields with a value: an empty source never blanks a field of SafetyAmp (README, What it does)."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -17,7 +17,7 @@ DAY_CHARACTERS = len("2025-07-01")
 
 
 def odbc_vista(driver: str, path: Path, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
-    """Writes `rows` by table (the contract's columns of them) and gives the connection string.
+    """Writes `rows` by table (columns as in docs/contracts/vista.md) and gives the connection string.
 
     Days are stored without a time: SQLite compares text, and ODBC hands it a date parameter as `YYYY-MM-DD`.
     """

@@ -1,4 +1,4 @@
-"""The SafetyAmp simulator is as strict as the recorded traffic."""
+"""The SafetyAmp simulator is as strict as what was seen of the real one (docs/contracts/safetyamp.md)."""
 
 from __future__ import annotations
 

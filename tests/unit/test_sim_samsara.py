@@ -1,4 +1,4 @@
-"""The Samsara simulator pages by cursor and answers as the vendor documents."""
+"""The Samsara simulator pages by cursor and answers as docs/contracts/samsara.md has it."""
 
 from __future__ import annotations
 

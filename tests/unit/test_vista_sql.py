@@ -1,4 +1,5 @@
-"""Every statement that Vista's client sends, read as T-SQL: SELECTs of the contract's columns only."""
+"""Every statement that Vista's client sends, read as T-SQL: SELECTs of known columns only
+(docs/contracts/vista.md#tables)."""
 
 from __future__ import annotations
 
@@ -128,7 +129,7 @@ def test_the_client_sends_the_modules_statements_and_a_ping_and_nothing_else() -
 
 
 @pytest.mark.parametrize("name", templates())
-def test_a_statement_reads_nothing_but_the_contracts_columns(name: str) -> None:
+def test_a_statement_reads_nothing_but_known_columns(name: str) -> None:
     check(templates()[name])
 
 

@@ -18,8 +18,8 @@ from shared.clients.rows import VistaDate
 from shared.sync.entities.phones import NORTH_AMERICA, e164
 
 EARLIEST_DAY = date(1900, 1, 1)
-"""What SQL Server makes of an empty text in a smalldatetime column, and that type's smallest value: a day
-that is not later than this one was never entered by anybody."""
+"""What SQL Server makes of an empty text in a smalldatetime column, and that type's smallest value
+(docs/contracts/vista.md#employees): a day that is not later than this one was never entered by anybody."""
 
 LONGEST_ADDRESS = 254
 LONGEST_LOCAL_PART = 64
@@ -83,15 +83,15 @@ def _written_number(value: object) -> str | None:
 
 
 def code(value: object) -> str | None:
-    """A code, trimmed; inner blanks, dots and leading zeros are part of it (Vista contract: `12345.`,
-    `  123-01`)."""
+    """A code, trimmed; inner blanks, dots and leading zeros are part of it: `12345.`, `  123-01`
+    (docs/contracts/vista.md#codes)."""
     seen = _visible(value)
     return None if seen is None else seen.strip() or None
 
 
 def number(value: object) -> str | None:
-    """An employee number as text: `001001`, ` 1001 ` and `1001.0` are 1001 (Graph contract: `010027` and
-    `10027 ` are meant to be 10027; a column of a type with decimals).
+    """An employee number as text: `001001`, ` 1001 ` and `1001.0` are 1001 (Graph's free text,
+    docs/contracts/msgraph.md#fields; a column of a type with decimals).
 
     What is no whole number (`A12`, `1001.5`, `-3`) stays what it is: a number of nobody.
     """
@@ -140,7 +140,7 @@ def _checked_address(address: str) -> str | None:
 
 
 def phone(value: object, region: str = "US") -> str | None:
-    """E.164, which is all SafetyAmp takes (recorded traffic: anything else is 422 `validation.phone`)."""
+    """E.164, which is all SafetyAmp takes (docs/contracts/safetyamp.md#values)."""
     written = value if isinstance(value, str) else _written_number(value)
     if not written:
         return None
@@ -188,8 +188,7 @@ def iso_day(value: VistaDate) -> str | None:
 
 
 def gender(value: object) -> int | None:
-    """1 male, 0 female (recorded traffic; the documents' 2 is wrong), from Vista's letter or SafetyAmp's
-    number."""
+    """1 male, 0 female (docs/contracts/safetyamp.md#values), from Vista's letter or SafetyAmp's number."""
     if isinstance(value, int):
         return int(value) if value in (0, 1) else None
     return {"M": 1, "F": 0}.get((text(value) or "").upper())
@@ -213,7 +212,8 @@ def zip_code(value: object, country: str) -> str | None:
 
 
 def flag(value: object) -> int | None:
-    """SafetyAmp answers with true and false and is sent 1 and 0; unknown stays None."""
+    """SafetyAmp answers with true and false and is sent 1 and 0 (docs/contracts/safetyamp.md#values); unknown
+    stays None."""
     return None if value is None else int(bool(value) and value not in ("0", "false"))
 
 

@@ -1,8 +1,8 @@
 """Departments: regions and payroll departments of Vista become site clusters below the root cluster.
 
 Two kinds of records share the entity, because a department's parent is a region: `region:<name>` and the
-department's code. The root cluster cannot be created by the API (recorded traffic: 422 without a parent);
-it is only known, under the key `root`.
+department's code. The root cluster cannot be created by the API (docs/contracts/safetyamp.md#clusters); it is
+only known, under the key `root`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class DepartmentsMapping:
         return None
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
-        """Recorded traffic: PUT of a cluster without all three is refused with 422."""
+        """PUT of a cluster without all three is refused with 422 (docs/contracts/safetyamp.md#clusters)."""
         return {
             "name": existing.get("name"),
             "parent_cluster_id": existing.get("parent_cluster_id"),

@@ -1,4 +1,5 @@
-"""Which employee drives a vehicle: Samsara has no field for the employee number, so it must be found.
+"""Which employee drives a vehicle: Samsara has no field for the employee number, so it must be found
+(docs/contracts/samsara.md#employee-number).
 
 Names and notes of drivers are personal data and never part of an answer.
 """

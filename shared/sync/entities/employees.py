@@ -16,7 +16,7 @@ from shared.sync.sources import EmployeesSource, MappingOptions
 @dataclass(frozen=True, slots=True)
 class UserPayload:
     """Fields of a user that are written. `email` and `mobile_phone` are unique over all users, work_phone is
-    not (recorded traffic); `roles` is a Ref to the one role of a new user."""
+    not (docs/contracts/safetyamp.md#users); `roles` is a Ref to the one role of a new user."""
 
     first_name: str | None = None
     middle_name: str | None = None
@@ -160,7 +160,7 @@ class EmployeesMapping:
         return claims_of(source, keys)
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
-        """Recorded traffic: all three are required on PUT, whatever else changes."""
+        """All three are required on every update, whatever changes (docs/contracts/safetyamp.md#users)."""
         return {name: existing.get(name) for name in ("first_name", "last_name", "email")}
 
 

@@ -22,7 +22,7 @@ _DEPARTMENT_KNOWN = len(JobRow._fields)
 
 @dataclass(frozen=True, slots=True)
 class SitePayload:
-    """Fields of a site that are written; `ext_id` is unique over all sites (recorded traffic)."""
+    """Fields of a site that are written; `ext_id` is unique (docs/contracts/safetyamp.md#unique-values)."""
 
     name: str | None = None
     cluster_id: Ref | None = None
@@ -94,8 +94,9 @@ class JobsMapping:
     def target(self, row: dict[str, Any]) -> Target | None:
         """A job site by its code, a home office as `office:<cluster id>`, any other site without a key.
 
-        Recorded answers say `ext_id`; `external_code` is what one client wrote for a while. Sites of that
-        time can have no code at all: they are offered for adoption by their exact name.
+        Answers say `ext_id`; `external_code` is what one client wrote for a while
+        (docs/contracts/safetyamp.md#sites). Sites of that time can have no code at all: they are offered for
+        adoption by their exact name.
         """
         if row.get("deleted_at") is not None:
             return None
@@ -131,7 +132,7 @@ class JobsMapping:
         return _site_name(record.key, JobRow._make(record.facts[:_DEPARTMENT_KNOWN]).description)
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
-        """The name is what every recorded PUT of a site carried."""
+        """The name is what every PUT of a site carried that was seen (docs/contracts/safetyamp.md#sites)."""
         return {"name": existing.get("name")}
 
 

@@ -12,9 +12,9 @@ from shared.sync.sources import MailDirectory
 def mail_directory(users: Iterable[dict[str, Any]]) -> MailDirectory:
     """The directory of a complete listing of accounts, enabled or not.
 
-    Only `mail` counts: the login name is often no address (Graph contract). Two enabled accounts with one
-    employee number are two claims, whether or not both have mail: nobody can tell whose number it is. An
-    account that the listing brings twice (paging while accounts change) is one account.
+    Only `mail` counts: the login name is often no address (docs/contracts/msgraph.md#fields). Two enabled
+    accounts with one employee number are two claims, whether or not both have mail: nobody can tell whose
+    number it is. An account that the listing brings twice (paging while accounts change) is one account.
     """
     known: set[str] = set()
     enabled: dict[str, dict[str, Any]] = {}

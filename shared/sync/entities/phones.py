@@ -1,8 +1,9 @@
 """Telephone numbers as people write them become E.164, which is all SafetyAmp takes.
 
-Its refusal (`validation.phone`, recorded traffic) is most likely the rule of a PHP port of the library that
-is asked here. A number is looked at for whether it is possible (its length), never for whether it is
-assigned: the library's tables age, and a real number that is dropped is worse than one that is refused.
+Its refusal (`validation.phone`, docs/contracts/safetyamp.md#values) is most likely the rule of a PHP port of
+the library that is asked here. A number is looked at for whether it is possible (its length), never for
+whether it is assigned: the library's tables age, and a real number that is dropped is worse than one that is
+refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Vehicles: Samsara's fleet becomes assets of one site and one asset type.
 
-A vehicle is its Samsara id. `serial` is the gateway's, which moves between vehicles (Samsara contract): it
-is kept up to date in the asset, and only helps to adopt assets that existed before the sync.
+A vehicle is its Samsara id. `serial` is the gateway's, which moves between vehicles
+(docs/contracts/samsara.md#vehicles): it is kept up to date in the asset, and only helps to adopt assets that
+existed before the sync.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, 
 from shared.sync.sources import MappingOptions, VehiclesSource
 
 LISTED = 1
-"""Asset status "active". `unregulated` only means "no commercial motor vehicle", not "retired"."""
+"""Asset status "active". `unregulated` only means "no commercial motor vehicle", not "retired"
+(docs/contracts/samsara.md#vehicles)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class VehiclesMapping:
         return None if facts.serial_sharers else facts.serial
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
-        """Recorded traffic: site_id is required on PUT too; name and type by the documents."""
+        """All three are required on PUT too (docs/contracts/safetyamp.md#assets)."""
         return {name: existing.get(name) for name in ("name", "site_id", "asset_type_id")}
 
 

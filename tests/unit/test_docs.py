@@ -1,0 +1,95 @@
+"""What is written leads somewhere: links between documents, and comments that cite them."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+SHOWN = (".ci", ".github")
+FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
+LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)")
+CODE = (".py", ".js", ".lua", ".bicep", ".sh", ".yml", ".txt", ".yaml", "Makefile", "Dockerfile")
+CITATION = re.compile(r"(docs/[\w./-]+?\.md)(#[\w-]+)?")
+WITHOUT_A_SECTION = re.compile(
+    r"\b(?:SafetyAmp|Samsara|Graph|Vista) contract\b|\brecorded (?:traffic|answer|422)"
+    r"|\(contracts?[:,)]|\(design,",
+    re.IGNORECASE,
+)
+"""How comments once named where a fact is from, which left a reader nowhere to look."""
+
+
+@cache
+def files() -> frozenset[str]:
+    """The repository's files, relative to its folder, without hidden folders (environments, caches, git)."""
+    found = set()
+    for folder, folders, names in os.walk(PROJECT):
+        folders[:] = [name for name in folders if name in SHOWN or name[0] not in "._"]
+        found |= {(Path(folder) / name).relative_to(PROJECT).as_posix() for name in names}
+    return frozenset(found)
+
+
+def files_of(*suffixes: str) -> list[str]:
+    """Those whose names end so, sorted."""
+    return sorted(name for name in files() if name.endswith(suffixes))
+
+
+@cache
+def anchors(path: Path) -> frozenset[str]:
+    """The names that GitHub gives to a document's headings; of equal ones the second is `...-1`."""
+    seen: dict[str, int] = {}
+    found = set()
+    for heading in HEADING.findall(FENCE.sub("", path.read_text())):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        name = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        found.add(f"{name}-{seen[name]}" if name in seen else name)
+        seen[name] = seen.get(name, 0) + 1
+    return frozenset(found)
+
+
+def is_there(path: Path, anchor: str) -> bool:
+    """Whether a file or folder is part of the repository, and has this heading if one is named."""
+    inside = path.resolve().relative_to(PROJECT).as_posix()
+    known = inside in files() or any(name.startswith(f"{inside}/") for name in files())
+    return known and (not anchor or anchor in anchors(path))
+
+
+@pytest.mark.parametrize("name", files_of(".md"))
+def test_every_link_of_a_document_leads_somewhere(name: str) -> None:
+    document = PROJECT / name
+    links = [urlsplit(link) for link in LINK.findall(FENCE.sub("", document.read_text()))]
+    lost = [
+        link.geturl()
+        for link in links
+        if not (link.scheme or link.netloc)
+        and not is_there(document.parent / unquote(link.path) if link.path else document, link.fragment)
+    ]
+    assert not lost
+
+
+def test_every_document_that_code_cites_is_there_with_the_section_that_is_named() -> None:
+    lost, found = [], 0
+    for name in files_of(*CODE):
+        for path, anchor in CITATION.findall((PROJECT / name).read_text()):
+            found += 1
+            if not is_there(PROJECT / path, anchor.removeprefix("#")):
+                lost.append(f"{name}: {path}{anchor}")
+    assert not lost
+    assert found > 50
+
+
+@pytest.mark.parametrize("folder", ["shared", "local", "functions", "tests"])
+def test_no_comment_cites_what_nobody_can_find(folder: str) -> None:
+    vague = [
+        f"{name}: {found[0]}"
+        for name in files_of(".py")
+        if name.startswith(f"{folder}/") and name != "tests/unit/test_docs.py"
+        for found in WITHOUT_A_SECTION.finditer((PROJECT / name).read_text())
+    ]
+    assert not vague
