@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 WORKER_SINCE = (3, 13)
-"""From this Python on the Functions worker is a library that the app brings (vendor page)."""
+"""From this Python on the Functions worker is a library that the app brings
+(learn.microsoft.com/azure/azure-functions/python-313-changes)."""
 
 PACKAGES = (
     "azure-functions",
