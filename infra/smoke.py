@@ -1,6 +1,7 @@
 """Asks a deployed app whether it works: health, readiness, key; with --plan also a run that changes nothing.
 
     SAFETYAMP_SYNC_KEY=... python3 infra/smoke.py https://HOST [--plan] [--allow-held] [--minutes 10]
+    python3 infra/smoke.py https://HOST --reachable
 
 Needs Python 3.11 and nothing else. Exits with 0 when all is well, with 1 when not, saying what.
 """
@@ -22,6 +23,7 @@ PAUSE_SECONDS = 10.0
 ANSWER_SECONDS = 60
 CONFLICT = 409
 REFUSED = (401, 403)
+FORBIDDEN = 403
 
 
 class NotWorking(Exception):
@@ -76,6 +78,13 @@ class Patience:
             self._sleep(PAUSE_SECONDS)
 
 
+def check_reachable(app: App) -> None:
+    """Whether the app lets this machine in, well or not. Raises NotWorking."""
+    status, content = app.ask("GET", "/health")
+    if status == FORBIDDEN:
+        raise NotWorking(f"/health answered {status}: {_why(status, content)}")
+
+
 def check_answers(app: App, patience: Patience) -> str:
     """Health, readiness and the key. Returns the app's version. Raises NotWorking."""
     version = ""
@@ -86,7 +95,7 @@ def check_answers(app: App, patience: Patience) -> str:
         if status == 200 and isinstance(content, dict):
             version = str(content.get("version"))
             return None
-        return f"/health answered {status}: {content}"
+        return f"/health answered {status}: {_why(status, content)}"
 
     def ready() -> str | None:
         status, content = app.ask("GET", "/ready")
@@ -152,6 +161,12 @@ def check_plan(app: App, patience: Patience, *, allow_held: bool) -> list[str]:
     return [f"{name}: {one['phase']}, {_planned(one)}" for name, one in report["entities"].items()]
 
 
+def _why(status: int, content: Any) -> str:
+    if status == FORBIDDEN:
+        return "this machine is not among appAddresses, or the app is stopped (infra/README.md, Releases)"
+    return str(content)
+
+
 def _planned(entity: dict[str, Any]) -> str:
     """What a run would do, without what it would not."""
     changes = [f"{count} to {action}" for action, count in (entity["planned"] or {}).items() if count]
@@ -169,11 +184,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--plan", action="store_true", help="also let it plan a run, without changing anything"
     )
+    parser.add_argument("--reachable", action="store_true", help="only ask whether it lets this machine in")
     parser.add_argument("--allow-held", action="store_true", help="accept plans that the guard would hold")
     parser.add_argument("--minutes", type=float, default=10, help="how long to wait for each part")
     chosen = parser.parse_args(arguments)
     app = App(chosen.url.rstrip("/"), os.environ.get("SAFETYAMP_SYNC_KEY", ""))
     try:
+        if chosen.reachable:
+            check_reachable(app)
+            return 0
         version = check_answers(app, Patience(chosen.minutes * 60))
         print(f"healthy and ready, version {version}")
         if chosen.plan:

@@ -13,12 +13,14 @@ from typing import Any
 from tests.unit.infra import fake_azure
 from tests.unit.infra.bicep import INFRA
 
+OLDER = "20251231-100000-999999999999.zip"
 OLD, NEW = "20260101-100000-aaaaaaaaaaaa.zip", "20260102-100000-bbbbbbbbbbbb.zip"
 
 PYTHON = """#!/bin/sh
 case "$1" in
   */smoke.py)
     shift
+    [ "$1" != --reachable ] || exit "${REFUSED:-0}"
     echo "$* key=$SAFETYAMP_SYNC_KEY" >>"$SMOKES"
     read -r status <"$STATUSES" && sed -i 1d "$STATUSES"
     exit "${status:-0}" ;;
@@ -37,9 +39,11 @@ class ScriptRig:
         tools = self.folder / "bin"
         tools.mkdir()
         _tool(tools / "az", f'#!/bin/sh\nexec "{sys.executable}" -S -E "{fake_azure.__file__}" "$@"\n')
+        _tool(tools / "azd", '#!/bin/sh\necho "$*" >>"$HOME/azd"\n')
         _tool(tools / "python3", PYTHON % sys.executable)
         (self.folder / "smokes").touch()
         (self.folder / "statuses").touch()
+        (self.folder / "azd").touch()
         self.set_azure()
 
     def set_azure(self, **state: Any) -> None:
@@ -51,8 +55,14 @@ class ScriptRig:
             "alerts": [],
             "traffic": None,
             "deployed": None,
+            "deployed_at": {OLD: "20260101100000", NEW: "20260102100000"},
+            "deployments": [],
             "synchronised": [],
             "calls": [],
+            "failing": {},
+            "lost": None,
+            "signed_out_after": None,
+            "stopped_at": None,
         }
         (self.folder / "azure.json").write_text(json.dumps(start | state))
 
@@ -69,6 +79,11 @@ class ScriptRig:
     def smokes(self) -> list[str]:
         return (self.folder / "smokes").read_text().splitlines()
 
+    @property
+    def azd(self) -> list[str]:
+        """What `azd` was told."""
+        return (self.folder / "azd").read_text().splitlines()
+
     def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end, for the resource group rg1."""
         return subprocess.run(
@@ -81,6 +96,8 @@ class ScriptRig:
                 "STATUSES": str(self.folder / "statuses"),
                 "AZURE_RESOURCE_GROUP": "rg1",
                 "WATCH_MINUTES": "0",
+                "RETRY_PAUSE_SECONDS": "0",
+                "RETRY_TIMES": "3",
                 **environment,
             },
             cwd=self.folder,
@@ -88,6 +105,7 @@ class ScriptRig:
             encoding="utf-8",
             timeout=60,
             check=False,
+            start_new_session=True,  # its leader is the script: whom the fake `az` tells to stop
         )
 
 
