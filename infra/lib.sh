@@ -14,7 +14,7 @@ fail() {
 # azd's hooks work in azd's subscription: `az` has a sign-in of its own, which may be at home elsewhere.
 if [ -n "${AZURE_SUBSCRIPTION_ID:-}" ]; then
   az account show --subscription "$AZURE_SUBSCRIPTION_ID" --output none ||
-    fail "az is not signed in to the subscription $AZURE_SUBSCRIPTION_ID, which AZURE_SUBSCRIPTION_ID (azd) names: az login"
+    fail "the Azure CLI is not signed in to subscription $AZURE_SUBSCRIPTION_ID, which azd works in (AZURE_SUBSCRIPTION_ID): az login"
   az() { command az "$@" --subscription "$AZURE_SUBSCRIPTION_ID"; }
 fi
 

@@ -43,6 +43,11 @@ def _kusto() -> str | None:
     return str(installed[-1]) if installed and shutil.which("node") else None
 
 
+def _azure_cli() -> str | None:
+    installed = sorted(PROJECT.glob(".parts/azure-cli-*/complete"))
+    return str(installed[-1].parent / "bin" / "python") if installed else None
+
+
 def _sqlite_driver() -> str | None:
     # unixODBC takes a library's path as well as a name from odbcinst.ini.
     drivers = sorted(Path("/usr/lib").glob("*/odbc/libsqlite3odbc.so"))
@@ -74,6 +79,7 @@ REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get 
 AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 AXE = RealPart("axe-core", _axe, ".ci/parts (needs npm)")
 KUSTO = RealPart("Kusto parser", _kusto, ".ci/parts (needs npm)")
+AZURE_CLI = RealPart("Azure's command line", _azure_cli, ".ci/parts (needs pip)")
 CHROMIUM = RealPart("Chromium", lambda: shutil.which("chromium"), "apt-get install chromium")
 SQLITE_ODBC = RealPart("SQLite ODBC driver", _sqlite_driver, "apt-get install unixodbc libsqliteodbc")
 MSSQL_ODBC = RealPart(

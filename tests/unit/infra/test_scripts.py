@@ -367,7 +367,7 @@ def test_hooks_work_in_azds_subscription_and_say_when_az_does_not_know_it(
     assert rig.run(script, **AZD).returncode == 0
     done = rig.run(script, **AZD | {"AZURE_SUBSCRIPTION_ID": "s2"})
     assert done.returncode == 1
-    assert "az is not signed in to the subscription s2" in done.stderr
+    assert "the Azure CLI is not signed in to subscription s2" in done.stderr
 
 
 def a_parameter_file(rig: ScriptRig, text: str | None = None) -> str:

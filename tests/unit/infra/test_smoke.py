@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.unit.infra.bicep import INFRA
+from tests.unit.infra.programs import load_program
 
 KEY = "k3y"
 RUN = "20260131-120000-0a1b2c"
 Answers = dict[str, list[tuple[int, Any]]]
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("smoke", INFRA / "smoke.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules["smoke"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-smoke = _load()
+smoke = load_program("smoke")
 
 
 def entity(phase: str = "planned", reason: str | None = None, create: int = 0) -> dict[str, Any]:
@@ -128,6 +114,15 @@ def test_nobody_there_is_said_so() -> None:
         pass
     with pytest.raises(smoke.NotWorking, match="/health answered 0"):
         smoke.check_answers(smoke.App(url, KEY), patience())
+
+
+@pytest.mark.parametrize(("status", "let_in"), [(200, True), (503, True), (403, False)])
+def test_a_machine_that_is_not_let_in_is_told_apart_from_an_app_that_is_not_well(
+    status: int, let_in: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(healthy() | {"GET /health": [(status, "<html>")]}) as url:
+        assert smoke.main([url, "--reachable"]) == (0 if let_in else 1)
+    assert ("appAddresses" in capsys.readouterr().err) == (not let_in)
 
 
 def test_a_plan_that_holds_nothing_passes_and_is_told_per_entity() -> None:
