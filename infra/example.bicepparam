@@ -3,7 +3,7 @@ using 'main.bicep'
 
 param environmentName = 'prod'
 param hosting = 'premium'
-// infra/packages prints what the slots run now; empty before the first release.
+// infra/provision puts in what the slots run now; empty before the first release.
 param packages = {
   production: readEnvironmentVariable('PRODUCTION_PACKAGE', '')
   staging: readEnvironmentVariable('STAGING_PACKAGE', '')
@@ -26,6 +26,7 @@ param onPremises = { kind: 'none' }
 // Your office's public address: you set secrets and read documents from there.
 param operatorAddresses = ['203.0.113.7']
 // az ad signed-in-user show --query id --output tsv
+// az ad sp show --id CLIENT_ID --query id --output tsv     (then also operatorType = 'ServicePrincipal')
 param operatorId = '00000000-0000-0000-0000-000000000000'
 param alertEmails = ['it@yourcompany.example']
 param monthlyBudget = 400

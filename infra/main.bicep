@@ -83,11 +83,11 @@ param operatorAddresses string[] = []
 @description('Who may call the app over HTTP, as ranges such as 203.0.113.7/32; empty: everybody who has a key.')
 param appAddresses string[] = []
 
-@description('Object id of the person or group that operates the app: may set secrets, read documents, upload packages. Empty: none.')
+@description('Object id of the person, group or service principal that operates the app: may set secrets, read documents, upload packages. Empty: none.')
 param operatorId string = ''
 
 @description('What operatorId is.')
-@allowed(['User', 'Group'])
+@allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorType string = 'User'
 
 @description('Days after which the documents of runs are deleted.')
@@ -323,6 +323,7 @@ module release 'modules/release.bicep' = if (!empty(githubRepository)) {
     names: names
     subjectPrefix: empty(githubSubjectPrefix) ? 'repo:${githubRepository}' : githubSubjectPrefix
     hasFunctionApp: hosting != 'container'
+    hasStaging: hosting == 'premium'
   }
   dependsOn: [storage, app]
 }
@@ -335,6 +336,7 @@ output KEY_VAULT_NAME string = names.vault
 output PACKAGES_STORAGE string = names.packagesStorage
 output DOCUMENTS_STORAGE string = names.documentsStorage
 output DOCUMENTS_CONTAINER string = documentsContainer
-output RELEASE_CLIENT_ID string = empty(githubRepository) ? '' : release!.outputs.releaseClientId
+output STAGING_CLIENT_ID string = empty(githubRepository) ? '' : release!.outputs.stagingClientId
+output PRODUCTION_CLIENT_ID string = empty(githubRepository) ? '' : release!.outputs.productionClientId
 output VALIDATE_CLIENT_ID string = empty(githubRepository) ? '' : release!.outputs.validateClientId
 output VPN_GATEWAY_ADDRESS string = withVpn ? vpn!.outputs.gatewayAddress : ''

@@ -1,5 +1,6 @@
-// The identities of the GitHub workflows: federated, so that no secret is in the repository. `release` may
-// deploy packages and swap slots; `validate` may read and ask what a deployment would change.
+// The identities of the GitHub workflows: federated, so that no secret is in the repository. One for each environment:
+// `staging` fills the staging slot and can do nothing to production, `production` releases. `validate` may read and
+// ask what a deployment would change.
 
 import { Names, packagesContainer } from 'types.bicep'
 
@@ -18,6 +19,9 @@ param subjectPrefix string
 @description('Whether there is an app of the Functions service to deploy to.')
 param hasFunctionApp bool
 
+@description('Whether that app has a staging slot.')
+param hasStaging bool
+
 var issuer = 'https://token.actions.githubusercontent.com'
 var audiences = ['api://AzureADTokenExchange']
 var role = {
@@ -27,23 +31,30 @@ var role = {
   reader: 'acdd72a7-3385-48ef-bd42-f606fba81ae7'
 }
 
-resource release 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: '${names.identity}-release'
+resource staging 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (hasStaging) {
+  name: '${names.identity}-staging'
   location: location
   tags: tags
-
 }
 
-// GitHub asks for a person's approval where an environment demands it. One after the other: Azure refuses to
-// make two credentials of one identity at once.
-@batchSize(1)
-resource environments 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = [
-  for name in ['staging', 'production']: {
-    parent: release
-    name: 'github-${name}'
-    properties: { issuer: issuer, audiences: audiences, subject: '${subjectPrefix}:environment:${name}' }
-  }
-]
+resource stagingSignIn 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = if (hasStaging) {
+  parent: staging
+  name: 'github-staging'
+  properties: { issuer: issuer, audiences: audiences, subject: '${subjectPrefix}:environment:staging' }
+}
+
+resource production 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: '${names.identity}-production'
+  location: location
+  tags: tags
+}
+
+// GitHub asks for a person's approval where the environment demands it.
+resource productionSignIn 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = {
+  parent: production
+  name: 'github-production'
+  properties: { issuer: issuer, audiences: audiences, subject: '${subjectPrefix}:environment:production' }
+}
 
 resource validate 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: '${names.identity}-validate'
@@ -60,36 +71,107 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: names.app
 }
 
+resource slot 'Microsoft.Web/sites/slots@2025-03-01' existing = {
+  parent: app
+  name: 'staging'
+}
+
+resource packagesAccount 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
+  name: names.packagesStorage
+}
+
 resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' existing = {
   name: '${names.packagesStorage}/default/${packagesContainer}'
 }
 
-resource releaseOnApp 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasFunctionApp) {
-  scope: app
-  name: guid(app.id, release.id, role.websiteContributor)
+// What infra/deploy asks of the slot. Not slotsswap, which Website Contributor has on a slot: that would be production.
+resource fillSlot 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasStaging) {
+  name: guid(resourceGroup().id, 'fill-slot')
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.websiteContributor)
-    principalId: release.properties.principalId
+    roleName: 'SafetyAmp Sync staging ${uniqueString(resourceGroup().id)}'
+    description: 'Choose the package that a slot runs, without swapping it into production.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: [
+          'Microsoft.Web/sites/slots/read'
+          'Microsoft.Web/sites/slots/config/*'
+          'Microsoft.Web/sites/slots/host/*'
+        ]
+        notActions: []
+      }
+    ]
+  }
+}
+
+resource stagingOnSlot 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasStaging) {
+  scope: slot
+  name: guid(slot.id, staging.id, fillSlot.id)
+  properties: {
+    roleDefinitionId: fillSlot.id
+    principalId: staging!.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }
 
-resource releaseOnPackages 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+// To find the app and the account of the packages.
+resource stagingOnApp 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasStaging) {
+  scope: app
+  name: guid(app.id, staging.id, role.reader)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.reader)
+    principalId: staging!.properties.principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource stagingOnPackagesAccount 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasStaging) {
+  scope: packagesAccount
+  name: guid(packagesAccount.id, staging.id, role.reader)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.reader)
+    principalId: staging!.properties.principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource stagingOnPackages 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasStaging) {
   scope: packages
-  name: guid(packages.id, release.id, role.blobDataContributor)
+  name: guid(packages.id, staging.id, role.blobDataContributor)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.blobDataContributor)
-    principalId: release.properties.principalId
+    principalId: staging!.properties.principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource productionOnApp 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasFunctionApp) {
+  scope: app
+  name: guid(app.id, production.id, role.websiteContributor)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.websiteContributor)
+    principalId: production.properties.principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource productionOnPackages 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: packages
+  name: guid(packages.id, production.id, role.blobDataContributor)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.blobDataContributor)
+    principalId: production.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }
 
 // To see fired alerts.
-resource releaseOnGroup 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(resourceGroup().id, release.id, role.monitoringReader)
+resource productionOnGroup 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(resourceGroup().id, production.id, role.monitoringReader)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.monitoringReader)
-    principalId: release.properties.principalId
+    principalId: production.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }
@@ -132,5 +214,6 @@ resource validateWhatIf 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-output releaseClientId string = release.properties.clientId
+output stagingClientId string = hasStaging ? staging!.properties.clientId : ''
+output productionClientId string = production.properties.clientId
 output validateClientId string = validate.properties.clientId

@@ -11,11 +11,11 @@ param hosting Hosting
 @description('Object id of the app\'s identity.')
 param principalId string
 
-@description('Object id of the person or group that operates the app; empty: none.')
+@description('Object id of the person, group or service principal that operates the app; empty: none.')
 param operatorId string
 
 @description('What the operator is.')
-@allowed(['User', 'Group'])
+@allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorType string
 
 var role = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
-from tests.unit.infra.bicep import Expr, File, Resource, files, read
+from tests.unit.infra.bicep import INFRA, Expr, File, Resource, files, read
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 ROLE_ID = {
@@ -38,9 +39,13 @@ EXPECTED = {
     ("operatorId", "vault", "secretsOfficer"),
     ("operatorId", "documents", "blobDataReader"),
     ("operatorId", "packages", "blobDataContributor"),
-    ("release.properties.principalId", "app", "websiteContributor"),
-    ("release.properties.principalId", "packages", "blobDataContributor"),
-    ("release.properties.principalId", "the resource group", "monitoringReader"),
+    ("staging!.properties.principalId", "slot", "fill-slot"),
+    ("staging!.properties.principalId", "app", "reader"),
+    ("staging!.properties.principalId", "packagesAccount", "reader"),
+    ("staging!.properties.principalId", "packages", "blobDataContributor"),
+    ("production.properties.principalId", "app", "websiteContributor"),
+    ("production.properties.principalId", "packages", "blobDataContributor"),
+    ("production.properties.principalId", "the resource group", "monitoringReader"),
     ("validate.properties.principalId", "the resource group", "reader"),
     ("validate.properties.principalId", "the resource group", "what-if"),
 }
@@ -50,6 +55,7 @@ LISTS = {
     "queueRoles": QUEUE_ROLES,
     "packagesRole": "blobDataReader, flex: blobDataContributor",
     "whatIf.id": "what-if",
+    "fillSlot.id": "fill-slot",
 }
 
 
@@ -123,6 +129,37 @@ def test_the_what_if_role_changes_nothing() -> None:
         "Microsoft.Resources/deployments/validate/action",
         "Microsoft.Resources/deployments/whatIf/action",
     ]
+
+
+def test_staging_cannot_touch_production() -> None:
+    """Neither by its own role, which is on the slot and swaps nothing, nor by a role on the app."""
+    release = read("modules/release.bicep")
+    (permission,) = release.resource("fillSlot").body["properties"]["permissions"]
+    assert permission["actions"] == [
+        "Microsoft.Web/sites/slots/read",
+        "Microsoft.Web/sites/slots/config/*",
+        "Microsoft.Web/sites/slots/host/*",
+    ]
+    slot = release.resource("slot").body
+    assert (slot["parent"], slot["name"]) == ("app", "staging")
+    on_app = {who: roles for who, what, roles in EXPECTED if what == "app"}
+    assert on_app["staging!.properties.principalId"] == "reader"
+
+
+def test_each_environment_signs_in_as_an_identity_of_its_own() -> None:
+    release = read("modules/release.bicep")
+    for name in ("staging", "production"):
+        credential = release.resource(f"{name}SignIn").body
+        assert credential["parent"] == name
+        assert credential["properties"]["subject"] == f"'${{subjectPrefix}}:environment:{name}'"
+
+
+def test_an_operator_may_be_a_service_principal() -> None:
+    for name in ("main.bicep", "modules/roles.bicep"):
+        _, _, decorators = read(name).params["operatorType"]
+        assert "@allowed(['User', 'Group', 'ServicePrincipal'])" in [str(one) for one in decorators]
+    for_azd = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    assert for_azd["operatorType"]["value"] == "${AZURE_PRINCIPAL_TYPE=User}"
 
 
 def test_only_the_apps_identity_may_use_redis() -> None:

@@ -301,7 +301,9 @@ def test_on_flex_a_release_deploys_the_package_and_goes_back_when_its_plan_is_wr
     assert rig.smokes[0] == f"{PRODUCTION} --plan key=key-of-production"
 
 
-def test_on_flex_a_release_needs_the_package(rig: ScriptRig) -> None:
+def test_on_flex_a_release_needs_the_package_and_with_a_slot_it_takes_none(rig: ScriptRig) -> None:
+    assert "infra/deploy FILE.zip first" in rig.run("release", a_package(rig)).stderr
+    assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
     rig.set_azure(plan="flex")
     assert "name the package" in rig.run("release").stderr
 
