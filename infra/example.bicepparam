@@ -1,4 +1,4 @@
-// For `az deployment group create`: copy to production.bicepparam and fill in. No secrets belong here.
+// For infra/provision: copy to production.bicepparam and fill in. No secrets belong here.
 using 'main.bicep'
 
 param environmentName = 'prod'
@@ -26,8 +26,10 @@ param onPremises = { kind: 'none' }
 // Your office's public address: you set secrets and read documents from there.
 param operatorAddresses = ['203.0.113.7']
 // az ad signed-in-user show --query id --output tsv
-// az ad sp show --id CLIENT_ID --query id --output tsv     (then also operatorType = 'ServicePrincipal')
 param operatorId = '00000000-0000-0000-0000-000000000000'
+// Of a service principal:
+// az ad sp show --id CLIENT_ID --query id --output tsv
+// param operatorType = 'ServicePrincipal'
 param alertEmails = ['it@yourcompany.example']
 param monthlyBudget = 400
 // The first of the month of the first deployment; leave it as it is afterwards.

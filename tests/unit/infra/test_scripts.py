@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.real_parts import PROJECT
 from tests.unit.infra.bicep import INFRA
 from tests.unit.infra.script_rig import NEW, OLD, OLDER, ScriptRig
 
@@ -370,6 +371,13 @@ def test_hooks_work_in_azds_subscription_and_say_when_az_does_not_know_it(
     done = rig.run(script, **AZD | {"AZURE_SUBSCRIPTION_ID": "s2"})
     assert done.returncode == 1
     assert "the Azure CLI is not signed in to subscription s2" in done.stderr
+
+
+@pytest.mark.parametrize("page", ["infra/README.md", "docs/runbook.md"])
+def test_documentation_deploys_by_the_script_that_reads_what_runs(page: str) -> None:
+    text = (PROJECT / page).read_text()
+    assert "infra/provision" in text
+    assert "deployment group create" not in text
 
 
 def a_parameter_file(rig: ScriptRig, text: str | None = None) -> str:

@@ -124,6 +124,12 @@ def test_the_package_is_built_by_the_python_that_runs_it() -> None:
     assert f"runs on {version}" in (PROJECT / "infra" / "package").read_text()
 
 
+def test_every_variable_is_in_the_readme() -> None:
+    named = {name for text in WORKFLOWS.values() for name in re.findall(r"vars\.(\w+)", text)}
+    readme = (PROJECT / "infra" / "README.md").read_text()
+    assert not {name for name in named if f"`{name}`" not in readme}
+
+
 def test_azd_provisions_and_leaves_slots_to_the_scripts() -> None:
     text = (PROJECT / "azure.yaml").read_text()
     assert "services:" not in text
