@@ -9,8 +9,10 @@ from pathlib import Path
 
 from tests.real_parts import AZURE_CLI, required
 from tests.unit.infra.az_commands import Command, calls, commands, in_markdown, in_shell
+from tests.unit.infra.bicep import INFRA
 
 PROGRAM = Path(__file__).parent / "az_arguments.py"
+SCRIPTS = {path.name for path in INFRA.iterdir() if path.is_file() and path.suffix in ("", ".sh")}
 LEFT_OUT = "the following arguments are required"
 WRONG = {
     "functionapp lst -g x": "no such command",
@@ -38,7 +40,7 @@ def complaints(lists: list[list[str]]) -> list[str | None]:
 def answers() -> dict[tuple[str, ...], str | None]:
     """Of every command of the project, as it is and in azd's subscription, and of those that are wrong."""
     lists = {tuple(one.given()) for one in commands()} | {tuple(line.split()) for line in WRONG}
-    lists |= {(*one.given(), "--subscription", "s") for one in commands() if one.place == "lib.sh"}
+    lists |= {(*one.given(), "--subscription", "s") for one in commands() if one.place in SCRIPTS}
     ordered = sorted(lists)
     return dict(zip(ordered, complaints([[*words] for words in ordered]), strict=True))
 
@@ -53,10 +55,10 @@ def test_every_command_is_accepted() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_commands_of_hooks_can_be_given_a_subscription() -> None:
-    in_subscription = {words: said for words, said in answers().items() if "--subscription" in words}
-    assert in_subscription
-    assert not {words: said for words, said in in_subscription.items() if said}
+def test_every_command_of_a_script_can_be_given_azds_subscription() -> None:
+    for one in commands():
+        if one.place in SCRIPTS and not one.mentioned:
+            assert answers()[(*one.given(), "--subscription", "s")] is None, one
 
 
 def test_what_the_command_line_does_not_know_is_found() -> None:
