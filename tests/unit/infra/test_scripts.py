@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,12 @@ def rig(tmp_path: Path) -> ScriptRig:
 
 
 def an_alert(
-    severity: str = "Sev1", *, minutes_ago: float = -1, name: str = "alert-run-failed"
+    severity: str = "Sev1", *, at: str = "2999-01-01T00:00:00Z", name: str = "alert-run-failed"
 ) -> dict[str, Any]:
-    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    """One that fires while the release is watched, unless `at` says otherwise."""
     essentials = {
         "severity": severity,
-        "startDateTime": at.isoformat().replace("+00:00", "Z"),
+        "startDateTime": at,
         "alertRule": f"/subscriptions/s1/resourceGroups/rg1/providers/microsoft.insights/rules/{name}",
     }
     return {"name": "5c8dd2f5-0d3c-4b8c-8d30-000000000000", "properties": {"essentials": essentials}}
@@ -86,7 +85,13 @@ def test_an_alert_while_watching_ends_the_release_and_its_canary(rig: ScriptRig,
 
 
 def test_alerts_of_before_and_of_little_weight_do_not_end_a_release(rig: ScriptRig) -> None:
-    rig.set_azure(alerts=[an_alert(minutes_ago=5), an_alert("Sev3"), an_alert("Sev2", name="alert-run-held")])
+    rig.set_azure(
+        alerts=[
+            an_alert(at="2026-01-01T00:00:00Z"),
+            an_alert("Sev3"),
+            an_alert("Sev2", name="alert-run-held"),
+        ]
+    )
     assert rig.run("release").returncode == 0
 
 
