@@ -12,7 +12,7 @@ from tests.real_parts import PROJECT
 CALL = re.compile(r"(?<![\w/.`$-])az (?=[a-z])")
 ELISION = {"...", "…"}
 ENDS = "|;)&<>`\n"
-MESSAGE = re.compile(r'(?:echo|fail) "([^"]*)"')
+MESSAGE = re.compile(r'(?:echo|fail) "((?:[^"$]|\$(?!\())*)"')
 ARRAY = re.compile(r"\$\{(\w+)\[@\]")
 
 

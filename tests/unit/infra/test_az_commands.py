@@ -82,10 +82,11 @@ where=(--slot "$1")
 # az comment
 found="$(az a list --name "$(b c)" ${where[@]+"${where[@]}"} \\
   --query "[?x=='a b']" | sort)" || fail "say az d e --f $G"
-echo "$(b c)"
+echo "$(az h --i "$1")"
 """
     assert [one.words for one in in_shell(Path("x"), script)] == [
         ("a", "list", "--name", "$(b c)", "--slot", '"$1"', "--query", "[?x=='a b']"),
+        ("h", "--i", "$1"),
         ("d", "e", "--f", "$G"),
     ]
     page = "Give `az a\nb # not this`, or:\n```\nX=$(az c -o tsv)\naz d 'e f'\n```\nand az g.\n"

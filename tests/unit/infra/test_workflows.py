@@ -34,6 +34,12 @@ def test_rights_are_read_only_unless_a_job_says_otherwise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_command_that_fails_in_a_pipe_fails_its_step(name: str) -> None:
+    """`shell: bash` sets pipefail; without a word GitHub takes bash without it."""
+    assert "\ndefaults:\n  run:\n    shell: bash\n" in WORKFLOWS[name]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
 def test_checkouts_keep_no_credentials(name: str) -> None:
     text = WORKFLOWS[name]
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
