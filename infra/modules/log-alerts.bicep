@@ -11,6 +11,9 @@ param tags object
 @description('Name of Application Insights, whose tables the queries read.')
 param insightsName string
 
+@description('Name of the workspace that holds these tables.')
+param workspaceName string
+
 @description('Who is told.')
 param actionGroupId string
 
@@ -24,13 +27,18 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
+  name: workspaceName
+}
+
 // A metric's last value per dimension; gauges keep their value until they are sent again.
 var latest = 'summarize arg_max(timestamp, value) by'
 var records = 'traces | where message startswith "{" | extend record = parse_json(message)'
 // `summarize` without `by` gives a row for an empty table too: silence counts as no success.
 var noSuccess = 'customMetrics | where name == "${metrics.lastSync}" | summarize newest = max(value) | where isnull(newest) or datetime_diff("minute", now(), unixtime_seconds_todatetime(tolong(newest))) > ${2 * syncIntervalMinutes + 10}'
 
-// Each look costs: every 15 minutes where nobody hurries, every 5 where a release watches.
+// Each look costs: every 15 minutes where nobody hurries, every 5 where a release watches. Never less often: Azure
+// knows the health of no rule that looks every half hour (rule-alerts.bicep).
 var rules = [
   {
     anchor: 'no-successful-run'
@@ -101,7 +109,7 @@ var rules = [
     severity: 3
     text: 'SafetyAmp\'s window has been nearly full for three hours: runs take longer than they should.'
     window: 'PT3H'
-    frequency: 'PT30M'
+    frequency: 'PT15M'
     query: 'customMetrics | where name == "${metrics.limiterUsed}" | extend ${dimensions.service} = tostring(customDimensions["${dimensions.service}"]) | summarize used = avg(value), samples = count() by ${dimensions.service} | where used > 0.8 and samples > 10'
     dimension: dimensions.service
   }
@@ -110,7 +118,7 @@ var rules = [
     severity: 3
     text: 'More than 25 records fail: SafetyAmp refuses them, or they failed in the last run.'
     window: 'PT6H'
-    frequency: 'PT30M'
+    frequency: 'PT15M'
     query: 'customMetrics | where name == "${metrics.failedRecords}" | extend ${dimensions.operation} = tostring(customDimensions["${dimensions.operation}"]) | ${latest} ${dimensions.operation} | summarize failed = sum(value) | where failed > 25'
     dimension: ''
   }
@@ -132,6 +140,16 @@ var rules = [
     query: 'requests | where name == "${heartbeatFunction}" | summarize sweeps = count() | where sweeps == 0'
     dimension: ''
   }
+  // The one query that asks the workspace. The cap stops what is paid for, not the workspace's own record of it.
+  {
+    anchor: 'daily-cap'
+    severity: 2
+    text: 'The workspace has reached its daily cap and takes no telemetry until its next day: all other alerts on it are blind.'
+    window: 'PT1H'
+    frequency: 'PT15M'
+    query: '_LogOperation | where Category =~ "Ingestion" | where Detail contains "OverQuota"'
+    dimension: ''
+  }
 ]
 
 resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
@@ -145,7 +163,7 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       description: '${rule.text} What to do: ${runbookUrl}#${rule.anchor}'
       severity: rule.severity
       enabled: true
-      scopes: [insights.id]
+      scopes: [rule.anchor == 'daily-cap' ? workspace.id : insights.id]
       windowSize: rule.window
       evaluationFrequency: rule.frequency
       autoMitigate: true

@@ -44,6 +44,7 @@ module logAlerts 'log-alerts.bicep' = {
     location: location
     tags: tags
     insightsName: names.insights
+    workspaceName: names.workspace
     actionGroupId: group.outputs.id
     runbookUrl: runbookUrl
     syncIntervalMinutes: syncIntervalMinutes
@@ -53,6 +54,11 @@ module logAlerts 'log-alerts.bicep' = {
 module metricAlerts 'metric-alerts.bicep' = {
   name: 'metric-alerts'
   params: { tags: tags, names: names, actionGroupId: group.outputs.id, runbookUrl: runbookUrl }
+}
+
+module ruleAlerts 'rule-alerts.bicep' = {
+  name: 'rule-alerts'
+  params: { tags: tags, actionGroupId: group.outputs.id, runbookUrl: runbookUrl }
 }
 
 module availability 'availability.bicep' = {

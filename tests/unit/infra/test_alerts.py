@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from typing import Any
 
 import pytest
 
 from tests.real_parts import PROJECT
-from tests.unit.infra.bicep import INFRA, Expr, files, read
+from tests.unit.infra.bicep import Expr, files, read
 from tests.unit.infra.functions import background_functions
+from tests.unit.infra.kusto import NAMES, alert_rules
 
-NAMES = read("modules/telemetry-names.bicep").variables
 LOG_ALERTS = read("modules/log-alerts.bicep")
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 
@@ -28,8 +26,18 @@ AT_MOST = {
     "queue-age": 2,
     "limiter-saturated": 3,
     "redis-memory": 2,
+    "daily-cap": 2,
+    "alert-rules": 4,
 }
 """What must be noticed, with the least urgent severity that will do. Cost is a budget's."""
+
+OF_THE_ACTIVITY_LOG = 4
+"""Azure gives its alerts this severity; it cannot be chosen."""
+
+WINDOWS = {5, 10, 15, 30, 45, 60, 120, 180, 240, 300, 360, 1440, 2880}
+"""Minutes that a log alert may look back: the service lists them when it refuses others."""
+
+METRIC_WINDOWS = {1, 5, 15, 30, 60, 360, 720, 1440}
 
 
 def alerts() -> dict[str, int]:
@@ -41,28 +49,19 @@ def alerts() -> dict[str, int]:
     }
     availability = read("modules/availability.bicep")
     found[availability.variables["anchor"]] = availability.resource("alert").body["properties"]["severity"]
+    found[read("modules/rule-alerts.bicep").variables["anchor"]] = OF_THE_ACTIVITY_LOG
     return found
+
+
+def in_the_runbook() -> set[str]:
+    """What has a section there."""
+    return {*alerts(), read("modules/budget.bicep").variables["anchor"]}
 
 
 def queries() -> dict[str, str]:
     """Queries of the log alerts, with what they share put in."""
     variables = LOG_ALERTS.variables
     return {rule["anchor"]: variables.get(rule["query"], rule["query"]) for rule in variables["rules"]}
-
-
-def constants(folder: str) -> set[str]:
-    """The texts in the code of a part of the app."""
-    trees = (ast.parse(path.read_text()) for path in (PROJECT / folder).rglob("*.py"))
-    nodes = (node for tree in trees for node in ast.walk(tree))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-
-
-def test_queries_ask_for_names_that_the_app_gives() -> None:
-    in_metrics = constants("shared/telemetry")
-    assert set(NAMES["metrics"].values()) <= in_metrics
-    assert set(NAMES["dimensions"].values()) <= in_metrics
-    assert set(NAMES["events"].values()) <= constants("shared/sync")
-    assert NAMES["heartbeatFunction"] in background_functions()
 
 
 def headings() -> set[str]:
@@ -79,14 +78,13 @@ def test_what_must_be_noticed_has_an_alert_of_that_severity(anchor: str) -> None
 
 
 def test_every_alert_and_the_budget_have_a_section_in_the_runbook() -> None:
-    wanted = {*alerts(), read("modules/budget.bicep").variables["anchor"]}
-    assert wanted <= headings()
+    assert in_the_runbook() <= headings()
 
 
 def test_the_runbook_has_no_section_for_an_alert_that_does_not_exist() -> None:
     part = RUNBOOK.partition("## Alerts")[2].partition("\n## ")[0]
     sections = set(re.findall(r"^### (.+)$", part, re.MULTILINE))
-    assert sections == {*alerts(), read("modules/budget.bicep").variables["anchor"]}
+    assert sections == in_the_runbook()
 
 
 def test_every_section_says_what_it_means_how_to_look_what_to_do_and_when_it_is_over() -> None:
@@ -96,14 +94,31 @@ def test_every_section_says_what_it_means_how_to_look_what_to_do_and_when_it_is_
             assert word in section, f"{word} is missing in {section.splitlines()[0]}"
 
 
+def test_the_runbook_s_table_of_alerts_is_bicep_s() -> None:
+    rows = re.findall(r"^\| \[([\w-]+)\]\(#([\w-]+)\) \| (\d|-) \|", RUNBOOK, re.MULTILINE)
+    assert all(name == anchor for name, anchor, _ in rows)
+    told = {name: int(severity) for name, _, severity in rows if severity != "-"}
+    assert told == alerts()
+    assert [name for name, _, severity in rows if severity == "-"] == ["cost"]
+
+
+def test_each_section_tells_the_severity_that_bicep_gives() -> None:
+    part = RUNBOOK.partition("## Alerts")[2].partition("\n## ")[0]
+    for section in part.split("\n### ")[1:]:
+        anchor = section.splitlines()[0]
+        if anchor in alerts():
+            assert f"(severity {alerts()[anchor]}" in section.replace("\n  ", " "), anchor
+
+
 def test_links_within_the_runbook_lead_somewhere() -> None:
     assert set(re.findall(r"\(#([\w-]+)\)", RUNBOOK)) <= headings()
 
 
-@pytest.mark.parametrize("name", ["log-alerts", "metric-alerts"])
+@pytest.mark.parametrize("name", ["log-alerts", "metric-alerts", "rule-alerts"])
 def test_alerts_carry_the_address_of_their_section_and_tell_somebody(name: str) -> None:
     body = read(f"modules/{name}.bicep").resource("alerts").body
-    assert "${runbookUrl}#${rule.anchor}" in body["properties"]["description"]
+    anchor = "${anchor}" if name == "rule-alerts" else "${rule.anchor}"
+    assert "${runbookUrl}#" + anchor in body["properties"]["description"]
     assert "actionGroupId" in str(body["properties"]["actions"])
     assert body["properties"]["enabled"] is True
 
@@ -115,6 +130,81 @@ def test_the_availability_test_asks_for_readiness() -> None:
     alert = availability.resource("alert").body["properties"]
     assert alert["criteria"]["webTestId"] == Expr("test.id")
     assert "${runbookUrl}#${anchor}" in alert["description"]
+
+
+# -- that they can fire, and end ------------------------------------------------------------------------
+
+
+def minutes(duration: str) -> list[int]:
+    """The durations in a text, such as PT15M or P2D."""
+    units = {"D": 1440, "H": 60, "M": 1}
+    return [int(number) * units[unit] for number, unit in re.findall(r"P[T]?(\d+)([DHM])", duration)]
+
+
+@pytest.mark.parametrize("anchor", alert_rules())
+def test_a_log_alert_looks_back_and_as_often_as_azure_allows(anchor: str) -> None:
+    rule = alert_rules()[anchor]
+    (frequency,) = minutes(rule["frequency"])
+    assert minutes(rule["window"])
+    assert set(minutes(rule["window"])) <= WINDOWS
+    # Less often, and Azure would not know whether the rule works. Never longer than it looks back, or
+    # something could come and go unseen.
+    assert frequency in (5, 15)
+    assert frequency <= min(minutes(rule["window"]))
+
+
+def test_a_log_alert_fires_at_the_first_row_and_ends_when_there_is_none() -> None:
+    properties = LOG_ALERTS.resource("alerts").body["properties"]
+    (criterion,) = properties["criteria"]["allOf"]
+    asked = {name: criterion[name] for name in ("timeAggregation", "operator", "threshold")}
+    assert asked == {"timeAggregation": "Count", "operator": "GreaterThan", "threshold": 0}
+    # More than one look would need a column of times in each result.
+    assert criterion["failingPeriods"] == {"numberOfEvaluationPeriods": 1, "minFailingPeriodsToAlert": 1}
+    assert properties["autoMitigate"] is True
+    assert properties["enabled"] is True
+
+
+@pytest.mark.parametrize("anchor", alert_rules())
+def test_a_query_that_counts_or_sums_returns_no_row_when_all_is_well(anchor: str) -> None:
+    """`summarize` without `by` always returns one."""
+    *before, final = str(alert_rules()[anchor]["query"]).split(" | ")
+    assert "summarize" not in final
+    assert not any(part.startswith("summarize") for part in before[-1:]) or final.startswith("where ")
+
+
+@pytest.mark.parametrize("rule", read("modules/metric-alerts.bicep").variables["rules"])
+def test_a_metric_alert_looks_back_as_azure_allows(rule: dict[str, Any]) -> None:
+    properties = read("modules/metric-alerts.bicep").resource("alerts").body["properties"]
+    assert set(minutes(rule["window"])) <= METRIC_WINDOWS
+    assert minutes(properties["evaluationFrequency"]) <= minutes(rule["window"])
+    assert properties["autoMitigate"] is True
+
+
+def test_an_alert_on_readiness_needs_no_more_places_than_there_are() -> None:
+    availability = read("modules/availability.bicep")
+    places = availability.variables["places"]
+    alert, test = (availability.resource(name).body["properties"] for name in ("alert", "test"))
+    assert 0 < alert["criteria"]["failedLocationCount"] <= len(places)
+    assert minutes(alert["windowSize"])[0] * 60 >= 2 * test["Frequency"], "each place is heard at least once"
+
+
+def test_a_rule_that_does_not_work_is_noticed() -> None:
+    """The names are those of Azure's documentation: an example of the event, and the states of health."""
+    failing, disabled = read("modules/rule-alerts.bicep").variables["rules"]
+    assert {event["equals"] for event in failing["events"]} == {"Unavailable", "Degraded"}
+    assert failing["category"] == "ResourceHealth"
+    assert disabled["category"] == "Administrative"
+    assert [event["equals"] for event in disabled["events"]] == [
+        "Microsoft.Insights/ScheduledQueryRules/disable/action"
+    ]
+    properties = read("modules/rule-alerts.bicep").resource("alerts").body["properties"]
+    assert properties["scopes"] == [Expr("resourceGroup().id")]
+    category, kind, _ = properties["condition"]["allOf"]
+    assert category == {"field": "category", "equals": Expr("rule.category")}
+    assert kind == {"field": "resourceType", "equals": "Microsoft.Insights/scheduledQueryRules"}
+
+
+# -- the names that queries use -------------------------------------------------------------------------
 
 
 def test_queries_take_every_metric_dimension_and_event_from_the_one_list() -> None:
@@ -135,7 +225,8 @@ def test_queries_use_names_that_are_in_the_list_and_the_list_holds_no_others() -
         assert used == NAMES[group].keys()
 
 
-def test_the_heartbeat_is_a_function_of_the_app() -> None:
+def test_the_heartbeat_is_started_by_a_timer() -> None:
+    """A request that somebody makes would be no sign of life."""
     assert NAMES["heartbeatFunction"] in background_functions()
 
 
@@ -151,24 +242,8 @@ def test_a_breaker_counts_after_ten_minutes() -> None:
     assert queries()["breaker-open"].endswith("where value > 600'")
 
 
-def test_the_workbook_is_sound_and_names_metrics_that_exist() -> None:
-    workbook: dict[str, Any] = json.loads((INFRA / "modules" / "workbook.json").read_text())
-    found = [item["content"]["query"] for item in workbook["items"] if item["type"] == 3]
-    titles = " ".join(item["content"]["title"].lower() for item in workbook["items"] if item["type"] == 3)
-    for subject in ("runs", "outcomes", "calls", "latency", "failed"):
-        assert subject in titles
-    metrics = {
-        name for query in found for name in re.findall(r'customMetrics \| where name == "(\w+)"', query)
-    }
-    counters = {"sync_runs_total", "sync_operations_total", "api_requests_total"}
-    assert metrics <= {*NAMES["metrics"].values(), *counters}
-    assert {name for query in found for name in re.findall(r'record\.event\) == "(\w+)"', query)} <= set(
-        NAMES["events"].values()
-    )
-
-
 def test_the_workbook_and_the_budget_are_deployed() -> None:
-    assert {"workbook", "budget", "availability", "logAlerts", "metricAlerts"} <= {
+    assert {"workbook", "budget", "availability", "logAlerts", "metricAlerts", "ruleAlerts"} <= {
         module.symbol for module in read("modules/watching.bicep").modules
     }
     assert "watching" in {module.symbol for module in read("main.bicep").modules}

@@ -16,6 +16,7 @@ API_VERSIONS = {
     "Microsoft.Storage": "2026-04-01",
     "Microsoft.Insights/components": "2020-02-02",
     "Microsoft.Insights/metricAlerts": "2026-01-01",
+    "Microsoft.Insights/activityLogAlerts": "2026-01-01",
     "Microsoft.Insights/scheduledQueryRules": "2026-03-01",
     "Microsoft.Insights/actionGroups": "2023-01-01",
     "Microsoft.Insights/webtests": "2022-06-15",
