@@ -1,5 +1,9 @@
-"""Ending a process without losing what it has at hand: the change under way is finished, its progress stored,
-and the rest handed on in a message for another process."""
+"""Ending a process that is told to end, by SIGTERM: the change under way is finished, its progress stored,
+and the rest handed on in a message for another process.
+
+A courtesy, not a guarantee: Azure's host kills its worker without a signal that Python could hear. Then
+leases run out, what was written once stays, and the sweep sends the rest again, as after any crash.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,8 @@ from types import FrameType
 from shared.errors import Stopping
 
 GRACE_SECONDS = 25.0
-"""How long a process that was told to end waits for its handlers. Azure kills 30 s after the signal; a call
-that takes longer is cut off and looked up by whoever goes on."""
+"""How long a process that was told to end waits for its handlers. Container platforms usually kill 30 s after
+the signal; a call that takes longer is cut off and looked up by whoever goes on."""
 
 HANDED_ON_SECONDS = 5.0
 """Later than at once: a host that has not heard of the end yet would give the message to the same process."""

@@ -26,6 +26,7 @@ PACKAGES = (
     "azure-servicebus",
     "azure-storage-blob",
     "email-validator",
+    "googleapis-common-protos",
     "msal",
     "opencensus-ext-azure",
     "phonenumbers",
