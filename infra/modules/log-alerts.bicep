@@ -55,7 +55,7 @@ var rules = [
     text: 'A run ended as failed: at least one entity could not be synchronised.'
     window: 'PT1H'
     frequency: 'PT5M'
-    query: '${records} | where tostring(record.event) == "${events.runEnded}" and tostring(record.phase) == "failed" | project timestamp, run = tostring(record.run)'
+    query: '${records} | where tostring(record.event) == "${events.runEnded}" and tostring(record.phase) == "failed" and tostring(record.mode) == "apply" | project timestamp, run = tostring(record.run)'
     dimension: ''
   }
   {
