@@ -59,9 +59,10 @@ def test_every_alert_has_a_drill_which_names_it() -> None:
 def sent(commands: list[str], folder: Path) -> Ingestion:
     """What arrives when these commands are given after those that the drill begins with."""
     with ingesting() as ingestion:
-        az = folder / "az"
-        az.write_text(AZ.replace("{connection}", ingestion.connection_string + ";ApplicationId=a"))
-        az.chmod(0o700)
+        az = AZ.replace("{connection}", ingestion.connection_string + ";ApplicationId=a")
+        for name, text in {"az": az, "sleep": "#!/bin/sh\n"}.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o700)
         environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "AZURE_RESOURCE_GROUP": "rg"}
         environment["no_proxy"] = "127.0.0.1"
         done = subprocess.run(
