@@ -39,6 +39,15 @@ WINDOWS = {5, 10, 15, 30, 45, 60, 120, 180, 240, 300, 360, 1440, 2880}
 
 METRIC_WINDOWS = {1, 5, 15, 30, 60, 360, 720, 1440}
 
+COUNTS = {"Average", "Minimum", "Maximum"}
+METRICS = {
+    ("Microsoft.ServiceBus/namespaces", "ActiveMessages"): COUNTS,
+    ("Microsoft.ServiceBus/namespaces", "DeadletteredMessages"): COUNTS,
+    ("Microsoft.ServiceBus/namespaces", "ThrottledRequests"): {"Total"},
+    ("Microsoft.Cache/redisEnterprise", "usedmemorypercentage"): {"Maximum"},
+}
+"""How each may be aggregated: learn.microsoft.com/azure/azure-monitor/reference/metrics-index."""
+
 
 def alerts() -> dict[str, int]:
     """Severity by anchor."""
@@ -173,8 +182,9 @@ def test_a_query_that_counts_or_sums_returns_no_row_when_all_is_well(anchor: str
 
 
 @pytest.mark.parametrize("rule", read("modules/metric-alerts.bicep").variables["rules"])
-def test_a_metric_alert_looks_back_as_azure_allows(rule: dict[str, Any]) -> None:
+def test_a_metric_alert_asks_for_what_azure_has_and_looks_back_as_it_allows(rule: dict[str, Any]) -> None:
     properties = read("modules/metric-alerts.bicep").resource("alerts").body["properties"]
+    assert rule["aggregation"] in METRICS[rule["type"], rule["metric"]]
     assert set(minutes(rule["window"])) <= METRIC_WINDOWS
     assert minutes(properties["evaluationFrequency"]) <= minutes(rule["window"])
     assert properties["autoMitigate"] is True
