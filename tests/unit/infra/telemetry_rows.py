@@ -17,11 +17,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shared.runtime import Parts
+from shared.telemetry import application_insights
 from shared.telemetry.logs import JsonForwarder, install_json_logs
 from tests.e2e.rig import Rig
 from tests.integration.ingestion import Ingestion, ingesting
 from tests.unit.infra.functions import bindings
+
+PATIENCE_SECONDS = 60.0
+"""A busy machine must not make figures come too late to be seen here."""
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -29,7 +35,8 @@ Rows = dict[str, list[Row]]
 
 def rows_of_real_telemetry(folder: Path) -> Rows:
     """All of it, by table."""
-    with ingesting() as ingestion, _log_lines() as lines:
+    with ingesting() as ingestion, _log_lines() as lines, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(application_insights, "LONGEST_WAIT_SECONDS", PATIENCE_SECONDS)
         rig = _RigWithRedis(folder, APPLICATIONINSIGHTS_CONNECTION_STRING=ingestion.connection_string)
         try:
             rig.stack.host.run_timer("start_scheduled_run")
