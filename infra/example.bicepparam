@@ -2,7 +2,8 @@
 using 'main.bicep'
 
 param environmentName = 'prod'
-param hosting = 'premium'
+// small, private, slots or container: see infra/README.md for what each brings and costs.
+param size = 'small'
 // infra/provision puts in what the slots run now; empty before the first release.
 param packages = {
   production: readEnvironmentVariable('PRODUCTION_PACKAGE', '')
@@ -31,7 +32,7 @@ param operatorId = '00000000-0000-0000-0000-000000000000'
 // az ad sp show --id CLIENT_ID --query id --output tsv
 // param operatorType = 'ServicePrincipal'
 param alertEmails = ['it@yourcompany.example']
-param monthlyBudget = 400
+param monthlyBudget = 60
 // The first of the month of the first deployment; leave it as it is afterwards.
 param budgetStart = '2026-12-01'
 param githubRepository = ''

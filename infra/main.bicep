@@ -1,7 +1,7 @@
 // SafetyAmp Sync in one resource group. See infra/README.md for the way from an empty subscription to a first run.
 targetScope = 'resourceGroup'
 
-import { Hosting, OnPremises, Packages, documentsContainer } from 'modules/types.bicep'
+import { OnPremises, Packages, RedisNodes, Size, documentsContainer } from 'modules/types.bicep'
 
 @description('Short name of this installation, part of the names of resources: lower-case letters and digits.')
 @minLength(1)
@@ -11,23 +11,29 @@ param environmentName string
 @description('Region.')
 param location string = resourceGroup().location
 
-@description('premium: Elastic Premium with a staging slot. flex: Flex Consumption, for the price. container: Container Apps.')
-param hosting Hosting = 'premium'
+@description('small: Flex Consumption at public endpoints, identities only. private: with private endpoints. slots: Elastic Premium with a staging slot and private endpoints. container: Container Apps with private endpoints. See infra/README.md before you change it.')
+param size Size = 'small'
 
-@description('Packages that the slots of the Premium plan run now; `infra/packages` prints them. Without a default on purpose: a deployment that forgot them would take the app\'s code away.')
+@description('Packages that the slots of the size `slots` run now; `infra/packages` prints them. Without a default on purpose: a deployment that forgot them would take the app\'s code away.')
 param packages Packages
 
-@description('Image of the app, for hosting = container.')
+@description('Image of the app, for the size `container`.')
 param containerImage string = ''
 
-@description('Python version of the plans premium and flex.')
-@allowed(['3.12', '3.13'])
-param pythonVersion string = '3.13'
+@description('Resource id of the Azure Container Registry of containerImage, on which the app gets AcrPull; empty: a registry that lets everybody pull.')
+param containerRegistryId string = ''
 
-@description('Most instances of the app. More than three add nothing: SafetyAmp\'s limit decides.')
+@description('Redis: cache, and the one window and breaker of all instances. none saves its price; each process then keeps to a small share of SafetyAmp\'s limit.')
+param redis RedisNodes = 'single'
+
+// More than three add nothing: SafetyAmp's limit decides. But some regions refuse Flex Consumption less than 40.
+@description('Most instances of the app; on Flex Consumption (small, private) of each of its functions.')
 @minValue(1)
-@maxValue(40)
-param maximumInstances int = 3
+@maxValue(100)
+param maximumInstances int = size == 'slots' || size == 'container' ? 3 : redis == 'none' ? 1 : 40
+
+@description('Whether the app and what it needs are spread over zones: two instances are always paid for, on Flex Consumption two of each function. Set it in the first deployment.')
+param zoneRedundant bool = false
 
 @description('Your host name at SafetyAmp, such as yourcompany.safetyamp.com.')
 @minLength(3)
@@ -54,10 +60,7 @@ param syncSchedule string = '0 0 * * * *'
 @maxValue(1440)
 param syncIntervalMinutes int = 60
 
-@description('Whether storage, vault and Redis are reached through private endpoints only. For Service Bus see serviceBusSku.')
-param privateNetworking bool = true
-
-@description('Standard is reached through its public endpoint, by identities with a role only, also when privateNetworking is on. Premium takes a private endpoint and costs about 700 USD a month.')
+@description('Standard is reached through its public endpoint, by identities with a role only, in every size. Premium takes a private endpoint and costs about 700 USD a month.')
 @allowed(['Standard', 'Premium'])
 param serviceBusSku string = 'Standard'
 
@@ -70,8 +73,13 @@ param addressPrefix string = '10.90.0.0/24'
 @description('DNS servers that know the Vista server\'s name; empty: Azure\'s. They must forward Azure\'s private names to 168.63.129.16.')
 param dnsServers string[] = []
 
-@description('The way to Vista: none, peering with a hub, or a VPN gateway. Needs privateNetworking.')
+@description('The way to Vista: none, peering with a hub, or a VPN gateway. Each but none makes the virtual network, in every size.')
 param onPremises OnPremises = { kind: 'none' }
+
+@description('Port of a Vista that is reached through the internet. The network of the sizes with private endpoints lets no other port out but HTTPS and the bus\'s.')
+@minValue(1)
+@maxValue(65535)
+param vistaPort int = 1433
 
 @description('Key of the VPN, which your device has too: 16 characters or more.')
 @secure()
@@ -103,8 +111,9 @@ param logRetentionDays int = 90
 @minValue(1)
 param dailyLogCapGb int = 2
 
-@description('Whether Redis has a second node, at twice the price.')
-param redisHighAvailability bool = false
+// With it off it is not known whether the results of availability tests still arrive, on which the alert not-ready hangs.
+@description('Whether Application Insights takes telemetry from whoever knows its connection string, not from identities only.')
+param insightsLocalAuth bool = true
 
 @description('E-mail addresses that alerts go to.')
 @minLength(1)
@@ -116,7 +125,7 @@ param alertWebhookUrl string = ''
 
 @description('Budget a month, in the subscription\'s currency; at 80 % and when 100 % are forecast somebody is told.')
 @minValue(1)
-param monthlyBudget int = 400
+param monthlyBudget int = size == 'slots' ? 400 : size == 'small' ? 60 : 200
 
 // No default: one from today's date would be another next month, and Azure refuses to change it.
 @description('First day of the month of the first deployment (YYYY-MM-01). It stays as it is in all later ones.')
@@ -131,8 +140,25 @@ param githubRepository string = ''
 @description('How the subjects of the repository\'s sign-ins begin, as `gh api repos/OWNER/NAME/actions/oidc/customization/sub` says (sub_claim_prefix); empty: repo:owner/name.')
 param githubSubjectPrefix string = ''
 
+// What a size brings.
+var hosting = size == 'slots' ? 'premium' : size == 'container' ? 'container' : 'flex'
+var privateEndpoints = size != 'small'
+var withNetwork = privateEndpoints || onPremises.kind != 'none' || fixedOutgoingAddress
+var withRedis = redis != 'none'
+var withVpn = onPremises.kind == 'vpn'
+var privateBus = privateEndpoints && serviceBusSku == 'Premium'
+
+// What Azure would take, but which would not do what its name says.
+var refusals = concat(
+  withVpn && length(vpnSharedKey) < 16 ? ['vpnSharedKey: a VPN needs a key of 16 characters or more, the same as on your device.'] : [],
+  !empty(dnsServers) && !withNetwork ? ['dnsServers: there is no virtual network to use them; set onPremises, or another size.'] : [],
+  serviceBusSku == 'Premium' && !privateEndpoints ? ['serviceBusSku: Premium is for private endpoints, which the size small has not; use Standard, or another size.'] : [],
+  (size == 'container') == empty(containerImage) ? ['containerImage: the size container needs one, the others take none.'] : []
+)
+
 var token = uniqueString(resourceGroup().id, environmentName)
-var tags = { application: 'safetyamp-sync', 'azd-env-name': environmentName }
+// Every resource has the tags: nothing is made of what is refused.
+var tags = empty(refusals) ? { application: 'safetyamp-sync', 'azd-env-name': environmentName } : fail(join(refusals, ' '))
 // Names of apps stay under 25 characters: with `-staging` the Functions host cuts its id off after 32.
 var names = {
   app: 'func-${environmentName}-${take(token, 6)}'
@@ -150,8 +176,6 @@ var names = {
 var runbookUrl = empty(githubRepository) ? 'docs/runbook.md' : 'https://github.com/${githubRepository}/blob/main/docs/runbook.md'
 // azd's parameter file gives an empty address where there is none.
 var operators = filter(operatorAddresses, address => !empty(address))
-var withVpn = privateNetworking && onPremises.kind == 'vpn'
-var privateBus = privateNetworking && serviceBusSku == 'Premium'
 
 module identity 'modules/identity.bicep' = {
   name: 'identity'
@@ -167,10 +191,11 @@ module monitoring 'modules/monitoring.bicep' = {
     insightsName: names.insights
     retentionDays: logRetentionDays
     dailyCapGb: dailyLogCapGb
+    localAuth: insightsLocalAuth
   }
 }
 
-module network 'modules/network.bicep' = if (privateNetworking) {
+module network 'modules/network.bicep' = if (withNetwork) {
   name: 'network'
   params: {
     location: location
@@ -181,6 +206,8 @@ module network 'modules/network.bicep' = if (privateNetworking) {
     dnsServers: dnsServers
     fixedOutgoingAddress: fixedOutgoingAddress
     onPremises: onPremises
+    closed: privateEndpoints
+    vistaPort: vistaPort
   }
 }
 
@@ -203,7 +230,8 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     names: names
-    privateNetworking: privateNetworking
+    private: privateEndpoints
+    zoneRedundant: zoneRedundant
     operatorAddresses: operators
     runRetentionDays: runRetentionDays
     workspaceId: monitoring.outputs.workspaceId
@@ -222,14 +250,14 @@ module bus 'modules/service-bus.bicep' = {
   }
 }
 
-module redis 'modules/redis.bicep' = {
+module cache 'modules/redis.bicep' = if (withRedis) {
   name: 'redis'
   params: {
     location: location
     tags: tags
     name: names.redis
-    private: privateNetworking
-    highAvailability: redisHighAvailability
+    private: privateEndpoints
+    highAvailability: redis == 'replicated'
     principalId: identity.outputs.principalId
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -241,13 +269,13 @@ module vault 'modules/key-vault.bicep' = {
     location: location
     tags: tags
     name: names.vault
-    private: privateNetworking
+    private: privateEndpoints
     allowedAddresses: operators
     workspaceId: monitoring.outputs.workspaceId
   }
 }
 
-module endpoints 'modules/private-endpoints.bicep' = if (privateNetworking) {
+module endpoints 'modules/private-endpoints.bicep' = if (privateEndpoints) {
   name: 'private-endpoints'
   params: {
     location: location
@@ -256,8 +284,9 @@ module endpoints 'modules/private-endpoints.bicep' = if (privateNetworking) {
     networkId: network!.outputs.id
     subnetId: network!.outputs.endpointSubnetId
     withBus: privateBus
+    withRedis: withRedis
   }
-  dependsOn: [storage, bus, redis, vault]
+  dependsOn: [storage, bus, cache, vault]
 }
 
 // Roles and endpoints before the app: its first start should find both.
@@ -273,6 +302,16 @@ module roles 'modules/roles.bicep' = {
   dependsOn: [storage, bus, vault, monitoring]
 }
 
+// The registry may be in another group or subscription. Before the app: without the role its first image is refused.
+module pull 'modules/registry-role.bicep' = if (!empty(containerRegistryId)) {
+  name: 'registry-role'
+  scope: resourceGroup(split(containerRegistryId, '/')[2], split(containerRegistryId, '/')[4])
+  params: {
+    registryName: last(split(containerRegistryId, '/'))
+    principalId: identity.outputs.principalId
+  }
+}
+
 // A module that is not deployed has no outputs: hence the conditions, which ARM evaluates lazily.
 module app 'modules/app.bicep' = {
   name: 'app'
@@ -284,9 +323,11 @@ module app 'modules/app.bicep' = {
     identityId: identity.outputs.id
     packages: packages
     containerImage: containerImage
-    pythonVersion: pythonVersion
+    containerRegistry: !empty(containerRegistryId)
     maximumInstances: maximumInstances
-    subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
+    zoneRedundant: zoneRedundant
+    subnetId: withNetwork ? network!.outputs.appSubnetId : ''
+    redisHost: withRedis ? cache!.outputs.hostName : ''
     allowedAddresses: appAddresses
     safetyampFqdn: safetyampFqdn
     graphTenantId: graphTenantId
@@ -295,7 +336,7 @@ module app 'modules/app.bicep' = {
     syncSettings: syncSettings
     workspaceId: monitoring.outputs.workspaceId
   }
-  dependsOn: [roles, endpoints, storage, redis, vault]
+  dependsOn: [roles, pull, endpoints, storage, vault]
 }
 
 module watching 'modules/watching.bicep' = {
@@ -304,6 +345,8 @@ module watching 'modules/watching.bicep' = {
     location: location
     tags: tags
     names: names
+    withRedis: withRedis
+    onePlace: size == 'small'
     hostName: app.outputs.hostName
     emails: alertEmails
     webhookUrl: alertWebhookUrl
@@ -312,7 +355,7 @@ module watching 'modules/watching.bicep' = {
     monthlyBudget: monthlyBudget
     budgetStart: budgetStart
   }
-  dependsOn: [bus, redis, monitoring]
+  dependsOn: [bus, cache, monitoring]
 }
 
 module release 'modules/release.bicep' = if (!empty(githubRepository)) {

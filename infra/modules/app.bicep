@@ -23,14 +23,20 @@ param packages Packages
 @description('Image, for hosting = container.')
 param containerImage string
 
-@description('Python version of the plans premium and flex.')
-param pythonVersion string
+@description('Whether the image\'s registry is asked with the identity.')
+param containerRegistry bool
 
 @description('Most instances.')
 param maximumInstances int
 
+@description('Whether instances are spread over zones.')
+param zoneRedundant bool
+
 @description('Subnet of outgoing calls; empty: none.')
 param subnetId string
+
+@description('Host name of Redis; empty: none.')
+param redisHost string
 
 @description('Who may call the app; empty: everybody who has a key.')
 param allowedAddresses string[]
@@ -54,8 +60,11 @@ param syncSettings object
 param workspaceId string
 
 // While Redis is away each process takes its share of SafetyAmp's limit. Premium: production and one instance of
-// staging. Flex: every function scales by itself, and three groups call SafetyAmp (sync_entity, apply_batch, HTTP).
-var maxProcesses = hosting == 'premium' ? maximumInstances + 1 : hosting == 'flex' ? 3 * maximumInstances : maximumInstances
+// staging. Flex: every function scales by itself, and three groups may call SafetyAmp (sync_entity, apply_batch, HTTP).
+var processes = hosting == 'premium' ? maximumInstances + 1 : hosting == 'flex' ? 3 * maximumInstances : maximumInstances
+// Without Redis for good, a process that takes another's place knows nothing of the calls that one made a moment
+// ago: half a share each keeps the limit while every one of them is replaced.
+var maxProcesses = empty(redisHost) ? 2 * processes : processes
 
 // Availability tests come from Microsoft's addresses, which the service tag stands for.
 var availabilityTests = [
@@ -78,6 +87,7 @@ module settings 'settings.bicep' = {
     graphClientId: graphClientId
     syncSchedule: syncSchedule
     maxProcesses: maxProcesses
+    redisHost: redisHost
     syncSettings: syncSettings
   }
 }
@@ -91,10 +101,10 @@ module premium 'function-premium.bicep' = if (hosting == 'premium') {
     identityId: identityId
     settings: settings.outputs.settings
     packages: packages
-    pythonVersion: pythonVersion
     subnetId: subnetId
     restrictions: restrictions
     maximumInstances: maximumInstances
+    zoneRedundant: zoneRedundant
     workspaceId: workspaceId
   }
 }
@@ -107,10 +117,10 @@ module flex 'function-flex.bicep' = if (hosting == 'flex') {
     names: names
     identityId: identityId
     settings: settings.outputs.settings
-    pythonVersion: pythonVersion
     subnetId: subnetId
     restrictions: restrictions
     maximumInstances: maximumInstances
+    zoneRedundant: zoneRedundant
     workspaceId: workspaceId
   }
 }
@@ -124,9 +134,11 @@ module container 'container-app.bicep' = if (hosting == 'container') {
     identityId: identityId
     settings: settings.outputs.settings
     image: containerImage
+    identityPulls: containerRegistry
     subnetId: subnetId
     allowedAddresses: allowedAddresses
     maximumReplicas: maximumInstances
+    zoneRedundant: zoneRedundant
     workspaceId: workspaceId
   }
 }

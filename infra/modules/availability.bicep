@@ -1,4 +1,4 @@
-// Asks /ready from five places every fifteen minutes; every five would cost three times as much.
+// Asks /ready every fifteen minutes, from one place or from five; every five would cost three times as much.
 
 @description('Region.')
 param location string
@@ -8,6 +8,9 @@ param tags object
 
 @description('Name of Application Insights.')
 param insightsName string
+
+@description('Whether one place asks, which costs a fifth and alerts when that place cannot reach the app either.')
+param onePlace bool
 
 @description('Host name of the app.')
 param hostName string
@@ -19,7 +22,10 @@ param actionGroupId string
 param runbookUrl string
 
 var anchor = 'not-ready'
-var places = ['us-il-ch1-azr', 'us-tx-sn1-azr', 'us-va-ash-azr', 'us-ca-sjc-azr', 'us-fl-mia-edge']
+var allPlaces = ['us-il-ch1-azr', 'us-tx-sn1-azr', 'us-va-ash-azr', 'us-ca-sjc-azr', 'us-fl-mia-edge']
+
+var places = onePlace ? take(allPlaces, 1) : allPlaces
+var failedPlaces = onePlace ? 1 : 3
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
@@ -59,7 +65,7 @@ resource alert 'Microsoft.Insights/metricAlerts@2026-01-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: '/ready fails at three of five places: something that a run needs is missing. What to do: ${runbookUrl}#${anchor}'
+    description: '/ready fails at ${failedPlaces} of ${length(places)} places: something that a run needs is missing. What to do: ${runbookUrl}#${anchor}'
     severity: 1
     enabled: true
     scopes: [test.id, insights.id]
@@ -70,7 +76,7 @@ resource alert 'Microsoft.Insights/metricAlerts@2026-01-01' = {
       'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'
       webTestId: test.id
       componentId: insights.id
-      failedLocationCount: 3
+      failedLocationCount: failedPlaces
     }
     actions: [
       { actionGroupId: actionGroupId, webHookProperties: { runbook: '${runbookUrl}#${anchor}' } }

@@ -18,8 +18,11 @@ param identityId string
 @description('App settings.')
 param settings object
 
-@description('Image, such as myregistry.azurecr.io/safetyamp-sync:1.0.0. The identity needs AcrPull on its registry.')
+@description('Image, such as myregistry.azurecr.io/safetyamp-sync:1.0.0.')
 param image string
+
+@description('Whether the image is pulled with the identity; else its registry lets everybody pull.')
+param identityPulls bool
 
 @description('Subnet of the environment; empty: none.')
 param subnetId string
@@ -29,6 +32,9 @@ param allowedAddresses string[]
 
 @description('Most replicas.')
 param maximumReplicas int
+
+@description('Whether replicas are spread over zones; needs a subnet.')
+param zoneRedundant bool
 
 @description('Workspace of the logs.')
 param workspaceId string
@@ -45,6 +51,7 @@ resource managed 'Microsoft.App/managedEnvironments@2026-01-01' = {
   tags: tags
   properties: {
     appLogsConfiguration: { destination: 'azure-monitor' }
+    zoneRedundant: zoneRedundant
     workloadProfiles: [
       { name: 'Consumption', workloadProfileType: 'Consumption' }
     ]
@@ -66,9 +73,7 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
     configuration: {
       // One revision: a second one would take messages too. A release is a rolling update, a rollback the image before.
       activeRevisionsMode: 'Single'
-      registries: [
-        { server: split(image, '/')[0], identity: identityId }
-      ]
+      registries: identityPulls ? [{ server: split(image, '/')[0], identity: identityId }] : []
       ingress: {
         external: true
         targetPort: port
@@ -99,7 +104,7 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
         }
       ]
       scale: {
-        minReplicas: 1
+        minReplicas: zoneRedundant ? 2 : 1
         maxReplicas: maximumReplicas
         rules: [
           for queue in [queues.entity, queues.batch]: {

@@ -2,7 +2,7 @@
 // ignores them: FUNCTIONS_WORKER_RUNTIME, FUNCTIONS_EXTENSION_VERSION, WEBSITE_RUN_FROM_PACKAGE and the like; of
 // siteConfig ftpsState and others (error 51021, in some regions only). FTP is switched off by its policy below.
 
-import { Names, packagesContainer } from 'types.bicep'
+import { Names, packagesContainer, pythonVersion } from 'types.bicep'
 
 @description('Region.')
 param location string
@@ -19,9 +19,6 @@ param identityId string
 @description('App settings.')
 param settings object
 
-@description('Python version.')
-param pythonVersion string
-
 @description('Subnet of outgoing calls; empty: none.')
 param subnetId string
 
@@ -30,6 +27,9 @@ param restrictions array
 
 @description('Most instances of each group: HTTP is one, and each timer and queue function. Some regions want 40 or more.')
 param maximumInstances int
+
+@description('Whether instances are spread over zones: two of each function then always run.')
+param zoneRedundant bool
 
 @description('Workspace of the logs.')
 param workspaceId string
@@ -40,7 +40,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   tags: tags
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
-  properties: { reserved: true }
+  properties: { reserved: true, zoneRedundant: zoneRedundant }
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
@@ -62,6 +62,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       http20Enabled: true
       ipSecurityRestrictions: restrictions
       ipSecurityRestrictionsDefaultAction: empty(restrictions) ? 'Allow' : 'Deny'
+      // Packages come in there: whoever may not call the app may not deploy to it either. Only where it changes
+      // something, for it is not known whether every region takes it.
+      ...(empty(restrictions) ? {} : { scmIpSecurityRestrictionsUseMain: true })
     }
     functionAppConfig: {
       runtime: { name: 'python', version: pythonVersion }

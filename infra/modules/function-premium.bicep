@@ -1,7 +1,7 @@
 // The app on Elastic Premium: production and a staging slot. Each runs a package from a blob, fetched with the
 // app's identity: no content share, hence no storage key. A swap exchanges the packages.
 
-import { Names, Packages, backgroundFunctions, packagesContainer } from 'types.bicep'
+import { Names, Packages, backgroundFunctions, packagesContainer, pythonVersion } from 'types.bicep'
 
 @description('Region.')
 param location string
@@ -21,9 +21,6 @@ param settings object
 @description('Packages that the slots run.')
 param packages Packages
 
-@description('Python version.')
-param pythonVersion string
-
 @description('Subnet of outgoing calls; empty: none.')
 param subnetId string
 
@@ -33,6 +30,9 @@ param restrictions array
 @description('Most instances of production. More than three add nothing: SafetyAmp\'s limit decides.')
 param maximumInstances int
 
+@description('Whether instances are spread over zones: two then always run.')
+param zoneRedundant bool
+
 @description('Workspace of the logs.')
 param workspaceId string
 
@@ -41,11 +41,16 @@ var common = {
   FUNCTIONS_EXTENSION_VERSION: '~4'
   FUNCTIONS_WORKER_RUNTIME: 'python'
   WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID: identityId
+  // A swap waits for this answer. Not /ready, which infra/release asks first: going back must work while Vista is away.
+  WEBSITE_SWAP_WARMUP_PING_PATH: '/health'
+  WEBSITE_SWAP_WARMUP_PING_STATUSES: '200'
 }
 var productionPackage = empty(packages.production) ? {} : { WEBSITE_RUN_FROM_PACKAGE: '${packagesUrl}/${packages.production}' }
 var stagingPackage = empty(packages.staging) ? {} : { WEBSITE_RUN_FROM_PACKAGE: '${packagesUrl}/${packages.staging}' }
 var disabled = toObject(backgroundFunctions, name => 'AzureWebJobs.${name}.Disabled', name => 'true')
 var sticky = concat(map(backgroundFunctions, name => 'AzureWebJobs.${name}.Disabled'), ['ENVIRONMENT'])
+
+var alwaysOn = zoneRedundant ? 2 : 1
 
 var siteConfig = {
   linuxFxVersion: 'Python|${pythonVersion}'
@@ -55,10 +60,11 @@ var siteConfig = {
   http20Enabled: true
   // Liveness, not readiness: taking an instance away does not bring Vista back.
   healthCheckPath: '/health'
-  minimumElasticInstanceCount: 1
+  minimumElasticInstanceCount: alwaysOn
   functionsRuntimeScaleMonitoringEnabled: !empty(subnetId)
   ipSecurityRestrictions: restrictions
   ipSecurityRestrictionsDefaultAction: empty(restrictions) ? 'Allow' : 'Deny'
+  scmIpSecurityRestrictionsUseMain: true
 }
 var siteProperties = {
   serverFarmId: plan.id
@@ -74,10 +80,11 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   location: location
   tags: tags
   kind: 'elastic'
-  sku: { name: 'EP1', tier: 'ElasticPremium', capacity: 1 }
+  sku: { name: 'EP1', tier: 'ElasticPremium', capacity: alwaysOn }
   properties: {
     reserved: true
     maximumElasticWorkerCount: maximumInstances + 1
+    zoneRedundant: zoneRedundant
   }
 }
 

@@ -14,6 +14,9 @@ param insightsName string
 @description('Name of the workspace that holds these tables.')
 param workspaceName string
 
+@description('Whether there is a Redis to watch.')
+param withRedis bool
+
 @description('Who is told.')
 param actionGroupId string
 
@@ -153,7 +156,7 @@ var rules = [
 ]
 
 resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
-  for rule in rules: {
+  for rule in filter(rules, rule => withRedis || rule.anchor != 'redis-away'): {
     name: 'alert-${rule.anchor}'
     location: location
     tags: tags

@@ -8,6 +8,9 @@ param tags object
 @description('Names of the resources.')
 param names Names
 
+@description('Whether there is a Redis to watch.')
+param withRedis bool
+
 @description('Who is told.')
 param actionGroupId string
 
@@ -65,7 +68,7 @@ var rules = [
 ]
 
 resource alerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
-  for rule in rules: {
+  for rule in filter(rules, rule => withRedis || rule.anchor != 'redis-memory'): {
     name: 'alert-${rule.anchor}'
     location: 'global'
     tags: tags

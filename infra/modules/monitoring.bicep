@@ -20,6 +20,9 @@ param retentionDays int
 @description('Gigabytes a day after which ingestion stops until the next day: a fuse against a flood of logs.')
 param dailyCapGb int
 
+@description('Whether Application Insights takes telemetry from whoever knows its connection string.')
+param localAuth bool
+
 resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
   name: workspaceName
   location: location
@@ -32,8 +35,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
   }
 }
 
-// Local authentication stays on: availability tests and exporters that know a connection string only need it.
-// The string lets its holder write telemetry, nothing else.
+// App and host sign in with the identity. Whether the results of availability tests still arrive without local
+// authentication is not known. The connection string lets its holder write telemetry, nothing else.
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
   name: insightsName
   location: location
@@ -42,7 +45,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    DisableLocalAuth: false
+    DisableLocalAuth: !localAuth
   }
 }
 

@@ -23,9 +23,17 @@ param dnsServers string[]
 @description('The way to Vista.')
 param onPremises OnPremises
 
+@description('Whether security groups let through only what is needed. On Container Apps the platform\'s own traffic is not known well enough to do so.')
+param closed bool
+
+@description('Port of a Vista in the internet, where onPremises is none.')
+param vistaPort int
+
 @description('Whether outgoing calls leave through a NAT gateway with one public address.')
 param fixedOutgoingAddress bool
 
+var withGroups = closed && hosting != 'container'
+var appPrefix = cidrSubnet(addressPrefix, 26, 0)
 var delegation = hosting == 'premium' ? 'Microsoft.Web/serverFarms' : 'Microsoft.App/environments'
 
 resource address 'Microsoft.Network/publicIPAddresses@2025-09-01' = if (fixedOutgoingAddress) {
@@ -44,6 +52,17 @@ resource nat 'Microsoft.Network/natGateways@2025-09-01' = if (fixedOutgoingAddre
   properties: { publicIpAddresses: [{ id: address.id }] }
 }
 
+module groups 'security-groups.bicep' = if (withGroups) {
+  name: 'security-groups'
+  params: {
+    location: location
+    tags: tags
+    networkName: name
+    appPrefix: appPrefix
+    vistaPort: onPremises.kind == 'none' ? vistaPort : 0
+  }
+}
+
 resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
   name: name
   location: location
@@ -55,7 +74,8 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
       {
         name: 'app'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          addressPrefix: appPrefix
+          networkSecurityGroup: withGroups ? { id: groups!.outputs.appId } : null
           natGateway: fixedOutgoingAddress ? { id: nat.id } : null
           // New networks are closed to the internet unless they say otherwise; SafetyAmp, Graph and Samsara are there.
           defaultOutboundAccess: !fixedOutgoingAddress
@@ -71,6 +91,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
         name: 'endpoints'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 26, 1)
+          networkSecurityGroup: withGroups ? { id: groups!.outputs.endpointsId } : null
           privateEndpointNetworkPolicies: 'Enabled'
         }
       }

@@ -20,7 +20,10 @@ param subnetId string
 @description('Whether Service Bus takes one: only its Premium tier does.')
 param withBus bool
 
-var zoneNames = {
+@description('Whether there is a Redis.')
+param withRedis bool
+
+var allZones = {
   blob: 'privatelink.blob.${environment().suffixes.storage}'
   queue: 'privatelink.queue.${environment().suffixes.storage}'
   table: 'privatelink.table.${environment().suffixes.storage}'
@@ -35,19 +38,23 @@ var always = [
   { service: 'table', target: names.hostStorage, type: 'Microsoft.Storage/storageAccounts' }
   { service: 'blob', target: names.documentsStorage, type: 'Microsoft.Storage/storageAccounts' }
   { service: 'vault', target: names.vault, type: 'Microsoft.KeyVault/vaults' }
+]
+var redis = [
   { service: 'redisEnterprise', target: names.redis, type: 'Microsoft.Cache/redisEnterprise' }
 ]
 var bus = [
   { service: 'namespace', target: names.bus, type: 'Microsoft.ServiceBus/namespaces' }
 ]
-var endpoints = concat(always, withBus ? bus : [])
+var endpoints = concat(always, withRedis ? redis : [], withBus ? bus : [])
+// Only the zones of what is there: each costs a little, and one without an endpoint hides the public name.
+var services = concat(['blob', 'queue', 'table', 'vault'], withRedis ? ['redisEnterprise'] : [], withBus ? ['namespace'] : [])
 
 module zones 'private-dns.bicep' = [
-  for zone in items(zoneNames): {
-    name: 'dns-${zone.key}'
+  for service in services: {
+    name: 'dns-${service}'
     params: {
       tags: tags
-      zone: zone.value
+      zone: allZones[service]
       networkId: networkId
     }
   }
@@ -63,7 +70,7 @@ module links 'private-endpoint.bicep' = [
       targetId: resourceId(endpoint.type, endpoint.target)
       service: endpoint.service
       subnetId: subnetId
-      zoneId: resourceId('Microsoft.Network/privateDnsZones', zoneNames[endpoint.service])
+      zoneId: resourceId('Microsoft.Network/privateDnsZones', allZones[endpoint.service])
     }
     dependsOn: [zones]
   }

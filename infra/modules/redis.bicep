@@ -67,4 +67,4 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output id string = cluster.id
+output hostName string = cluster.properties.hostName

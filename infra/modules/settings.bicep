@@ -21,6 +21,9 @@ param syncSchedule string
 @description('MAX_PROCESSES: most worker processes at once, over all slots and groups of instances.')
 param maxProcesses int
 
+@description('REDIS_HOST; empty: there is no Redis.')
+param redisHost string
+
 @description('Further settings by name; they win.')
 param syncSettings object
 
@@ -34,10 +37,6 @@ resource hostStorage 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
 
 resource documents 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: names.documentsStorage
-}
-
-resource redis 'Microsoft.Cache/redisEnterprise@2025-07-01' existing = {
-  name: names.redis
 }
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
@@ -72,12 +71,6 @@ var settings = {
   ENTITY_QUEUE: queues.entity
   BATCH_QUEUE: queues.batch
 
-  REDIS_HOST: redis.properties.hostName
-  REDIS_PORT: '10000'
-  REDIS_SSL: 'true'
-  REDIS_AUTH: 'entra'
-  REDIS_USERNAME: identity.properties.principalId
-
   // The host resolves %NAME% from app settings only: a schedule without one puts its function in error.
   SYNC_SCHEDULE: syncSchedule
   REFRESH_SCHEDULE: '0 30 8 * * *'
@@ -87,8 +80,18 @@ var settings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${clientId}'
   APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
+  // `/` answers 204 instead of Azure's page that advertises what runs here.
+  AzureWebJobsDisableHomepage: 'true'
   // Two queue functions of two calls each, HTTP, timers: more than the default of five threads on one core.
   PYTHON_THREADPOOL_THREAD_COUNT: '16'
 }
 
-output settings object = union(settings, syncSettings)
+var redis = {
+  REDIS_HOST: redisHost
+  REDIS_PORT: '10000'
+  REDIS_SSL: 'true'
+  REDIS_AUTH: 'entra'
+  REDIS_USERNAME: identity.properties.principalId
+}
+
+output settings object = union(settings, empty(redisHost) ? {} : redis, syncSettings)

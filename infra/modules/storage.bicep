@@ -12,7 +12,10 @@ param tags object
 param names Names
 
 @description('Whether host storage and documents are reached through private endpoints only.')
-param privateNetworking bool
+param private bool
+
+@description('Whether host storage and packages are kept in three zones, as the documents always are.')
+param zoneRedundant bool
 
 @description('Public addresses of operators, who may read the documents from there.')
 param operatorAddresses string[]
@@ -23,13 +26,16 @@ param runRetentionDays int
 @description('Workspace of the logs.')
 param workspaceId string
 
+var sku = zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
+
 module host 'storage-account.bicep' = {
   name: 'storage-host'
   params: {
     location: location
     tags: tags
     name: names.hostStorage
-    private: privateNetworking
+    sku: sku
+    private: private
   }
 }
 
@@ -40,7 +46,7 @@ module documents 'storage-account.bicep' = {
     tags: tags
     name: names.documentsStorage
     sku: 'Standard_ZRS'
-    private: privateNetworking
+    private: private
     allowedAddresses: operatorAddresses
     containers: [documentsContainer]
     workspaceId: workspaceId
@@ -55,6 +61,7 @@ module packages 'storage-account.bicep' = {
     location: location
     tags: tags
     name: names.packagesStorage
+    sku: sku
     private: false
     containers: [packagesContainer]
     workspaceId: workspaceId

@@ -1,8 +1,16 @@
 // Types and lists that several modules share.
 
 @export()
-@description('Where the app runs: Elastic Premium with a staging slot, Flex Consumption, or Container Apps.')
+@description('How much is deployed. small: Flex Consumption, everything at public endpoints that take identities only. private: the same behind private endpoints. slots: as private, on Elastic Premium with a staging slot. container: as private, as an image on Container Apps.')
+type Size = 'small' | 'private' | 'slots' | 'container'
+
+@export()
+@description('Where the app runs, which the size decides: Elastic Premium with a staging slot, Flex Consumption, or Container Apps.')
 type Hosting = 'premium' | 'flex' | 'container'
+
+@export()
+@description('Whether there is a Redis: none, one node, or two at twice the price.')
+type RedisNodes = 'none' | 'single' | 'replicated'
 
 @export()
 @description('The packages that the slots of the Premium plan run: names of blobs, empty before the first release.')
@@ -93,6 +101,10 @@ var queues = {
   entity: 'entity-sync'
   batch: 'change-batches'
 }
+
+@export()
+@description('Python that the app deploys on: infra/package takes wheels for this one only.')
+var pythonVersion = '3.13'
 
 @export()
 @description('Container of the documents.')

@@ -11,6 +11,12 @@ param tags object
 @description('Names of the resources.')
 param names Names
 
+@description('Whether there is a Redis to watch.')
+param withRedis bool
+
+@description('Whether one place asks /ready instead of five.')
+param onePlace bool
+
 @description('Host name of the app.')
 param hostName string
 
@@ -45,6 +51,7 @@ module logAlerts 'log-alerts.bicep' = {
     tags: tags
     insightsName: names.insights
     workspaceName: names.workspace
+    withRedis: withRedis
     actionGroupId: group.outputs.id
     runbookUrl: runbookUrl
     syncIntervalMinutes: syncIntervalMinutes
@@ -53,7 +60,7 @@ module logAlerts 'log-alerts.bicep' = {
 
 module metricAlerts 'metric-alerts.bicep' = {
   name: 'metric-alerts'
-  params: { tags: tags, names: names, actionGroupId: group.outputs.id, runbookUrl: runbookUrl }
+  params: { tags: tags, names: names, withRedis: withRedis, actionGroupId: group.outputs.id, runbookUrl: runbookUrl }
 }
 
 module ruleAlerts 'rule-alerts.bicep' = {
@@ -67,6 +74,7 @@ module availability 'availability.bicep' = {
     location: location
     tags: tags
     insightsName: names.insights
+    onePlace: onePlace
     hostName: hostName
     actionGroupId: group.outputs.id
     runbookUrl: runbookUrl

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.infra.bicep import Expr, files, read, walk
+from tests.unit.infra.bicep import Expr, Resource, files, read, walk
+from tests.unit.infra.deployed import PEERING, SIZES, WITH_PRIVATE_ENDPOINTS, deployment
 
 
-def module_params(file: str, symbol: str) -> dict[str, object]:
-    (module,) = (one for one in read(file).modules if one.symbol == symbol)
-    return module.params
-
-
-def test_private_networking_is_on_unless_somebody_turns_it_off() -> None:
-    assert read("main.bicep").params["privateNetworking"][1] is True
+@pytest.mark.parametrize("size", SIZES)
+def test_everything_that_can_be_is_private_in_every_size_but_the_small_one(size: str) -> None:
+    main, private = deployment(size), size in WITH_PRIVATE_ENDPOINTS
+    assert main.inner("vault").name("private") is private
+    assert main.inner("cache").name("private") is private
+    storage = main.inner("storage")
+    assert storage.inner("host").name("private") is private
+    assert storage.inner("documents").name("private") is private
+    assert storage.inner("packages").name("private") is False
+    assert ("endpoints" in main.modules()) is private
     assert read("main.bicep").params["operatorAddresses"][1] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_bus_is_private_where_it_is_premium(size: str) -> None:
+    assert deployment(size).inner("bus").name("private") is False
+    if size in WITH_PRIVATE_ENDPOINTS:
+        premium = deployment(size, serviceBusSku="Premium")
+        assert premium.inner("bus").name("private") is True
+        assert "namespace" in premium.inner("endpoints").name("services")
 
 
 @pytest.mark.parametrize(
@@ -36,30 +49,9 @@ def test_what_is_private_has_no_public_endpoint(file: str, symbol: str, wanted: 
         assert rules["ipRules"].over == Expr("allowedAddresses")
 
 
-@pytest.mark.parametrize(
-    ("file", "symbol", "wanted"),
-    [
-        ("main.bicep", "vault", "privateNetworking"),
-        ("main.bicep", "redis", "privateNetworking"),
-        ("main.bicep", "bus", "privateBus"),
-        ("modules/storage.bicep", "host", "privateNetworking"),
-        ("modules/storage.bicep", "documents", "privateNetworking"),
-    ],
-)
-def test_the_parameter_reaches_everything_that_it_promises(file: str, symbol: str, wanted: str) -> None:
-    assert module_params(file, symbol)["private"] == Expr(wanted)
-
-
-def test_only_the_account_of_the_packages_stays_public() -> None:
-    public = [
-        module.symbol for module in read("modules/storage.bicep").modules if not module.params["private"]
-    ]
-    assert public == ["packages"]
-    assert module_params("main.bicep", "storage")["privateNetworking"] == Expr("privateNetworking")
-
-
 def test_the_host_storage_has_no_public_exception() -> None:
-    assert "allowedAddresses" not in module_params("modules/storage.bicep", "host")
+    (host,) = (one for one in read("modules/storage.bicep").modules if one.symbol == "host")
+    assert "allowedAddresses" not in host.params
 
 
 def test_everything_private_has_an_endpoint() -> None:
@@ -70,11 +62,29 @@ def test_everything_private_has_an_endpoint() -> None:
         ("names.hostStorage", "table"),
         ("names.documentsStorage", "blob"),
         ("names.vault", "vault"),
-        ("names.redis", "redisEnterprise"),
     }
-    assert {one["service"] for one in variables["always"] + variables["bus"]} == variables["zoneNames"].keys()
-    assert module_params("main.bicep", "endpoints")["withBus"] == Expr("privateBus")
-    assert read("main.bicep").variables["privateBus"] == "privateNetworking && serviceBusSku == 'Premium'"
+    assert [(one["target"], one["service"]) for one in variables["redis"]] == [
+        ("names.redis", "redisEnterprise")
+    ]
+    assert [(one["target"], one["service"]) for one in variables["bus"]] == [("names.bus", "namespace")]
+
+
+@pytest.mark.parametrize("redis", ["none", "single"])
+@pytest.mark.parametrize("sku", ["Standard", "Premium"])
+def test_each_endpoint_has_its_zone_and_no_zone_is_without_one(redis: str, sku: str) -> None:
+    """A zone without an endpoint would hide the public name from the network."""
+    endpoints = deployment("private", redis=redis, serviceBusSku=sku).inner("endpoints")
+    services = endpoints.name("services")
+    always = read("modules/private-endpoints.bicep").variables["always"]
+    wanted = {one["service"] for one in always}
+    wanted |= {"redisEnterprise"} if redis == "single" else set()
+    wanted |= {"namespace"} if sku == "Premium" else set()
+    assert set(services) == wanted
+    assert len(services) == len(wanted)
+    assert wanted <= endpoints.file.variables["allZones"].keys()
+    assert endpoints.file.variables["endpoints"] == (
+        "concat(always, withRedis ? redis : [], withBus ? bus : [])"
+    )
 
 
 def test_nothing_takes_keys_or_passwords() -> None:
@@ -113,6 +123,7 @@ def test_whoever_is_not_among_the_allowed_addresses_is_kept_out(hosting: str, si
     config = file.resource(site).body["properties"]["siteConfig"] if site else file.variables["siteConfig"]
     assert config["ipSecurityRestrictions"] == Expr("restrictions")
     assert config["ipSecurityRestrictionsDefaultAction"] == Expr("empty(restrictions) ? 'Allow' : 'Deny'")
+    assert "scmIpSecurityRestrictionsUseMain" in str(config), "the site that takes packages is open"
 
 
 def test_no_file_asks_for_a_key() -> None:
@@ -148,3 +159,57 @@ def test_redis_keeps_the_keys_of_limiter_and_breaker_and_suits_a_plain_client() 
         "evictionPolicy": "NoEviction",
         "accessKeysAuthentication": "Disabled",
     }
+
+
+class TestNetwork:
+    GROUPS = read("modules/security-groups.bicep")
+
+    def rules(self, symbol: str) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = [
+            rule["properties"] for rule in self.GROUPS.resource(symbol).body["properties"]["securityRules"]
+        ]
+        return sorted(found, key=lambda rule: str(rule["priority"]).zfill(5))
+
+    def test_its_subnets_are_closed_where_there_are_private_endpoints(self) -> None:
+        for size in ("private", "slots"):
+            assert "groups" in deployment(size).inner("network").modules()
+        assert "groups" not in deployment("container").inner("network").modules()
+        assert "groups" not in deployment("small", onPremises=PEERING).inner("network").modules()
+        subnets = read("modules/network.bicep").resource("network").body["properties"]["subnets"]
+        groups = {one["name"]: one["properties"].get("networkSecurityGroup") for one in subnets}
+        assert groups == {
+            "app": Expr("withGroups ? { id: groups!.outputs.appId } : null"),
+            "endpoints": Expr("withGroups ? { id: groups!.outputs.endpointsId } : null"),
+            "GatewaySubnet": None,
+        }
+
+    def test_out_go_the_network_https_and_the_bus_and_nothing_else(self) -> None:
+        network, internet, rest = self.rules("app")
+        assert all(rule["direction"] == "Outbound" for rule in (network, internet, rest))
+        assert network["destinationAddressPrefix"] == "VirtualNetwork"
+        assert internet["destinationPortRanges"] == Expr("outgoingPorts")
+        assert (rest["access"], rest["destinationAddressPrefix"]) == ("Deny", "*")
+
+    def test_a_vista_in_the_internet_is_reached_at_its_port_and_only_there(self) -> None:
+        ports = {}
+        for parameters in ({}, {"vistaPort": 14330}, {"onPremises": PEERING}):
+            groups = deployment("private", **parameters).inner("network").inner("groups", networkName="n")
+            ports[str(parameters)] = groups.name("outgoingPorts")[3:]
+            assert groups.name("outgoingPorts")[:3] == ["443", "5671", "5672"]
+        assert list(ports.values()) == [["1433"], ["14330"], []]
+
+    def test_only_the_app_reaches_the_endpoints(self) -> None:
+        app, rest = self.rules("endpoints")
+        assert (app["access"], app["sourceAddressPrefix"]) == ("Allow", Expr("appPrefix"))
+        assert app["destinationPortRanges"] == ["443", "5671", "5672", "10000"]
+        assert (rest["access"], rest["sourceAddressPrefix"]) == ("Deny", "*")
+
+
+def test_application_insights_takes_strangers_telemetry_only_while_nobody_turns_it_off() -> None:
+    """Whether availability tests arrive without is not known, and an alert of severity 1 hangs on them."""
+    insights: Resource = read("modules/monitoring.bicep").resource("insights")
+    assert insights.body["properties"]["DisableLocalAuth"] == Expr("!localAuth")
+    assert deployment().inner("monitoring").name("localAuth") is True
+    assert deployment(insightsLocalAuth=False).inner("monitoring").name("localAuth") is False
+    workspace = read("modules/monitoring.bicep").resource("workspace")
+    assert workspace.body["properties"]["features"] == {"disableLocalAuth": True}

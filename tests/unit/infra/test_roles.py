@@ -23,6 +23,7 @@ ROLE_ID = {
     "websiteContributor": "de139f84-1756-47ae-9be6-808fbbe84772",
     "monitoringReader": "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
     "reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "acrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
 }
 """Azure's built-in roles. Owner, Contributor and User Access Administrator are not among them."""
 
@@ -36,6 +37,7 @@ EXPECTED = {
     ("principalId", "packages", "blobDataReader, flex: blobDataContributor"),
     ("principalId", "vault", "secretsUser"),
     ("principalId", "insights", "metricsPublisher"),
+    ("principalId", "registry", "acrPull"),
     ("operatorId", "vault", "secretsOfficer"),
     ("operatorId", "documents", "blobDataReader"),
     ("operatorId", "packages", "blobDataContributor"),
@@ -99,7 +101,7 @@ def test_lists_of_roles_hold_what_they_are_taken_for() -> None:
 
 
 def test_ids_of_roles_are_azures() -> None:
-    for name in ("roles", "release"):
+    for name in ("roles", "release", "registry-role"):
         roles = read(f"modules/{name}.bicep").variables["role"]
         assert roles == {role: ROLE_ID[role] for role in roles}
 
@@ -168,5 +170,5 @@ def test_only_the_apps_identity_may_use_redis() -> None:
         "accessPolicyName": "default",
         "user": {"objectId": Expr("principalId")},
     }
-    (module,) = (one for one in read("main.bicep").modules if one.symbol == "redis")
+    (module,) = (one for one in read("main.bicep").modules if one.symbol == "cache")
     assert module.params["principalId"] == Expr("identity.outputs.principalId")

@@ -10,7 +10,9 @@ from shared.config import SECRET_SETTINGS, Settings, load_settings
 from tests.unit.infra.bicep import Expr, read
 from tests.unit.infra.functions import bindings
 
-SETTINGS: dict[str, str] = read("modules/settings.bicep").variables["settings"]
+WITHOUT_REDIS: dict[str, str] = read("modules/settings.bicep").variables["settings"]
+REDIS: dict[str, str] = read("modules/settings.bicep").variables["redis"]
+SETTINGS = {**WITHOUT_REDIS, **REDIS}
 NAMES = {name.lower() for name in SETTINGS}
 
 LEFT_TO_THE_DEFAULT = {
@@ -75,6 +77,7 @@ PLATFORM = {
     "service_bus_connection__credential",
     "applicationinsights_authentication_string",
     "applicationinsights_statsbeat_disabled_all",
+    "azurewebjobsdisablehomepage",
     "python_threadpool_thread_count",
 }
 """Settings for the host and for libraries, which our code need not read."""
@@ -105,7 +108,7 @@ EXAMPLES = {
     "'${names.bus}.servicebus.windows.net'": "sb-x.servicebus.windows.net",
     "queues.entity": read("modules/types.bicep").variables["queues"]["entity"],
     "queues.batch": read("modules/types.bicep").variables["queues"]["batch"],
-    "redis.properties.hostName": "redis-x.eastus.redis.azure.net",
+    "redisHost": "redis-x.eastus.redis.azure.net",
     "syncSchedule": read("main.bicep").params["syncSchedule"][1],
     "string(maxProcesses)": "4",
     "insights.properties.ConnectionString": "InstrumentationKey=x",
@@ -117,6 +120,17 @@ EXAMPLES = {
 def deployed() -> dict[str, str]:
     """The environment of the app, apart from what is in the vault."""
     return {name: EXAMPLES[value] if isinstance(value, Expr) else value for name, value in SETTINGS.items()}
+
+
+def test_without_redis_no_setting_of_it_is_given_and_the_code_accepts_that() -> None:
+    output = read("modules/settings.bicep").outputs["settings"]
+    assert output == Expr("union(settings, empty(redisHost) ? {} : redis, syncSettings)")
+    assert not [name for name in WITHOUT_REDIS if name.startswith("REDIS")]
+    secrets = {name.upper(): "secret" for name in IN_THE_VAULT}
+    secrets |= {"NOTICE_WEBHOOK_URL": "https://hook.test/x", "NOTICE_WEBHOOK_SECRET": "A" * 32}
+    given = {name: value for name, value in deployed().items() if name in WITHOUT_REDIS}
+    settings = load_settings(given, lambda url, client: secrets.get)
+    assert (settings.redis_host, settings.redis_auth) == ("localhost", "password")
 
 
 def test_every_setting_is_given_or_left_to_its_default_for_a_reason() -> None:

@@ -62,7 +62,14 @@ def test_instances_are_evicted_for_their_own_fault_only() -> None:
 
 def test_the_apps_code_runs_on_linux_with_the_newest_python_that_is_tested() -> None:
     assert PREMIUM.variables["siteConfig"]["linuxFxVersion"] == Expr("'Python|${pythonVersion}'")
-    assert read("main.bicep").params["pythonVersion"][1] == "3.13"
+    assert read("modules/types.bicep").variables["pythonVersion"] == "3.13"
+
+
+def test_a_swap_waits_for_the_new_version_to_live_but_not_for_vista() -> None:
+    """With /ready there would be no way back while Vista is away; infra/release asks it before the swap."""
+    assert PREMIUM.variables["common"]["WEBSITE_SWAP_WARMUP_PING_PATH"] == "/health"
+    assert PREMIUM.variables["common"]["WEBSITE_SWAP_WARMUP_PING_STATUSES"] == "200"
+    assert "WEBSITE_SWAP" not in str(PREMIUM.variables["sticky"])
 
 
 def test_the_documents_that_expire_are_those_of_runs() -> None:

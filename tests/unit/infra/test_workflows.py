@@ -125,7 +125,7 @@ def test_releases_come_one_after_the_other() -> None:
 
 
 def test_the_package_is_built_by_the_python_that_runs_it() -> None:
-    version = read("main.bicep").params["pythonVersion"][1]
+    version = read("modules/types.bicep").variables["pythonVersion"]
     assert f'python-version: "{version}"' in job("verify", "package")
     assert f"runs on {version}" in (PROJECT / "infra" / "package").read_text()
 
