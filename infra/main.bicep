@@ -1,7 +1,7 @@
 // SafetyAmp Sync in one resource group. See infra/README.md for the way from an empty subscription to a first run.
 targetScope = 'resourceGroup'
 
-import { OnPremises, Packages, RedisNodes, Size, documentsContainer } from 'modules/types.bicep'
+import { BusTier, OnPremises, Packages, RedisNodes, Size, documentsContainer } from 'modules/types.bicep'
 
 @description('Short name of this installation, part of the names of resources: lower-case letters and digits.')
 @minLength(1)
@@ -60,9 +60,8 @@ param syncSchedule string = '0 0 * * * *'
 @maxValue(1440)
 param syncIntervalMinutes int = 60
 
-@description('Standard is reached through its public endpoint, by identities with a role only, in every size. Premium takes a private endpoint and costs about 700 USD a month.')
-@allowed(['Standard', 'Premium'])
-param serviceBusSku string = 'Standard'
+@description('Basic and Standard are reached through their public endpoint, by identities with a role only, in every size. Basic drops no duplicates, and has no base charge. Premium takes a private endpoint and costs about 700 USD a month.')
+param serviceBusSku BusTier = size == 'small' ? 'Basic' : 'Standard'
 
 @description('Whether all outgoing calls come from one fixed public address (a NAT gateway, about 33 USD a month), for allow-lists of others.')
 param fixedOutgoingAddress bool = false
@@ -152,7 +151,7 @@ var privateBus = privateEndpoints && serviceBusSku == 'Premium'
 var refusals = concat(
   withVpn && length(vpnSharedKey) < 16 ? ['vpnSharedKey: a VPN needs a key of 16 characters or more, the same as on your device.'] : [],
   !empty(dnsServers) && !withNetwork ? ['dnsServers: there is no virtual network to use them; set onPremises, or another size.'] : [],
-  serviceBusSku == 'Premium' && !privateEndpoints ? ['serviceBusSku: Premium is for private endpoints, which the size small has not; use Standard, or another size.'] : [],
+  serviceBusSku == 'Premium' && !privateEndpoints ? ['serviceBusSku: Premium is for private endpoints, which the size small has not; use Basic or Standard, or another size.'] : [],
   (size == 'container') == empty(containerImage) ? ['containerImage: the size container needs one, the others take none.'] : []
 )
 

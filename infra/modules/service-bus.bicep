@@ -1,6 +1,7 @@
-// The bus and its two queues. Identities only; duplicate detection drops repeats of the same sending.
+// The bus and its two queues. Identities only; duplicate detection, where the tier has it, drops repeats of the
+// same sending, which would cost work and nothing else.
 
-import { queues } from 'types.bicep'
+import { BusTier, queues } from 'types.bicep'
 
 @description('Region.')
 param location string
@@ -13,9 +14,8 @@ param tags object
 @maxLength(50)
 param name string
 
-@description('Standard is reached through its public endpoint, by identities with a role only. Only Premium takes private endpoints.')
-@allowed(['Standard', 'Premium'])
-param sku string
+@description('Tier. Only Premium takes private endpoints.')
+param sku BusTier
 
 @description('Whether to close the public endpoint; needs Premium.')
 param private bool
@@ -27,7 +27,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {
   name: name
   location: location
   tags: tags
-  sku: sku == 'Premium' ? { name: 'Premium', tier: 'Premium', capacity: 1 } : { name: 'Standard', tier: 'Standard' }
+  sku: sku == 'Premium' ? { name: sku, tier: sku, capacity: 1 } : { name: sku, tier: sku }
   properties: {
     disableLocalAuth: true
     minimumTlsVersion: '1.2'
@@ -35,8 +35,18 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {
   }
 }
 
-// Duplicate detection can be set at creation only. A batch is put off by hours at most (the breaker, a full
-// window); two days leave room for a weekend, after which a message is dead and its work ends as failed.
+// Basic refuses duplicate detection; whether it takes the others, where they are off, is not known.
+// Duplicate detection can be set at creation only.
+var ofStandard = {
+  requiresDuplicateDetection: true
+  duplicateDetectionHistoryTimeWindow: 'P1D'
+  requiresSession: false
+  enablePartitioning: false
+}
+var beyondBasic = sku == 'Basic' ? {} : ofStandard
+
+// A batch is put off by hours at most (the breaker, a full window); two days leave room for a weekend, after which a
+// message is dead and its work ends as failed.
 resource queue 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' = [
   for queueName in [queues.entity, queues.batch]: {
     parent: namespace
@@ -44,12 +54,9 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' = [
     properties: {
       lockDuration: 'PT1M'
       maxDeliveryCount: 10
-      requiresDuplicateDetection: true
-      duplicateDetectionHistoryTimeWindow: 'P1D'
+      ...beyondBasic
       defaultMessageTimeToLive: 'P2D'
       deadLetteringOnMessageExpiration: true
-      requiresSession: false
-      enablePartitioning: false
       maxSizeInMegabytes: 1024
     }
   }

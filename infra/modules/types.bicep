@@ -13,6 +13,10 @@ type Hosting = 'premium' | 'flex' | 'container'
 type RedisNodes = 'none' | 'single' | 'replicated'
 
 @export()
+@description('Tier of Service Bus. Basic drops no duplicates, which the app stands, and has no base charge; Premium alone takes private endpoints.')
+type BusTier = 'Basic' | 'Standard' | 'Premium'
+
+@export()
 @description('The packages that the slots of the Premium plan run: names of blobs, empty before the first release.')
 type Packages = {
   @description('Package of the production slot.')

@@ -145,9 +145,11 @@ def _plan_in_force(world: World, run_id: str, entity: str, status: dict[str, Any
 
 
 def _was_applied(status: dict[str, Any], plan: dict[str, Any] | None) -> bool:
-    """Whether its changes were tried or given up one by one: a held plan that an operator dropped was not."""
-    dropped = status["phase"] == "cancelled" and plan is not None and plan["held"] and not status["approved"]
-    return status["phase"] in APPLIED and not dropped
+    """Whether its changes were tried or given up one by one: a held plan that an operator dropped was not,
+    nor one whose approval was stopped before its plan was there."""
+    if status["phase"] == "cancelled":
+        return plan is not None and not (plan["held"] and not status["approved"])
+    return status["phase"] in APPLIED
 
 
 @check

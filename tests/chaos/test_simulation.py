@@ -6,23 +6,62 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
+from unittest import mock
 
+from local.bus import LockedMessage
 from tests.chaos.faults import HELD, TABLE
 from tests.chaos.seeds import Verdict, explanation, run_seed, run_seeds
 from tests.chaos.strikes import Strikes
+from tests.chaos.world import World
 
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "200"))
 ROOT = Path(__file__).parents[2]
 MANY_LINES = 500
 FEWEST_KINDS = 25
 DEADLY = 7
+MANY_REPEATS = 3
 
 
 def test_no_seed_finds_a_violation() -> None:
     """Crashes, lost answers, outages, hands and HR at work: SafetyAmp ends exactly right."""
     failed = [explanation(verdict) for verdict in run_seeds(range(SEEDS)) if verdict.found]
     assert not failed, "\n\n".join(failed[:3])
+
+
+def test_no_seed_finds_a_violation_where_the_bus_drops_no_duplicates() -> None:
+    """Service Bus Basic, which the size `small` deploys: each repeat costs work and nothing else."""
+    verdicts = run_seeds(range(SEEDS // 5), duplicate_window_seconds=0)
+    failed = [
+        f"{explanation(verdict)} (and duplicate_window_seconds=0)" for verdict in verdicts if verdict.found
+    ]
+    assert not failed, "\n\n".join(failed[:3])
+
+
+def test_without_duplicate_detection_repeats_are_delivered() -> None:
+    delivered = {
+        window: repeats_delivered(World(6, duplicate_window_seconds=window)) for window in (0, 86_400)
+    }
+    assert delivered[0] > MANY_REPEATS
+    assert delivered[86_400] == 0
+
+
+def repeats_delivered(world: World) -> int:
+    """How many messages were delivered beside another one of the same id."""
+    numbers: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    receive = world.bus.receive
+
+    def received(queue: str) -> LockedMessage | None:
+        locked = receive(queue)
+        if locked is not None:
+            numbers[queue, locked.message.message_id].add(locked.sequence_number)
+        return locked
+
+    with mock.patch.object(world.bus, "receive", received):
+        world.run()
+    world.close()
+    return sum(len(found) - 1 for found in numbers.values())
 
 
 def test_a_seed_replays_identically_in_another_process() -> None:

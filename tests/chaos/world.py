@@ -148,6 +148,8 @@ class World:
     loaded: bool | None = None
     drawn_from: tuple[str, ...] = HELD
     """What `kinds` are drawn from where they are not given."""
+    duplicate_window_seconds: float = QueueOptions.duplicate_window_seconds
+    """For which the bus knows the ids of messages; 0: it drops no duplicate, like Service Bus Basic."""
     scheduler: Scheduler = field(init=False)
     logged: list[str] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
@@ -162,7 +164,8 @@ class World:
         self.dice = self.scheduler.dice
         self.breaker_watch = BreakerWatch(self.clock)
         self.store = MemoryDocuments(self.clock)
-        self.bus = InProcessBus(self.clock, dict.fromkeys(QUEUES, QueueOptions()))
+        options = QueueOptions(duplicate_window_seconds=self.duplicate_window_seconds)
+        self.bus = InProcessBus(self.clock, dict.fromkeys(QUEUES, options))
         self.redis = VirtualRedis(self.clock)
         self._draw()
         self.company: Company = beginnings.small_demo_company(START.date())
