@@ -9,6 +9,7 @@ Prices are recalled, not looked up: the calculator decides.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def alerts_cost(installation: Installation, _people: int) -> float:
     return cost if installation.redis else cost - LOG_ALERT_SLOWER - METRIC_ALERT
 
 
-ITEMS = {
+ITEMS: dict[str, Callable[[Installation, int], float]] = {
     "the app's plan": plan_cost,
     "Managed Redis Balanced B0, one node": lambda one, _: REDIS_NODE_HOUR * HOURS if one.redis else 0.0,
     "Service Bus: Basic in `small`, else Standard": lambda one, _: (

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from infra import costs
 from local.bench_company import bench_company
 from local.bus import InProcessBus
 from local.kept_documents import KeptDocuments
 from local.memory_documents import MemoryDocuments
+from tests.unit.infra.costs_script import costs
 
 READS = ("read", "folders")
 WRITES = ("create", "replace", "write", "delete", "list", "acquire_lease", "renew_lease", "release_lease")
