@@ -155,6 +155,9 @@ var refusals = concat(
   (size == 'container') == empty(containerImage) ? ['containerImage: the size container needs one, the others take none.'] : []
 )
 
+// Azure computes the scope of a module also where its condition keeps it out: an id must be there to take apart.
+var registry = split(empty(containerRegistryId) ? resourceId('Microsoft.ContainerRegistry/registries', 'none') : containerRegistryId, '/')
+
 var token = uniqueString(resourceGroup().id, environmentName)
 // Every resource has the tags: nothing is made of what is refused.
 var tags = empty(refusals) ? { application: 'safetyamp-sync', 'azd-env-name': environmentName } : fail(join(refusals, ' '))
@@ -304,9 +307,9 @@ module roles 'modules/roles.bicep' = {
 // The registry may be in another group or subscription. Before the app: without the role its first image is refused.
 module pull 'modules/registry-role.bicep' = if (!empty(containerRegistryId)) {
   name: 'registry-role'
-  scope: resourceGroup(split(containerRegistryId, '/')[2], split(containerRegistryId, '/')[4])
+  scope: resourceGroup(registry[2], registry[4])
   params: {
-    registryName: last(split(containerRegistryId, '/'))
+    registryName: last(registry)
     principalId: identity.outputs.principalId
   }
 }

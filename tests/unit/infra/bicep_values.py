@@ -39,6 +39,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "join": lambda items, separator: separator.join(items),
     "last": lambda items: items[-1],
     "length": len,
+    "resourceId": lambda kind, name: f"/subscriptions/s/resourceGroups/g/providers/{kind}/{name}",
     "split": lambda text, separator: text.split(separator),
     "string": str,
     "take": lambda items, count: items[:count],

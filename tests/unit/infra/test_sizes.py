@@ -12,7 +12,7 @@ from shared.config import Settings
 from shared.errors import RateLimited
 from shared.resilience.local_rate_limiter import LocalRateLimiter
 from tests.real_parts import PROJECT
-from tests.unit.infra.bicep import Expr, read
+from tests.unit.infra.bicep import INFRA, Expr, read
 from tests.unit.infra.bicep_values import Refused, value_of
 from tests.unit.infra.deployed import PEERING, SIZES, VPN, WITH_PRIVATE_ENDPOINTS, Scope, deployment
 
@@ -217,12 +217,33 @@ class TestContainers:
         assert app.condition is None
 
     def test_a_public_registry_is_asked_without_the_identity(self) -> None:
-        assert "pull" not in deployment("container").modules()
+        main = deployment("container")
+        assert "pull" not in main.modules()
+        assert (main.name("registry")[2], main.name("registry")[4]) == ("s", "g"), "Azure looks all the same"
         configuration = (
             read("modules/container-app.bicep").resource("app").body["properties"]["configuration"]
         )
         server = "[{ server: split(image, '/')[0], identity: identityId }]"
         assert configuration["registries"] == f"identityPulls ? {server} : []"
+
+
+def test_the_readmes_table_of_sizes_is_true() -> None:
+    table = (INFRA / "README.md").read_text().partition("## Sizes")[2].partition("\n- ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line]
+    rows = [row for row in rows if len(row) == len(SIZES) + 1]
+    assert [size in head for size, head in zip(SIZES, rows[0][1:], strict=True)] == [True] * 4
+    said = {row[0]: dict(zip(SIZES, row[1:], strict=True)) for row in rows}
+    for size in SIZES:
+        main = deployment(size)
+        places = main.inner("watching").inner("availability").name("places")
+        assert said["output `HOSTING`"][size] == f"`{main.name('hosting')}`"
+        assert said["Service Bus (`serviceBusSku`)"][size] == main.name("serviceBusSku")
+        assert said["asked for `/ready` from"][size].split()[0] == str(len(places))
+        most = said["instances, at most (`maximumInstances`)"][size]
+        assert most.split()[0].strip(",") == str(main.name("maximumInstances"))
+        assert said["storage, vault, Redis"][size].startswith("private") == main.name("privateEndpoints")
+        assert said["virtual network"][size].startswith("yes") == main.name("withNetwork")
+        assert said["Python"][size] == read("modules/types.bicep").variables["pythonVersion"]
 
 
 def test_the_plans_run_the_python_that_packages_are_made_for() -> None:
