@@ -142,23 +142,62 @@ def alerts_cost(installation: Installation, _people: int) -> float:
     return cost if installation.redis else cost - LOG_ALERT_SLOWER - METRIC_ALERT
 
 
-ITEMS: dict[str, Callable[[Installation, int], float]] = {
-    "the app's plan": plan_cost,
-    "Managed Redis Balanced B0, one node": lambda one, _: REDIS_NODE_HOUR * HOURS if one.redis else 0.0,
-    "Service Bus: Basic in `small`, else Standard": lambda one, _: (
-        BUS_STANDARD_HOUR * HOURS if one.private else 0.0
+@dataclass(frozen=True)
+class Item:
+    """A line of the table: what it is, its unit prices, and what it costs a month."""
+
+    name: str
+    price: str
+    cost: Callable[[Installation, int], float]
+
+
+ITEMS = (
+    Item(
+        "the app's plan",
+        f"Flex {FLEX_GB_SECOND:.6f} a GB-s after {FLEX_FREE_GB_SECONDS:,}; EP1 {EP1_HOUR} an hour; ".replace(
+            ",", " "
+        )
+        + f"containers {CONTAINER_CPU_SECOND:.6f} a core-s, {CONTAINER_GB_SECOND:.6f} a GB-s, "
+        + f"registry {REGISTRY_MONTH:.0f}",
+        plan_cost,
     ),
-    "private endpoints and DNS zones": endpoints_cost,
-    "storage, three accounts": storage_cost,
-    "Log Analytics": logs_cost,
-    "alerts": alerts_cost,
-    "availability test": lambda one, _: READY_TESTS * one.places * AVAILABILITY_TEST,
-}
+    Item(
+        "Managed Redis Balanced B0, one node",
+        f"{REDIS_NODE_HOUR} an hour",
+        lambda one, _: REDIS_NODE_HOUR * HOURS if one.redis else 0.0,
+    ),
+    Item(
+        "Service Bus: Basic in `small`, else Standard",
+        f"Basic 0.05 a million operations; Standard {BUS_STANDARD_HOUR} an hour",
+        lambda one, _: BUS_STANDARD_HOUR * HOURS if one.private else 0.0,
+    ),
+    Item(
+        "private endpoints and DNS zones",
+        f"{ENDPOINT_HOUR} an hour; {ZONE_MONTH} a month",
+        endpoints_cost,
+    ),
+    Item(
+        "storage, three accounts",
+        f"10 000 writes {STORAGE_WRITES_10_000}, reads {STORAGE_READS_10_000}; a GB {STORAGE_GB}",
+        storage_cost,
+    ),
+    Item("Log Analytics", f"{LOGS_GB} a GB after {LOGS_FREE_GB:.0f}", logs_cost),
+    Item(
+        "alerts",
+        f"log {LOG_ALERT_SLOWER}, every 5 minutes {LOG_ALERT['PT5M']}; metric {METRIC_ALERT}",
+        alerts_cost,
+    ),
+    Item(
+        "availability test",
+        f"{AVAILABILITY_TEST} each",
+        lambda one, _: READY_TESTS * one.places * AVAILABILITY_TEST,
+    ),
+)
 
 
 def costs(installation: Installation, people: int) -> dict[str, int]:
     """Whole dollars a month by item, so that what is printed adds up."""
-    return {item: round(cost(installation, people)) for item, cost in ITEMS.items()}
+    return {item.name: round(item.cost(installation, people)) for item in ITEMS}
 
 
 def total(installation: Installation, people: int) -> int:
@@ -176,11 +215,17 @@ def lines() -> list[str]:
     """Both tables: by item for the smallest company, and in all for each."""
     names = [one.name for one in INSTALLATIONS]
     smallest = PEOPLE[0]
-    by_item = [[item, *(str(costs(one, smallest)[item]) for one in INSTALLATIONS)] for item in ITEMS]
-    in_all = [[f"**{people:,} people**".replace(",", " ")] for people in PEOPLE]
+    by_item = [
+        [item.name, item.price, *(str(costs(one, smallest)[item.name]) for one in INSTALLATIONS)]
+        for item in ITEMS
+    ]
+    in_all = [[f"**{people:,} people**".replace(",", " "), ""] for people in PEOPLE]
     for row, people in zip(in_all, PEOPLE, strict=True):
         row += [f"**{total(one, people)}**" for one in INSTALLATIONS]
-    return table([f"{smallest} people, USD a month", *names], [*by_item, *in_all])
+    return table(
+        [f"{smallest} people, USD a month", f"unit prices, recalled, {PRICES_OF}", *names],
+        [*by_item, *in_all],
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ param redis RedisNodes = 'single'
 @description('Most instances of the app; on Flex Consumption (small, private) of each of its functions.')
 @minValue(1)
 @maxValue(100)
-param maximumInstances int = size == 'slots' || size == 'container' ? 3 : redis == 'none' ? 1 : 40
+param maximumInstances int = redis == 'none' ? 1 : size == 'slots' || size == 'container' ? 3 : 40
 
 @description('Whether the app and what it needs are spread over zones: two instances are always paid for, on Flex Consumption two of each function. Set it in the first deployment.')
 param zoneRedundant bool = false

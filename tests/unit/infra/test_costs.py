@@ -27,7 +27,7 @@ def test_a_small_company_pays_thirty_dollars_at_most_and_fifteen_without_redis()
 
 def test_each_column_adds_up() -> None:
     for line in costs.lines():
-        assert line.count("|") == len(costs.INSTALLATIONS) + 2
+        assert line.count("|") == len(costs.INSTALLATIONS) + 3
     for one in costs.INSTALLATIONS:
         assert costs.total(one, 400) == sum(costs.costs(one, 400).values())
 
