@@ -94,7 +94,7 @@ param appAddresses string[] = []
 param operatorId string = ''
 
 @description('What operatorId is.')
-@allowed(['User', 'Group', 'ServicePrincipal'])
+@allowed(['User', 'Group'])
 param operatorType string = 'User'
 
 @description('Days after which the documents of runs are deleted.')

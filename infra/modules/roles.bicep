@@ -15,7 +15,7 @@ param principalId string
 param operatorId string
 
 @description('What the operator is.')
-@allowed(['User', 'Group', 'ServicePrincipal'])
+@allowed(['User', 'Group'])
 param operatorType string
 
 var role = {
