@@ -75,7 +75,10 @@ param dnsServers string[] = []
 @description('The way to Vista: none, peering with a hub, or a VPN gateway. Each but none makes the virtual network, in every size.')
 param onPremises OnPremises = { kind: 'none' }
 
-@description('Port of a Vista that is reached through the internet. The network of the sizes with private endpoints lets no other port out but HTTPS and the bus\'s.')
+@description('Whether, with private endpoints, security groups let through only what is known to be needed.')
+param securityGroups bool = true
+
+@description('Port of a Vista that is reached through the internet: security groups let no other port out but HTTPS and the bus\'s.')
 @minValue(1)
 @maxValue(65535)
 param vistaPort int = 1433
@@ -208,7 +211,7 @@ module network 'modules/network.bicep' = if (withNetwork) {
     dnsServers: dnsServers
     fixedOutgoingAddress: fixedOutgoingAddress
     onPremises: onPremises
-    closed: privateEndpoints
+    closed: privateEndpoints && securityGroups
     vistaPort: vistaPort
   }
 }

@@ -173,6 +173,7 @@ class TestNetwork:
     def test_its_subnets_are_closed_where_there_are_private_endpoints(self) -> None:
         for size in ("private", "slots"):
             assert "groups" in deployment(size).inner("network").modules()
+            assert "groups" not in deployment(size, securityGroups=False).inner("network").modules()
         assert "groups" not in deployment("container").inner("network").modules()
         assert "groups" not in deployment("small", onPremises=PEERING).inner("network").modules()
         subnets = read("modules/network.bicep").resource("network").body["properties"]["subnets"]
