@@ -97,7 +97,7 @@ param appAddresses string[] = []
 param operatorId string = ''
 
 @description('What operatorId is.')
-@allowed(['User', 'Group'])
+@allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorType string = 'User'
 
 @description('Days after which the documents of runs are deleted.')

@@ -15,7 +15,7 @@ param principalId string
 param operatorId string
 
 @description('What the operator is.')
-@allowed(['User', 'Group'])
+@allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorType string
 
 var role = {
