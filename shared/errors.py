@@ -96,8 +96,11 @@ class CircuitOpen(RetryLater):
 class APIError(SafetyAmpError):
     """An upstream answered with an error, or not at all.
 
-    ``status_code`` is None when there was no answer. ``response_text`` is a bounded excerpt.
+    ``status_code`` is None when there was no answer. ``response_text`` is a bounded excerpt. ``repeated``:
+    before this answer the same call was made without one, and may have been carried out.
     """
+
+    repeated = False
 
     def __init__(
         self,

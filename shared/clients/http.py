@@ -241,6 +241,7 @@ class HttpPipeline:
     def _back_off(self, call: Call, attempt: int, result: _Result, error: APIError, waits: _Waits) -> None:
         """Wait before a repetition; raises the error itself when there is to be none."""
         if not isinstance(error, UpstreamUnavailable):
+            error.repeated = attempt > 1
             raise error
         if call.method == "POST" and error.may_have_happened:
             raise error

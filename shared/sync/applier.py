@@ -66,6 +66,8 @@ class ChangeApplier:
         self._resolver = resolver
         self._fresh = FreshReader(services.safetyamp, mapping.name)
         self._resolved: dict[str, Any] = {}
+        self.repeated = False
+        """Whether what the last change wanted was refused after it had been sent without an answer."""
 
     def apply(self, change: Change, *, again: bool = False) -> Outcome:
         """Apply one change. `again`: an earlier attempt at this creation got no answer, and SafetyAmp refuses
@@ -75,6 +77,7 @@ class ChangeApplier:
         """
         fields, left_out = self._resolve(change)
         self._resolved = fields
+        self.repeated = False
         written = self._write_beside(change)
         outcome = (
             self._create(change, fields, again) if change.action == "create" else self._update(change, fields)
@@ -136,7 +139,7 @@ class ChangeApplier:
         written = []
         for beside in change.beside:
             try:
-                core = self._repeated(beside["target_id"], beside["core"], beside["fresh"])
+                core = self._repeated(change, beside["target_id"], beside["core"], beside["fresh"])
                 self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
             except (InvalidRecord, NotFound):
                 continue
@@ -146,10 +149,14 @@ class ChangeApplier:
             written.append({name: beside[name] for name in ("key", "target_id", "fields")})
         return written
 
-    def _repeated(self, target_id: Any, core: Mapping[str, Any], fresh: Iterable[str]) -> dict[str, Any]:
-        """The core fields, those that the source does not own as they are now."""
+    def _repeated(
+        self, change: Change, target_id: Any, core: Mapping[str, Any], fresh: Iterable[str]
+    ) -> dict[str, Any]:
+        """The core fields, those that the source does not own as they are now. Nobody keeps access because
+        they cannot be read."""
         names = list(fresh)
-        return {**core, **self._fresh.values(target_id, names)} if names else dict(core)
+        urgent = change.action == "deactivate"
+        return {**core, **self._fresh.values(target_id, names, urgent=urgent)} if names else dict(core)
 
     def _create(self, change: Change, fields: dict[str, Any], again: bool) -> Outcome:
         dropped: dict[str, list[str]] = {}
@@ -177,13 +184,14 @@ class ChangeApplier:
         that it refuses is read and sent as it is now, and then left out too: it must not cost the change."""
         dropped: dict[str, list[str]] = {}
         taken: dict[str, Any] = {}
-        core = self._repeated(change.target_id, change.core, change.fresh)
+        core = self._repeated(change, change.target_id, change.core, change.fresh)
         known_now = set(change.fresh)
         while True:
             try:
                 self._send_update(change, core, fields, taken)
                 return self._done(change, fields, change.target_id, dropped)
             except InvalidRecord as error:
+                self.repeated |= error.repeated
                 refused = refused_fields(error)
                 own = {name: refused[name] for name in refused if name in fields and name != ACCESS}
                 repeated = {name for name in refused if name in core and name not in fields}
@@ -194,7 +202,7 @@ class ChangeApplier:
                 if not fields.keys() - taken.keys():
                     return self._after_refusals(change, error, fields, dropped, taken)
                 read = (repeated | (own.keys() & core.keys())) - known_now
-                now = self._repeated(change.target_id, core, sorted(read))
+                now = self._repeated(change, change.target_id, core, sorted(read))
                 useless = {name for name in repeated if now[name] == core[name]}
                 core = {name: value for name, value in now.items() if name not in useless}
                 known_now |= read

@@ -34,7 +34,7 @@ from shared.sync.listing import UNIQUE_VALUE
 from shared.sync.looking_up import LookUp, TooEarly, settled_after
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref, Target
-from shared.sync.outcome import BatchOutcomes, Outcome, Result, outcomes_to_json, read_outcomes
+from shared.sync.outcome import BatchOutcomes, Outcome, Result, in_doubt, outcomes_to_json, read_outcomes
 from shared.sync.plans import read_batch, read_plan
 from shared.sync.priority import priority
 from shared.sync.progress import OpenCreation, ProgressKeeper, begin_progress
@@ -44,6 +44,7 @@ from shared.sync.runs import Run, get_run
 from shared.sync.services import Services
 from shared.sync.settled import unknown_outcomes
 from shared.sync.stopping import stop_entity
+from shared.sync.switched_off import note_to_be_switched_off
 from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ MAY_BE_THERE = "may have been created, no answer came"
 """What is said of a creation until it is settled, by a later attempt, by a listing or by the next run."""
 
 MAY_BE_OFF = "may have been switched off, no answer came"
+MAY_BE_CHANGED = "may have been changed, no answer came"
 
 ANSWERED = frozenset(range(300, 500)) - {400, 404, 408, 410, 422}
 """Statuses of a SafetyAmp that is there, though what they say leaves open what became of a creation. The
@@ -265,10 +267,17 @@ class _BatchWork:
             try:
                 self._all = changes = self._changes()
             except UnreadableDocument as error:
+                self._tried = self._keeper.progress.tried
                 self._store_outcomes(meter, str(error))
                 return
             self._tried = self._keeper.progress.tried
             if stop_reason is None:
+                note_to_be_switched_off(
+                    self._services.documents,
+                    changes[len(self._keeper.progress.outcomes) :],
+                    self._run.run_id,
+                    self._services.clock.now().isoformat(),
+                )
                 self._remember_earlier(changes)
             while len(self._keeper.progress.outcomes) < len(changes):
                 change = changes[len(self._keeper.progress.outcomes)]
@@ -318,8 +327,18 @@ class _BatchWork:
         elif index >= progress.tried:
             progress.tried = index + STORE_EVERY
             self._keeper.store()
+        sent_before = index < self._tried
         self._tried = max(self._tried, index + 1)
-        return self._attempt(change) or self._put_off(change, index)
+        outcome = self._attempt(change)
+        if outcome is None:
+            return self._put_off(change, index)
+        if (sent_before or self._applier.repeated) and change.target_id is not None:
+            # An attempt without an answer may have done what this one did not.
+            outcome.target_id = change.target_id
+            outcome.unknown |= {
+                name: value for name, value in change.fields.items() if name not in outcome.fields
+            }
+        return outcome
 
     def _attempt(self, change: Change, *, again: bool = False, in_doubt: bool = False) -> Outcome | None:
         """What became of the change; None for a creation whose answer was lost. `in_doubt`: not tried for the
@@ -483,6 +502,8 @@ class _BatchWork:
 
     def _close(self, index: str, outcome: Outcome) -> None:
         progress = self._keeper.progress
+        # What was written beside was written before the attempt that is settled now.
+        outcome.beside = outcome.beside or progress.outcomes[int(index)].beside
         progress.outcomes[int(index)] = outcome
         del progress.open[index]
         progress.attempts = 0
@@ -599,6 +620,9 @@ class _BatchWork:
         if change.action == "deactivate" and index < self._tried:
             return _failed(change, f"{MAY_BE_OFF}: {reason}")
         result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
+        if index < self._tried:
+            text = MAY_BE_CHANGED if change.target_id is not None else "not tried"
+            return in_doubt(change, result, f"{text}: {reason}")
         return Outcome(change.key, change.action, result, change.digest, reason=f"not tried: {reason}")
 
     def _stop_entity(self, reason: str) -> None:
@@ -616,7 +640,9 @@ class _BatchWork:
             dict(meter.requests),
             round(meter.waited_seconds, 3),
             reason=unreadable,
-            list_anew=unreadable is not None and progress.started is not None,
+            # Which change was under way is not known, if one was.
+            list_anew=unreadable is not None
+            and (progress.started is not None or len(progress.outcomes) < self._tried),
         )
         _store(self._services, message, outcomes)
         results = Counter(outcome.result for outcome in progress.outcomes)
@@ -627,8 +653,6 @@ class _BatchWork:
 
 
 def _failed(change: Change, reason: str, *, unsure: bool = False) -> Outcome:
-    failed = Outcome(change.key, change.action, "failed", change.digest, unsure=unsure, reason=reason)
-    if change.action == "deactivate":
-        # It may have been done: then it was our doing.
-        failed.target_id = change.target_id
+    failed = in_doubt(change, "failed", reason)
+    failed.unsure = unsure
     return failed

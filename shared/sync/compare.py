@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.sync.model import Action, Desired, Ref
-from shared.sync.state import OFF_BY, REJECTED, Entry
+from shared.sync.state import OFF_BY, REJECTED, UNKNOWN, Entry
 
 Resolve = Callable[[Ref], Any]
 """Gives the target id of a reference, None when it is not known (yet)."""
@@ -129,7 +129,7 @@ def _creation(desired: Desired, digest: str) -> Comparison:
 def _deactivation(
     desired: Desired, entry: Entry, digest: str, core: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> Comparison:
-    if entry.fields.get(ACCESS) == 0:
+    if entry.fields.get(ACCESS) == 0 and ACCESS not in entry.flags.get(UNKNOWN, {}):
         return Comparison(None)
     return Comparison(_update("deactivate", desired, entry, {ACCESS: 0}, digest, core))
 
@@ -139,13 +139,14 @@ def _differences(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What is sent, and what is left out with the reason."""
     rejected = {} if retry else entry.flags.get(REJECTED, {})
+    unknown = entry.flags.get(UNKNOWN, {})
     sent: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     for name, value in desired.fields.items():
         is_reference = isinstance(value, Ref)
         wanted = resolve(value) if is_reference else value
         # A reference that is not known yet equals nothing, not even an empty field: it has to be waited for.
-        if wanted is not None and wanted == entry.fields.get(name):
+        if wanted is not None and wanted == entry.fields.get(name) and name not in unknown:
             continue
         if name in desired.contested:
             left_out[name] = f"{name} left out: {desired.contested[name]}"
@@ -168,7 +169,9 @@ def _update(
     left_out: Mapping[str, str] | None = None,
 ) -> Change:
     repeated = core(entry.fields)
-    owned = desired.fields.keys() - (left_out or {}).keys()
+    # What a deactivation repeats is what the record holds, whoever owns it: where that is not known, too.
+    unknown = entry.flags.get(UNKNOWN, {}).keys() - fields.keys()
+    owned = desired.fields.keys() - (left_out or {}).keys() - unknown
     return Change(
         key=desired.key,
         action=action,

@@ -183,7 +183,11 @@ class _Drafting:
         if isinstance(desired, Rejected):
             return False
         if desired.active:
-            return fields.get(ACCESS) == 0 and (self._reenable or self._switched_off.by_sync(twin))
+            # Without a value it was sent, and no answer came.
+            is_off = fields.get(ACCESS) == 0
+            return (is_off and self._reenable) or (
+                not fields.get(ACCESS) and self._switched_off.by_sync(twin)
+            )
         return fields.get(ACCESS) != 0
 
     def _compare(self, record: SourceRecord, desired: Desired, digest: str) -> None:

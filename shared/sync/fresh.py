@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.clients.safetyamp import SafetyAmpClient
-from shared.errors import AccessRefused, APIError, IncompleteRead, NotFound
+from shared.errors import AccessRefused, APIError, IncompleteRead, NotFound, UpstreamUnavailable
 from shared.sync.model import EntityName
 
 METHOD_NOT_ALLOWED = 405
@@ -17,7 +17,7 @@ ABSENT_AFTER = 3
 
 
 class FreshReader:
-    """Fields as SafetyAmp has them now; what cannot be read is left out, and what is known must do."""
+    """Fields as SafetyAmp has them now; what it does not give out is left out, and what is known must do."""
 
     def __init__(self, client: SafetyAmpClient, entity: EntityName) -> None:
         read: dict[str, Callable[[Any], dict[str, Any]]] = {
@@ -29,8 +29,12 @@ class FreshReader:
         self._missed = 0
         self._clusters: dict[Any, dict[str, Any]] | None = None
 
-    def values(self, target_id: Any, names: Iterable[str]) -> dict[str, Any]:
-        """The named fields that have a value. Raises RetryLater."""
+    def values(self, target_id: Any, names: Iterable[str], *, urgent: bool = False) -> dict[str, Any]:
+        """The named fields that have a value.
+
+        Raises RetryLater, and while SafetyAmp does not answer UpstreamUnavailable and IncompleteRead: what is
+        known would undo what somebody corrected. For an `urgent` change it must do then, too.
+        """
         if self._read is None or self._missed >= ABSENT_AFTER:
             return {}
         try:
@@ -39,11 +43,13 @@ class FreshReader:
         except (NotFound, AccessRefused):
             self._missed += 1
             return {}
+        except (UpstreamUnavailable, IncompleteRead):
+            if not urgent:
+                raise
+            return {}
         except APIError as error:
             if error.status_code == METHOD_NOT_ALLOWED:
                 self._missed = ABSENT_AFTER
-            return {}
-        except IncompleteRead:
             return {}
         return {name: row[name] for name in names if _is_usable(row.get(name))}
 

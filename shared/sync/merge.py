@@ -15,35 +15,42 @@ from shared.sync.state import (
     OFF_BY,
     REJECTED,
     TAKEN,
+    UNKNOWN,
     UNSURE,
     EntityState,
     Entry,
     refused_since,
+    without_unknown,
 )
 
 
 def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:
     """Note in `state`, in place, what the outcomes of run `run_id` say of SafetyAmp's content.
 
-    Records that wait or failed for a passing reason keep their old digest, so that they are planned again.
+    Records that wait, or failed for a passing reason before anything was sent, keep their old digest, so that
+    they are planned again. What was sent and got no answer has no digest any more: the source may take back
+    what SafetyAmp has taken.
     """
     for outcome in outcomes:
         # A batch may have been planned by a release that wrote keys otherwise.
         key = normal_key(cast(EntityName, state.entity), outcome.key)
         for written in outcome.beside:
-            state.write_beside(written["key"], written["target_id"], written["fields"])
+            note = state.doubt if written.get("unknown") else state.write_beside
+            note(written["key"], written["target_id"], written["fields"])
         if key in state.ambiguous:
             # A leaver with several users: none of them is the record of this key.
             state.write_beside(None, outcome.target_id or "", outcome.fields)
+            state.doubt(None, outcome.target_id or "", outcome.unknown)
         elif outcome.went_well:
             state.put(key, _applied(state.entry(key), outcome, run_id))
             # Who answers is there, whatever the last listing lacked.
             state.missing.pop(str(outcome.target_id), None)
         elif outcome.result == "refused":
-            state.put(key, _refused(state.entry(key), outcome))
+            state.put(key, _refused(state.entry(key), outcome, run_id))
         elif outcome.result == "gone" or outcome.unsure:
             state.put(key, Entry(None, None, {}, {GONE: UNSURE if outcome.unsure else True}))
         elif outcome.target_id is not None:
+            state.doubt(key, outcome.target_id, outcome.unknown)
             _note_maybe_off(state, key, outcome, run_id)
 
 
@@ -70,9 +77,19 @@ def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
     elif outcome.fields.get(ACCESS):
         flags.pop(OFF_BY, None)
     _note_refusals(flags, outcome)
+    flags = _with_unknown(flags, outcome, run_id)
     # An adopted record was sent by an attempt that got no answer: its content is looked at once more.
-    digest = None if outcome.adopted or outcome.incomplete else outcome.digest
+    digest = None if outcome.adopted or outcome.incomplete or outcome.unknown else outcome.digest
     return Entry(outcome.target_id, digest, {**entry.fields, **outcome.fields}, flags)
+
+
+def _with_unknown(flags: dict[str, Any], outcome: Outcome, run_id: str) -> dict[str, Any]:
+    flags = without_unknown(flags, outcome.fields)
+    if outcome.unknown:
+        flags[UNKNOWN] = {**flags.get(UNKNOWN, {}), **outcome.unknown}
+    if outcome.unknown.get(ACCESS) == 0:
+        flags[OFF_BY] = run_id
+    return flags
 
 
 def _note_refusals(flags: dict[str, Any], outcome: Outcome) -> None:
@@ -87,13 +104,14 @@ def _note_refusals(flags: dict[str, Any], outcome: Outcome) -> None:
             flags[flag] = kept
 
 
-def _refused(before: Entry | None, outcome: Outcome) -> Entry:
+def _refused(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
     entry = before or Entry(None, None, {}, {})
     flags = {**entry.flags, FAILURE: _failure(entry.flags.get(FAILURE), outcome)}
     flags.pop(GONE, None)
     if outcome.fields.get(ACCESS):
         flags.pop(OFF_BY, None)
     _note_refusals(flags, outcome)
+    flags = _with_unknown(flags, outcome, run_id)
     return Entry(entry.target_id, None, {**entry.fields, **outcome.fields}, flags)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from shared.storage.documents import Documents
 from shared.sync import paths
+from shared.sync.compare import Change
 from shared.sync.newer_members import aside, read_whole
 
 Result = Literal[
@@ -53,7 +54,10 @@ class Outcome:
     incomplete: bool = False
     """Something that the source says was left out: the record is looked at again in the next run."""
     beside: list[dict[str, Any]] = field(default_factory=list)
-    """What was written to other records for this change: `key`, `target_id`, `fields`."""
+    """What was written to other records for this change: `key`, `target_id`, `fields`; with `unknown` where
+    it may have been, or not."""
+    unknown: dict[str, Any] = field(default_factory=dict)
+    """Fields of the record `target_id` that were sent, or may have been, and of which no answer told."""
     errors: dict[str, list[str]] = field(default_factory=dict)
     reason: str | None = None
     at: str | None = None
@@ -68,7 +72,19 @@ class Outcome:
         return {name: value for name, value in vars(self).items() if value not in (None, {}, [], False)}
 
 
-NEWER_OF_OUTCOMES = ("taken", "left_out", "incomplete", "beside")
+NEWER_OF_OUTCOMES = ("taken", "left_out", "incomplete", "beside", "unknown")
+
+
+def in_doubt(change: Change, result: Result, reason: str) -> Outcome:
+    """Of a change that was sent, or may have been, without an answer that tells what became of it. A creation
+    that may have happened is `unsure` besides."""
+    outcome = Outcome(change.key, change.action, result, change.digest, change.target_id, reason=reason)
+    outcome.unknown = {} if change.target_id is None else dict(change.fields)
+    outcome.beside = [
+        {**{name: written[name] for name in ("key", "target_id", "fields")}, "unknown": True}
+        for written in change.beside
+    ]
+    return outcome
 
 
 def outcomes_to_json(outcomes: Iterable[Outcome]) -> dict[str, Any]:

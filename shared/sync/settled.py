@@ -7,7 +7,7 @@ import logging
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync.compare import Change
-from shared.sync.outcome import BatchOutcomes, Outcome, read_outcomes
+from shared.sync.outcome import BatchOutcomes, Outcome, in_doubt, read_outcomes
 from shared.sync.plans import read_batch
 
 logger = logging.getLogger(__name__)
@@ -37,8 +37,6 @@ def unknown_outcomes(
 
 
 def _unknown(change: Change, reason: str) -> Outcome:
-    text = f"whether it was done is not known: {reason}"
-    unsure = change.action == "create"
-    # A switching off that may have been done is our doing, whoever finds it.
-    target_id = change.target_id if change.action == "deactivate" else None
-    return Outcome(change.key, change.action, "failed", change.digest, target_id, unsure=unsure, reason=text)
+    outcome = in_doubt(change, "failed", f"whether it was done is not known: {reason}")
+    outcome.unsure = change.action == "create"
+    return outcome

@@ -55,9 +55,12 @@ GONE = "gone"
 """Flag: the next plan lists SafetyAmp before it creates anew. SafetyAmp answered 404 for the known id, or
 (`UNSURE`) nobody knows whether a creation was carried out."""
 UNSURE = "unsure"
+UNKNOWN = "unknown"
+"""Flag: field -> value that was sent without an answer: the field holds it, or still what the entry says.
+Such a field is sent again, whatever it should be by then."""
 
 
-_FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict}
+_FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict, UNKNOWN: dict}
 
 
 @dataclass(slots=True)
@@ -149,14 +152,24 @@ class EntityState:
         return changed
 
     def unique_values(self) -> Iterator[tuple[str, str, int | str, str | None]]:
-        """Field, value, id and key (None: a stray) of every unique value in SafetyAmp."""
+        """Field, value, id and key (None: a stray) of every unique value in SafetyAmp; last those that may be
+        there, or not any more."""
+        doubtful = []
         for key, record in self.records.items():
             if record[0] is not None:
+                unknown = record[3].get(UNKNOWN, {}) if record[3] else {}
                 for name, value in _UNIQUE_VALUES.findall(record[2]):
-                    yield name, value, record[0], key
+                    if name in unknown:
+                        doubtful.append((name, value, record[0], key))
+                    else:
+                        yield name, value, record[0], key
+                for name in UNIQUE:
+                    if isinstance(value := unknown.get(name), str):
+                        doubtful.append((name, value, record[0], key))
         for target_id, _, fields in self.strays.values():
             for name, value in _UNIQUE_VALUES.findall(fields):
                 yield name, value, target_id, None
+        yield from doubtful
 
     def stray(self, target_id: int | str) -> dict[str, Any] | None:
         """The fields of a stray, None when that id is none."""
@@ -170,12 +183,26 @@ class EntityState:
             self.strays[str(target_id)] = [target_id, key, _compact(kept)]
 
     def write_beside(self, key: str | None, target_id: int | str, fields: Mapping[str, Any]) -> None:
-        """Note what was written to a record for another one's change; its digest stays."""
+        """Note what was written to a record for another one's change; the next plan compares the record with
+        its own source record again."""
         entry = self.entry(key) if key is not None else None
         if key is not None and entry is not None and entry.target_id == target_id:
-            self.put(key, Entry(target_id, entry.digest, {**entry.fields, **fields}, entry.flags))
+            flags = without_unknown(entry.flags, fields)
+            self.put(key, Entry(target_id, None, {**entry.fields, **fields}, flags))
         elif (stray := self.stray(target_id)) is not None:
             self.note_stray(target_id, self.strays[str(target_id)][1], {**stray, **fields})
+
+    def doubt(self, key: str | None, target_id: int | str, fields: Mapping[str, Any]) -> None:
+        """Note that nobody knows whether these fields were written to a record."""
+        if not fields:
+            return
+        entry = self.entry(key) if key is not None else None
+        if key is not None and entry is not None and entry.target_id == target_id:
+            unknown = {**entry.flags.get(UNKNOWN, {}), **fields}
+            self.put(key, Entry(target_id, None, entry.fields, {**entry.flags, UNKNOWN: unknown}))
+        elif (stray := self.stray(target_id)) is not None:
+            known = {name: value for name, value in stray.items() if name not in fields}
+            self.note_stray(target_id, self.strays[str(target_id)][1], known)
 
     def unmatched_ids(self, match: str) -> list[int | str]:
         """Ids of the records without a key that have this match value."""
@@ -339,6 +366,13 @@ def _spell(state: EntityState, name: str, target_id: int | str) -> None:
 
 def _name_of(record: list[Any], key: str) -> str:
     return str(_fields(record[2], "titles").get("name") or key)
+
+
+def without_unknown(flags: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """The flags of a record of which these fields are known now."""
+    unknown = {name: value for name, value in flags.get(UNKNOWN, {}).items() if name not in known}
+    kept = {name: value for name, value in flags.items() if name != UNKNOWN}
+    return {**kept, UNKNOWN: unknown} if unknown else kept
 
 
 def refused_since(failure: Mapping[str, Any]) -> str | None:
@@ -508,6 +542,8 @@ def _add(state: EntityState, key: str, target: Target, known: EntityState | None
     same = before is not None and before.target_id in (target.target_id, None)
     flags = dict(before.flags) if before and same else {}
     flags.pop(GONE, None)
+    if str(target.target_id) not in state.missing:
+        flags.pop(UNKNOWN, None)  # it was read just now
     if before is not None and before.target_id is None:
         # The record exists after all: what was remembered of failing to create it is of no use.
         flags.pop(FAILURE, None)

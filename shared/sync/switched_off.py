@@ -13,9 +13,9 @@ from typing import Any
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
-from shared.sync.compare import ACCESS
+from shared.sync.compare import ACCESS, Change
 from shared.sync.outcome import Outcome
-from shared.sync.state import OFF_BY, EntityState, Entry
+from shared.sync.state import OFF_BY, UNKNOWN, EntityState, Entry
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,26 @@ class SwitchedOff:
                 logger.warning("%s: who was switched off by the sync is told by the state alone", error)
                 self._known = {}
         return self._known
+
+
+def note_to_be_switched_off(documents: Documents, changes: Iterable[Change], run_id: str, at: str) -> None:
+    """Note whom these changes will switch off, before any of them is sent: whatever becomes of the documents
+    of the run, it was our doing. Of whom it was not, `note_switched_off` takes back."""
+    off = {
+        str(target_id): {"run": run_id, "at": at, "key": change.key}
+        for change in changes
+        if change.action == "deactivate"
+        for target_id in (change.target_id, *(beside["target_id"] for beside in change.beside))
+    }
+    if not off:
+        return
+
+    def change(value: Any) -> Any:
+        users = _users(value)
+        after = off | users
+        return None if after == users else {"version": 1, "users": after}
+
+    update_json(documents, paths.SWITCHED_OFF, change, lost=lambda _: None)
 
 
 def note_switched_off(
@@ -86,15 +106,19 @@ def _users(value: Any) -> dict[str, Any]:
 def _written(outcome: Outcome) -> Iterable[tuple[Any, dict[str, Any]]]:
     """Ids and fields that were written, or may have been: access that was taken away."""
     for beside in outcome.beside:
-        yield beside["target_id"], beside["fields"]
+        if not beside.get("unknown") or beside["fields"].get(ACCESS) == 0:
+            yield beside["target_id"], beside["fields"]
     if outcome.target_id is None:
         return
-    unknown = outcome.action == "deactivate" and outcome.result == "failed"
+    unknown = outcome.unknown.get(ACCESS) == 0
+    # Of a release that did not say what is unknown.
+    unknown |= outcome.action == "deactivate" and outcome.result == "failed"
     yield outcome.target_id, {ACCESS: 0} if unknown else outcome.fields
 
 
 def _has_access(entry: Entry) -> bool:
-    return bool(entry.fields.get(ACCESS)) and OFF_BY not in entry.flags
+    is_known = OFF_BY not in entry.flags and ACCESS not in entry.flags.get(UNKNOWN, {})
+    return bool(entry.fields.get(ACCESS)) and is_known
 
 
 def _with_access(state: EntityState, users: dict[str, Any]) -> set[str]:
@@ -103,4 +127,7 @@ def _with_access(state: EntityState, users: dict[str, Any]) -> set[str]:
     for key, record in state.records.items():
         if str(record[0]) in users and (entry := state.entry(key)) and _has_access(entry):
             found.add(str(record[0]))
+    for name in state.strays.keys() & users.keys():
+        if (state.stray(name) or {}).get(ACCESS):
+            found.add(name)
     return found

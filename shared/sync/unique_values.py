@@ -145,6 +145,9 @@ class _Arranging:
             if (change.key, name) not in self._denied and not self._is_doomed(change)
         ]
         holder = self._holding.get(place)
+        if own := [change for change in candidates if _is_of(change, holder)]:
+            # It was sent before without an answer, so that it is sent again: whoever may have it keeps it.
+            candidates, holder = [*own, *(change for change in candidates if change not in own)], None
         if holder is not None and (reason := self._kept_by(holder, name, value)):
             for change in candidates:
                 self._deny(change, name, reason)
@@ -167,7 +170,7 @@ class _Arranging:
 
     def _kept_by(self, holder: Holder, name: str, value: str) -> str | None:
         """Why the holder keeps the value; None when it is given up, or when that is to be found out."""
-        if self._gives_up(holder, name):
+        if self._gives_up(holder, name, value):
             return None
         claim = self._claims.get(holder.key) if holder.key is not None else None
         if claim is None:
@@ -189,12 +192,13 @@ class _Arranging:
             return f"{holder} keeps it until the address that replaces it is free: mend that one first"
         return f"{holder} has it in SafetyAmp and nothing to replace it: mend that one first"
 
-    def _gives_up(self, holder: Holder, name: str) -> bool:
+    def _gives_up(self, holder: Holder, name: str, value: str) -> bool:
         change = self._by_key.get(holder.key or "")
         return (
             change is not None
-            and change.target_id == holder.target_id
+            and _is_of(change, holder)
             and isinstance(change.fields.get(name), str)
+            and change.fields[name] != value
             and (change.key, name) not in self._denied
         )
 
@@ -219,7 +223,7 @@ class _Arranging:
     def _take_from(self, holder: Holder, winner: Change, name: str) -> None:
         self._after.get(winner.key, {}).pop(name, None)
         self._cleared.pop((winner.key, name), None)
-        if self._gives_up(holder, name):
+        if self._gives_up(holder, name, winner.fields[name]):
             self._after.setdefault(winner.key, {})[name] = holder.key or ""
         elif name == PHONE and holder.key in self._claims:
             self._cleared[winner.key, name] = holder
@@ -241,7 +245,11 @@ class _Arranging:
             result.dropped.append(change)
             return None
         places = {name: (name, change.fields[name]) for name in _wanted(change)}
-        holders = {name: str(self._holding[at]) for name, at in places.items() if at in self._holding}
+        holders = {
+            name: str(self._holding[at])
+            for name, at in places.items()
+            if at in self._holding and not _is_of(change, self._holding[at])
+        }
         beside = []
         for name in _wanted(change):
             if name not in denied and (holder := self._cleared.get((change.key, name))):
@@ -274,6 +282,10 @@ class _Arranging:
             local, _, domain = str(giver.fields[EMAIL]).rpartition("@")
             value = f"{local}+sync@{domain}"
         return self._release_of(Holder(giver.target_id or "", giver.key), {name: value})
+
+
+def _is_of(change: Change, holder: Holder | None) -> bool:
+    return holder is not None and change.key == holder.key and change.target_id == holder.target_id
 
 
 def _by_number(change: Change) -> tuple[int, str]:

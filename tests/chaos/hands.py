@@ -37,8 +37,8 @@ def with_strangers(seed: SafetyAmpSeed) -> SafetyAmpSeed:
 
 
 class Hands:
-    """What they did is kept: `switched_off` (employee numbers, a deleted user's is taken out again) and
-    `wrote`, the last value by user and field."""
+    """What they did is kept: `switched_off` (employee numbers, a deleted user's is taken out again),
+    `wrote`, the last value by user and field, and `touched`, the numbers of all whose user they changed."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -49,6 +49,7 @@ class Hands:
             row["emp_id"] for row in self._users() if row["emp_id"] and not row["system_access"]
         }
         self.wrote: dict[tuple[str, str], str] = {}
+        self.touched: set[str] = set()
 
     def edits(self) -> None:
         """A field that the source owns, or one that it does not."""
@@ -64,6 +65,7 @@ class Hands:
             self.wrote[row["id"], name] = value
         self._world.scheduler.note(f"somebody edits {next(iter(owned))} of user {row['emp_id']}")
         self._safetyamp.edit("users", row["id"], **owned)
+        self.touched.add(row["emp_id"])
 
     def switches_off(self) -> None:
         """A person who is current in the source."""
@@ -73,6 +75,7 @@ class Hands:
             self._world.scheduler.note(f"somebody switches off user {row['emp_id']}")
             self._safetyamp.edit("users", row["id"], system_access=False)
             self.switched_off.add(row["emp_id"])
+            self.touched.add(row["emp_id"])
 
     def deletes(self) -> None:
         """A user whom the sync manages."""
@@ -83,6 +86,7 @@ class Hands:
             self._world.scheduler.note(f"somebody deletes user {row['emp_id']}")
             self._safetyamp.remove("users", row["id"])
             self.switched_off.discard(row["emp_id"])
+            self.touched.add(row["emp_id"])
             self.wrote = {key: value for key, value in self.wrote.items() if key[0] != row["id"]}
 
     def can_delete(self, resource: str) -> bool:

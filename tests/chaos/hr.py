@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.chaos.world import World
 
 Row = dict[str, Any]
+Written = tuple[Row, str, Any, Any]
+"""A row, a column, what was there and what is there since."""
 CHANGED_AREA = "985"
 PLAIN_PHONE = len("NNN-NNN-NNNN")
 MISTAKEN = 0.7
@@ -31,6 +33,7 @@ class Hr:
         self._dice = world.dice
         self._number = 0
         self._mistaken: list[Row] = []
+        self._written: list[list[Written]] = []
         self.mend_at = world.clock.now()
         self.ever_left = {str(row["Employee"]) for row in self._employees() if row["TermDate"]}
 
@@ -45,6 +48,7 @@ class Hr:
             self._open_job,
             self._rename_vehicle,
             self._rehire,
+            self._take_back,
         )
         self._do(self._dice.choice(ordinary))
 
@@ -74,6 +78,13 @@ class Hr:
             str(row["Employee"]) for row in self._employees() if row["TermDate"] and id(row) not in mistaken
         }
 
+    def takes_back(self) -> None:
+        """Undo about half of what was changed and can be undone."""
+        self._world.scheduler.note("HR takes changes back")
+        for _ in range((len(self._written) + 1) // 2):
+            self._take_back()
+        self._world.publish_company()
+
     def mends(self) -> None:
         """Undo the mistake."""
         for row in self._mistaken:
@@ -86,6 +97,24 @@ class Hr:
         self._world.scheduler.note(f"HR: {change.__name__.strip('_')}")
         change()
         self._world.publish_company()
+
+    def _write(self, *columns: tuple[Row, str, Any]) -> None:
+        """Change columns that can only be taken back together."""
+        self._written.append([(row, name, row.get(name), value) for row, name, value in columns])
+        for row, name, value in columns:
+            row[name] = value
+
+    def _take_back(self) -> None:
+        """As it was before: what the sync may hold for settled."""
+        if not self._written:
+            return
+        change = self._written.pop(self._dice.randrange(len(self._written)))
+        rows = [id(row) for row, *_ in change]
+        others = [row for row in (*self._employees(), *self._company.graph_users) if id(row) not in rows]
+        taken = {row.get(name) for row in others for name in ("Phone", "CellPhone", "mail")} - {None}
+        if all(row.get(name) == after and before not in taken for row, name, before, after in change):
+            for row, name, before, _ in change:
+                row[name] = before
 
     def _employees(self) -> list[Row]:
         return self._company.own_employees()
@@ -161,19 +190,19 @@ class Hr:
     def _move(self) -> None:
         for person in self._dice.sample(current := self._current(), min(2, len(current))):
             self._number += 1
-            person["Address"] = f"{self._number} Magnolia Bend"
+            self._write((person, "Address", f"{self._number} Magnolia Bend"))
 
     def _marry(self) -> None:
         for person in self._current()[-1:]:
             self._number += 1
-            person["LastName"] = f"Married{self._number}"
+            self._write((person, "LastName", f"Married{self._number}"))
 
     def _promote(self) -> None:
         current = self._current()
         if current:
             self._number += 1
             title = self._dice.choice((current[0]["udEmpTitle"], f"Chief {self._number}"))
-            self._dice.choice(current)["udEmpTitle"] = title
+            self._write((self._dice.choice(current), "udEmpTitle", title))
 
     def _open_job(self) -> None:
         taken = (int(row["Job"].strip().rstrip(".")) for row in self._company.tables["bJCJM"])
@@ -189,19 +218,19 @@ class Hr:
 
     def _rename_vehicle(self) -> None:
         vehicle = self._dice.choice(self._company.vehicles)
-        vehicle["name"] = f"{vehicle['name']} R"
+        self._write((vehicle, "name", f"{vehicle['name']} R"))
 
     def _hand_phone_over(self) -> None:
         people = self._with_own_phone()
         if len(people) > 1:
             giver, taker = self._dice.sample(people, 2)
-            giver["Phone"], taker["Phone"] = self._fresh_phone(), giver["Phone"]
+            self._write((giver, "Phone", self._fresh_phone()), (taker, "Phone", giver["Phone"]))
 
     def _swap_phones(self) -> None:
         people = self._with_own_phone()
         if len(people) > 1:
             one, other = self._dice.sample(people, 2)
-            one["Phone"], other["Phone"] = other["Phone"], one["Phone"]
+            self._write((one, "Phone", other["Phone"]), (other, "Phone", one["Phone"]))
 
     def _hire_with_freed_phone(self) -> None:
         people = self._with_own_phone()
@@ -225,13 +254,14 @@ class Hr:
         if len(pairs) > 1:
             (_, giver), (_, taker) = self._dice.sample(pairs, 2)
             self._number += 1
-            giver["mail"], taker["mail"] = f"renamed{self._number}@pelicanfork.example", giver["mail"]
+            renamed = f"renamed{self._number}@pelicanfork.example"
+            self._write((giver, "mail", renamed), (taker, "mail", giver["mail"]))
 
     def _swap_mails(self) -> None:
         pairs = self._with_own_account()
         if len(pairs) > 1:
             (_, one), (_, other) = self._dice.sample(pairs, 2)
-            one["mail"], other["mail"] = other["mail"], one["mail"]
+            self._write((one, "mail", other["mail"]), (other, "mail", one["mail"]))
 
     def _terminate_by_mistake(self) -> None:
         current = self._current()

@@ -70,6 +70,8 @@ STORMY = timedelta(minutes=25)
 LAST_REQUEST = 0.85
 """When, in the storm, the last run is asked for that it disturbs."""
 PATIENCE = timedelta(hours=6)
+SOURCES_ARE_READ_ANEW = timedelta(hours=1, minutes=1)
+"""Longer than listings of Samsara and Microsoft are kept (CACHE_TTL_HOURS)."""
 TOO_LATE = timedelta(hours=2)
 """After which an operator comes who approves what is held, without looking."""
 LOADED = 0.6
@@ -157,6 +159,8 @@ class World:
     verdict: tuple[Any, Any] | None = None
     """What the checks found SafetyAmp to hold, and what it should: worked out once for all of them."""
     last_rows: dict[str, list[dict[str, Any]]] | None = None
+    unlisted: tuple[dict[str, list[dict[str, Any]]], date] | None = None
+    """SafetyAmp's records after the hourly run of the calm, before anybody listed them, and its day."""
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(START)
@@ -241,12 +245,17 @@ class World:
             self._settle()
             if "late approval" in self.faults.names:
                 self._approve_late()
+            if self.company_changes:
+                self.hr.takes_back()
+                self.clock.advance(SOURCES_ARE_READ_ANEW)
             # Two listings in a row: only then is a record that vanished believed to be gone.
             for refresh in (False, True, True):
                 self._request(refresh=refresh)
                 self._settle()
                 self._operator.approves_what_is_right()
                 self._settle()
+                if not refresh:
+                    self.unlisted = self.tenant.safetyamp.snapshot(), self.today
 
     def _rage(self) -> None:
         ends = self.clock.now() + STORMY

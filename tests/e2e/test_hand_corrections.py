@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.people_rig import PeopleRig, adds_up, new_rig, rig
@@ -74,6 +76,47 @@ def test_asking_in_vain_costs_nobody_the_switching_off(rig: PeopleRig, status: i
     ran = rig.run()
     assert rig.user(1001)["system_access"] == 0
     assert ran.entity("employees")["deactivated"] == 1
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"lose": "timeout"}], ids=["500", "no answer"])
+def test_asking_in_vain_costs_no_correction(rig: PeopleRig, fault: dict[str, Any]) -> None:
+    """An ordinary update is tried again later rather than sent with what is known."""
+    unusable(rig, 1001)
+    rig.run()
+    rig.by_hand(1001, email=CORRECTED)
+    rig.moves(1001, Phone="225-555-9999")
+    rig.safetyamp.fail_next(50, match="GET /api/users/?????", **fault)
+    ran = rig.run()
+    assert rig.user(1001)["email"] == CORRECTED
+    assert ran.entity("employees")["failed"] == 1
+    rig.safetyamp.heal()
+    rig.run()
+    assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
+
+
+def test_asking_in_vain_for_a_while_costs_a_while(rig: PeopleRig) -> None:
+    unusable(rig, 1001)
+    rig.run()
+    rig.by_hand(1001, email=CORRECTED)
+    rig.moves(1001, Phone="225-555-9999")
+    rig.safetyamp.fail_next(3, 500, match="GET /api/users/?????")
+    assert rig.run().entity("employees")["updated"] == 1
+    assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
+
+
+def test_asking_in_vain_for_the_holder_of_a_phone_costs_no_correction(rig: PeopleRig) -> None:
+    """The phone of 1001 is cleared for 1002, with what an update must repeat."""
+    unusable(rig, 1001)
+    rig.run()
+    rig.by_hand(1001, email=CORRECTED)
+    rig.person(1001)["Phone"] = None
+    rig.moves(1002, Phone="225-555-1001")
+    rig.safetyamp.fail_next(50, 500, match="GET /api/users/?????")
+    rig.run()
+    assert rig.user(1001)["email"] == CORRECTED
+    rig.safetyamp.heal()
+    rig.run()
+    assert (rig.user(1001)["email"], rig.user(1002)["mobile_phone"]) == (CORRECTED, "+12255551001")
 
 
 def give_old_address_to_somebody(rig: PeopleRig) -> None:
@@ -201,3 +244,17 @@ class TestAPersonWithoutAHomeSite:
         rig.hired(2001, PRDept="99")
         ran = rig.run()
         assert (ran.entity("employees")["skipped"], "no home site" in rig.reasons(ran, 2001)) == (1, True)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_clusters_flag_stays_although_the_clusters_cannot_be_read(rig: PeopleRig, status: int) -> None:
+    cluster = next(row for row in rig.safetyamp.snapshot()["site_clusters"] if row["external_code"] == "10")
+    rig.safetyamp.edit("site_clusters", cluster["id"], osha_establishment=1)
+    next(row for row in rig.company.tables["bPRDP"] if row["PRDept"] == "10")["Description"] = "Renamed"
+    rig.publish()
+    rig.safetyamp.fail_next(50, status, match="GET /api/site_clusters*")
+    rig.run()
+    rig.safetyamp.heal()
+    rig.run()
+    (row,) = (row for row in rig.safetyamp.snapshot()["site_clusters"] if row["id"] == cluster["id"])
+    assert (row["name"], row["osha_establishment"]) == ("10 - Renamed", 1)

@@ -9,8 +9,11 @@ import pytest
 from shared.operations.explain import explain
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.runs import RunRequest, request_run
+from shared.sync.stopping import cancel
 from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig, rig
-from tests.e2e.rig import Ran
+from tests.e2e.rig import START, Ran
+from tests.e2e.small_company import small_company
 
 __all__ = ["new_rig", "rig"]
 
@@ -306,3 +309,172 @@ def test_a_leaver_loses_access_although_samsara_is_away(rig: PeopleRig) -> None:
     ran = rig.run()
     assert rig.user(1001)["system_access"] == 0
     assert ran.entity("employees")["phase"] == "done"
+
+
+class TestAnAnswerThatWasLostForGood:
+    """What was done to somebody's access is not known: who has left is switched off (again)."""
+
+    def lost(self, rig: PeopleRig, number: int, *, written: bool = True, **request: Any) -> None:
+        path = f"PATCH /api/users/{rig.user(number)['id']}"
+        rig.safetyamp.fail_next(50, match=path, after_write=written, lose="timeout")
+        rig.run(**request)
+        rig.safetyamp.heal()
+
+    @pytest.mark.parametrize("written", [True, False], ids=["done", "not done"])
+    @pytest.mark.parametrize("runs_between", [0, 1], ids=["at once", "later"])
+    def test_to_a_switching_on_of_somebody_who_then_leaves(
+        self, rig: PeopleRig, written: bool, runs_between: int
+    ) -> None:
+        rig.leaves(1001)
+        rig.run()
+        comes_back(rig, 1001)
+        self.lost(rig, 1001, written=written)
+        rig.leaves(1001)
+        for _ in range(runs_between):
+            rig.run()
+        ran = rig.run()
+        assert rig.user(1001)["system_access"] == 0, rig.reasons(ran, 1001)
+        comes_back(rig, 1001)
+        rig.run()
+        assert rig.user(1001)["system_access"] == 1
+        assert noted(rig) == {}
+
+    def test_to_a_switching_on_by_the_setting(self, new_rig: NewRig) -> None:
+        rig = new_rig(REENABLE_DISABLED="true")
+        rig.run()
+        rig.by_hand(1001, system_access=0)
+        self.lost(rig, 1001, refresh=True)
+        assert rig.user(1001)["system_access"] == 1
+        rig.leaves(1001)
+        rig.run()
+        assert rig.user(1001)["system_access"] == 0
+
+    @pytest.mark.parametrize("first", ["itself", "twin"])
+    def test_to_a_switching_off_of_one_of_two_users(self, rig: PeopleRig, first: str) -> None:
+        """Either may be off without an answer, and both come back."""
+        twins = with_twin(rig)
+        rig.leaves(1001)
+        lost = twins[0] if first == "itself" else twins[1]
+        path = f"PATCH /api/users/{lost}"
+        rig.safetyamp.fail_next(50, match=path, after_write=True, lose="timeout")
+        rig.run()
+        rig.safetyamp.heal()
+        comes_back(rig, 1001)
+        rig.run()
+        rig.run(refresh=True)
+        rig.run()
+        assert access_of(rig, twins) == [1, 1]
+
+    def test_to_a_switching_on_of_one_of_two_users_who_then_leaves(self, rig: PeopleRig) -> None:
+        twins = with_twin(rig)
+        rig.leaves(1001)
+        rig.run()
+        assert access_of(rig, twins) == [0, 0]
+        comes_back(rig, 1001)
+        rig.safetyamp.fail_next(50, match="PATCH /api/users/*", after_write=True, lose="timeout")
+        rig.run()
+        rig.safetyamp.heal()
+        rig.leaves(1001)
+        rig.run()
+        assert access_of(rig, twins) == [0, 0]
+
+
+def with_twin(rig: PeopleRig) -> list[str]:
+    """Somebody with a second user; the ids of both."""
+    dumped = rig.safetyamp.dump()
+    row = next(row for row in dumped["rows"]["users"] if row["emp_id"] == "1001")
+    dumped["rows"]["users"].append({**row, "id": "zz9zz", "email": "second@x.example", "mobile_phone": None})
+    rig.safetyamp.load(dumped)
+    rig.run(refresh=True)
+    return [row["id"], "zz9zz"]
+
+
+def access_of(rig: PeopleRig, ids: list[str]) -> list[int]:
+    rows = {row["id"]: row for row in rig.safetyamp.snapshot()["users"]}
+    return [int(rows[one]["system_access"]) for one in ids]
+
+
+class TestDocumentsAreLostWhilePeopleAreSwitchedOff:
+    """Whom a batch is to switch off is noted before anything of it is sent."""
+
+    @pytest.mark.parametrize("damaged", ["plan", "run", "batch", "outcome", "progress", "state", "base"])
+    def test_it_was_our_doing_nevertheless(self, new_rig: NewRig, damaged: str) -> None:
+        rig = new_rig(small_company(START.date(), 30), limit=10, API_RATE_LIMIT_RESERVE="2")
+        rig.run()
+        rig.leaves(1001)
+        for number in range(1002, 1028):
+            rig.person(number)["Address"] = f"{number} New"
+        rig.publish()
+        run_id = request_run(rig.stack.runtime, RunRequest(refresh=damaged == "base"))
+        first_outcome = paths.outcome(run_id, "employees", 1)
+        rig.until(
+            lambda: (
+                rig.user(1001)["system_access"] == 0
+                and (damaged != "outcome" or rig.documents.read(first_outcome) is not None)
+            )
+        )
+        plan = paths.plan(run_id, "employees")
+        planned = read_json(rig.documents, plan)
+        path = {
+            "plan": plan,
+            "run": paths.run(run_id),
+            "batch": paths.batch(run_id, "employees", planned["plan_id"], 1),
+            "outcome": first_outcome,
+            "progress": paths.progress(run_id, "employees", 1),
+            "state": paths.state("employees"),
+            "base": planned["base"],
+        }[damaged]
+        rig.documents.write(path, b"{")
+        rig.finish(run_id, sweeping=True)
+        rig.run()
+        comes_back(rig, 1001)
+        ran = rig.run()
+        assert rig.user(1001)["system_access"], rig.reasons(ran, 1001)
+
+    def test_an_hour_without_leavers_writes_nothing_of_it(self, rig: PeopleRig) -> None:
+        rig.moves(1002, Address="1 New Street")
+        rig.run()
+        assert rig.documents.read(paths.SWITCHED_OFF) is None
+
+
+class TestWhoWasNotedAndNotSwitchedOff:
+    """Whom hands switch off later is not switched on."""
+
+    def test_because_the_run_was_stopped(self, new_rig: NewRig) -> None:
+        rig = new_rig(small_company(START.date(), 12), limit=10, API_RATE_LIMIT_RESERVE="6")
+        rig.run()
+        for number in range(1001, 1009):
+            rig.leaves(number)
+        run_id = request_run(rig.stack.runtime, RunRequest())
+        rig.until(lambda: rig.user(1001)["system_access"] == 0)
+        last = rig.user(1004)["id"]
+        assert last in noted(rig)
+        cancel(rig.stack.runtime, run_id, "operator")
+        rig.finish(run_id)
+        assert (rig.user(1004)["system_access"], last in noted(rig)) == (1, False)
+        self.is_left_to_hands(rig, 1004)
+
+    def test_because_safetyamp_refused(self, rig: PeopleRig) -> None:
+        rig.leaves(1004)
+        text = '{"message": "no", "errors": {"system_access": ["not the last administrator"]}}'
+        rig.safetyamp.fail_next(1, 422, text, match="PATCH /api/users/*")
+        rig.run()
+        assert noted(rig) == {}
+        self.is_left_to_hands(rig, 1004)
+
+    def test_because_safetyamp_refused_it_of_a_twin(self, rig: PeopleRig) -> None:
+        twins = with_twin(rig)
+        rig.leaves(1001)
+        text = '{"message": "no", "errors": {"system_access": ["not the last administrator"]}}'
+        rig.safetyamp.fail_next(2, 422, text, match="PATCH /api/users/*")
+        rig.run()
+        assert (access_of(rig, twins), noted(rig)) == ([1, 1], {})
+
+    def is_left_to_hands(self, rig: PeopleRig, number: int) -> None:
+        for person in rig.company.tables["bPREH"]:
+            person["TermDate"] = None
+        rig.publish()
+        rig.by_hand(number, system_access=0)
+        ran = rig.run(refresh=True)
+        assert rig.user(number)["system_access"] == 0
+        assert "by hand" in rig.reasons(ran, number)

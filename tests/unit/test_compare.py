@@ -11,7 +11,7 @@ import pytest
 
 from shared.sync.compare import Change, Comparison, compare, digest_of, reference, value_digest, wanted_digest
 from shared.sync.model import Desired, Ref
-from shared.sync.state import OFF_BY, REJECTED, Entry
+from shared.sync.state import OFF_BY, REJECTED, UNKNOWN, Entry
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
 SITE = Ref("jobs", "100.")
@@ -250,6 +250,24 @@ def test_what_is_repeated_is_read_where_the_source_does_not_own_it(
     desired: Desired, fresh: list[str]
 ) -> None:
     assert change_of(desired, known(ANN)).fresh == fresh
+
+
+class TestWhatIsNotKnown:
+    def test_is_sent_also_where_the_state_says_the_same(self) -> None:
+        entry = known({**ANN, "city": "Delta"}, **{UNKNOWN: {"city": "Coast"}})
+        assert change_of(wants(city="Delta"), entry).fields == {"city": "Delta"}
+
+    def test_is_left_alone_where_the_source_says_nothing(self) -> None:
+        assert compared(wants(), known(ANN, **{UNKNOWN: {"city": "Coast"}})).change is None
+
+    def test_costs_a_leaver_the_access_again(self) -> None:
+        entry = known(OFF, **{UNKNOWN: {"system_access": 1}})
+        assert change_of(LEFT, entry).action == "deactivate"
+
+    def test_is_read_where_it_must_be_repeated(self) -> None:
+        left = Desired("1001", {"first_name": "Ann"}, active=False)
+        assert change_of(left, known(ANN)).fresh == []
+        assert change_of(left, known(ANN, **{UNKNOWN: {"first_name": "A"}})).fresh == ["first_name"]
 
 
 def test_who_was_switched_off_by_us_is_switched_on_by_the_id_alone() -> None:

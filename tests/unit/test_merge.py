@@ -9,7 +9,7 @@ import pytest
 from shared.storage.decoding import decode
 from shared.sync.merge import merge_outcomes
 from shared.sync.outcome import Outcome, Result
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, UNSURE, EntityState, Entry
+from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, UNKNOWN, UNSURE, EntityState, Entry
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
 OLD = Entry("aaaaa", "old", ANN, {})
@@ -215,7 +215,52 @@ def test_what_was_written_beside_is_known() -> None:
     beside = [{"key": "giver", "target_id": "bbbbb", "fields": {"mobile_phone": None}}]
     outcome = Outcome("k", "update", "updated", "new", target_id="aaaaa", beside=beside)
     merge_outcomes(state, [outcome], "run-1")
-    assert state.entry("giver") == Entry("bbbbb", "digest", {"mobile_phone": None}, {})
+    assert state.entry("giver") == Entry("bbbbb", None, {"mobile_phone": None}, {})
+
+
+class TestWhatGotNoAnswer:
+    """The field holds what was sent, or what was known: nothing is settled any more."""
+
+    SENT: ClassVar[dict[str, Any]] = {"city": "Coast"}
+
+    @pytest.mark.parametrize("result", ["failed", "cancelled"])
+    def test_is_looked_at_again(self, result: Result) -> None:
+        entry = merged(OLD, result, target_id="aaaaa", unknown=self.SENT)
+        assert entry == Entry("aaaaa", None, ANN, {UNKNOWN: self.SENT})
+
+    def test_of_a_refused_change_too(self) -> None:
+        entry = merged(OLD, "refused", target_id="aaaaa", unknown=self.SENT, at="now")
+        assert entry is not None
+        assert entry.flags[UNKNOWN] == self.SENT
+
+    def test_may_be_somebody_elses_user_by_now(self) -> None:
+        assert merged(OLD, "failed", target_id="zzzzz", unknown=self.SENT) == OLD
+
+    def test_is_known_when_it_was_sent_again(self) -> None:
+        before = Entry("aaaaa", None, ANN, {UNKNOWN: {"city": "Coast", "street": "1"}})
+        entry = merged(before, "updated", target_id="aaaaa", fields={"city": "Delta"})
+        assert entry == Entry("aaaaa", "new", ANN, {UNKNOWN: {"street": "1"}})
+
+    def test_is_not_known_although_the_rest_was_taken(self) -> None:
+        entry = merged(OLD, "updated", target_id="aaaaa", fields={"street": "1"}, unknown=self.SENT)
+        assert entry == Entry("aaaaa", None, {**ANN, "street": "1"}, {UNKNOWN: self.SENT})
+
+    def test_was_our_switching_off_also_if_it_was_refused_in_the_end(self) -> None:
+        entry = merged(OLD, "refused", target_id="aaaaa", unknown={"system_access": 0}, at="now")
+        assert entry is not None
+        assert entry.flags[OFF_BY] == "run-1"
+
+    def test_beside_a_change_counts_for_the_other_record(self) -> None:
+        state = EntityState("employees")
+        state.put("giver", Entry("bbbbb", "digest", {"mobile_phone": "+1"}, {}))
+        state.note_stray("ccccc", "k", {"system_access": 1, "email": "c@x.example"})
+        beside = [
+            {"key": "giver", "target_id": "bbbbb", "fields": {"mobile_phone": None}, "unknown": True},
+            {"key": None, "target_id": "ccccc", "fields": {"system_access": 0}, "unknown": True},
+        ]
+        merge_outcomes(state, [Outcome("k", "update", "failed", "new", "aaaaa", beside=beside)], "run-1")
+        maybe = Entry("bbbbb", None, {"mobile_phone": "+1"}, {UNKNOWN: {"mobile_phone": None}})
+        assert (state.entry("giver"), state.stray("ccccc")) == (maybe, {"email": "c@x.example"})
 
 
 def test_several_users_of_one_key_stay_several() -> None:

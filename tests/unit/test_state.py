@@ -15,6 +15,7 @@ from shared.sync.state import (
     REJECTED,
     STATE_VERSION,
     TAKEN,
+    UNKNOWN,
     UNSURE,
     EntityState,
     Entry,
@@ -337,15 +338,33 @@ class TestUniqueValues:
     def test_of_other_entities_are_nobodys_business(self) -> None:
         assert rebuild("jobs", [Target(1, None, {"name": "Yard"})], None, RUN).strays == {}
 
-    def test_what_is_written_beside_is_known_and_keeps_the_digest(self) -> None:
+    def test_what_is_written_beside_is_known_and_looked_at_again(self) -> None:
         state = EntityState("employees")
         state.put("1", Entry("a", "digest", self.FIELDS, {}))
         state.note_stray("z", None, self.FIELDS)
         state.write_beside("1", "a", {"mobile_phone": None})
         state.write_beside("1", "somebody else's id now", {"email": "x"})
         state.write_beside(None, "z", {"mobile_phone": None, "system_access": 0})
-        assert state.entry("1") == Entry("a", "digest", {**self.FIELDS, "mobile_phone": None}, {})
+        assert state.entry("1") == Entry("a", None, {**self.FIELDS, "mobile_phone": None}, {})
         assert state.stray("z") == {"email": "ann@x.example", "system_access": 0}
+
+    def test_what_may_be_there_or_not_any_more_comes_last(self) -> None:
+        state = EntityState("employees")
+        state.put("1", Entry("a", None, {"mobile_phone": "+1"}, {UNKNOWN: {"mobile_phone": "+2"}}))
+        state.put("2", Entry("b", None, {"mobile_phone": "+2"}, {}))
+        assert list(state.unique_values()) == [
+            ("mobile_phone", "+2", "b", "2"),
+            ("mobile_phone", "+1", "a", "1"),
+            ("mobile_phone", "+2", "a", "1"),
+        ]
+
+    def test_a_listing_shows_what_was_not_known_and_a_record_that_it_lacks_stays_unknown(self) -> None:
+        known = EntityState("employees")
+        for key, target_id in (("1", "a"), ("2", "b")):
+            known.put(key, Entry(target_id, None, {"city": "Delta"}, {UNKNOWN: {"city": "Coast"}}))
+        state = rebuild("employees", [Target("a", "1", {"city": "Coast"})], known, RUN)
+        assert state.entry("1") == Entry("a", None, {"city": "Coast"}, {})
+        assert state.entry("2") == Entry("b", None, {"city": "Delta"}, {UNKNOWN: {"city": "Coast"}})
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from local.fake_clock import FakeClock
 from local.memory_documents import MemoryDocuments
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.compare import Change
 from shared.sync.outcome import Outcome, Result
-from shared.sync.state import EntityState, Entry
-from shared.sync.switched_off import SwitchedOff, note_switched_off
+from shared.sync.state import UNKNOWN, EntityState, Entry
+from shared.sync.switched_off import SwitchedOff, note_switched_off, note_to_be_switched_off
 
 
 def done(key: str, result: Result, access: int | None, **more: Any) -> Outcome:
@@ -99,6 +100,45 @@ def test_a_switching_off_whose_fate_is_unknown_counts_and_other_failures_do_not(
     failed = Outcome("2", "update", "failed", "d", target_id="u2")
     note_switched_off(documents, [done("1", "failed", None), failed], None, "run-1")
     assert noted(documents) == {"u1"}
+
+
+def test_who_is_to_be_switched_off_is_noted_before(documents: MemoryDocuments) -> None:
+    leaver = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "d", beside=[{"target_id": "u9"}])
+    mover = Change("2", "update", "u2", {"city": "Coast"}, {}, {}, "d", beside=[{"target_id": "u3"}])
+    note_to_be_switched_off(documents, [mover], "run-1", "now")
+    assert documents.read(paths.SWITCHED_OFF) is None
+    note_to_be_switched_off(documents, [leaver, mover], "run-1", "now")
+    assert noted(documents) == {"u1", "u9"}
+    before = documents.read(paths.SWITCHED_OFF)
+    note_to_be_switched_off(documents, [leaver], "run-2", "later")
+    assert documents.read(paths.SWITCHED_OFF) == before
+
+
+def test_who_was_noted_and_still_has_access_is_forgotten_also_a_twin(documents: MemoryDocuments) -> None:
+    leaver = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "d", beside=[{"target_id": "u9"}])
+    note_to_be_switched_off(documents, [leaver], "run-1", "now")
+    state = state_with(u1=1)
+    state.note_stray("u9", "1", {"system_access": 1})
+    note_switched_off(documents, [], state, "run-1")
+    assert noted(documents) == set()
+
+
+def test_who_may_be_off_stays_noted(documents: MemoryDocuments) -> None:
+    note_switched_off(documents, [done("1", "deactivated", 0)], None, "run-1")
+    state = EntityState("employees")
+    state.put("u1", Entry("u1", None, {"system_access": 1}, {UNKNOWN: {"system_access": 0}}))
+    note_switched_off(documents, [], state, "run-2")
+    assert noted(documents) == {"u1"}
+
+
+@pytest.mark.parametrize(("access", "left"), [(0, {"u9"}), (1, set())])
+def test_what_was_written_beside_without_an_answer_counts_only_as_off(
+    documents: MemoryDocuments, access: int, left: set[str]
+) -> None:
+    fields = {"system_access": access}
+    beside = [{"key": None, "target_id": "u9", "fields": fields, "unknown": True}]
+    note_switched_off(documents, [Outcome("1", "any", "failed", "d", beside=beside)], None, "run-1")
+    assert noted(documents) == left
 
 
 @pytest.mark.parametrize("odd", [[], {"version": 1}, {"users": []}, "x", {"users": {"u1": 7}}], ids=repr)

@@ -11,7 +11,7 @@ import pytest
 from shared.sync.compare import Change, value_digest
 from shared.sync.drafting import Draft
 from shared.sync.model import Claim
-from shared.sync.state import FAILURE, TAKEN, EntityState, Entry
+from shared.sync.state import FAILURE, TAKEN, UNKNOWN, EntityState, Entry
 from shared.sync.unique_values import Arranged, arrange
 
 CORE = ("first_name", "last_name", "email")
@@ -124,6 +124,29 @@ def plan() -> Plan:
 
 
 NAMES = {"email": mail, "mobile_phone": phone}
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestSentWithoutAnAnswer:
+    """Somebody has the old value, or the new one."""
+
+    def test_whoever_may_have_it_and_wants_it_keeps_it(self, plan: Plan, name: str) -> None:
+        value = NAMES[name]
+        plan.there("5", flags={UNKNOWN: {name: value(9)}})
+        plan.wants("1", **{name: value(5)})
+        plan.wants("5", **{name: value(5)})
+        arranged = plan.arranged()
+        assert [change.key for group in arranged.groups for change in group] == ["5"]
+        assert [left.key for left in arranged.left_out] == ["1"]
+        assert arranged.groups[0][0].beside == []
+
+    def test_both_values_are_free_only_after_it_was_sent_again(self, plan: Plan, name: str) -> None:
+        value = NAMES[name]
+        plan.there("5", flags={UNKNOWN: {name: value(9)}})
+        plan.wants("1", **{name: value(5)})
+        plan.wants("2", **{name: value(9)})
+        plan.wants("5", **{name: value(8)})
+        assert keys(plan.arranged()) == [["5", "1", "2"]]
 
 
 @pytest.mark.parametrize("name", NAMES)
