@@ -170,7 +170,7 @@ class _Arranging:
 
     def _kept_by(self, holder: Holder, name: str, value: str) -> str | None:
         """Why the holder keeps the value; None when it is given up, or when that is to be found out."""
-        if self._gives_up(holder, name, value):
+        if self._gives_up(holder, name):
             return None
         claim = self._claims.get(holder.key) if holder.key is not None else None
         if claim is None:
@@ -192,13 +192,12 @@ class _Arranging:
             return f"{holder} keeps it until the address that replaces it is free: mend that one first"
         return f"{holder} has it in SafetyAmp and nothing to replace it: mend that one first"
 
-    def _gives_up(self, holder: Holder, name: str, value: str) -> bool:
+    def _gives_up(self, holder: Holder, name: str) -> bool:
         change = self._by_key.get(holder.key or "")
         return (
             change is not None
             and _is_of(change, holder)
             and isinstance(change.fields.get(name), str)
-            and change.fields[name] != value
             and (change.key, name) not in self._denied
         )
 
@@ -223,7 +222,7 @@ class _Arranging:
     def _take_from(self, holder: Holder, winner: Change, name: str) -> None:
         self._after.get(winner.key, {}).pop(name, None)
         self._cleared.pop((winner.key, name), None)
-        if self._gives_up(holder, name, winner.fields[name]):
+        if self._gives_up(holder, name):
             self._after.setdefault(winner.key, {})[name] = holder.key or ""
         elif name == PHONE and holder.key in self._claims:
             self._cleared[winner.key, name] = holder

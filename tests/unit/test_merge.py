@@ -254,7 +254,7 @@ class TestWhatGotNoAnswer:
         state = EntityState("employees")
         state.put("giver", Entry("bbbbb", "digest", {"mobile_phone": "+1"}, {}))
         state.note_stray("ccccc", "k", {"system_access": 1, "email": "c@x.example"})
-        beside = [
+        beside: list[dict[str, Any]] = [
             {"key": "giver", "target_id": "bbbbb", "fields": {"mobile_phone": None}, "unknown": True},
             {"key": None, "target_id": "ccccc", "fields": {"system_access": 0}, "unknown": True},
         ]

@@ -131,10 +131,12 @@ def test_who_may_be_off_stays_noted(documents: MemoryDocuments) -> None:
     assert noted(documents) == {"u1"}
 
 
-@pytest.mark.parametrize(("access", "left"), [(0, {"u9"}), (1, set())])
+@pytest.mark.parametrize(("before", "access", "left"), [(None, 0, {"u9"}), (0, 1, {"u9"})])
 def test_what_was_written_beside_without_an_answer_counts_only_as_off(
-    documents: MemoryDocuments, access: int, left: set[str]
+    documents: MemoryDocuments, before: int | None, access: int, left: set[str]
 ) -> None:
+    if before == 0:
+        note_switched_off(documents, [done("9", "deactivated", 0)], None, "run-0")
     fields = {"system_access": access}
     beside = [{"key": None, "target_id": "u9", "fields": fields, "unknown": True}]
     note_switched_off(documents, [Outcome("1", "any", "failed", "d", beside=beside)], None, "run-1")
