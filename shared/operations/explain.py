@@ -86,7 +86,7 @@ def _known(seen: Prospect, switched_off: SwitchedOff) -> dict[str, Any]:
     return {
         "known": seen.state_known,
         "as_of_run": (seen.updated_by or "").partition("/")[0] or None,
-        "found": "yes" if there else "several" if seen.ambiguous else "unsure" if GONE in flags else "no",
+        "found": "unsure" if GONE in flags else "yes" if there else "several" if seen.ambiguous else "no",
         "not_listed_since_run": seen.missing_since,
         "target_ids": [seen.entry.target_id] if there and seen.entry else list(seen.ambiguous),
         "fields": seen.entry.fields if there and seen.entry else None,

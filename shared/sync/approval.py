@@ -86,12 +86,19 @@ def baselines(
 
 
 def keep_approved(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Take from the draft, in place, what was not approved in this form. Returns what was approved and is
-    left out: its key and action, the reason, and what it would be now."""
+    """Take from the draft, in place, what was not approved in this form, and what belongs together with it:
+    who takes a value without its holder giving it up would be refused, and who has given one up for an
+    exchange would be left without. Returns what was approved and is left out: its key and action, the reason,
+    and what it would be now."""
     before = {_form(change): change for change in approved}
     drafted = {_form(change.to_json()): change for change in draft.changes}
-    draft.changes = [change for form, change in drafted.items() if form in before]
-    others = {form: change for form, change in drafted.items() if form not in before}
+    broken: dict[int, str] = {}
+    for form, change in drafted.items():
+        if form not in before and change.key in draft.together:
+            broken.setdefault(draft.together[change.key], change.key)
+    alone = {form: change for form, change in drafted.items() if draft.together.get(change.key) not in broken}
+    draft.changes = [change for form, change in alone.items() if form in before]
+    others = {form: change for form, change in drafted.items() if form not in before or form not in alone}
     for change in others.values():
         # Each record is in one count: these are left to the next run.
         draft.counts[change.action] -= 1
@@ -100,8 +107,10 @@ def keep_approved(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[d
     rejected = {one["key"]: one["reason"] for one in draft.problems if one["kind"] != "reported"}
     return [
         _left_out(change, now.get(change["key"]), rejected.get(change["key"]), draft.seen)
-        for form, change in before.items()
         if form not in drafted
+        else _left_with(drafted[form], broken[draft.together[change["key"]]])
+        for form, change in before.items()
+        if form not in drafted or form not in alone
     ]
 
 
@@ -125,6 +134,15 @@ def _left_out(
         reason = (rejected or NOT_WANTED) if key in seen else GONE
     instead = {"action": now.action, "fields": fields} if now else None
     return {"key": key, "action": change["action"], "reason": reason, "now": instead}
+
+
+def _left_with(change: Change, other: str) -> dict[str, Any]:
+    reason = (
+        f"it exchanges a value with {other}, whose change was not approved as it would be now: the next run"
+        " plans both"
+    )
+    instead = {"action": change.action, "fields": sorted(change.fields)}
+    return {"key": change.key, "action": change.action, "reason": reason, "now": instead}
 
 
 def about_left_out(plan: Mapping[str, Any]) -> str | None:

@@ -26,6 +26,7 @@ from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.abandoning import readable_run
 from shared.sync.applier import AlreadyThere, ChangeApplier, Unresolved, is_ambiguous
+from shared.sync.batches import good_until
 from shared.sync.compare import Change, reference
 from shared.sync.entities import mappings
 from shared.sync.finish import advance, finish_entity, give_up_entity
@@ -252,6 +253,7 @@ class _BatchWork:
         self._why_lost = MAY_BE_THERE
         self._was_answered = False
         self._tried = 0
+        self._late: str | None = None
         self._looked_at = self._began = services.clock.monotonic()
         self._until = self._looked_at + HANDLER_SECONDS
 
@@ -281,7 +283,7 @@ class _BatchWork:
                 self._remember_earlier(changes)
             while len(self._keeper.progress.outcomes) < len(changes):
                 change = changes[len(self._keeper.progress.outcomes)]
-                stop_reason = stop_reason or self._stopped_by_others()
+                stop_reason = stop_reason or self._stopped_by_others() or self._too_old()
                 if stop_reason:
                     self._record(self._not_applied(change, stop_reason))
                     continue
@@ -308,6 +310,15 @@ class _BatchWork:
             self._looked_at = now
             self._run = get_run(self._services.documents, self._run.run_id)
         return self._run.entities[self._message.entity].stop_reason
+
+    def _too_old(self) -> str | None:
+        """Why nothing is sent any more: what was planned so long ago may be untrue now."""
+        services = self._services
+        if services.clock.now() <= good_until(services.settings, self._plan):
+            return None
+        planned_at = datetime.fromisoformat(self._plan["created_at"])
+        self._late = f"planned at {planned_at:%Y-%m-%d %H:%M} UTC, too long ago: the next run plans it anew"
+        return self._late
 
     def _changes(self) -> list[Change]:
         message = self._message
@@ -407,6 +418,8 @@ class _BatchWork:
                 return reason
             self._repeat(index)
         if progress.open:
+            if reason := self._before_a_call():
+                return reason
             progress.waiting = True
             targets = self._found_since()
             if self._message.entity not in UNIQUE_VALUE:
@@ -421,7 +434,7 @@ class _BatchWork:
     def _before_a_call(self) -> str | None:
         if self._services.clock.monotonic() > self._until:
             self._pause(0.0)
-        return self._stopped_by_others()
+        return self._stopped_by_others() or self._too_old()
 
     def _next_repetition(self) -> str | None:
         """The index of the creation that is sent again next; raises HandOn when it is too early for that."""
@@ -639,7 +652,7 @@ class _BatchWork:
             dict(meter.calls),
             dict(meter.requests),
             round(meter.waited_seconds, 3),
-            reason=unreadable,
+            reason=unreadable or self._late,
             # Which change was under way is not known, if one was.
             list_anew=unreadable is not None
             and (progress.started is not None or len(progress.outcomes) < self._tried),

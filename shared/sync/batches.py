@@ -38,6 +38,21 @@ def due_at(
     return goes_on_at(documents, run, entity, number) or planned
 
 
+TOO_OLD_AFTER = timedelta(hours=2)
+SLOWNESS = 2
+"""How long a plan may be applied: what it says gets less true with every hour, and the next run plans anew
+what is left. Two hours are for a SafetyAmp that is away for one, restarts and retries. On top comes twice the
+time that its batches need at SafetyAmp's limit (31 hours for a first load of 50 000 people, which takes 15),
+because a change may need two calls. Not the time up to the batch at hand: where each change needs two, the
+first batch ends last, since new ones find the slots."""
+
+
+def good_until(settings: Settings, plan: dict[str, Any]) -> datetime:
+    """Until when changes of the plan in force may be sent."""
+    needed = timedelta(seconds=plan["batches"] * settings.api_rate_limit_period)
+    return datetime.fromisoformat(plan["created_at"]) + TOO_OLD_AFTER + SLOWNESS * needed
+
+
 def goes_on_at(documents: Documents, run: Run, entity: EntityName, number: int) -> datetime | None:
     """When the batch was meant to go on, None for one that nobody has had in hand, or whose progress cannot
     be read: whoever gets it ends it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.sync.model import Action, Desired, Ref
@@ -114,7 +114,8 @@ def compare(
     if not fields:
         return Comparison(None, note, left_out)
     change = _update(action, desired, entry, fields, digest, core, left_out)
-    return Comparison(change, note, left_out)
+    # What is said of it is said in the next run too.
+    return Comparison(replace(change, incomplete=change.incomplete or bool(note)), note, left_out)
 
 
 def _creation(desired: Desired, digest: str) -> Comparison:
@@ -122,7 +123,17 @@ def _creation(desired: Desired, digest: str) -> Comparison:
         return Comparison(None)
     sent = json_fields({**desired.fields, **desired.create_only})
     return Comparison(
-        Change(desired.key, "create", None, sent, {}, {}, digest, warnings=list(desired.warnings))
+        Change(
+            key=desired.key,
+            action="create",
+            target_id=None,
+            fields=sent,
+            before={},
+            core={},
+            digest=digest,
+            warnings=list(desired.warnings),
+            incomplete=bool(desired.warnings),
+        )
     )
 
 
@@ -182,7 +193,7 @@ def _update(
         digest=digest,
         warnings=list(desired.warnings),
         fresh=[name for name in repeated if name not in owned],
-        incomplete=bool(left_out or desired.contested),
+        incomplete=bool(left_out or desired.contested or desired.warnings),
     )
 
 

@@ -13,7 +13,7 @@ from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
 from shared.sync.guard import ANOTHER_PERSON, is_another_person
-from shared.sync.model import Action, Claim, Desired, EntityMapping, Rejected, SourceRecord
+from shared.sync.model import Action, Claim, Desired, EntityMapping, EntityName, Rejected, SourceRecord
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
@@ -24,6 +24,15 @@ from shared.sync.unique_values import arrange
 
 FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2}
 """Leavers before joiners, joiners before changes."""
+
+
+REFERENCES: Mapping[EntityName, Mapping[str, EntityName]] = {
+    "departments": {"parent_cluster_id": "departments"},
+    "jobs": {"cluster_id": "departments"},
+    "employees": {"home_site_id": "jobs", "current_title_id": "titles"},
+    "vehicles": {"current_user_id": "employees"},
+}
+"""Fields that hold the id of another record, of which entity."""
 
 
 @dataclass
@@ -114,8 +123,20 @@ class _Drafting:
         self._keys = frozenset(run.request.keys)
         self._retry_failed = run.request.retry_failed
         self._reenable = services.settings.reenable_disabled
+        self._references = self._known_references(services) if trust_digests else []
         # Whatever a comparison depends on beside the record: a changed setting must be noticed.
         self._fingerprint = repr((mapping_options(services.settings), self._reenable))
+
+    def _known_references(self, services: Services) -> list[tuple[str, set[str]]]:
+        """Fields that refer to other records, with the ids that there are, where any are known."""
+        if self._mapping.name == "vehicles" and not services.settings.vehicle_assign_driver:
+            return []
+        found = []
+        for name, entity in REFERENCES.get(self._mapping.name, {}).items():
+            state = self._state if entity == self._mapping.name else self._resolver.state(entity)
+            if state is not None:
+                found.append((name, state.compact_ids()))
+        return found
 
     def consider(self, record: SourceRecord | Rejected, source: Any) -> None:
         draft = self.draft
@@ -130,7 +151,7 @@ class _Drafting:
             draft.counts["waiting"] += 1
             return
         digest = digest_of(self._mapping.version, self._fingerprint, record.facts)
-        if self._trust_digests and self._state.is_settled(record.key, digest):
+        if self._trust_digests and self._is_settled(record.key, digest):
             draft.counts["unchanged"] += 1
             return
         twins = self._twins(record)
@@ -226,11 +247,11 @@ class _Drafting:
             draft.counts["invalid"] += 1
             self._unsettle(record.key)
         else:
-            draft.counts["unchanged"] += 1
-            if desired.contested:
-                self._unsettle(record.key)  # told in every run, until it is mended
-            else:
-                self._settle(record.key, entry, digest)
+            # Who is without access although the source says otherwise is not as it should be.
+            draft.counts["skipped" if result.note else "unchanged"] += 1
+            # What is said of it is said in every run, until it is mended.
+            is_noted = bool(result.note or desired.warnings or desired.contested)
+            draft.state_changed |= self._state.settle(record.key, digest, noted=is_noted)
         for name, reason in {**desired.contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
             draft.report(record.key, reason, name, "invalid" if is_invalid else "reported")
@@ -326,10 +347,13 @@ class _Drafting:
         """Looked at again in every run, until nothing is left out."""
         self.draft.state_changed |= self._state.unsettle(key)
 
-    def _settle(self, key: str, entry: Entry, digest: str) -> None:
-        if entry.digest != digest:
-            self._state.settle(key, digest)
-            self.draft.state_changed = True
+    def _is_settled(self, key: str, digest: str) -> bool:
+        """Whether nothing has changed since the record was made equal, on either side of its references: a
+        site that was made anew has another id."""
+        if not self._state.is_settled(key, digest):
+            return False
+        refers = self._state.refers_to_others
+        return not any(refers(key, name, known) for name, known in self._references)
 
     def _twins(self, record: SourceRecord) -> list[int | str]:
         """Ids of several SafetyAmp records that claim the key, or the match value of an unknown key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +32,7 @@ from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
-from shared.sync.planner import make_plan
+from shared.sync.planner import ONLY_LISTING, OnlyLeavers, make_plan
 from shared.sync.plans import planning_path, read_plan
 from shared.sync.priority import priority
 from shared.sync.reader import ONLY_GRAPH
@@ -128,13 +129,13 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
 
 
 def _make_plan(
-    services: Services, run: Run, entity: EntityName, meter: Meter, without_graph: str | None = None
+    services: Services, run: Run, entity: EntityName, meter: Meter, only_leavers: OnlyLeavers | None = None
 ) -> None:
     path = planning_path(run, entity)
     with held_lease(services, path) as lease:
         lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
         try:
-            make_plan(services, run, entity, lister, meter, without_graph)
+            make_plan(services, run, entity, lister, meter, only_leavers)
         except RetryLater:
             lister.keep()
             raise
@@ -143,15 +144,15 @@ def _make_plan(
 def _plan_leavers(
     services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter
 ) -> bool:
-    """Planning has failed for good. Where only Graph is the cause, who has left loses access nevertheless;
-    True when there is a plan for that."""
+    """Planning has failed for good. Where only Graph or SafetyAmp's listing is the cause, who has left loses
+    access nevertheless; True when there is a plan for that."""
     # Who approved a plan approved more than its leavers: it stays held until all of it can be done.
     is_approval = run.entities[message.entity].approval_in_force is not None
-    if ONLY_GRAPH in getattr(error, "__notes__", ()) and not is_approval:
+    only_leavers = None if is_approval else _only_leavers(message.entity, error)
+    while only_leavers is not None:
         logger.error("only leavers of run %s are looked at: %s", run.run_id, error)
-        reason = f"only leavers were looked at, because Microsoft Graph could not be read: {error}"
         try:
-            _make_plan(services, run, message.entity, meter, reason)
+            _make_plan(services, run, message.entity, meter, only_leavers)
         except LeaseHeld:
             _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
             return False
@@ -162,10 +163,23 @@ def _plan_leavers(
             raise
         except SafetyAmpError as second:
             logger.warning("nor could leavers be looked at: %s", second)
+            no_listing = not only_leavers.unlisted and ONLY_LISTING in getattr(second, "__notes__", ())
+            only_leavers = replace(only_leavers, unlisted=True) if no_listing else None
         else:
             return True
     _fail(services, run, message, error, meter)
     return False
+
+
+def _only_leavers(entity: EntityName, error: Exception) -> OnlyLeavers | None:
+    """How leavers can be planned in spite of the error, None where they cannot."""
+    notes = getattr(error, "__notes__", ())
+    text = "only leavers were looked at, because"
+    if ONLY_GRAPH in notes:
+        return OnlyLeavers(f"{text} Microsoft Graph could not be read: {error}")
+    if ONLY_LISTING in notes and entity == "employees":
+        return OnlyLeavers(f"{text} SafetyAmp could not be listed: {error}", unlisted=True)
+    return None
 
 
 def _hand_on(

@@ -47,8 +47,10 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
             state.missing.pop(str(outcome.target_id), None)
         elif outcome.result == "refused":
             state.put(key, _refused(state.entry(key), outcome, run_id))
-        elif outcome.result == "gone" or outcome.unsure:
-            state.put(key, Entry(None, None, {}, {GONE: UNSURE if outcome.unsure else True}))
+        elif outcome.unsure:
+            state.put(key, Entry(None, None, {}, {GONE: UNSURE}))
+        elif outcome.result == "gone":
+            state.put(key, _perhaps_gone(state.entry(key)))
         elif outcome.target_id is not None:
             state.doubt(key, outcome.target_id, outcome.unknown)
             _note_maybe_off(state, key, outcome, run_id)
@@ -67,6 +69,13 @@ def _note_maybe_off(state: EntityState, key: str, outcome: Outcome, run_id: str)
     entry = state.entry(key)
     if outcome.action == "deactivate" and outcome.result == "failed" and entry is not None:
         state.put(key, Entry(entry.target_id, None, entry.fields, {**entry.flags, OFF_BY: run_id}))
+
+
+def _perhaps_gone(before: Entry | None) -> Entry:
+    """One 404 proves nothing: the id stays until a listing lacks it too, so that nothing is made in its place
+    on the strength of an odd answer."""
+    entry = before or Entry(None, None, {}, {})
+    return Entry(entry.target_id, None, entry.fields, {**entry.flags, GONE: True})
 
 
 def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 from shared.clients.call_meter import Meter
-from shared.errors import UnreadableDocument
+from shared.errors import SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, create_json, from_json, to_json
 from shared.sync import paths
 from shared.sync.approval import (
@@ -50,18 +50,28 @@ OWN_READ: dict[EntityName, str] = {
 """The read that each entity's records come from, as its receipt calls it; it needs others besides."""
 
 
+ONLY_LISTING = "nothing but SafetyAmp's listing could not be read"
+"""Note on an error: whom the state knows can lose access without."""
+
+
+@dataclass(frozen=True)
+class OnlyLeavers:
+    """Only leavers are planned, and the entity ends as failed for the `reason`: Graph cannot be read, or
+    SafetyAmp cannot be listed (`unlisted`): then by the ids that the state knows."""
+
+    reason: str
+    unlisted: bool = False
+
+
 def make_plan(
     services: Services,
     run: Run,
     entity: EntityName,
     lister: TargetLister,
     meter: Meter,
-    without_graph: str | None = None,
+    only_leavers: OnlyLeavers | None = None,
 ) -> None:
     """Plan `entity` and commit the plan document; a plan that is there already stays.
-
-    `without_graph` says why Graph cannot be read: then only leavers are planned, and the entity ends as
-    failed for that reason.
 
     Raises RetryLater when a listing has to go on later (its pages are kept), and the errors of reading
     (IncompleteRead, DatabaseError, APIError, ConfigurationError): then nothing was concluded.
@@ -70,7 +80,7 @@ def make_plan(
     document = services.documents.read(path)
     try:
         known = decode_state(entity, from_json(document.data, path)) if document else None
-        _make_plan(services, run, entity, lister, meter, document, known, without_graph)
+        _make_plan(services, run, entity, lister, meter, document, known, only_leavers)
     except UnreadableDocument as error:
         if error.path != path:
             raise
@@ -78,7 +88,7 @@ def make_plan(
         logger.error(
             "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
         )
-        _make_plan(services, run, entity, lister, meter, document, None, without_graph)
+        _make_plan(services, run, entity, lister, meter, document, None, only_leavers)
 
 
 def _make_plan(
@@ -89,7 +99,7 @@ def _make_plan(
     meter: Meter,
     document: Document | None,
     known: EntityState | None,
-    without_graph: str | None,
+    leavers: OnlyLeavers | None,
 ) -> None:
     """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()
@@ -98,7 +108,7 @@ def _make_plan(
     mapping = mappings(mapping_options(services.settings))[entity]
     approved = approved_plan(documents, run, entity)
     last_counts = known.source_counts if known else {}
-    only_leavers = without_graph is not None
+    only_leavers = leavers is not None
     # Who approves wants to know how the sources are now, not how they were an hour ago.
     refresh = run.request.refresh or approved is not None
     reader = SourceReader(services, resolver, refresh=refresh, without_graph=only_leavers)
@@ -108,7 +118,12 @@ def _make_plan(
     if approved is not None:
         refuse_other_sizes(approved, read.counts, last_counts, _limits(services))
     found = approved and what_it_found(documents, entity, approved, document.etag if document else None)
-    state, listed = (found, True) if found else _current_state(services, mapping, known, lister, run)
+    if found:
+        state, listed = found, True
+    elif leavers and leavers.unlisted and known:
+        state, listed = known, False
+    else:
+        state, listed = _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
     looks = _looks(run, mapping, state, read.source, listed)
     held: list[str] = []
@@ -155,7 +170,7 @@ def _make_plan(
         "source_counts": sizes[0],
         "approved_counts": sizes[1],
         "counts_changed": sizes != (state.source_counts, state.approved_counts),
-        "failed": without_graph,
+        "failed": leavers.reason if leavers else None,
         "held": held,
         "left_out": left_out,
         "problems": draft.problems,
@@ -187,18 +202,28 @@ def _current_state(
     """The state to compare with, and whether SafetyAmp was listed for it."""
     if known is not None and not run.request.refresh and not known.needs_listing():
         return known, False
+    try:
+        return _listed_state(services, mapping, known, lister, run), True
+    except SafetyAmpError as error:
+        if known is not None:
+            error.add_note(ONLY_LISTING)
+        raise
+
+
+def _listed_state(
+    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+) -> EntityState:
     if run.request.refresh:
         forget_lookups(services)
     if known is None:
         # Nobody is known: whom one shifted listing hides would be created a second time.
-        return rebuild(
-            mapping.name, lister.believable_targets(mapping, None, twice=True), None, run.run_id
-        ), True
+        targets = lister.believable_targets(mapping, None, twice=True)
+        return rebuild(mapping.name, targets, None, run.run_id)
     # Users and sites of an unsure creation SafetyAmp refuses itself; of titles and assets there would be two.
     twice = mapping.name not in UNIQUE_VALUE and known.has_unsure()
     targets = lister.believable_targets(mapping, known.listed, twice=twice)
     found, gone = lister.ask_for(mapping, missed_again(known, targets, run.run_id))
-    return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone), True
+    return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
 
 
 def _report_missing(state: EntityState, draft: Draft) -> None:

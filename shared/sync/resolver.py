@@ -47,7 +47,10 @@ class Resolver:
         state = self.state(entity)
         if state is None:
             return None
-        known = state.target_id(normal_key(entity, ref.key))
+        key = normal_key(entity, ref.key)
+        if state.is_perhaps_gone(key):
+            return None  # what referred to it would be refused, and not be tried again when it is back
+        known = state.target_id(key)
         # Where SafetyAmp has several spellings of a title, the very one is no guess.
         return state.id_spelt(ref.key) if known is None else known
 

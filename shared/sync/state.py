@@ -52,13 +52,18 @@ FAILURE = "failure"
 until what is taken, `by` whom, is free. `since` is the first refusal of those one after the other, `at` the
 last. Release 0.1.0 had no `by`, and refused more than it had to."""
 GONE = "gone"
-"""Flag: the next plan lists SafetyAmp before it creates anew. SafetyAmp answered 404 for the known id, or
-(`UNSURE`) nobody knows whether a creation was carried out."""
+"""Flag: the next plan lists SafetyAmp before it creates anew. SafetyAmp answered 404 for the known id, which
+is kept until that listing lacks it too, or (`UNSURE`) nobody knows whether a creation was carried out."""
 UNSURE = "unsure"
 UNKNOWN = "unknown"
 """Flag: field -> value that was sent without an answer: the field holds it, or still what the entry says.
 Such a field is sent again, whatever it should be by then."""
+NOTED = "noted"
+"""Flag: nothing is to be sent for it, and yet there is something to say of it, in every run."""
 
+
+_OPEN = frozenset({REJECTED, TAKEN, NOTED})
+"""Flags of records that are looked at in every run."""
 
 _FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict, UNKNOWN: dict}
 
@@ -134,16 +139,37 @@ class EntityState:
         """Store a record."""
         self.records[key] = [entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None]
 
-    def settle(self, key: str, digest: str) -> None:
-        """Note that the target equals what the source record with this digest asks for."""
-        self.records[key][1] = digest
+    def settle(self, key: str, digest: str, *, noted: bool = False) -> bool:
+        """Note that the target equals what the source record with this digest asks for; False when that is
+        known. `noted`: there is something to say of it nevertheless."""
+        record = self.records[key]
+        flags = {name: value for name, value in (record[3] or {}).items() if name != NOTED}
+        before, after = (record[1], record[3]), (digest, {**flags, NOTED: True} if noted else flags or None)
+        record[1], record[3] = after
+        return before != after
 
     def is_settled(self, key: str, digest: str) -> bool:
-        """Whether the target was made equal to the source record with this digest, in every field."""
+        """Whether the target was made equal to the source record with this digest, in every field, and there
+        is nothing to say of it."""
         record = self.records.get(key)
         if record is None or record[1] != digest:
             return False
-        return not record[3] or (REJECTED not in record[3] and TAKEN not in record[3])
+        return not record[3] or not _OPEN.intersection(record[3])
+
+    def refers_to_others(self, key: str, name: str, known: Container[str]) -> bool:
+        """Whether the record's field refers to something by an id that is not among the `known` ones
+        (`compact_ids`). Cheap: the fields are not parsed, there can be a hundred thousand records."""
+        fields: str = self.records[key][2]
+        start = fields.find(f"'{name}':")
+        if start < 0:
+            return False
+        start += len(name) + 3
+        value = fields[start : fields.find(",", start)]  # without a comma: all but the closing brace
+        return value != "null" and value not in known
+
+    def compact_ids(self) -> set[str]:
+        """All ids of SafetyAmp that are known, in the form that fields have them in."""
+        return {f"'{one}'" if isinstance(one, str) else str(one) for one in self.ids()}
 
     def unsettle(self, key: str) -> bool:
         """Have the record looked at again in the next run; False when it is already."""
@@ -229,6 +255,11 @@ class EntityState:
         """Whether a record vanished from SafetyAmp or what was done is not known, so that SafetyAmp must be
         listed before planning."""
         return self.list_anew or any(record[3] and GONE in record[3] for record in self.records.values())
+
+    def is_perhaps_gone(self, key: str) -> bool:
+        """Whether SafetyAmp answered 404 for the record, and no listing has told yet."""
+        record = self.records.get(key)
+        return record is not None and bool(record[3]) and record[3].get(GONE) is True
 
     def has_unsure(self) -> bool:
         """Whether a creation may have been carried out that no answer told of."""
@@ -439,10 +470,14 @@ def distrust_state(documents: Documents, entity: str) -> None:
 
 
 def missed_again(known: EntityState, targets: Iterable[Target], run_id: str) -> list[int | str]:
-    """Ids of known records that this run's listing lacks, as an earlier run's listing did."""
+    """Ids of known records that this run's listing lacks, as an earlier run's listing did, or for which
+    SafetyAmp answered 404."""
     listed = {target.target_id for target in targets}
+    not_found = {record[0] for key, record in known.records.items() if known.is_perhaps_gone(key)}
     return [
-        one for one in known.ids() if known.missing_since(one) not in (None, run_id) and one not in listed
+        one
+        for one in known.ids()
+        if one not in listed and (one in not_found or known.missing_since(one) not in (None, run_id))
     ]
 
 

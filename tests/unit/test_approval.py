@@ -119,6 +119,45 @@ def test_why_a_record_without_a_change_is_left_out() -> None:
     assert {one["now"] for one in found} == {None}
 
 
+class TestChangesThatExchangeAValue:
+    """Neighbours that share a number in `together`."""
+
+    GIVER, TAKER, THIRD = (a_change(key, fields={"email": f"{key}@x.example"}) for key in "123")
+    ALONE = a_change("4")
+
+    def kept(self, *approved_ones: Change) -> tuple[list[str], dict[str, str], Draft]:
+        draft = drafted(self.GIVER, self.TAKER, self.THIRD, self.ALONE)
+        draft.together = {"1": 1, "2": 1, "3": 1}
+        found = keep_approved(draft, approved(*approved_ones))
+        return [change.key for change in draft.changes], {one["key"]: one["reason"] for one in found}, draft
+
+    def test_are_kept_when_all_of_them_were_approved(self) -> None:
+        keys, left_out, _ = self.kept(self.GIVER, self.TAKER, self.THIRD, self.ALONE)
+        assert (keys, left_out) == (["1", "2", "3", "4"], {})
+
+    @pytest.mark.parametrize("odd", [0, 1, 2], ids=["giver", "taker", "third"])
+    def test_are_left_out_together_when_one_has_another_form(self, odd: int) -> None:
+        before = [self.GIVER, self.TAKER, self.THIRD]
+        before[odd] = a_change(before[odd].key, fields={"email": "other@x.example"})
+        keys, left_out, draft = self.kept(*before, self.ALONE)
+        assert keys == ["4"]
+        assert set(left_out) == {"1", "2", "3"}
+        assert sum("exchanges a value with" in reason for reason in left_out.values()) == 2
+        assert (draft.counts["update"], draft.counts["skipped"]) == (1, 3)
+
+    def test_are_left_out_together_when_one_was_not_approved_at_all(self) -> None:
+        keys, left_out, draft = self.kept(self.GIVER, self.THIRD, self.ALONE)
+        assert (keys, set(left_out)) == (["4"], {"1", "3"})
+        assert all("2, whose change was not approved" in reason for reason in left_out.values())
+        assert (draft.counts["update"], draft.counts["skipped"]) == (1, 3)
+
+    def test_of_another_exchange_are_kept(self) -> None:
+        draft = drafted(self.GIVER, self.TAKER, self.THIRD, self.ALONE)
+        draft.together = {"1": 1, "2": 1, "3": 2, "4": 2}
+        keep_approved(draft, approved(self.GIVER, self.THIRD, self.ALONE))
+        assert draft.changes == [self.THIRD, self.ALONE]
+
+
 @pytest.mark.parametrize(
     ("left_out", "batches", "said"),
     [

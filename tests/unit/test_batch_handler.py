@@ -197,6 +197,70 @@ def test_a_look_up_that_is_cut_off_is_tried_again_later() -> None:
     assert (outcome.result, outcome.adopted) == ("created", True)
 
 
+class TestAPlanThatIsTooOld:
+    """Its changes may no longer be true: they are left to the next run."""
+
+    JUST_IN_TIME = timedelta(hours=2, seconds=2 * 2 * 61)
+    """Of a plan of two batches."""
+
+    def rig(self, safetyamp: ScriptedSafetyAmp, *changes: Change, entity: EntityName = "titles") -> BatchRig:
+        return BatchRig(safetyamp, list(changes), [change("last")], entity=entity)
+
+    @pytest.mark.parametrize("batch", [1, 2])
+    @pytest.mark.parametrize("late", [timedelta(), timedelta(seconds=1), timedelta(hours=40)])
+    def test_is_not_applied_any_more(self, batch: int, late: timedelta) -> None:
+        rig = self.rig(ScriptedSafetyAmp(), change("A"))
+        rig.clock.advance(self.JUST_IN_TIME + late)
+        [outcome] = rig.deliver_to_the_end(batch)
+        if not late:
+            assert outcome.result == "created"
+            return
+        assert (outcome.result, outcome.unsure, rig.safetyamp.writes) == ("failed", False, [])
+        assert outcome.reason == (
+            "not tried: planned at 2026-01-05 12:00 UTC, too long ago: the next run plans it anew"
+        )
+
+    def test_is_noticed_between_two_changes(self) -> None:
+        class Slow(ScriptedSafetyAmp):
+            def create(self, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
+                rig.clock.advance(timedelta(seconds=30))
+                return super().create(resource, payload)
+
+        rig = self.rig(Slow(), change("A"), change("B"))
+        rig.clock.advance(self.JUST_IN_TIME)
+        assert [outcome.result for outcome in rig.deliver_to_the_end()] == ["created", "failed"]
+
+    @pytest.mark.parametrize(
+        ("entity", "written"), [("titles", True), ("employees", True), ("employees", False)]
+    )
+    def test_leaves_a_lost_answer_to_the_listing_of_the_next_run(
+        self, entity: EntityName, written: bool
+    ) -> None:
+        creation = change("1", email="a@example.test")
+        rig = self.rig(ScriptedSafetyAmp(LOST, lost=[0] if written else []), creation, entity=entity)
+        rig.deliver()
+        rig.clock.advance(timedelta(hours=3))
+        [outcome] = rig.deliver_to_the_end()
+        assert (outcome.result, outcome.unsure, len(rig.safetyamp.writes)) == ("failed", True, 1)
+        assert "may have been created, no answer came: planned at" in (outcome.reason or "")
+
+    def test_ends_its_entity_as_failed_with_that_reason(self) -> None:
+        rig = self.rig(ScriptedSafetyAmp(), change("A"))
+        rig.deliver_to_the_end(1)
+        rig.clock.advance(timedelta(hours=3))
+        rig.deliver_to_the_end(2)
+        status = get_run(rig.documents, RUN).entities["titles"]
+        assert (status.phase, "too long ago" in (status.reason or "")) == ("failed", True)
+        assert (status.counts["created"], status.counts["failed"]) == (1, 1)
+
+    def test_that_was_carried_out_in_time_is_no_failure_whenever_it_ends(self) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(), [change("A")])
+        rig.deliver_to_the_end()
+        rig.clock.advance(timedelta(hours=40))
+        rig.deliver()
+        assert get_run(rig.documents, RUN).entities["titles"].phase == "done"
+
+
 class TestStopping:
     """`unsure` is what makes the next run list SafetyAmp before it creates: too few is a record twice."""
 

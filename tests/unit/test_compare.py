@@ -54,7 +54,23 @@ def test_a_record_that_safetyamp_lacks_is_created_with_defaults_and_references_k
         core={},
         digest="digest",
         warnings=["w"],
+        incomplete=True,
     )
+
+
+@pytest.mark.parametrize("entry", [None, known({"city": "Coast"})], ids=["created", "updated"])
+@pytest.mark.parametrize("warnings", [(), ("mobile_phone dropped: not a phone number",)])
+def test_a_change_of_which_something_is_to_be_said_is_looked_at_again(
+    entry: Entry | None, warnings: tuple[str, ...]
+) -> None:
+    change = change_of(Desired("1001", {"city": "Delta"}, warnings=warnings), entry)
+    assert change.incomplete is bool(warnings)
+
+
+def test_a_change_of_somebody_whom_hands_switched_off_is_looked_at_again() -> None:
+    comparison = compared(wants(city="Delta"), known({"city": "Coast", "system_access": 0}))
+    assert comparison.change is not None
+    assert (comparison.change.incomplete, "by hand" in (comparison.note or "")) == (True, True)
 
 
 def test_an_update_sends_what_differs_and_repeats_the_core_as_it_is() -> None:

@@ -118,6 +118,41 @@ def test_warnings_are_reported_with_the_change() -> None:
     assert draft.problems == [{"key": "1", "kind": "reported", "reason": "phone dropped", "field": None}]
 
 
+class TestWhatIsToBeSaidOfAnEqualRecord:
+    def test_is_said_in_every_run_and_written_once(self) -> None:
+        drafter = Drafter(mapping=ThingsMapping(warnings=("phone dropped",)))
+        drafter.know("1", Entry(7, None, TRUCK, {}))
+        drafts = [drafter.draft(thing("1")) for _ in range(3)]
+        assert [draft.problems[0]["reason"] for draft in drafts] == ["phone dropped"] * 3
+        assert [draft.state_changed for draft in drafts] == [True, False, False]
+        assert {draft.counts["unchanged"] for draft in drafts} == {1}
+
+    def test_is_not_said_any_more_when_it_is_mended(self) -> None:
+        mapping = ThingsMapping(warnings=("phone dropped",))
+        drafter = Drafter(mapping=mapping)
+        drafter.know("1", Entry(7, None, TRUCK, {}))
+        drafter.draft(thing("1"))
+        mapping.warnings = ()
+        assert drafter.draft(thing("1", serial=None)).problems == []
+        mapping.rejects["1"] = Rejected("1", "invalid", "looked at")
+        assert drafter.draft(thing("1")).problems == []
+
+    def test_leaves_the_record_known_to_the_guard(self) -> None:
+        """A digest is what tells a record of the source from one that somebody made by hand."""
+        drafter = Drafter(mapping=ThingsMapping(warnings=("phone dropped",)))
+        drafter.know("1", Entry(7, None, TRUCK, {}))
+        drafter.draft(thing("1"))
+        assert drafter.state.digest("1") is not None
+
+    def test_somebody_whom_hands_switched_off_is_not_called_unchanged(self) -> None:
+        drafter = Drafter()
+        drafter.know("1", Entry(7, None, {**TRUCK, "system_access": 0}, {}))
+        for _ in range(2):
+            draft = drafter.draft(thing("1"))
+            assert (draft.counts["unchanged"], draft.counts["skipped"]) == (0, 1)
+            assert "by hand" in draft.problems[0]["reason"]
+
+
 class TestTwins:
     def test_of_a_key_are_reported_with_their_ids_and_left_alone(self) -> None:
         drafter = Drafter()

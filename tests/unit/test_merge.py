@@ -122,9 +122,15 @@ def test_access_that_was_switched_on_before_the_rest_was_refused_is_known() -> N
 
 @pytest.mark.parametrize(("result", "unsure"), [("gone", False), ("failed", True)])
 def test_what_may_or_may_not_be_there_makes_the_next_run_list_safetyamp(result: Result, unsure: bool) -> None:
-    for before in (None, OLD):
-        flags = {GONE: UNSURE if unsure else True}
-        assert merged(before, result, unsure=unsure) == Entry(None, None, {}, flags)
+    flags = {GONE: UNSURE if unsure else True}
+    assert merged(None, result, unsure=unsure) == Entry(None, None, {}, flags)
+
+
+def test_one_404_does_not_forget_what_is_known() -> None:
+    """The listing that it leads to decides, and what it shows has the same key as before."""
+    before = Entry("aaaaa", "old", {**ANN, "system_access": 0}, {OFF_BY: "run-0"})
+    after = merged(before, "gone")
+    assert after == Entry("aaaaa", None, before.fields, {OFF_BY: "run-0", GONE: True})
 
 
 @pytest.mark.parametrize("result", ["failed", "waiting", "cancelled"])

@@ -480,3 +480,83 @@ def test_titles_of_one_key_are_told_apart_by_their_exact_spelling_only_where_it_
     # A listing that lacks one of them does not make another one the only one.
     state = rebuild("titles", [targets[0]], state, RUN)
     assert (sorted(state.ambiguous["foreman"]), state.id_spelt("FOREMAN")) == ([0, 1, 2], 1)
+
+
+class TestA404:
+    """`GONE`: SafetyAmp said so of a known id; proof is a listing beside it."""
+
+    KNOWN = Entry("a", None, OFF, {OFF_BY: "r", GONE: True})
+
+    @pytest.mark.parametrize(
+        ("flags", "listed", "missed"),
+        [
+            ({GONE: True}, [], ["a"]),
+            ({GONE: True}, [Target("a", "k", ANN)], []),
+            ({}, [], []),
+        ],
+        ids=["and the listing lacks it", "and it is listed", "of nobody"],
+    )
+    def test_is_as_good_as_a_listing(
+        self, flags: dict[str, Any], listed: list[Target], missed: list[str]
+    ) -> None:
+        assert missed_again(known_state(k=Entry("a", None, ANN, flags)), listed, RUN) == missed
+
+    def test_is_forgotten_when_a_listing_shows_the_record(self) -> None:
+        state = rebuild("employees", [Target("a", "k", OFF)], known_state(k=self.KNOWN), RUN)
+        assert (state.target_id("k"), flags_of(state, "k")) == ("a", {OFF_BY: "r"})
+        assert not state.needs_listing()
+
+    def test_of_a_record_without_key_keeps_its_key(self) -> None:
+        known = known_state(k=Entry(7, None, {"serial": "OLD"}, {GONE: True}))
+        state = rebuild("vehicles", [Target(7, None, {"serial": "OLD"}, match="OLD")], known, RUN)
+        assert (state.target_id("k"), state.unmatched) == (7, {})
+
+    def test_makes_nothing_refer_to_the_id_until_then(self) -> None:
+        state = known_state(
+            k=self.KNOWN, other=Entry("b", None, ANN, {}), new=Entry(None, None, {}, {GONE: UNSURE})
+        )
+        assert [state.is_perhaps_gone(key) for key in ("k", "other", "new", "nobody")] == [
+            True,
+            False,
+            False,
+            False,
+        ]
+
+
+class TestWhatIsToBeSaid:
+    def test_of_an_equal_record_has_it_looked_at_again(self) -> None:
+        state = known_state(k=Entry("a", None, ANN, {OFF_BY: "r"}))
+        assert state.settle("k", "digest", noted=True)
+        assert (state.digest("k"), state.is_settled("k", "digest")) == ("digest", False)
+        assert not state.settle("k", "digest", noted=True), "nothing new: no document is written"
+
+    def test_is_forgotten_when_there_is_nothing_any_more(self) -> None:
+        state = known_state(k=Entry("a", None, ANN, {OFF_BY: "r"}))
+        state.settle("k", "digest", noted=True)
+        assert state.settle("k", "digest")
+        assert (state.is_settled("k", "digest"), flags_of(state, "k")) == (True, {OFF_BY: "r"})
+        assert not state.settle("k", "digest")
+
+
+@pytest.mark.parametrize(
+    ("fields", "refers"),
+    [
+        ({"home_site_id": 12}, False),
+        ({"home_site_id": 12, "city": "Coast"}, False),
+        ({"home_site_id": 1}, True),
+        ({"home_site_id": 123, "city": "Coast"}, True),
+        ({"home_site_id": "ab12"}, False),
+        ({"home_site_id": "12"}, True),
+        ({"home_site_id": None, "city": "Coast"}, False),
+        ({"city": "Coast"}, False),
+        ({}, False),
+        ({"city": "'home_site_id':9,"}, False),
+        ({"city": '"home_site_id":9,'}, False),
+    ],
+)
+def test_whether_a_record_refers_to_something_that_is_not_there(fields: dict[str, Any], refers: bool) -> None:
+    sites = EntityState("jobs")
+    sites.put("100.", Entry(12, None, {}, {}))
+    sites.ambiguous["200."] = ["ab12"]
+    state = known_state(k=Entry("a", None, fields, {}))
+    assert state.refers_to_others("k", "home_site_id", sites.compact_ids()) is refers
