@@ -350,6 +350,49 @@ class _Cache:
         return self._kept[name]
 
 
+class TestAnExchange:
+    """Two people swap a value in a held plan, and something else of one changes before the approval."""
+
+    @staticmethod
+    def swap(rig: Rig, what: str) -> None:
+        one, other = rig.person(MOVER), rig.person(MOVER + 1)
+        if what == "phones":
+            one["Phone"], other["Phone"] = other["Phone"], one["Phone"]
+        else:
+            accounts = {user["employeeId"]: user for user in rig.company.graph_users}
+            first, second = accounts[str(MOVER)], accounts[str(MOVER + 1)]
+            first["mail"], second["mail"] = second["mail"], first["mail"]
+        rig.publish()
+
+    @pytest.mark.parametrize("moved", [MOVER, MOVER + 1])
+    @pytest.mark.parametrize("what", ["phones", "addresses"])
+    def test_is_carried_out_whole_or_not_at_all(self, rig: Rig, what: str, moved: int) -> None:
+        field = {"phones": "mobile_phone", "addresses": "email"}[what]
+        before = [rig.user(number)[field] for number in (MOVER, MOVER + 1)]
+        terminate(rig, *LEAVERS)
+        self.swap(rig, what)
+        run_id = held_run(rig)
+        rig.person(moved)["Address"] = "5 New Street"
+        rig.publish()
+        ran = approved(rig, run_id)
+        assert [rig.user(number)[field] for number in (MOVER, MOVER + 1)] == before
+        assert without_access(rig) == set(LEAVERS)
+        reasons = left_out(ran)
+        assert set(reasons) == {str(MOVER), str(MOVER + 1)}
+        rig.clock.advance(60)
+        assert rig.run().report["phase"] == "done"
+        assert [rig.user(number)[field] for number in (MOVER, MOVER + 1)] == before[::-1]
+
+    @pytest.mark.parametrize("what", ["phones", "addresses"])
+    def test_that_is_wanted_as_before_is_carried_out(self, rig: Rig, what: str) -> None:
+        field = {"phones": "mobile_phone", "addresses": "email"}[what]
+        before = [rig.user(number)[field] for number in (MOVER, MOVER + 1)]
+        terminate(rig, *LEAVERS)
+        self.swap(rig, what)
+        assert left_out(approved(rig, held_run(rig))) == {}
+        assert [rig.user(number)[field] for number in (MOVER, MOVER + 1)] == before[::-1]
+
+
 class TestASourceThatIsAway:
     def test_changes_nothing_and_the_plan_can_be_approved_again(self, rig: Rig) -> None:
         terminate(rig, *LEAVERS)

@@ -79,6 +79,38 @@ def test_who_was_switched_off_by_hand_is_still_reported_and_not_switched_on(rig:
     assert rig.user(1001)["system_access"] == 0
 
 
+class TestWhoWasSwitchedOffByHand:
+    def test_is_reported_by_every_run_until_it_is_mended(self, rig: PeopleRig) -> None:
+        rig.by_hand(1001, system_access=0)
+        for request in ({"refresh": True}, {}, {}):
+            ran = rig.run(**request)
+            assert "by hand" in rig.reasons(ran, 1001)
+            employees = ran.entity("employees")
+            assert (employees["unchanged"], employees["skipped"], ran.writes) == (9, 1, [])
+            adds_up(ran)
+        rig.by_hand(1001, system_access=1)
+        for request in ({"refresh": True}, {}):
+            ran = rig.run(**request)
+            assert (rig.reasons(ran, 1001), ran.entity("employees")["unchanged"]) == ("", 10)
+
+    def test_is_reported_too_when_something_else_was_sent(self, rig: PeopleRig) -> None:
+        rig.by_hand(1001, system_access=0)
+        rig.run(refresh=True)
+        rig.moves(1001, Address="5 New Street")
+        for updated in (1, 0):
+            ran = rig.run()
+            assert "by hand" in rig.reasons(ran, 1001)
+            assert ran.entity("employees")["updated"] == updated
+
+    def test_before_leaving_is_reported_after_coming_back(self, rig: PeopleRig) -> None:
+        rig.leaves(1001)
+        rig.by_hand(1001, system_access=0)
+        rig.run(refresh=True)
+        comes_back(rig, 1001)
+        for _ in range(3):
+            assert "by hand" in rig.reasons(rig.run(), 1001)
+
+
 def test_a_hand_edit_after_our_own_doing_was_undone_is_a_hand_edit(rig: PeopleRig) -> None:
     rig.leaves(1001)
     rig.run()
@@ -300,6 +332,98 @@ class TestGraphIsAway:
         self.away(rig, 500)
         ran = self.later(rig, refresh=True)
         assert ran.entity("vehicles")["updated"] == 1
+
+
+class TestSafetyAmpCannotBeListed:
+    """It must be, because a 404 or a lost answer says that the state is not all there is."""
+
+    @pytest.fixture
+    def doubtful(self, rig: PeopleRig) -> PeopleRig:
+        """After a 404 that was none: the next plan lists SafetyAmp."""
+        rig.moves(1002, Address="1 Other Street")
+        path = f"PATCH /api/users/{rig.user(1002)['id']}"
+        rig.safetyamp.fail_next(1, 404, '{"message": "nf"}', match=path)
+        assert rig.run().entity("employees")["waiting"] == 1
+        return rig
+
+    @staticmethod
+    def cannot_be_listed(rig: PeopleRig, how: str = "an outage") -> None:
+        status, body = (200, '{"data": 5}') if how == "odd" else (500, None)
+        rig.safetyamp.fail_next(1000, status, body, match="GET /api/users")
+
+    @pytest.mark.parametrize("how", ["an outage", "odd"])
+    def test_a_leaver_loses_access_and_nothing_else_is_concluded(self, doubtful: PeopleRig, how: str) -> None:
+        doubtful.leaves(1001)
+        doubtful.hired(2001)
+        self.cannot_be_listed(doubtful, how)
+        before = doubtful.content()["users"]
+        ran = doubtful.run()
+        changed = [row["emp_id"] for row in doubtful.content()["users"] if row not in before]
+        assert (doubtful.user(1001)["system_access"], changed) == (0, ["1001"])
+        employees = ran.entity("employees")
+        assert employees["phase"] == "failed"
+        assert employees["reason"].startswith(
+            "only leavers were looked at, because SafetyAmp could not be listed:"
+        )
+        assert (employees["deactivated"], employees["waiting"], employees["unchanged"]) == (1, 10, 0)
+        adds_up(ran)
+
+    def test_the_rest_follows_when_it_can(self, doubtful: PeopleRig) -> None:
+        doubtful.leaves(1001)
+        doubtful.hired(2001)
+        self.cannot_be_listed(doubtful)
+        doubtful.run()
+        doubtful.safetyamp.heal()
+        doubtful.clock.advance(60)
+        ran = doubtful.run()
+        assert ran.report["phase"] == "done"
+        assert "/api/users" in ran.listings
+        assert (doubtful.user(1002)["street"], doubtful.user(2001)["system_access"]) == ("1 Other Street", 1)
+
+    def test_nor_graph_be_read(self, doubtful: PeopleRig) -> None:
+        doubtful.leaves(1001)
+        self.cannot_be_listed(doubtful)
+        TestGraphIsAway.away(doubtful, 500)
+        ran = TestGraphIsAway.later(doubtful)
+        assert doubtful.user(1001)["system_access"] == 0
+        assert "Microsoft Graph" in ran.entity("employees")["reason"]
+
+    def test_in_the_nightly_run(self, rig: PeopleRig) -> None:
+        rig.leaves(1001)
+        self.cannot_be_listed(rig)
+        rig.run(refresh=True)
+        assert rig.user(1001)["system_access"] == 0
+
+    def test_is_not_believed_because_it_shrank(self, new_rig: NewRig) -> None:
+        rig = new_rig(GUARD_MAX_PERCENT="20")
+        rig.run()
+        rig.run(refresh=True)
+        dumped = rig.safetyamp.dump()
+        users = dumped["rows"]["users"]
+        dumped["rows"]["users"] = [row for row in users if row["emp_id"] in ("1001", "1003")]
+        rig.safetyamp.load(dumped)
+        rig.leaves(1001)
+        ran = rig.run(refresh=True)
+        assert (rig.user(1001)["system_access"], len(rig.safetyamp.snapshot()["users"])) == (0, 2)
+        assert ran.entity("employees")["phase"] == "failed"
+
+    def test_the_guard_is_asked_as_always(self, new_rig: NewRig) -> None:
+        rig = new_rig(GUARD_MAX_PERCENT="20")
+        rig.run()
+        for number in (1001, 1002, 1003):
+            rig.leaves(number)
+        self.cannot_be_listed(rig)
+        employees = rig.run(refresh=True).entity("employees")
+        assert employees["held"]
+        assert "3 of 10 people" in employees["reason"]
+        assert "could not be listed" in employees["reason"]
+
+    def test_and_nothing_is_known_of_anybody(self, rig: PeopleRig) -> None:
+        rig.leaves(1001)
+        rig.documents.delete(paths.state("employees"))
+        self.cannot_be_listed(rig)
+        ran = rig.run()
+        assert (ran.entity("employees")["phase"], ran.writes) == ("failed", [])
 
 
 def test_a_leaver_loses_access_although_samsara_is_away(rig: PeopleRig) -> None:
