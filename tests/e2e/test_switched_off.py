@@ -348,7 +348,7 @@ class TestSafetyAmpCannotBeListed:
 
     @staticmethod
     def cannot_be_listed(rig: PeopleRig, how: str = "an outage") -> None:
-        status, body = (200, '{"data": 5}') if how == "odd" else (500, None)
+        status, body = (200, '{"data": 5}') if how == "odd" else (500, "")
         rig.safetyamp.fail_next(1000, status, body, match="GET /api/users")
 
     @pytest.mark.parametrize("how", ["an outage", "odd"])
