@@ -43,6 +43,8 @@ class Expectation:
     counts: Counts
     without_phone: int = 0
     """People who are in SafetyAmp without the phone that the source says, because somebody else has it."""
+    off_by_hand: int = 0
+    """People of whom something was updated and who are without access, because somebody switched them off."""
 
     def created(self) -> dict[str, int]:
         """Records that the run creates, by resource; those with none are left out."""
@@ -51,11 +53,13 @@ class Expectation:
 
     def second_counts(self) -> Counts:
         """The report of a run after it when nothing changes: what was done is unchanged, what SafetyAmp
-        refused is not tried again but reported as invalid, and who goes without a phone that somebody else
-        has waits for it."""
+        refused is not tried again but reported as invalid, who goes without a phone that somebody else
+        has waits for it, and who was switched off by hand is skipped."""
         second = {entity: _second(values) for entity, values in self.counts.items()}
         second["employees"]["unchanged"] -= self.without_phone
         second["employees"]["waiting"] += self.without_phone
+        second["employees"]["unchanged"] -= self.off_by_hand
+        second["employees"]["skipped"] += self.off_by_hand
         return second
 
 
@@ -81,7 +85,7 @@ def expect(company: Company, today: date, before: Content, *, assign_drivers: bo
         "vehicles": expect_assets(company.vehicles, drivers, FLEET, before),
     }
     counts = {entity: tally.report() for entity, tally in tallies.items()}
-    return Expectation(_content(tallies), counts, users.going_without)
+    return Expectation(_content(tallies), counts, users.going_without, users.skipped_later)
 
 
 def _own(rows: list[Record], column: str) -> list[Record]:

@@ -141,7 +141,9 @@ def _expect_user(tally: Tally, key: str, candidate: Candidate, before: Content) 
     elif key in tally.records:
         # Access stays as it is: whoever was switched off by hand is reported, not switched on.
         mail = {} if candidate.mail.only_for_new or not address else {"email": address}
-        tally.update(key, _user(candidate) | mail)
+        # Who is off although current was switched off by hand, and stays so.
+        otherwise = "unchanged" if tally.records[key]["system_access"] else "skipped"
+        tally.update(key, _user(candidate) | mail, otherwise=otherwise)
         tally.going_without += candidate.phone_is_shared and bool(phone(row["Phone"]))
     elif any(user["email"].lower() == address for user in before["users"].values()):
         tally.count("failed")  # SafetyAmp refuses it: 422, the email has already been taken

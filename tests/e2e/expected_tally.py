@@ -24,6 +24,8 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.going_without = 0
         """Records that are there without a value of the source."""
+        self.skipped_later = 0
+        """Records that are updated and that the next run will skip."""
         self._blank = {**dict.fromkeys(FIELDS[resource]), **SERVER_DEFAULTS.get(resource, {})}
 
     def count(self, what: str) -> None:
@@ -36,11 +38,14 @@ class Tally:
         self.count("created")
         self.records[key] = {**self._blank, **present(fields)}
 
-    def update(self, key: str, fields: Record) -> None:
-        """A record that is there: what differs and is not empty is changed."""
+    def update(self, key: str, fields: Record, *, otherwise: str = "unchanged") -> None:
+        """A record that is there: what differs and is not empty is changed. Where nothing does it counts as
+        `otherwise`."""
         before = self.records[key]
         self.records[key] = {**before, **present(fields)}
-        self.count("unchanged" if self.records[key] == before else "updated")
+        is_equal = self.records[key] == before
+        self.count(otherwise if is_equal else "updated")
+        self.skipped_later += otherwise == "skipped" and not is_equal
 
     def report(self) -> dict[str, int]:
         """All counts, zeros too."""
