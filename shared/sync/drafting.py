@@ -18,7 +18,7 @@ from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
-from shared.sync.state import FAILURE, REJECTED, TAKEN, UNIQUE, EntityState, Entry
+from shared.sync.state import FAILURE, REJECTED, TAKEN, UNIQUE, EntityState, Entry, reference_field
 from shared.sync.switched_off import SwitchedOff
 from shared.sync.unique_values import arrange
 
@@ -123,19 +123,19 @@ class _Drafting:
         self._keys = frozenset(run.request.keys)
         self._retry_failed = run.request.retry_failed
         self._reenable = services.settings.reenable_disabled
-        self._references = self._known_references(services) if trust_digests else []
+        self._references = self._known_references(services) if trust_digests else {}
         # Whatever a comparison depends on beside the record: a changed setting must be noticed.
         self._fingerprint = repr((mapping_options(services.settings), self._reenable))
 
-    def _known_references(self, services: Services) -> list[tuple[str, set[str]]]:
+    def _known_references(self, services: Services) -> dict[str, set[str]]:
         """Fields that refer to other records, with the ids that there are, where any are known."""
+        found: dict[str, set[str]] = {}
         if self._mapping.name == "vehicles" and not services.settings.vehicle_assign_driver:
-            return []
-        found = []
+            return found
         for name, entity in REFERENCES.get(self._mapping.name, {}).items():
             state = self._state if entity == self._mapping.name else self._resolver.state(entity)
             if state is not None:
-                found.append((name, state.compact_ids()))
+                found[reference_field(name)] = state.reference_ids()
         return found
 
     def consider(self, record: SourceRecord | Rejected, source: Any) -> None:
@@ -350,10 +350,7 @@ class _Drafting:
     def _is_settled(self, key: str, digest: str) -> bool:
         """Whether nothing has changed since the record was made equal, on either side of its references: a
         site that was made anew has another id."""
-        if not self._state.is_settled(key, digest):
-            return False
-        refers = self._state.refers_to_others
-        return not any(refers(key, name, known) for name, known in self._references)
+        return self._state.is_settled(key, digest) and not self._state.refers_to_others(key, self._references)
 
     def _twins(self, record: SourceRecord) -> list[int | str]:
         """Ids of several SafetyAmp records that claim the key, or the match value of an unknown key."""

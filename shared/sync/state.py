@@ -156,20 +156,23 @@ class EntityState:
             return False
         return not record[3] or not _OPEN.intersection(record[3])
 
-    def refers_to_others(self, key: str, name: str, known: Container[str]) -> bool:
-        """Whether the record's field refers to something by an id that is not among the `known` ones
-        (`compact_ids`). Cheap: the fields are not parsed, there can be a hundred thousand records."""
+    def refers_to_others(self, key: str, known: Mapping[str, Container[str]]) -> bool:
+        """Whether a field of the record refers to something by an id that is not among the `known` ones of
+        that field (`reference_field`, `reference_ids`). Cheap: the fields are not parsed, there can be a
+        hundred thousand records."""
         fields: str = self.records[key][2]
-        start = fields.find(f"'{name}':")
-        if start < 0:
-            return False
-        start += len(name) + 3
-        value = fields[start : fields.find(",", start)]  # without a comma: all but the closing brace
-        return value != "null" and value not in known
+        for name, ids in known.items():
+            start = fields.find(name)
+            if start >= 0:
+                start += len(name)
+                # Without a comma: all but the closing brace.
+                if fields[start : fields.find(",", start)] not in ids:
+                    return True
+        return False
 
-    def compact_ids(self) -> set[str]:
-        """All ids of SafetyAmp that are known, in the form that fields have them in."""
-        return {f"'{one}'" if isinstance(one, str) else str(one) for one in self.ids()}
+    def reference_ids(self) -> set[str]:
+        """What a field that refers to one of these records may hold, as it stands in the compact form."""
+        return {"null", *(f"'{one}'" if isinstance(one, str) else str(one) for one in self.ids())}
 
     def unsettle(self, key: str) -> bool:
         """Have the record looked at again in the next run; False when it is already."""
@@ -610,6 +613,12 @@ def _keep_failures(state: EntityState, known: EntityState) -> None:
 
 def _keys_by_id(known: EntityState) -> dict[int | str, str]:
     return {record[0]: key for key, record in known.records.items() if record[0] is not None}
+
+
+def reference_field(name: str) -> str:
+    """The name of a field as it stands in the compact form: quotes within a text are escaped there, so that
+    no text can look so."""
+    return f"'{name}':"
 
 
 def _compact(fields: Mapping[str, Any]) -> str:

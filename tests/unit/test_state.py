@@ -21,6 +21,7 @@ from shared.sync.state import (
     Entry,
     missed_again,
     rebuild,
+    reference_field,
     state_from_json,
 )
 
@@ -559,4 +560,5 @@ def test_whether_a_record_refers_to_something_that_is_not_there(fields: dict[str
     sites.put("100.", Entry(12, None, {}, {}))
     sites.ambiguous["200."] = ["ab12"]
     state = known_state(k=Entry("a", None, fields, {}))
-    assert state.refers_to_others("k", "home_site_id", sites.compact_ids()) is refers
+    known = {reference_field("home_site_id"): sites.reference_ids()}
+    assert state.refers_to_others("k", known) is refers
