@@ -382,12 +382,13 @@ class TestSyncingOneRecord:
         api.rig.drain()
         assert api.rig.run().calls == []
 
-    def test_looks_at_a_record_that_every_run_passes_over(self, api: Api) -> None:
+    def test_says_of_a_record_what_every_run_says_of_it(self, api: Api) -> None:
         api.rig.safetyamp.edit("users", api.rig.user(PERSON)["id"], system_access=0)
         api.rig.run(refresh=True)
-        assert api.rig.run().entity("employees")["problems"] == []
+        (told,) = api.rig.run().entity("employees")["problems"]
         (problem,) = api.post("/api/sync/employees", key=PERSON)["steps"]["problems"]
         assert "switched off in SafetyAmp by hand" in problem
+        assert told["reason"] == problem
 
     def test_with_nothing_to_change_makes_no_call(self, api: Api) -> None:
         before = len(api.rig.safetyamp.calls)
