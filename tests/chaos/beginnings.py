@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.company import demo_company
 from local.company_model import OWN_COMPANY, Company
 from tests.chaos.hands import with_strangers
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
 
 PEOPLE, JOBS, VEHICLES = 30, 8, 5
 """Few, so that a seed is soon done; the first 30 people have most of the dirt that matters here."""
@@ -48,7 +51,12 @@ def settled() -> Settled:
     """Made once per process, by a world in which nothing goes wrong."""
     from tests.chaos.world import World
 
-    world = World(seed=-1, kinds=(), processes_count=1, company_changes=False, limit_calls=60, loaded=False)
+    options: dict[str, Any] = {"kinds": (), "processes_count": 1, "company_changes": False}
+    return settle(World(seed=-1, **options, limit_calls=60, loaded=False))
+
+
+def settle(world: World) -> Settled:
+    """Let a world without faults run, and keep what is there then."""
     try:
         world.run()
         documents = {

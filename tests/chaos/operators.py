@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Paused, RunConflict
 from shared.operations.on_demand import sync_record
+from shared.runtime import Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.control import read_pauses, remove_pauses
@@ -41,34 +42,22 @@ class Operator:
 
     def _pauses(self) -> None:
         entities = self._some_entities()
-        self._world.act(f"operator pauses {entities}", lambda services: pause(services, entities, "chaos"))
+        self._world.act(f"operator pauses {entities}", pause, entities, "chaos")
 
     def _resumes(self) -> None:
         entities = list(read_pauses(self._world.store))
         if entities:
-            self._world.act(
-                f"operator resumes {entities}", lambda services: remove_pauses(services.documents, entities)
-            )
+            self._world.act(f"operator resumes {entities}", resume, entities)
 
     def _cancels(self) -> None:
         run_id = active_run_id(self._world.store)
         if run_id is not None:
-            self._world.act(
-                f"operator cancels {run_id}",
-                lambda services: cancel(services, run_id, "chaos"),
-                (RunConflict,),
-            )
+            self._world.act(f"operator cancels {run_id}", cancel, run_id, "chaos", refusals=(RunConflict,))
 
     def syncs_one_record(self) -> None:
         """In a process that may die of it, while others take the messages that it sends."""
         key = str(self._world.dice.choice(self._world.company.tables["bPREH"])["Employee"]).strip()
-        self._world.act(
-            f"operator syncs {key}",
-            lambda services: sync_record(
-                services, "employees", key, "apply", refresh=False, retry_failed=True
-            ),
-            (RunConflict, Paused),
-        )
+        self._world.act(f"operator syncs {key}", sync_employee, key, refusals=(RunConflict, Paused))
 
     def approves_what_is_right(self) -> None:
         """Let the last held plans go on if they are right."""
@@ -78,9 +67,7 @@ class Operator:
 
     def approves(self, run_id: str) -> None:
         """Let the held plans of a run go on, without looking at them."""
-        self._world.act(
-            f"operator approves {run_id}", lambda services: approve(services, run_id), (RunConflict, Paused)
-        )
+        self._world.act(f"operator approves {run_id}", approve, run_id, refusals=(RunConflict, Paused))
 
     def held_runs(self) -> list[str]:
         """The runs that hold a plan, oldest first."""
@@ -116,3 +103,13 @@ class Operator:
             if change["action"] == "deactivate"
         }
         return leavers <= self._world.true_leavers
+
+
+def resume(runtime: Runtime, entities: list[EntityName]) -> None:
+    """Take the pauses of these entities away."""
+    remove_pauses(runtime.documents, entities)
+
+
+def sync_employee(runtime: Runtime, key: str) -> None:
+    """Sync one record."""
+    sync_record(runtime, "employees", key, "apply", refresh=False, retry_failed=True)

@@ -40,9 +40,9 @@ Runner = Callable[..., Verdict]
 Work = Callable[[list[int]], list[Verdict]]
 
 
-def run_seed(seed: int, **options: Any) -> Verdict:
-    """One seed; an error that escapes is a violation, too."""
-    world = World(seed, **options)
+def run_seed(seed: int, make: Callable[..., World] = World, **options: Any) -> Verdict:
+    """One seed of the worlds that `make` makes; an error that escapes is a violation, too."""
+    world = make(seed, **options)
     try:
         world.run()
         found = violations(world)
@@ -53,9 +53,9 @@ def run_seed(seed: int, **options: Any) -> Verdict:
     return Verdict(seed, found, world.faults.struck)
 
 
-def trace_of(seed: int, **options: Any) -> list[str]:
+def trace_of(seed: int, make: Callable[..., World] = World, **options: Any) -> list[str]:
     """The readable trace of a seed."""
-    world = World(seed, **options)
+    world = make(seed, **options)
     try:
         world.run()
     except Exception as error:
@@ -123,9 +123,11 @@ def _run_chunk(run: Runner, options: dict[str, Any], seeds: list[int]) -> list[V
     return [run(seed, **options) for seed in seeds]
 
 
-def explanation(verdict: Verdict, drawn_from: tuple[str, ...] = HELD, option: str = "") -> str:
+def explanation(
+    verdict: Verdict, drawn_from: tuple[str, ...] = HELD, option: str = "", **options: Any
+) -> str:
     """What a failing seed tells: the violations, how to replay, and the end of its trace."""
-    tail = "\n".join(trace_of(verdict.seed, drawn_from=drawn_from)[-TRACE_LINES_SHOWN:])
+    tail = "\n".join(trace_of(verdict.seed, drawn_from=drawn_from, **options)[-TRACE_LINES_SHOWN:])
     lines = "\n".join(f"  {line[:400]}" for line in verdict.found[:10])
     replay = f"python -m tests.chaos.soak --seed {verdict.seed}{option}"
     return f"seed {verdict.seed}:\n{lines}\nreplay: {replay}\n...\n{tail}"

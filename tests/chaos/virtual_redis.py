@@ -170,49 +170,49 @@ class VirtualClient:
         return Script(self, text)  # type: ignore[arg-type]
 
     def get_encoder(self) -> Any:
-        return _Encoder()
+        return Encoder()
 
     def evalsha(self, sha: str, key_count: int, *keys_and_arguments: Any) -> Any:
-        self._reach()
+        self.reach()
         keys, arguments = keys_and_arguments[:key_count], keys_and_arguments[key_count:]
         value = self._server.evaluate(sha, list(keys), list(arguments))
         self._ran(_text(arguments[0]))
         return value
 
     def script_load(self, text: str) -> str:
-        self._reach()
+        self.reach()
         return self._server.load(_text(text))
 
     def get(self, key: str) -> Any:
-        self._reach()
+        self.reach()
         return self._server.get(key)
 
     def set(self, key: str, value: Any, px: int | None = None) -> bool:
-        self._reach()
+        self.reach()
         self._server.put(key, value, px)
         return True
 
     def unlink(self, key: str) -> int:
-        self._reach()
+        self.reach()
         return self._server.remove(key)
 
-    def pipeline(self, transaction: bool = True) -> _Pipeline:
-        return _Pipeline(self._reach)
+    def pipeline(self, transaction: bool = True) -> Pipeline:
+        return Pipeline(self.reach)
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def _reach(self) -> None:
+    def reach(self) -> None:
         self._pause()
         if self._server.away:
             raise ConnectionError("Connection refused")
 
 
-class _Pipeline:
+class Pipeline:
     """The cache's statistics: one more command that can fail; nobody reads the numbers here."""
 
     def __init__(self, reach: Callable[[], None]) -> None:
-        self._reach = reach
+        self.reach = reach
 
     def hincrby(self, key: str, field: str, amount: int) -> None:
         """Not kept."""
@@ -221,10 +221,10 @@ class _Pipeline:
         """Not kept."""
 
     def execute(self) -> None:
-        self._reach()
+        self.reach()
 
 
-class _Encoder:
+class Encoder:
     encoding = "utf-8"
 
     def encode(self, value: Any) -> bytes:

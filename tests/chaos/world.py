@@ -25,21 +25,18 @@ from local.simulators.tenant import Tenant, build_tenant
 from local.vista_database import connection_string, create_vista_database
 from shared.clients.graph import GraphClient
 from shared.clients.vista import VistaClient
-from shared.errors import BusError, MessageError, Paused, RunConflict, SafetyAmpError, StorageError
+from shared.errors import BusError, Paused, RunConflict, SafetyAmpError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.batch_handler import apply_batch
-from shared.sync.dead_letters import DeadLetter, Kind, bury
-from shared.sync.entity_handler import sync_entity
-from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
-from shared.sync.runs import RunRequest, active_run_id, request_run
+from shared.sync.runs import active_run_id
 from shared.sync.state import state_from_json
 from shared.sync.sweep import sweep
 from tests.chaos import beginnings
 from tests.chaos.breaker_watch import BreakerWatch
 from tests.chaos.faults import HELD, Faults, draw_kinds
+from tests.chaos.handling import QUEUES, ask_for_run, handle
 from tests.chaos.hands import Hands
 from tests.chaos.hr import Hr
 from tests.chaos.isolation import collected_logs, deterministic
@@ -56,7 +53,6 @@ MOST_DEACTIVATIONS = (1, 10)
 """With the first one the true leavers of the company's changes need an approval."""
 PAGE_RECORDS = 8
 """Few, so that a small company has listings of several pages."""
-QUEUES = ("entity-sync", "change-batches")
 ALL_QUEUES = (*QUEUES, *(queue + DEAD_LETTER_QUEUE for queue in QUEUES))
 OPERATIONS = 0.001
 """How likely an operator does something at a step."""
@@ -181,7 +177,7 @@ class World:
             page_records=PAGE_RECORDS if self.dice.random() < 0.5 else 25,
         )
         if self.loaded:
-            self._load(beginnings.settled())
+            self._load(self._beginning())
         self.faults = Faults(self.dice, self.clock, self.kinds or (), STORMY * LAST_REQUEST, self.often)
         self.seeded_keys = Counter(
             (resource, row[name])
@@ -217,6 +213,9 @@ class World:
         self.most_deactivations = 1 if "late approval" in self.kinds else self.dice.choice(MOST_DEACTIVATIONS)
         if self.loaded is None:
             self.loaded = self.dice.random() < LOADED
+
+    def _beginning(self) -> beginnings.Settled:
+        return beginnings.settled()
 
     def _load(self, settled: beginnings.Settled) -> None:
         self.clock.advance_to(settled.at)
@@ -329,14 +328,20 @@ class World:
     def act(
         self,
         title: str,
-        operation: Callable[[Runtime], Any],
+        operation: Callable[..., Any],
+        *arguments: Any,
         refusals: tuple[type[SafetyAmpError], ...] = (),
     ) -> None:
         """Somebody asks a process for an operation, which may be refused; nothing when none is idle."""
         idle = [process for process in self.processes if self._is_idle(process)]
         if idle:
             process = self.dice.choice(idle)
-            self._spawn(process, title, lambda: operation(process.runtime), refusals)
+            work = functools.partial(self._call, process, operation, *arguments)
+            self._spawn(process, title, work, refusals)
+
+    def uncounted(self, plan: dict[str, Any] | None) -> int:
+        """How many source records may be in no count of the plan's entity."""
+        return 0
 
     def ever_deactivated(self) -> set[str]:
         """Employee numbers of all whose access was taken by an outcome of any run."""
@@ -403,7 +408,7 @@ class World:
         if self.clock.now() >= self._next_sweep and idle:
             self._next_sweep += SWEEP_EVERY
             process = self.dice.choice(idle)
-            self._spawn(process, "sweep", lambda: sweep(process.runtime))
+            self._spawn(process, "sweep", functools.partial(self._call, process, sweep))
             return
         if idle and (not runnable or self.dice.random() < 0.3) and self._take_message(self.dice.choice(idle)):
             return
@@ -460,7 +465,7 @@ class World:
     def _take_message(self, process: Process) -> bool:
         if self.clock.now() < self.nothing_until:
             return False
-        queues = list(ALL_QUEUES)
+        queues = list(self._queues_of(process))
         self.dice.shuffle(queues)
         for queue in queues:
             locked = self._receive(queue)
@@ -469,8 +474,13 @@ class World:
                 deliver = functools.partial(self._deliver, process, locked)
                 self._spawn(process, locked.message.message_id, deliver)
                 return True
-        self.nothing_until = self.bus.next_due() or NEVER
+        if len(queues) == len(ALL_QUEUES):
+            self.nothing_until = self.bus.next_due() or NEVER
         return False
+
+    def _queues_of(self, process: Process) -> tuple[str, ...]:
+        """From which queues the process takes messages."""
+        return ALL_QUEUES
 
     def _receive(self, queue: str) -> LockedMessage | None:
         """The next message; or the one behind it, or one that somebody else gets at the same time."""
@@ -493,7 +503,7 @@ class World:
             process.dead_until = self.clock.now() + timedelta(seconds=self.dice.uniform(0.1, 30))
             return
         try:
-            self._handle(process.runtime, locked)
+            self._handle(process, locked)
             settle: Callable[[LockedMessage], None] = self.bus.complete
         except (SafetyAmpError, requests.RequestException) as error:
             self.scheduler.note(f"{process.name} fails: {type(error).__name__}: {error}")
@@ -506,23 +516,15 @@ class World:
             self._doomed.add(locked.message.message_id)
         return locked.queue in QUEUES and locked.message.message_id in self._doomed
 
-    def _handle(self, runtime: Runtime, locked: LockedMessage) -> None:
-        """What the queue functions do."""
-        kind: Kind = "entity" if locked.queue.startswith("entity") else "batch"
-        body = locked.message.body.encode()
-        if locked.queue not in QUEUES:
-            reason = locked.dead_letter_reason or ""
-            bury(runtime, DeadLetter(kind, locked.message.message_id, body, reason, locked.delivery_count))
-            return
-        try:
-            message = parse_entity_message(body) if kind == "entity" else parse_batch_message(body)
-        except MessageError as error:
-            bury(runtime, DeadLetter(kind, locked.message.message_id, body, str(error), 1))
-            return
-        if isinstance(message, EntityMessage):
-            sync_entity(runtime, message)
-        else:
-            apply_batch(runtime, message)
+    def _handle(self, process: Process, locked: LockedMessage) -> None:
+        message = locked.message
+        reason, deliveries = locked.dead_letter_reason, locked.delivery_count
+        body = message.body.encode()
+        self._call(process, handle, locked.queue, message.message_id, body, reason, deliveries)
+
+    def _call(self, process: Process, operation: Callable[..., Any], *arguments: Any) -> Any:
+        """Let a process do something with its own code."""
+        return operation(process.runtime, *arguments)
 
     def _settle_message(
         self, process: Process, locked: LockedMessage, settle: Callable[[LockedMessage], None]
@@ -564,13 +566,10 @@ class World:
             idle = [process for process in self.processes if self._is_idle(process)]
         asked = self.dice.sample(idle, min(len(idle), self.dice.choice((1, 2))))
         for process in asked:
-            ask = functools.partial(self._ask, process, refresh)
+            ask = functools.partial(self._call, process, ask_for_run, refresh)
             self._spawn(process, "request", ask, (RunConflict, Paused))
         while self.calm and any(self.scheduler.busy(process.name) for process in asked):
             self._step(until=self.clock.now() + timedelta(minutes=1))
-
-    def _ask(self, process: Process, refresh: bool) -> None:
-        request_run(process.runtime, RunRequest(refresh=refresh, retry_failed=refresh))
 
     # -- building --------------------------------------------------------------------------------------
 
