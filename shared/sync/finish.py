@@ -277,7 +277,7 @@ def _merge(
 
     def change(value: Any) -> Any:
         current = state_from_json(entity, value)
-        if (current.updated_by if current else None) != plan["state_by"]:
+        if not _is_due(current, plan, run):
             # It has been merged before, and a later run may have gone on from there; or the document was
             # deleted or damaged meanwhile, and a state of these outcomes alone would know nothing of all the
             # others.
@@ -302,6 +302,16 @@ def _merge(
     written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)
     merged = state_from_json(entity, written)
     return merged.refused() if merged else None
+
+
+def _is_due(current: EntityState | None, plan: dict[str, Any], run: Run) -> bool:
+    """Whether the state is still the one that the plan was made from. Release 0.1.0 cannot read that of
+    titles (`FOLDED_TITLES_VERSION`) and plans from a listing, as if there was none: what its plan found takes
+    the place of a state from before the run."""
+    by = current.updated_by if current else None
+    if by is not None and plan["state_by"] is None and plan["base"]:
+        return by.partition("/")[0] < run.run_id
+    return bool(by == plan["state_by"])
 
 
 def _known_state(services: Services, entity: EntityName) -> EntityState | None:

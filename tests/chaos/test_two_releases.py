@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.checks import violations
 from tests.chaos.releases import RELEASE_BEFORE, unpack
 from tests.chaos.seeds import trace_of
-from tests.chaos.two_releases import TwoReleases
+from tests.chaos.two_releases import SideBySide, TwoReleases
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +26,29 @@ def test_a_seed_replays_identically(before: Path) -> None:
 def test_a_commit_that_is_not_in_the_clone_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="git fetch --unshallow"):
         unpack("0123456789012345678901234567890123456789", tmp_path)
+
+
+@pytest.mark.parametrize("last", ["before", "today"])
+@pytest.mark.parametrize("planner", ["before"])
+def test_a_title_that_one_release_plans_and_the_other_creates_is_there_once(
+    planner: str, last: str, before: Path
+) -> None:
+    world = SideBySide(
+        *(0, ()),
+        before=before,
+        way=(last,),
+        planner=planner,
+        loaded=True,
+        loaded_by="today",
+        company_changes=False,
+        operated=False,
+    )
+    try:
+        world.company.own_employees()[0]["udEmpTitle"] = "Night Watch"
+        world.publish_company()
+        world.run()
+        assert not violations(world), "\n".join(violations(world))
+        titles = world.tenant.safetyamp.snapshot()["user_titles"]
+        assert [title["name"] for title in titles].count("Night Watch") == 1
+    finally:
+        world.close()

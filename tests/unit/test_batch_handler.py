@@ -479,6 +479,23 @@ class TestMerging:
         rig.deliver()
         assert self.records(rig) == {"Foreman": 1, "Welder": 100, "Mason": 101}
 
+    def listed_without_a_state(self, known_by: str) -> BatchRig:
+        """Planned by release 0.1.0, which cannot read the state of titles and lists SafetyAmp."""
+        rig = self.rig(base=paths.base(RUN, "titles", PLAN_ID), state_by=None)
+        rig.put(paths.base(RUN, "titles", PLAN_ID), {**self.state(None, Foreman=1), "version": 1})
+        rig.put(paths.state("titles"), self.state(known_by, foreman=1))
+        return rig
+
+    def test_takes_the_place_of_a_state_that_the_release_before_could_not_read(self) -> None:
+        rig = self.listed_without_a_state("20260105-110000-abcdef/plan")
+        rig.deliver()
+        assert self.records(rig) == {"foreman": 1, "welder": 100}
+
+    def test_does_not_take_the_place_of_what_a_later_run_has_noted(self) -> None:
+        rig = self.listed_without_a_state("20260105-130000-abcdef/plan")
+        rig.deliver()
+        assert self.records(rig) == {"foreman": 1}
+
     def test_makes_no_state_of_these_outcomes_alone_when_the_document_was_deleted_meanwhile(self) -> None:
         """The next run would take all others for missing, and create them again."""
         rig = self.rig()
