@@ -285,6 +285,7 @@ def _merge(
         state = base or current
         if state is None:
             return None
+        state.list_anew = False
         for batch in batches:
             merge_outcomes(state, batch.outcomes, run.run_id)
             if batch.list_anew:

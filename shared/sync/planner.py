@@ -34,7 +34,7 @@ from shared.sync.reader import SourceRead, SourceReader, mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
-from shared.sync.state import EntityState, decode_state, missed_again, not_listed, rebuild
+from shared.sync.state import EntityState, decode_state, distrust_state, missed_again, not_listed, rebuild
 
 logger = logging.getLogger(__name__)
 
@@ -181,6 +181,10 @@ def _make_plan(
         "requests": dict(meter.requests),
         "waited_seconds": round(meter.waited_seconds, 3),
     }
+    if entity == "titles" and plan["batches"] and not held and run.request.mode == "apply":
+        # A process of release 0.1.0 may apply the plan, and cannot note it in the state of titles. Until this
+        # release has, the state does not say what is there.
+        distrust_state(documents, entity)
     create_json(documents, plan_path(run, entity), plan)
     duration_ms = round((services.clock.monotonic() - started) * 1000)
     facts = {"counts": plan["counts"], "batches": plan["batches"], "duration_ms": duration_ms}

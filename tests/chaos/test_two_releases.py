@@ -29,7 +29,7 @@ def test_a_commit_that_is_not_in_the_clone_is_named_with_the_remedy(tmp_path: Pa
 
 
 @pytest.mark.parametrize("last", ["before", "today"])
-@pytest.mark.parametrize("planner", ["before"])
+@pytest.mark.parametrize("planner", ["before", "today"])
 def test_a_title_that_one_release_plans_and_the_other_creates_is_there_once(
     planner: str, last: str, before: Path
 ) -> None:

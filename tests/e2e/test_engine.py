@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from local.company_model import vista_date
+from shared.storage.documents import read_json
+from shared.sync import paths
 from shared.sync.runs import RunRequest, request_run
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, PEOPLE, new_person
@@ -201,3 +203,16 @@ def test_messages_that_are_left_after_a_run_change_nothing(rig: Rig) -> None:
     rig.drain()
     assert rig.safetyamp.snapshot() == before
     assert rig.stack.bus.dead_letters("change-batches") == rig.stack.bus.dead_letters("entity-sync") == []
+
+
+def test_while_titles_are_being_created_their_state_does_not_say_what_is_there(rig: Rig) -> None:
+    """Release 0.1.0 may create them, and cannot note it: the next run has to list SafetyAmp then."""
+    rig.run()
+    rig.person(MOVER)["udEmpTitle"] = "Diver"
+    rig.publish()
+    state, run_id = paths.state("titles"), request_run(rig.stack.runtime, RunRequest())
+    rig.until(lambda: read_json(rig.documents, paths.plan(run_id, "titles")) is not None)
+    assert read_json(rig.documents, state)["list_anew"]
+    rig.finish(run_id)
+    assert "list_anew" not in read_json(rig.documents, state)
+    assert rig.run().calls == []
