@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from shared.storage.decoding import decode
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.entities.guarded import target_of
+from shared.sync.entities.keys import normal_key
 from shared.sync.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.model import EntityMapping, EntityName, Target
 from shared.sync.services import Services
@@ -111,7 +112,7 @@ class TargetLister:
         """
         if mapping.name != "employees":
             return [], set(target_ids)
-        self._asked_for = answers = self._kept().asked_for
+        self._asked_for = answers = self._kept(mapping.name).asked_for
         found, gone = [], set()
         for target_id in islice(target_ids, MOST_ASKED_FOR):
             if str(target_id) not in answers:
@@ -155,7 +156,7 @@ class TargetLister:
         return _mapped(mapping, inside)
 
     def _pages(self, mapping: EntityMapping, twice: bool) -> list[Target]:
-        kept = self._kept()
+        kept = self._kept(mapping.name)
         targets = {target.target_id: target for target in kept.targets}
         if self._meter:
             self._meter.add(kept.calls, kept.requests, kept.waited_seconds)
@@ -177,12 +178,18 @@ class TargetLister:
         self._complete = (page, listed)
         return listed
 
-    def _kept(self) -> _Kept:
+    def _kept(self, entity: EntityName) -> _Kept:
         """What was kept before; nothing where there is a bare lease, or what cannot be read: all pages are
         read again."""
         try:
             value = read_json(self._services.documents, self._path)
-            return _Kept() if value is None else decode(_Kept, value, self._path)
+            if value is None:
+                return _Kept()
+            stored = decode(dict[str, Any], value, self._path)
+            if "listing" not in stored:
+                return _of_release_before(decode(_Kept, stored, self._path), entity)
+            own = decode(dict[str, Any], stored["listing"], self._path)
+            return decode(_Kept, {**stored, **own}, self._path)
         except UnreadableDocument as error:
             logger.warning("%s; the listing begins anew", error, extra={"event": "document_unreadable"})
             return _Kept()
@@ -190,18 +197,30 @@ class TargetLister:
     def _keep(
         self, page: int, targets: Iterable[Target], *, complete: bool = False, again: bool = False
     ) -> None:
-        value: dict[str, Any] = {
+        listing = {
             "page": page,
             "complete": complete,
             "again": again,
             "targets": [kept_form(target) for target in targets],
             "asked_for": {one: target and kept_form(target) for one, target in self._asked_for.items()},
         }
+        # Release 0.1.0 writes keys of titles otherwise and knows no second reading: were it to go on here, it
+        # would create what it does not find. So it sees a listing that has not begun.
+        value: dict[str, Any] = {"page": 0, "targets": [], "listing": listing}
         if self._meter:
             value["calls"] = dict(self._meter.calls)
             value["requests"] = dict(self._meter.requests)
             value["waited_seconds"] = self._meter.waited_seconds
         self._services.documents.write(self._path, to_json(value), lease_id=self._lease_id)
+
+
+def _of_release_before(kept: _Kept, entity: EntityName) -> _Kept:
+    """Pages that release 0.1.0 has read, with keys in today's form."""
+    targets = [
+        target if target.key is None else replace(target, key=normal_key(entity, target.key))
+        for target in kept.targets
+    ]
+    return replace(kept, targets=targets)
 
 
 def kept_form(target: Target) -> dict[str, Any]:

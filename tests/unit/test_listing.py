@@ -20,7 +20,7 @@ from shared.errors import (
     RateLimited,
     UpstreamUnavailable,
 )
-from shared.storage.documents import read_json
+from shared.storage.documents import read_json, to_json
 from shared.sync.entities import mappings
 from shared.sync.listing import MOST_ASKED_FOR, RESOURCES, TargetLister, within_root
 from shared.sync.model import ENTITIES
@@ -104,6 +104,29 @@ def test_a_forgotten_listing_begins_anew(rig: EngineRig) -> None:
     assert rig.safetyamp.asked == [0, 1, 2, 3, 4]
 
 
+class TestBesideRelease010:
+    """The release before goes on with a listing that this one has begun, and the other way round."""
+
+    def test_its_pages_go_on_with_keys_as_they_are_now(self, rig: EngineRig) -> None:
+        target = {
+            "target_id": 98,
+            "key": "Crane  Operator",
+            "fields": {"name": "Crane  Operator"},
+            "match": None,
+        }
+        rig.documents.write(PATH, to_json({"page": 1, "complete": False, "targets": [target], "calls": {}}))
+        assert names(TargetLister(rig.services, PATH)) == ["crane operator", "c", "d", "e"]
+
+    def test_it_finds_a_listing_that_has_not_begun(self, rig: EngineRig) -> None:
+        """Its keys of titles are others: it would create all of them again."""
+        rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
+        with pytest.raises(RateLimited):
+            TargetLister(rig.services, PATH, meter=Meter()).targets(TITLES)
+        kept = read_json(rig.documents, PATH)
+        assert (kept["page"], kept["targets"], kept.get("complete")) == (0, [], None)
+        assert set(kept) - {"listing"} == {"page", "targets", "calls", "requests", "waited_seconds"}
+
+
 def test_calls_of_all_executions_are_added_up(rig: EngineRig) -> None:
     rig.safetyamp.fail_at = {1: RateLimited("full", 30.0), 3: RateLimited("full", 30.0)}
     for calls, waited in ((2, 0.5), (3, 0.25)):
@@ -123,7 +146,7 @@ def test_pages_are_kept_under_the_planners_lease_only(rig: EngineRig) -> None:
     rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
     with pytest.raises(RateLimited):
         names(TargetLister(rig.services, PATH, lease_id=lease_id))
-    assert read_json(rig.documents, PATH)["page"] == 1
+    assert read_json(rig.documents, PATH)["listing"]["page"] == 1
     rig.clock.advance(61)
     rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
     with pytest.raises(LeaseLost):
