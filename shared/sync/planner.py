@@ -325,7 +325,7 @@ def _store_batches(services: Services, run: Run, entity: EntityName, plan_id: st
     number = 0
     for number, batch in enumerate(draft.batches(batch_size(services)), start=1):
         path = paths.batch(run.run_id, entity, plan_id, number)
-        create_json(services.documents, path, batch_to_json(batch))
+        create_json(services.documents, path, batch_to_json(entity, batch))
     return number
 
 

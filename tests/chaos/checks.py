@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from shared.storage.documents import read_json
+from shared.sync.entities.keys import normal_key
+from shared.sync.model import EntityName
 from tests.chaos.world import KEY_FIELDS, World
 from tests.e2e.expectation import RESOURCE_OF, expect
 from tests.e2e.expected_content import Content, read_content
@@ -195,10 +197,15 @@ def each_change_has_one_outcome(world: World) -> Iterator[str]:
                     world.store, f"runs/{run_id}/{entity}/batches/{plan['plan_id']}/{number:04d}.json"
                 )
                 outcome = read_json(world.store, f"runs/{run_id}/{entity}/outcomes/{number:04d}.json")
-                changes = [(change["key"], change["action"]) for change in batch["changes"]]
-                results = [(one["key"], one["action"]) for one in (outcome or {"outcomes": []})["outcomes"]]
+                changes = [_about(entity, change) for change in batch["changes"]]
+                results = [_about(entity, one) for one in (outcome or {"outcomes": []})["outcomes"]]
                 if changes != results:
                     yield f"{run_id} {entity} batch {number}: {len(changes)} changes, {len(results)} outcomes"
+
+
+def _about(entity: str, value: dict[str, Any]) -> tuple[str, str]:
+    """What a change or an outcome is about; titles have their name for a key in documents of changes."""
+    return normal_key(cast(EntityName, entity), value["key"]), value["action"]
 
 
 @check

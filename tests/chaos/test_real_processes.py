@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +18,8 @@ from local.cluster import Cluster
 from local.company import demo_company
 from shared.errors import LeaseHeld
 from shared.storage.documents import read_json
+from shared.sync.entities.keys import normal_key
+from shared.sync.model import EntityName
 from shared.sync.runs import RunRequest
 from tests.chaos.storm import Storm
 from tests.e2e.expectation import Expectation, expect
@@ -124,9 +126,10 @@ def test_each_change_has_one_outcome(aftermath: Aftermath) -> None:
     for path in _documents(aftermath, "plan.json"):
         folder, plan = path.removesuffix("/plan.json"), read_json(documents, path)
         batches = documents.list(f"{folder}/batches/{plan['plan_id']}/")
-        changes = [_changes(read_json(documents, batch)["changes"]) for batch in batches]
+        entity = folder.split("/")[-1]
+        changes = [_about(entity, read_json(documents, batch)["changes"]) for batch in batches]
         outcomes = [
-            _changes(read_json(documents, outcome)["outcomes"])
+            _about(entity, read_json(documents, outcome)["outcomes"])
             for outcome in documents.list(f"{folder}/outcomes/")
         ]
         assert outcomes == changes, folder
@@ -171,8 +174,9 @@ def _documents(aftermath: Aftermath, name: str) -> list[str]:
     return [path for path in aftermath.cluster.documents.list("runs/") if path.endswith(f"/{name}")]
 
 
-def _changes(values: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(value["key"], value["action"]) for value in values]
+def _about(entity: str, values: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Titles have their name for a key in documents of changes."""
+    return [(normal_key(cast(EntityName, entity), value["key"]), value["action"]) for value in values]
 
 
 def _today(zone: tzinfo) -> date:

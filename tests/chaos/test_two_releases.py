@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.chaos.checks import violations
 from tests.chaos.releases import RELEASE_BEFORE, unpack
 from tests.chaos.seeds import trace_of
-from tests.chaos.two_releases import SideBySide, TwoReleases
+from tests.chaos.two_releases import WAYS, HandedOn, SideBySide, TwoReleases
+
+WITHOUT_PEOPLE: dict[str, Any] = {"company_changes": False, "operated": False, "single_records": False}
+"""Nobody changes or asks for anything meanwhile."""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +44,7 @@ def test_a_title_that_one_release_plans_and_the_other_creates_is_there_once(
         planner=planner,
         loaded=True,
         loaded_by="today",
-        company_changes=False,
-        operated=False,
+        **WITHOUT_PEOPLE,
     )
     try:
         world.company.own_employees()[0]["udEmpTitle"] = "Night Watch"
@@ -50,5 +53,21 @@ def test_a_title_that_one_release_plans_and_the_other_creates_is_there_once(
         assert not violations(world), "\n".join(violations(world))
         titles = world.tenant.safetyamp.snapshot()["user_titles"]
         assert [title["name"] for title in titles].count("Night Watch") == 1
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("way", [WAYS["upgrade"], WAYS["rollback"]], ids=["upgrade", "rollback"])
+@pytest.mark.parametrize("resource", ["site_clusters", "sites", "user_titles", "users", "assets"])
+def test_a_creation_of_which_one_release_never_heard_is_found_by_the_other(
+    resource: str, way: tuple[str, ...], before: Path
+) -> None:
+    world = HandedOn(
+        *(0, ()), before=before, way=way, dies_after=("POST", resource), loaded=False, **WITHOUT_PEOPLE
+    )
+    try:
+        world.run()
+        assert world.died
+        assert not violations(world), "\n".join(violations(world))
     finally:
         world.close()

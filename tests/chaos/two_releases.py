@@ -21,6 +21,7 @@ from tests.chaos import beginnings
 from tests.chaos.ports import ChaosAdapter, ChaosBus, ChaosDocuments, SkewedClock
 from tests.chaos.release_process import Beginning
 from tests.chaos.releases import ROOT, Release, RemoteRuntime
+from tests.chaos.scheduler import Task
 from tests.chaos.world import ALL_QUEUES, HOSTS, STORMY, Process, SimulatedTokens, World
 
 NOW = Release("today", ROOT)
@@ -54,9 +55,14 @@ KINDS = (
     "document conflict",
     "document fails before",
     "document fails after",
+    "reset after",
+    "timeout after",
+    "5xx after",
+    "nonsense after",
+    "cut answer after",
     "late approval",
 )
-"""What happens to processes, messages and documents. The rest is not a matter of releases."""
+"""What happens to processes, messages, documents and answers. Some of the rest 0.1.0 alone does not stand."""
 
 
 @dataclass
@@ -208,6 +214,38 @@ class SideBySide(TwoReleases):
 
     def _shares_of_requests(self) -> list[float]:
         return [2.0, 0.0]
+
+
+@dataclass
+class HandedOn(TwoReleases):
+    """One process, which dies when a call to SafetyAmp was carried out, before it hears of that; one of the
+    other release goes on. `dies_after` is the call's method and the resource."""
+
+    processes_count: int = 1
+    dies_after: tuple[str, str] = ("POST", "users")
+    died: bool = False
+
+    def _draw_swaps(self, start: datetime) -> None:
+        assert self.way is not None
+        self._schedule = {"p0": [(start, self.way[0])]}
+
+    def _shares_of_requests(self) -> list[float]:
+        return [2.0, 0.0]
+
+    def _dies(self, task: Task) -> bool:
+        calls, (method, resource) = self.tenant.safetyamp.calls, self.dies_after
+        last = calls[-1] if calls else None
+        if (
+            self.died
+            or not task.after
+            or not last
+            or (last.method, last.path) != (method, f"/api/{resource}")
+        ):
+            return False
+        assert self.way is not None
+        self._schedule["p0"].append((self.clock.now(), self.way[1]))
+        self.died = True
+        return True
 
 
 def _remote(process: Process) -> RemoteRuntime:

@@ -414,13 +414,17 @@ class World:
             return
         if runnable:
             task = self.dice.choice(runnable)
-            if self.faults.strikes("crash after an effect" if task.after else "crash before an effect"):
+            if self._dies(task):
                 self._crash(self._process_of(task))
                 return
             self._disturb_process(task)
             self.scheduler.resume(task)
             return
         self._let_time_pass(until)
+
+    def _dies(self, task: Task) -> bool:
+        """Whether its process does, where the task stands."""
+        return self.faults.strikes("crash after an effect" if task.after else "crash before an effect")
 
     def _disturb_process(self, task: Task) -> None:
         if self.faults.strikes("told to end"):

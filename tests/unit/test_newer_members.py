@@ -46,9 +46,18 @@ OUTCOMES = [
 @pytest.fixture
 def documents() -> MemoryDocuments:
     documents = MemoryDocuments(FakeClock())
-    create_json(documents, paths.batch("r", "employees", "p", 1), batch_to_json([PLAIN, RICH]))
+    create_json(documents, paths.batch("r", "employees", "p", 1), batch_to_json("employees", [PLAIN, RICH]))
     create_json(documents, paths.outcome("r", "employees", 1), outcomes_to_json(OUTCOMES))
     return documents
+
+
+def test_release_0_1_0_finds_titles_by_their_name_and_this_one_by_their_key() -> None:
+    documents, path = MemoryDocuments(FakeClock()), paths.batch("r", "titles", "p", 1)
+    title = Change("night watch", "create", None, {"name": "Night Watch"}, {}, {}, "d1")
+    create_json(documents, path, batch_to_json("titles", [title]))
+    (record,) = read_json(documents, path)["changes"]
+    assert (record["key"], record["digest"], set(record)) == ("Night Watch", "d1", CHANGE_0_1_0)
+    assert read_batch(documents, "r", "titles", "p", 1) == [title]
 
 
 def test_nothing_is_lost(documents: MemoryDocuments) -> None:
@@ -84,6 +93,6 @@ def test_what_belongs_to_no_record_makes_the_document_unreadable(
     documents: MemoryDocuments, newer: Any
 ) -> None:
     path = paths.batch("r", "employees", "p", 2)
-    create_json(documents, path, {**batch_to_json([PLAIN, RICH]), "newer": newer})
+    create_json(documents, path, {**batch_to_json("employees", [PLAIN, RICH]), "newer": newer})
     with pytest.raises(UnreadableDocument, match="newer"):
         read_batch(documents, "r", "employees", "p", 2)
