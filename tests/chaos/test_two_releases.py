@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from tests.chaos.checks import violations
 from tests.chaos.releases import RELEASE_BEFORE, unpack
-from tests.chaos.seeds import trace_of
-from tests.chaos.two_releases import WAYS, HandedOn, SideBySide, TwoReleases
+from tests.chaos.seeds import Verdict, explanation, run_seeds, trace_of
+from tests.chaos.two_releases import BOTH, KINDS, WAYS, HandedOn, SideBySide, TwoReleases
 
+SEEDS = int(os.environ.get("RELEASE_SEEDS", "12"))
 WITHOUT_PEOPLE: dict[str, Any] = {"company_changes": False, "operated": False, "single_records": False}
 """Nobody changes or asks for anything meanwhile."""
 
@@ -20,6 +22,28 @@ WITHOUT_PEOPLE: dict[str, Any] = {"company_changes": False, "operated": False, "
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code of the release before."""
     return unpack(RELEASE_BEFORE, tmp_path_factory.mktemp("before"))
+
+
+@pytest.fixture(scope="module")
+def verdicts(before: Path) -> list[Verdict]:
+    """A deployment or a rollback in the middle of a run, with deaths of processes, and taken back in half of
+    the seeds."""
+    return list(run_seeds(range(SEEDS), make=TwoReleases, before=before))
+
+
+def test_no_seed_finds_a_violation(verdicts: list[Verdict], before: Path) -> None:
+    """Every run ends, nothing is lost or there twice, and SafetyAmp ends as the sources say."""
+    failed = [
+        explanation(verdict, KINDS, " --two-releases", make=TwoReleases, before=before)
+        for verdict in verdicts
+        if verdict.found
+    ]
+    assert not failed, "\n\n".join(failed[:3])
+
+
+def test_both_releases_are_at_work_in_one_run(verdicts: list[Verdict]) -> None:
+    """Or the other tests would prove little."""
+    assert sum(1 for verdict in verdicts if verdict.struck.get(BOTH)) >= SEEDS / 2
 
 
 def test_a_seed_replays_identically(before: Path) -> None:
