@@ -36,6 +36,9 @@ from tests.chaos.virtual_redis import Encoder, Pipeline
 NOT_USED = ("shared.storage.blob", "shared.storage.service_bus", "shared.key_vault", "shared.identity")
 """Their SDKs take long to load."""
 
+CALLED = ("tests.chaos.handling", "tests.chaos.operators")
+"""What of the tests is done in these processes, with the release's code."""
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -159,9 +162,10 @@ def main() -> None:
 
 
 def _load_code() -> None:
-    for module in pkgutil.walk_packages(shared.__path__, "shared."):
-        if not module.name.startswith(NOT_USED):
-            importlib.import_module(module.name)
+    names = [module.name for module in pkgutil.walk_packages(shared.__path__, "shared.")]
+    for name in (*names, *CALLED):
+        if not name.startswith(NOT_USED):
+            importlib.import_module(name)
 
 
 def _live(world: World) -> None:
