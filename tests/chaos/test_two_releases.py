@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.checks import violations
 from tests.chaos.releases import RELEASE_BEFORE, unpack
 from tests.chaos.seeds import Verdict, explanation, run_seeds, trace_of
-from tests.chaos.two_releases import BOTH, KINDS, WAYS, HandedOn, SideBySide, TwoReleases
+from tests.chaos.two_releases import BOTH, KINDS, WAYS, HandedOn, SideBySide, Swapped, TwoReleases
 
 SEEDS = int(os.environ.get("RELEASE_SEEDS", "12"))
 WITHOUT_PEOPLE: dict[str, Any] = {"company_changes": False, "operated": False, "single_records": False}
@@ -77,6 +77,23 @@ def test_a_title_that_one_release_plans_and_the_other_creates_is_there_once(
         assert not violations(world), "\n".join(violations(world))
         titles = world.tenant.safetyamp.snapshot()["user_titles"]
         assert [title["name"] for title in titles].count("Night Watch") == 1
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("way", [WAYS["upgrade"], WAYS["rollback"]], ids=["upgrade", "rollback"])
+def test_a_plan_that_one_release_holds_is_applied_when_the_other_approves_it(
+    way: tuple[str, ...], before: Path
+) -> None:
+    world = Swapped(0, ("late approval",), before=before, way=way, loaded=True, **WITHOUT_PEOPLE)
+    try:
+        for person in world.company.own_employees()[:3]:
+            person.update(TermDate="2026-03-01 00:00:00", ActiveYN="N")
+            world.hr.ever_left.add(str(person["Employee"]))
+        world.publish_company()
+        world.run()
+        assert world.faults.struck["late approval"] == 1
+        assert not violations(world), "\n".join(violations(world))
     finally:
         world.close()
 

@@ -60,7 +60,6 @@ KINDS = (
     "5xx after",
     "nonsense after",
     "cut answer after",
-    "late approval",
 )
 """What happens to processes, messages, documents and answers. Some of the rest 0.1.0 alone does not stand."""
 
@@ -211,6 +210,20 @@ class SideBySide(TwoReleases):
             "p0": [(start, "before"), (start + STORMY, self.way[0])],
             "p1": [(start, "today"), (start + STORMY, self.way[0])],
         }
+
+    def _shares_of_requests(self) -> list[float]:
+        return [2.0, 0.0]
+
+
+@dataclass
+class Swapped(TwoReleases):
+    """One process, replaced by one of the other release when its run has ended."""
+
+    processes_count: int = 1
+
+    def _draw_swaps(self, start: datetime) -> None:
+        assert self.way is not None
+        self._schedule = {"p0": [(start, self.way[0]), (start + STORMY / 2, self.way[1])]}
 
     def _shares_of_requests(self) -> list[float]:
         return [2.0, 0.0]
