@@ -27,6 +27,8 @@ UNDROPPABLE = frozenset(
 created; any other refused field is left out and reported. A record that is there can go without all of them
 but access: it keeps what it has."""
 
+NUMBER = "emp_id"
+
 OPTIONAL = frozenset({"current_title_id", "current_user_id"})
 """References that a new record can go without."""
 
@@ -49,6 +51,16 @@ class AlreadyThere(Exception):
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__(", ".join(sorted(errors)))
         self.errors = dict(errors)
+
+
+class OtherNumber(Exception):
+    """The user who is to be switched off has another employee number in SafetyAmp by now."""
+
+    def __init__(self, target_id: Any, number: str) -> None:
+        super().__init__(
+            f"SafetyAmp user {target_id} has the number {number} there by now, so access was not switched off"
+            " under the old one: the next run lists SafetyAmp and decides anew"
+        )
 
 
 class ChangeApplier:
@@ -78,11 +90,16 @@ class ChangeApplier:
         fields, left_out = self._resolve(change)
         self._resolved = fields
         self.repeated = False
-        written = self._write_beside(change)
-        outcome = (
-            self._create(change, fields, again) if change.action == "create" else self._update(change, fields)
-        )
-        outcome.beside = written
+        written, other = self._write_beside(change)
+        try:
+            outcome = (
+                self._create(change, fields, again)
+                if change.action == "create"
+                else self._update(change, fields)
+            )
+        except OtherNumber as moved:
+            outcome, other = self._outcome(change, "waiting", reason=str(moved)), True
+        outcome.beside, outcome.list_anew = written, other
         return self._finished(change, outcome, left_out)
 
     def look_for(
@@ -133,30 +150,56 @@ class ChangeApplier:
         text = "waiting for {0.entity} {0.key}, which SafetyAmp does not have yet"
         return resolved, {name: text.format(ref) for name, ref in missing.items()}
 
-    def _write_beside(self, change: Change) -> list[dict[str, Any]]:
+    def _write_beside(self, change: Change) -> tuple[list[dict[str, Any]], bool]:
         """Write to other records what has to be there before this change: a value that is given up. What
-        SafetyAmp refuses is left as it is; the change finds out."""
-        written = []
+        SafetyAmp refuses is left as it is; the change finds out. Returns what was written, and whether a
+        user has another number by now."""
+        written, other = [], False
         for beside in change.beside:
             try:
-                core = self._repeated(change, beside["target_id"], beside["core"], beside["fresh"])
+                core = self._repeated(
+                    change,
+                    beside["target_id"],
+                    beside["core"],
+                    beside["fresh"],
+                    is_leaver=beside["fields"].get(ACCESS) == 0,
+                )
                 self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
             except (InvalidRecord, NotFound):
+                continue
+            except OtherNumber:
+                other = True
                 continue
             except UpstreamUnavailable as error:
                 error.may_have_happened = False  # not of the change itself, which has not been sent yet
                 raise
             written.append({name: beside[name] for name in ("key", "target_id", "fields")})
-        return written
+        return written, other
 
     def _repeated(
-        self, change: Change, target_id: Any, core: Mapping[str, Any], fresh: Iterable[str]
+        self,
+        change: Change,
+        target_id: Any,
+        core: Mapping[str, Any],
+        fresh: Iterable[str],
+        *,
+        is_leaver: bool = False,
     ) -> dict[str, Any]:
         """The core fields, those that the source does not own as they are now. Nobody keeps access because
-        they cannot be read."""
-        names = list(fresh)
+        they cannot be read.
+
+        Of a leaver's user the number is read with them: raises OtherNumber when somebody has given the user
+        another one, most likely that under which the person was hired again.
+        """
+        names = [*fresh]
+        if not names:
+            return dict(core)
         urgent = change.action == "deactivate"
-        return {**core, **self._fresh.values(target_id, names, urgent=urgent)} if names else dict(core)
+        now = self._fresh.values(target_id, [*names, *([NUMBER] if is_leaver else ())], urgent=urgent)
+        number = normal_key(self._mapping.name, str(now.pop(NUMBER, change.key)))
+        if is_leaver and number != normal_key(self._mapping.name, change.key):
+            raise OtherNumber(target_id, number)
+        return {**core, **now}
 
     def _create(self, change: Change, fields: dict[str, Any], again: bool) -> Outcome:
         dropped: dict[str, list[str]] = {}
@@ -184,7 +227,8 @@ class ChangeApplier:
         that it refuses is read and sent as it is now, and then left out too: it must not cost the change."""
         dropped: dict[str, list[str]] = {}
         taken: dict[str, Any] = {}
-        core = self._repeated(change, change.target_id, change.core, change.fresh)
+        is_leaver = change.fields.get(ACCESS) == 0
+        core = self._repeated(change, change.target_id, change.core, change.fresh, is_leaver=is_leaver)
         known_now = set(change.fresh)
         while True:
             try:

@@ -140,7 +140,7 @@ def _creation(desired: Desired, digest: str) -> Comparison:
 def _deactivation(
     desired: Desired, entry: Entry, digest: str, core: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> Comparison:
-    if entry.fields.get(ACCESS) == 0 and ACCESS not in entry.flags.get(UNKNOWN, {}):
+    if entry.is_off:
         return Comparison(None)
     return Comparison(_update("deactivate", desired, entry, {ACCESS: 0}, digest, core))
 

@@ -12,8 +12,9 @@ from shared.sync.compare import ACCESS, Change, compare, digest_of
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
-from shared.sync.guard import ANOTHER_PERSON, is_another_person
+from shared.sync.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, is_another_person
 from shared.sync.model import Action, Claim, Desired, EntityMapping, EntityName, Rejected, SourceRecord
+from shared.sync.moved_keys import MovedKeys, People, leavers_without_user
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
@@ -95,6 +96,7 @@ def draft_changes(
     drafting.only_leavers = only_leavers
     for record in mapping.records(source):
         drafting.consider(record, source)
+    drafting.consider_moved(source)
     drafting.arrange(source)
     return drafting.draft
 
@@ -116,6 +118,9 @@ class _Drafting:
         self._switched_off = SwitchedOff(services.documents)
         self._doubtful: dict[str, Rejected] = {}
         self._nobody: set[str] = set()
+        self._moved = MovedKeys(state)
+        self._with_moved_keys: dict[str, SourceRecord | Rejected] = {}
+        self._people: People | None = None
         self._mapping = mapping
         self._state = state
         self._resolver = resolver
@@ -139,16 +144,47 @@ class _Drafting:
         return found
 
     def consider(self, record: SourceRecord | Rejected, source: Any) -> None:
+        self.draft.seen.add(record.key)
+        if record.key in self._moved.keys:
+            # What is right for them depends on one another's standing: see `consider_moved`.
+            self._with_moved_keys[record.key] = record
+        elif not self._keys or record.key in self._keys:
+            self._consider(record, source)
+
+    def consider_moved(self, source: Any) -> None:
+        """Consider the records whose user has got another number by hand, and those who have that number."""
+        moved, records = self._moved, self._with_moved_keys
+        moved.judge(records, lambda key: self._person(key, source))
+        for key in moved.outlived:
+            del self._state.moved[key]
+        for key in moved.freed:
+            self._state.free(key)
+        self.draft.state_changed |= bool(moved.outlived or moved.freed)
+        for key, record in records.items():
+            if not self._keys or key in self._keys:
+                self._consider(record, source)
+        for key, text in moved.told:
+            if not self._keys or key in self._keys:
+                self.draft.report(key, text)
+
+    def _person(self, key: str, source: Any) -> Mapping[str, Any]:
+        """Names and birth date that the source has of an employee."""
+        if self._people is None:
+            mapping = self._mapping
+            self._people = mapping.people(source) if isinstance(mapping, EmployeesMapping) else lambda _: {}
+        return self._people(key)
+
+    def _consider(self, record: SourceRecord | Rejected, source: Any) -> None:
         draft = self.draft
-        draft.seen.add(record.key)
-        if self._keys and record.key not in self._keys:
-            return
         draft.counts["source"] += 1
         if isinstance(record, Rejected):
             draft.reject(record)
             return
         if self.only_leavers and not has_left(record):
             draft.counts["waiting"] += 1
+            return
+        if reason := self._moved.blocked.get(record.key):
+            draft.reject(Rejected(record.key, "invalid", reason))
             return
         digest = digest_of(self._mapping.version, self._fingerprint, record.facts)
         if self._trust_digests and self._is_settled(record.key, digest):
@@ -157,20 +193,27 @@ class _Drafting:
         twins = self._twins(record)
         desired = desired_of(self._mapping, record, source)
         if twins:
-            self._several(record.key, twins, desired, digest)
+            self._several(record.key, twins, desired, digest, source)
             return
         if isinstance(desired, Rejected):
             draft.reject(desired)
             return
-        self._compare(record, desired, digest)
+        self._compare(record, desired, digest, source)
 
-    def _several(self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str) -> None:
+    def _several(
+        self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str, source: Any
+    ) -> None:
         """Which of several records is meant nobody can tell, but who has left loses access in all of them,
-        and gets it back where the sync took it when they return."""
+        and gets it back where the sync took it when they return. Users that are known as somebody else's, or
+        plainly show another person, are left out of that."""
         ids = ", ".join(str(target_id) for target_id in twins)
         reason = f"several SafetyAmp records claim this key (ids {ids}): keep one"
         strays = {twin: self._state.stray(twin) or {} for twin in twins}
         wrong = [twin for twin in twins if self._has_wrong_access(twin, strays[twin], desired)]
+        for twin in list(wrong):
+            if why := self._not_meant(key, twin, strays[twin], desired, source):
+                wrong.remove(twin)
+                reason += f"; access of user {twin} stays as it is: {why}"
         if isinstance(desired, Rejected) or not wrong or key not in self._state.ambiguous:
             self.draft.reject(Rejected(key, "invalid", reason))
             return
@@ -198,6 +241,17 @@ class _Drafting:
             )
         )
 
+    def _not_meant(
+        self, key: str, twin: int | str, fields: Mapping[str, Any], desired: Desired | Rejected, source: Any
+    ) -> str | None:
+        """Why a user with this number is not switched on or off with the others that have it."""
+        if twin in self._moved.spared:
+            return f"it was known as employee {self._moved.spared[twin]}"
+        if isinstance(desired, Desired) and not desired.active:
+            is_another = is_another_person(fields, self._person(key, source))
+            return "it is another person (other name and other birth date)" if is_another else None
+        return None
+
     def _has_wrong_access(
         self, twin: int | str, fields: Mapping[str, Any], desired: Desired | Rejected
     ) -> bool:
@@ -211,7 +265,7 @@ class _Drafting:
             )
         return fields.get(ACCESS) != 0
 
-    def _compare(self, record: SourceRecord, desired: Desired, digest: str) -> None:
+    def _compare(self, record: SourceRecord, desired: Desired, digest: str, source: Any) -> None:
         draft = self.draft
         entry = self._state.entry(record.key)
         if entry is None or entry.target_id is None:
@@ -219,8 +273,8 @@ class _Drafting:
         if rejected := self._hopeless(desired, entry, digest):
             draft.reject(rejected)
             return
-        if entry and entry.target_id is not None and is_another_person(entry.fields, desired.fields):
-            draft.reject(Rejected(record.key, "invalid", ANOTHER_PERSON))
+        if entry and (reason := self._is_another(record.key, entry, desired, source)):
+            draft.reject(Rejected(record.key, "invalid", reason))
             return
         result = compare(
             desired,
@@ -241,8 +295,7 @@ class _Drafting:
         elif entry is None or entry.target_id is None:
             # Everybody who ever left is among these: counted, but not listed one by one.
             draft.counts["skipped"] += 1
-            if record.key in self._state.moved:
-                self._nobody.add(record.key)
+            self._nobody.add(record.key)
         elif result.left_out:
             draft.counts["invalid"] += 1
             self._unsettle(record.key)
@@ -257,6 +310,16 @@ class _Drafting:
             draft.report(record.key, reason, name, "invalid" if is_invalid else "reported")
         for warning in desired.warnings:
             draft.report(record.key, warning)
+
+    def _is_another(self, key: str, entry: Entry, desired: Desired, source: Any) -> str | None:
+        """Why nothing is sent to a user who is plainly another person than the one of the number."""
+        if entry.target_id is None:
+            return None
+        if desired.active:
+            return ANOTHER_PERSON if is_another_person(entry.fields, desired.fields) else None
+        if entry.is_off or not is_another_person(entry.fields, self._person(key, source)):
+            return None
+        return LEAVER_IS_ANOTHER_PERSON
 
     def _hopeless(self, desired: Desired, entry: Entry | None, digest: str) -> Rejected | None:
         """Why there is no use in comparing: SafetyAmp refused the record as it is, or would. Somebody who has
@@ -284,29 +347,21 @@ class _Drafting:
         self._doubtful[desired.key] = rejected  # the value may be free now
         return None
 
-    def _without_moved(self) -> None:
-        """Create nothing in place of a record that has got another key in SafetyAmp by hand, and tell of a
-        leaver whom nobody finds under the old one. Where the source has the new key too, it was meant so."""
-        draft = self.draft
-        moved = {
-            key: reason
-            for key, (target_id, new) in self._state.moved.items()
-            if key in draft.seen and new not in draft.seen and (reason := _moved(target_id, new))
-        }
-        for change in [one for one in draft.changes if one.action == "create" and one.key in moved]:
-            holder = self._state.entry(self._state.moved[change.key][1])
-            if holder is not None and is_another_person(holder.fields, change.fields):
-                continue  # the number went to somebody new, and the old user has got another one for that
-            draft.changes.remove(change)
-            draft.counts["create"] -= 1
-            draft.reject(Rejected(change.key, "invalid", moved[change.key]))
-        for key in moved.keys() & self._nobody:
-            draft.report(key, moved[key])
+    def _tell_leavers_without_user(self, source: Any) -> None:
+        mapping = self._mapping
+        if not isinstance(mapping, EmployeesMapping) or not self._nobody:
+            return
+
+        def among(values: Collection[str]) -> Mapping[str, Collection[str]]:
+            return mapping.unique_values_among(source, self._nobody, values)
+
+        for key, text in leavers_without_user(self._state, among):
+            self.draft.report(key, text)
 
     def arrange(self, source: Any) -> None:
         """Put the changes in order, and settle who gets which unique value."""
         draft = self.draft
-        self._without_moved()
+        self._tell_leavers_without_user(source)
         draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
         mapping = self._mapping
 
@@ -378,14 +433,6 @@ class _Drafting:
     def _is_known_failure(self, entry: Entry, digest: str) -> bool:
         failure = entry.flags.get(FAILURE)
         return failure is not None and failure["digest"] == digest and not self._retry_failed
-
-
-def _moved(target_id: int | str, new: str) -> str:
-    return (
-        f"SafetyAmp's record {target_id} had this key and has {new} now, which the source does not know:"
-        " nothing is created in its place. Give it the right key there (emp_id, site or cluster code), then"
-        " run with refresh"
-    )
 
 
 def _failure_text(entry: Entry) -> str:

@@ -113,9 +113,25 @@ def is_another_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bo
     names, born = ("first_name", "last_name"), "date_of_birth"
     if not all(known.get(name) and wanted.get(name) for name in (*names, born)):
         return False
-    same_name = all(str(known[name]).casefold() == str(wanted[name]).casefold() for name in names)
-    return not same_name and known[born] != wanted[born]
+    return not _same_names(known, wanted) and known[born] != wanted[born]
 
+
+def is_same_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a user shows somebody: the same names, and no other birth date."""
+    born = {one["date_of_birth"] for one in (known, wanted) if one.get("date_of_birth")}
+    return bool(known.get("last_name")) and _same_names(known, wanted) and len(born) < len(("one", "other"))
+
+
+def _same_names(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    names = ("first_name", "last_name")
+    return all(str(known.get(name)).casefold() == str(wanted.get(name)).casefold() for name in names)
+
+
+LEAVER_IS_ANOTHER_PERSON = (
+    "has left, but SafetyAmp's user of this number is another person (other name and other birth date), so"
+    " access was not switched off. Give that user the right employee number (emp_id) there and run with"
+    " refresh; if it is the same person, mend name or birth date in SafetyAmp or in Vista"
+)
 
 ANOTHER_PERSON = (
     "the number belongs to another person now (other name and other birth date), so nothing was sent."

@@ -37,6 +37,7 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
         for written in outcome.beside:
             note = state.doubt if written.get("unknown") else state.write_beside
             note(written["key"], written["target_id"], written["fields"])
+        state.list_anew |= outcome.list_anew
         if key in state.ambiguous:
             # A leaver with several users: none of them is the record of this key.
             state.write_beside(None, outcome.target_id or "", outcome.fields)

@@ -58,6 +58,8 @@ class Outcome:
     it may have been, or not."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of the record `target_id` that were sent, or may have been, and of which no answer told."""
+    list_anew: bool = False
+    """What SafetyAmp shows of the record is not what is known: it is listed before the next plan."""
     errors: dict[str, list[str]] = field(default_factory=dict)
     reason: str | None = None
     at: str | None = None
@@ -72,7 +74,7 @@ class Outcome:
         return {name: value for name, value in vars(self).items() if value not in (None, {}, [], False)}
 
 
-NEWER_OF_OUTCOMES = ("taken", "left_out", "incomplete", "beside", "unknown")
+NEWER_OF_OUTCOMES = ("taken", "left_out", "incomplete", "beside", "unknown", "list_anew")
 
 
 def in_doubt(change: Change, result: Result, reason: str) -> Outcome:

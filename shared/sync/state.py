@@ -38,7 +38,7 @@ UNIQUE = ("email", "mobile_phone")
 _UNIQUE_VALUES = re.compile(rf"'({'|'.join(UNIQUE)})':'([^'\\]*)'")
 """These fields in the compact form: quotes within a text are escaped there, so that no text can look so."""
 
-_STRAY_FIELDS = (*UNIQUE, "system_access", "first_name", "last_name")
+_STRAY_FIELDS = (*UNIQUE, "system_access", "first_name", "last_name", "date_of_birth")
 
 OFF_BY = "off_by"
 """Flag: the run that deactivated the person, so that a rehire may be switched on again."""
@@ -77,6 +77,11 @@ class Entry:
     fields: dict[str, Any]
     flags: dict[str, Any]
 
+    @property
+    def is_off(self) -> bool:
+        """Whether the user is known to have no access."""
+        return self.fields.get("system_access") == 0 and "system_access" not in self.flags.get(UNKNOWN, {})
+
 
 @dataclass(slots=True)
 class EntityState:
@@ -92,7 +97,8 @@ class EntityState:
     taken nevertheless. By their id as text: `[target_id, key or None, fields]`. `missing` maps the ids (as
     text) of known records that the last listing lacked to the run that missed them first: a listing can shift
     while it is read, so they count as being there. `moved` maps keys to `[target_id, new key]` of records
-    that have got another key in SafetyAmp; titles are nothing but their name, and left out.
+    that have got another key in SafetyAmp (None: a user that has none any more and is kept under the one that
+    it had), until planning finds that it was meant; titles are nothing but their name, and left out.
     """
 
     entity: str
@@ -210,6 +216,14 @@ class EntityState:
         kept = {name: fields[name] for name in _STRAY_FIELDS if fields.get(name) is not None}
         if kept:
             self.strays[str(target_id)] = [target_id, key, _compact(kept)]
+
+    def free(self, key: str) -> None:
+        """The user of this key is nobody's from now on."""
+        entry = self.entry(key)
+        if entry is not None and entry.target_id is not None:
+            self.note_stray(entry.target_id, None, entry.fields)
+        self.records.pop(key, None)
+        self.moved.pop(key, None)
 
     def write_beside(self, key: str | None, target_id: int | str, fields: Mapping[str, Any]) -> None:
         """Note what was written to a record for another one's change; the next plan compares the record with
@@ -498,8 +512,8 @@ def rebuild(
     from `gone`, of which it is proven that SafetyAmp does not have it any more.
     """
     state = EntityState(entity=entity)
-    known_keys = _keys_by_id(known) if known else {}
-    listed = set()
+    known_keys = _known_keys(known) if known else {}
+    listed, cleared = set(), set()
     for target in targets:
         listed.add(target.target_id)
         key = target.key if target.key is not None else known_keys.get(target.target_id)
@@ -507,6 +521,8 @@ def rebuild(
             _keep(state, key, target, known)
         elif key is not None:
             _add(state, key, target, known)
+            if target.key is None and entity == "employees":
+                cleared.add(target.target_id)
         elif target.match is not None:
             state.add_unmatched(target.match, target.target_id, target.fields)
         elif entity == "employees":
@@ -521,22 +537,37 @@ def rebuild(
             _keep_missing(state, known, set(lacking))
         _keep_switched_off(state, known)
         _keep_failures(state, known)
-        _note_moved(state, known)
+        _note_moved(state, known, cleared)
     return state
 
 
-def _note_moved(state: EntityState, known: EntityState) -> None:
-    """Which known records have got another key, as long as nobody else has the one that they had."""
+def _note_moved(state: EntityState, known: EntityState, cleared: Container[int | str]) -> None:
+    """Which known records have got another key, or (users) none. Of other records than users only as long as
+    nobody else has the one that they had: whose it is, nothing but the key tells."""
     if state.entity == "titles":
         return
-    keys = _keys_by_id(state)
-    before = {key: record[0] for key, record in known.records.items() if record[0] is not None}
-    before = {**{key: place[0] for key, place in known.moved.items()}, **before}
-    state.moved = {
-        key: [target_id, keys[target_id]]
-        for key, target_id in before.items()
-        if keys.get(target_id, key) != key and state.target_id(key) is None and key not in state.ambiguous
+    places = {target_id: key for key, ids in state.ambiguous.items() for target_id in ids}
+    places |= _keys_by_id(state)
+    elsewhere = {place[0] for place in known.moved.values() if place[1] is not None}
+    before = {
+        key: record[0]
+        for key, record in known.records.items()
+        # Without a digest it was never found to be that key's: nobody but hands says so.
+        if record[0] is not None and (record[1] is not None or record[0] not in elsewhere)
     }
+    before |= {key: place[0] for key, place in known.moved.items()}
+    for key, target_id in before.items():
+        place = places.get(target_id, key)
+        is_free = state.target_id(key) is None and key not in state.ambiguous
+        if place != key and (is_free or state.entity == "employees"):
+            state.moved[key] = [target_id, place]
+        elif place == key and target_id in cleared:
+            state.moved[key] = [target_id, None]
+
+
+def _known_keys(known: EntityState) -> dict[int | str, str]:
+    """The key of each known record, that which it had first where several claim the one that it has."""
+    return {**{place[0]: key for key, place in known.moved.items()}, **_keys_by_id(known)}
 
 
 def _keep(state: EntityState, key: str | None, target: Target, known: EntityState | None) -> None:

@@ -6,6 +6,8 @@ things up and finds repeats; cleaning and judging fields is left to the mapping 
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
@@ -17,12 +19,16 @@ from shared.sync.entities.keys import by_key
 from shared.sync.model import Claim, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory
 
+logger = logging.getLogger(__name__)
+
 Standing = Literal["active", "left", "future", "bad HireDate", "bad TermDate"]
 MailOrigin = Literal["graph", "vista", "unusable account", "ambiguous accounts"]
 SiteKind = Literal["jobs", "offices", "crowded", "no office", "no region"]
 
 _NAMED_AT_MOST = 5
 _LONGEST_NUMBER = 18
+_TELLING_DIGITS = 7
+_NO_DIGITS = re.compile(r"\D+")
 
 
 class EmployeeFacts(NamedTuple):
@@ -151,6 +157,39 @@ def claims_of(source: EmployeesSource, keys: Collection[str]) -> dict[str, Claim
     twice."""
     rows, _ = by_key((row for row in source.rows if _key(row) in keys), _key, "Employee", "Vista")
     return {key: _claim(_with_number(row), source) for key, row in rows.items()}
+
+
+def rows_by_number(source: EmployeesSource) -> dict[str, EmployeeRow]:
+    """All rows but those without a usable number, and those whose number is there twice."""
+    rows, _ = by_key(source.rows, _key, "Employee", "Vista")
+    return rows
+
+
+def unique_values_among(
+    source: EmployeesSource, keys: Collection[str], values: Collection[str]
+) -> dict[str, set[str]]:
+    """Which of these e-mails and phones the sources have for these people, for those with any. There can be
+    tens of thousands of leavers: a phone is only made out when its last digits are among the values'."""
+    endings = {value[-_TELLING_DIGITS:] for value in values}
+    among: dict[str, set[str]] = {}
+    for row in source.rows:
+        try:
+            key = _key(row)
+            if key is not None and key in keys:
+                has = _has_values(_with_number(row), source, endings)
+                if theirs := {value for value in has if value is not None and value in values}:
+                    among[key] = theirs
+        except Exception:
+            # One odd value is nobody's, and of the others it says nothing.
+            logger.exception("e-mail and phone of a row in Vista cannot be read")
+    return among
+
+
+def _has_values(row: EmployeeRow, source: EmployeesSource, endings: Collection[str]) -> set[str | None]:
+    has = {_mail(row, source.mails)[0], cleaning.email_text(row.email)}
+    if _NO_DIGITS.sub("", str(row.phone or ""))[-_TELLING_DIGITS:] in endings:
+        has.add(cleaning.phone(row.phone, source.options.default_country))
+    return has
 
 
 def _claim(row: EmployeeRow, source: EmployeesSource) -> Claim:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.clients.rows import EmployeeRow
 from shared.sync.entities import cleaning, payload
-from shared.sync.entities.employee_facts import EmployeeFacts, claims_of, employee_records
+from shared.sync.entities.employee_facts import (
+    EmployeeFacts,
+    claims_of,
+    employee_records,
+    rows_by_number,
+    unique_values_among,
+)
 from shared.sync.model import Claim, Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import EmployeesSource, MappingOptions
 
@@ -159,6 +165,18 @@ class EmployeesMapping:
         """What the source says of the unique values of these people."""
         return claims_of(source, keys)
 
+    def people(self, source: EmployeesSource) -> Callable[[str], Mapping[str, Any]]:
+        """Gives names and birth date by the employee number, also of those who have left; none of a number
+        that is not there, or twice."""
+        rows = rows_by_number(source)
+        return lambda key: _person(rows[key]) if key in rows else {}
+
+    def unique_values_among(
+        self, source: EmployeesSource, keys: Collection[str], values: Collection[str]
+    ) -> dict[str, set[str]]:
+        """Which of these e-mails and phones the sources have for these people, for those with any."""
+        return unique_values_among(source, keys, values)
+
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
         """All three are required on every update, whatever changes (docs/contracts/safetyamp.md#users)."""
         return {name: existing.get(name) for name in ("first_name", "last_name", "email")}
@@ -179,6 +197,14 @@ _CLEANED = {
 def mapping(options: MappingOptions) -> EmployeesMapping:
     """The mapping of employees under these settings."""
     return EmployeesMapping(options)
+
+
+def _person(row: EmployeeRow) -> dict[str, Any]:
+    try:
+        names = {"first_name": cleaning.text(row.first_name), "last_name": cleaning.text(row.last_name)}
+        return {**names, "date_of_birth": _birth(row)}
+    except Exception:  # one odd value: nothing is known of this one, and of all others what is there
+        return {}
 
 
 def _id(row: dict[str, Any], name: str, nested: str) -> Any:
