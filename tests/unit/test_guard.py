@@ -11,6 +11,7 @@ from shared.sync.guard import (
     GuardLimits,
     guard,
     is_another_person,
+    is_same_person,
     keys_exchanged,
     refuse_empty,
     refuse_shrunk_listing,
@@ -168,3 +169,21 @@ def test_another_name_and_another_birth_date_are_another_person(other: dict[str,
     assert is_another_person(PAT, {**PAT, **other}) is another
     assert is_another_person({**PAT, **other}, PAT) is another
     assert not is_another_person({}, {**PAT, **other})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "same"),
+    [
+        (PAT, True),
+        ({**PAT, "first_name": PAT["first_name"].upper()}, True),
+        ({**PAT, "date_of_birth": None}, True),
+        ({**PAT, "date_of_birth": "1981-01-01"}, False),
+        ({**PAT, "last_name": "Married"}, False),
+        ({}, False),
+    ],
+)
+def test_a_user_shows_somebody_by_the_names_and_no_other_birth_date(
+    wanted: dict[str, Any], same: bool
+) -> None:
+    assert is_same_person(PAT, wanted) is same
+    assert is_same_person({}, wanted) is False

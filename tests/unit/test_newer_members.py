@@ -38,6 +38,7 @@ OUTCOMES = [
         taken={"email": "employee 3"},
         left_out={"title": "it is not there"},
         incomplete=True,
+        list_anew=True,
         beside=[{"key": "3", "target_id": "u3", "fields": {"mobile_phone": None}}],
     ),
 ]

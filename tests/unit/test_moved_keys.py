@@ -1,0 +1,121 @@
+"""Whether a key that hands changed was meant, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.sync.model import SourceRecord
+from shared.sync.moved_keys import MovedKeys
+from shared.sync.state import EntityState, Entry
+
+PAT = {"first_name": "Pat", "last_name": "Old", "date_of_birth": "1980-05-17"}
+MARY = {"first_name": "Mary", "last_name": "New", "date_of_birth": "1999-01-01"}
+NAMESAKE = {**PAT, "date_of_birth": "1999-01-01"}
+NOBODY: dict[str, Any] = {}
+GONE, LEFT, CURRENT = None, "left", "active"
+
+USER = "u1"
+
+
+def judged(
+    old: tuple[str | None, dict[str, Any]],
+    new: tuple[str | None, dict[str, Any]],
+    shown: dict[str, Any] = PAT,
+    *,
+    several: bool = False,
+    taken: bool = False,
+    entity: str = "employees",
+) -> MovedKeys:
+    """The user `USER` was 1's and has the key 2 now. `old`, `new`: how these stand, and who they are."""
+    state = EntityState(entity, moved={"1": [USER, "2"]})
+    if several:
+        state.ambiguous["2"] = [USER, "u2"]
+        state.note_stray(USER, "2", {**shown, "system_access": 1})
+    else:
+        state.put("2", Entry(USER, None, {**shown, "system_access": 1}, {}))
+    if taken:
+        state.put("1", Entry("u9", None, {}, {}))
+    standing = {"1": old, "2": new}
+    moved = MovedKeys(state)
+    records = {key: SourceRecord(key, (stands,)) for key, (stands, _) in standing.items() if stands}
+    moved.judge(records, lambda key: standing[key][1])
+    return moved
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ((LEFT, PAT), (CURRENT, PAT), PAT),
+        ((GONE, NOBODY), (CURRENT, MARY), PAT),
+        ((LEFT, PAT), (LEFT, PAT), PAT),
+        ((CURRENT, NAMESAKE), (CURRENT, PAT), PAT),
+        ((CURRENT, MARY), (CURRENT, PAT), PAT),
+        ((CURRENT, MARY), (LEFT, PAT), PAT),
+        ((CURRENT, MARY), (GONE, NOBODY), PAT),
+    ],
+)
+def test_was_meant(old: Any, new: Any, shown: dict[str, Any]) -> None:
+    moved = judged(old, new, shown)
+    assert (moved.blocked, moved.told, moved.spared) == ({}, [], {})
+
+
+@pytest.mark.parametrize("stands", [CURRENT, LEFT])
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [(PAT, MARY, PAT), (PAT, PAT, PAT), (PAT, NAMESAKE, PAT), (NOBODY, NOBODY, NOBODY), (PAT, MARY, NOBODY)],
+    ids=["the old one", "both", "a namesake", "nothing known", "nothing shown"],
+)
+def test_nothing_shows_that_it_was_meant(
+    stands: str, old: dict[str, Any], new: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    moved = judged((CURRENT, old), (stands, new), shown)
+    assert set(moved.blocked) == {"1", "2"}
+    assert "has 2 now" in moved.blocked["1"]
+    assert "known as employee 1" in moved.blocked["2"]
+
+
+def test_an_unknown_number_is_a_mistake_until_somebody_else_has_the_old_one() -> None:
+    assert set(judged((CURRENT, PAT), (GONE, NOBODY)).blocked) == {"1"}
+    settled = judged((CURRENT, PAT), (GONE, NOBODY), taken=True)
+    assert (settled.blocked, settled.outlived) == ({}, ["1"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "blocked", "spared", "told"),
+    [
+        (CURRENT, CURRENT, True, True, False),
+        (CURRENT, LEFT, True, True, False),
+        (LEFT, CURRENT, False, True, True),
+        (LEFT, LEFT, False, False, False),
+        (GONE, LEFT, False, False, False),
+    ],
+)
+def test_a_number_that_others_have_too(
+    old: str | None, new: str, blocked: bool, spared: bool, told: bool
+) -> None:
+    moved = judged((old, PAT), (new, PAT), several=True)
+    assert ("1" in moved.blocked, USER in moved.spared, bool(moved.told)) == (blocked, spared, told)
+    assert "2" not in moved.blocked
+
+
+@pytest.mark.parametrize(
+    ("new", "person"), [(GONE, NOBODY), (CURRENT, MARY), (LEFT, MARY)], ids=["nobody", "current", "left"]
+)
+def test_a_leaver_whose_user_is_nobodys_now_is_told(new: str | None, person: dict[str, Any]) -> None:
+    (told,) = judged((LEFT, PAT), (new, person)).told
+    assert told[0] == "1"
+    assert "still has access" in told[1]
+
+
+def test_what_was_meant_is_remembered_until_somebody_else_has_the_old_number() -> None:
+    assert judged((LEFT, PAT), (CURRENT, PAT)).outlived == []
+    assert judged((CURRENT, MARY), (CURRENT, PAT), taken=True).outlived == ["1"]
+
+
+def test_other_records_have_nothing_but_their_key_to_tell() -> None:
+    assert judged((CURRENT, NOBODY), (CURRENT, NOBODY), NOBODY, entity="jobs").blocked == {}
+    assert set(judged((CURRENT, NOBODY), (GONE, NOBODY), NOBODY, entity="jobs").blocked) == {"1"}
+    several = judged((CURRENT, NOBODY), (CURRENT, NOBODY), NOBODY, entity="jobs", several=True)
+    assert set(several.blocked) == {"1"}
