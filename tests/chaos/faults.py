@@ -83,6 +83,7 @@ TABLE = (
     Kind("hand edits", 100, 4),
     Kind("hand switches off", 100, 2),
     Kind("hand deletes", 100, 2),
+    Kind("hand changes a number", 100, 3),
     # What HR and IT do.
     Kind("company changes", 100, 6),
     Kind("mistake in Vista", 1, 1),

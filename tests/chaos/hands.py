@@ -8,14 +8,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from local.simulators.safetyamp_seed import SafetyAmpSeed
+from shared.storage.documents import read_json
+from shared.sync import paths
+from shared.sync.state import state_from_json
 from tests.e2e.expected_mail import Accounts
-from tests.e2e.expected_people import standing
+from tests.e2e.expected_people import Standing, standing
 
 if TYPE_CHECKING:
     from tests.chaos.world import World
 
 Row = dict[str, Any]
 STRANGERS = 3
+UNKNOWN_NUMBER = "990099"
 STRANGER_MARK = "Stranger"
 MOST_DELETIONS = {"users": 5, "user_titles": 1, "assets": 1}
 GUARD_PERCENT = 20
@@ -38,7 +42,8 @@ def with_strangers(seed: SafetyAmpSeed) -> SafetyAmpSeed:
 
 class Hands:
     """What they did is kept: `switched_off` (employee numbers, a deleted user's is taken out again),
-    `wrote`, the last value by user and field, and `touched`, the numbers of all whose user they changed."""
+    `wrote`, the last value by user and field, `touched`, the numbers of all whose user they changed, and
+    `numbers`, the right number of each user that has a wrong one."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -50,6 +55,7 @@ class Hands:
         }
         self.wrote: dict[tuple[str, str], str] = {}
         self.touched: set[str] = set()
+        self.numbers: dict[str, str] = {}
 
     def edits(self) -> None:
         """A field that the source owns, or one that it does not."""
@@ -88,6 +94,35 @@ class Hands:
             self.switched_off.discard(row["emp_id"])
             self.touched.add(row["emp_id"])
             self.wrote = {key: value for key, value in self.wrote.items() if key[0] != row["id"]}
+
+    def changes_a_number(self) -> None:
+        """A user that the sync knows gets an unknown number, a leaver's or a colleague's, swaps it with
+        somebody, or has none any more."""
+        state = state_from_json("employees", read_json(self._world.store, paths.state("employees")))
+        rows = [row for row in self._managed() if state and state.target_id(row["emp_id"]) == row["id"]]
+        if len(rows) < len(("one", "other")):
+            return
+        row, other = self._dice.sample(rows, 2)
+        numbers = [UNKNOWN_NUMBER, other["emp_id"], None, *self._dice.sample(self._of("left") or [None], 1)]
+        number = self._dice.choice(numbers)
+        self._gives_number(row, number)
+        if number == other["emp_id"] and self._dice.random() < 0.5:
+            self._gives_number(other, row["emp_id"])
+
+    def _gives_number(self, row: Row, number: str | None) -> None:
+        self._world.scheduler.note(f"somebody makes {number} of user {row['emp_id']}")
+        self._safetyamp.edit("users", row["id"], emp_id=number)
+        self.numbers[row["id"]] = row["emp_id"]
+        self.touched |= {row["emp_id"], *([number] if number else [])}
+
+    def mends_numbers(self) -> None:
+        """About half of them, and those of all who are not current any more."""
+        current = self._of("current")
+        for user, number in list(self.numbers.items()):
+            if number not in current or self._dice.random() < 0.5:
+                self._world.scheduler.note(f"somebody gives user {number} its number back")
+                self._safetyamp.edit("users", user, emp_id=number)
+                del self.numbers[user]
 
     def can_delete(self, resource: str) -> bool:
         """Whether a stranger is left there."""
@@ -128,16 +163,23 @@ class Hands:
         return self._safetyamp.snapshot()["users"]
 
     def _managed(self) -> list[Row]:
-        """Users of people who are current, each the only one of its number."""
-        today = self._world.today
-        current = {
-            str(row["Employee"])
-            for row in self._world.company.own_employees()
-            if row["HireDate"] and standing(row, today) == "current"
-        }
+        """Users of people who are current, each the only one of its number, which is the right one."""
+        current = set(self._of("current"))
         rows = self._users()
         numbers = Counter(row["emp_id"] for row in rows)
-        return [row for row in rows if row["emp_id"] in current and numbers[row["emp_id"]] == 1]
+        return [
+            row
+            for row in rows
+            if row["emp_id"] in current and numbers[row["emp_id"]] == 1 and row["id"] not in self.numbers
+        ]
+
+    def _of(self, stands: Standing) -> list[str]:
+        """Numbers of people who stand so."""
+        return [
+            str(row["Employee"])
+            for row in self._world.company.own_employees()
+            if row["HireDate"] and standing(row, self._world.today) == stands
+        ]
 
     def _not_owned(self, row: Row, number: int) -> tuple[str, str]:
         """An e-mail where no source may replace it, else a field that no source has."""

@@ -15,11 +15,12 @@ from local.memory_documents import MemoryDocuments
 from shared.resilience.shared_rate_limiter import SharedRateLimiter
 from shared.storage.decoding import decode
 from shared.storage.documents import to_json
-from shared.sync import planner, state, unique_values
+from shared.sync import drafting, planner, state, unique_values
 from shared.sync.applier import ChangeApplier
 from shared.sync.compare import Change
 from shared.sync.drafting import Draft
 from shared.sync.messages import BatchMessage, EntityMessage
+from shared.sync.moved_keys import MovedKeys
 from shared.sync.progress import ProgressKeeper
 from shared.sync.state import EntityState
 from tests.chaos.seeds import run_seed
@@ -131,6 +132,12 @@ def order_of_unique_values_off() -> Iterator[Patch]:
     yield mock.patch.object(unique_values, "_grouped", alone)
 
 
+def known_by_id_off() -> Iterator[Patch]:
+    """A user is whose number it has, whoever it was and shows."""
+    yield mock.patch.object(MovedKeys, "judge", return_value=None)
+    yield mock.patch.object(drafting, "is_another_person", return_value=False)
+
+
 CRASHES = ("crash before an effect", "crash after an effect", "lock lost", "delivered twice at once")
 LOST_ANSWERS = ("reset after", "timeout after", "5xx after", "nonsense after", "cut answer after")
 SLOW = ("slow operation", "lock lost", "delivered twice at once")
@@ -195,6 +202,12 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
         "no_value_is_withheld_that_is_free",
         20,
         {"kinds": EXCHANGES, "often": 4},
+    ),
+    "known by id": (
+        known_by_id_off,
+        "nobody_is_locked_out_by_the_sync",
+        20,
+        {"kinds": ("hand changes a number",), "often": 4, "loaded": True},
     ),
 }
 """Mechanism -> how it is switched off, which check must notice, within how many seeds, and

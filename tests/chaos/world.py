@@ -78,6 +78,7 @@ HAPPENINGS = (
     "hand edits",
     "hand switches off",
     "hand deletes",
+    "hand changes a number",
     "mistake in Vista",
     "phone handed over",
     "phones swapped",
@@ -289,6 +290,7 @@ class World:
             "hand edits": self.hands.edits,
             "hand switches off": self.hands.switches_off,
             "hand deletes": self.hands.deletes,
+            "hand changes a number": self.hands.changes_a_number,
             "company changes": self.hr.changes_something,
         }
         if name in hands:
@@ -362,6 +364,7 @@ class World:
         self.calm = True
         self.faults.calm()
         self.redis.away = False
+        self.hands.mends_numbers()
         self.scheduler.note("calm")
 
     def _settle(self) -> None:
