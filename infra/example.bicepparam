@@ -32,7 +32,8 @@ param operatorId = '00000000-0000-0000-0000-000000000000'
 // az ad sp show --id CLIENT_ID --query id --output tsv
 // param operatorType = 'ServicePrincipal'
 param alertEmails = ['it@yourcompany.example']
-param monthlyBudget = 60
+// By default 60 for small, 400 for slots, 200 for the others.
+// param monthlyBudget = 60
 // The first of the month of the first deployment; leave it as it is afterwards.
 param budgetStart = '2026-12-01'
 param githubRepository = ''

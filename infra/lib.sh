@@ -165,6 +165,7 @@ list_packages() {
 
 # Flex Consumption does not tell which package it runs: each deployment writes its time on the package.
 deploy_to_flex() { # $1 = file, $2 = package
+  # Of Python, az has the dependencies built in Azure all the same (infra/README.md, What is open).
   az functionapp deployment source config-zip --resource-group "$GROUP" --name "$APP" --src "$1" \
     --build-remote false --output none
   az storage blob metadata update --auth-mode login --account-name "$(packages_account)" \

@@ -60,7 +60,7 @@ param syncSchedule string = '0 0 * * * *'
 @maxValue(1440)
 param syncIntervalMinutes int = 60
 
-@description('Basic and Standard are reached through their public endpoint, by identities with a role only, in every size. Basic drops no duplicates, and has no base charge. Premium takes a private endpoint and costs about 700 USD a month.')
+@description('Basic and Standard are reached through their public endpoint, by identities with a role only, in every size. Basic drops no duplicates, and has no base charge. Premium takes a private endpoint and costs about 680 USD a month.')
 param serviceBusSku BusTier = size == 'small' ? 'Basic' : 'Standard'
 
 @description('Whether all outgoing calls come from one fixed public address (a NAT gateway, about 33 USD a month), for allow-lists of others.')
@@ -155,6 +155,7 @@ var refusals = concat(
   withVpn && length(vpnSharedKey) < 16 ? ['vpnSharedKey: a VPN needs a key of 16 characters or more, the same as on your device.'] : [],
   !empty(dnsServers) && !withNetwork ? ['dnsServers: there is no virtual network to use them; set onPremises, or another size.'] : [],
   serviceBusSku == 'Premium' && !privateEndpoints ? ['serviceBusSku: Premium is for private endpoints, which the size small has not; use Basic or Standard, or another size.'] : [],
+  zoneRedundant && maximumInstances < 2 ? ['maximumInstances: zoneRedundant keeps two instances running, so that it must be 2 or more; with redis none that cannot be.'] : [],
   (size == 'container') == empty(containerImage) ? ['containerImage: the size container needs one, the others take none.'] : []
 )
 

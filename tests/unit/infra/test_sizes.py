@@ -72,6 +72,8 @@ def test_a_fixed_outgoing_address_makes_the_network_too() -> None:
         ({"serviceBusSku": "Premium"}, "serviceBusSku"),
         ({"containerImage": "r.azurecr.io/x:1"}, "containerImage"),
         ({"size": "container", "containerImage": ""}, "containerImage"),
+        ({"zoneRedundant": True, "redis": "none"}, "maximumInstances"),
+        ({"size": "slots", "zoneRedundant": True, "maximumInstances": 1}, "maximumInstances"),
     ],
 )
 def test_what_would_not_be_done_is_refused_by_its_name(parameters: dict[str, Any], named: str) -> None:
