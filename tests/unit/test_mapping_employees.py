@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.clients.rows import EmployeeRow
-from shared.sync.entities import employees
+from shared.sync.entities import cleaning, employees
 from shared.sync.entities.employee_facts import jobs_by_number
 from shared.sync.model import Claim, Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory, MappingOptions
@@ -539,3 +539,22 @@ def test_a_telephone_that_is_none_is_dropped_with_what_to_do(phone: str) -> None
     desired = wanted(changed({"phone": phone}))
     assert not {"mobile_phone", "work_phone"} & {*desired.fields}
     assert "write one in full" in desired.warnings[0]
+
+
+def test_of_whom_names_cannot_be_read_nothing_is_known_and_the_log_says_of_whom(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing tells then whether a user is somebody else: that must be seen."""
+
+    def odd(value: Any) -> str:
+        if value == "Odd":
+            raise ValueError
+        return str(value)
+
+    monkeypatch.setattr(cleaning, "text", odd)
+    people = MAPPING.people(source(ROW._replace(first_name="Odd"), OTHER))
+    assert people("10027") == {}
+    assert people("10028")["last_name"] == "Lee"
+    assert [record.getMessage() for record in caplog.records] == [
+        "names and birth date of employee 10027 in Vista cannot be read"
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,8 @@ from shared.sync.entities.employee_facts import (
 )
 from shared.sync.model import Claim, Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import EmployeesSource, MappingOptions
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class EmployeesMapping:
         """Gives names and birth date by the employee number, also of those who have left; none of a number
         that is not there, or twice."""
         rows = rows_by_number(source)
-        return lambda key: _person(rows[key]) if key in rows else {}
+        return lambda key: _person(key, rows[key]) if key in rows else {}
 
     def unique_values_among(
         self, source: EmployeesSource, keys: Collection[str], values: Collection[str]
@@ -199,11 +202,13 @@ def mapping(options: MappingOptions) -> EmployeesMapping:
     return EmployeesMapping(options)
 
 
-def _person(row: EmployeeRow) -> dict[str, Any]:
+def _person(key: str, row: EmployeeRow) -> dict[str, Any]:
     try:
         names = {"first_name": cleaning.text(row.first_name), "last_name": cleaning.text(row.last_name)}
         return {**names, "date_of_birth": _birth(row)}
-    except Exception:  # one odd value: nothing is known of this one, and of all others what is there
+    except Exception:
+        # One odd value: nothing is known of this one, and of all others what is there.
+        logger.exception("names and birth date of employee %s in Vista cannot be read", key)
         return {}
 
 
