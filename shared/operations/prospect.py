@@ -3,7 +3,7 @@ SafetyAmp."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.errors import APIError, ConfigurationError, DatabaseError, IncompleteRead, RetryLater
@@ -14,7 +14,7 @@ from shared.sync.entities import mappings
 from shared.sync.look import Look, look_at
 from shared.sync.model import EntityName
 from shared.sync.planner import whole_entity_is_held
-from shared.sync.reader import SourceReader, mapping_options
+from shared.sync.reader import SourceReader, mapping_options, with_known_regions
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run, RunRequest
 from shared.sync.services import Services
@@ -76,6 +76,7 @@ def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
         read = SourceReader(services, resolver, refresh=False).read(entity, state.source_counts)
     except UNREADABLE as error:
         return Prospect(problem=str(error), **about_state)
+    read = replace(read, source=with_known_regions(read.source, state))
     mapping = mappings(mapping_options(services.settings))[entity]
     look = look_at(mapping, state, read.source, key, listed=False)
     run = _run(services, entity, key)

@@ -12,7 +12,7 @@ from shared.sync.entities import cleaning, mappings
 from shared.sync.entities.keys import normal_key
 from shared.sync.entities.shown import shown
 from shared.sync.model import EntityName, SourceRecord
-from shared.sync.reader import SourceReader, mapping_options
+from shared.sync.reader import SourceReader, mapping_options, with_known_regions
 from shared.sync.resolver import Resolver
 from shared.sync.services import Services
 from shared.sync.state import not_listed, read_state
@@ -84,6 +84,7 @@ def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappin
 def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:
     resolver = Resolver(services, NO_RUN, entity)
     source = SourceReader(services, resolver, refresh=False).read(entity, {}).source
+    source = with_known_regions(source, read_state(services.documents, entity))
     for record in mappings(mapping_options(services.settings))[entity].records(source):
         # Of a record that cannot be read, two with one key for example, only the key can be told.
         yield record.key, shown(entity, record) if isinstance(record, SourceRecord) else {}

@@ -30,7 +30,7 @@ from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
 from shared.sync.plans import batch_to_json, plan_path
 from shared.sync.prerequisites import check_prerequisites
-from shared.sync.reader import SourceRead, SourceReader, mapping_options
+from shared.sync.reader import SourceRead, SourceReader, mapping_options, with_known_regions
 from shared.sync.resolver import Resolver
 from shared.sync.runs import Run
 from shared.sync.services import Services
@@ -125,6 +125,7 @@ def _make_plan(
     else:
         state, listed = _current_state(services, mapping, known, lister, run)
     resolver.provide(state)
+    read = replace(read, source=with_known_regions(read.source, state))
     looks = _looks(run, mapping, state, read.source, listed)
     held: list[str] = []
     if run.request.keys and approved is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
@@ -14,8 +14,8 @@ from shared.storage.decoding import decode
 from shared.sync.entities import mappings
 from shared.sync.entities.employee_facts import jobs_by_number
 from shared.sync.entities.guarded import desired_of
-from shared.sync.entities.home_sites import regions_of_departments
 from shared.sync.entities.mail import mail_directory
+from shared.sync.entities.regions import known_regions, regions_of_departments
 from shared.sync.guard import refuse_empty
 from shared.sync.model import Desired, EntityName, Rejected
 from shared.sync.resolver import Resolver
@@ -29,9 +29,12 @@ from shared.sync.sources import (
     TitlesSource,
     VehiclesSource,
 )
+from shared.sync.state import EntityState
 
 if TYPE_CHECKING:
     from shared.config import Settings
+
+S = TypeVar("S")
 
 ONLY_GRAPH = "nothing but the accounts of Microsoft Graph could not be read"
 """Note on an error: who has left can be told without."""
@@ -52,6 +55,13 @@ class SourceRead:
 
     source: Any
     counts: dict[str, int]
+
+
+def with_known_regions(source: S, state: EntityState | None) -> S:
+    """The source, if it is that of departments, with the regions that `state`, theirs, knows in SafetyAmp."""
+    if not isinstance(source, DepartmentsSource) or state is None:
+        return source
+    return replace(source, known_regions=known_regions(state.keys_in_target()))
 
 
 def mapping_options(settings: Settings) -> MappingOptions:
@@ -126,7 +136,8 @@ class SourceReader:
 
     def _employees(self) -> EmployeesSource:
         job_keys = self._syncable("jobs", self._jobs())
-        regions = regions_of_departments(self._departments().rows)
+        departments = with_known_regions(self._departments(), self._resolver.state("departments"))
+        regions = regions_of_departments(departments)
         offices, crowded = self._offices(frozenset(regions.values()))
         # Before the employees are read: the accounts, which take as much memory, are dropped here.
         mails = self._mails()

@@ -30,10 +30,11 @@ class MappingOptions:
 
 @dataclass(frozen=True)
 class DepartmentsSource:
-    """All rows of bPRDP of the company."""
+    """All rows of bPRDP of the company, and the names of the regions that SafetyAmp is known to have."""
 
     rows: list[DepartmentRow]
     options: MappingOptions = field(default_factory=MappingOptions)
+    known_regions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -264,6 +264,11 @@ class EntityState:
         """All keys, also those of remembered failures."""
         return iter(self.records)
 
+    def keys_in_target(self) -> Iterator[str]:
+        """Keys that one record or several of SafetyAmp have."""
+        yield from (key for key, record in self.records.items() if record[0] is not None)
+        yield from self.ambiguous
+
     def refused(self) -> int:
         """How many records SafetyAmp refused and are not tried again until their data changes."""
         return sum(1 for record in self.records.values() if record[3] and FAILURE in record[3])

@@ -9,7 +9,7 @@ from typing import Any, cast
 from shared.storage.documents import read_json
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
-from tests.chaos.world import KEY_FIELDS, World
+from tests.chaos.world import KEY_FIELDS, World, unique_key
 from tests.e2e.expectation import RESOURCE_OF, expect
 from tests.e2e.expected_content import Content, read_content
 from tests.e2e.expected_people import Standing, standing
@@ -162,7 +162,8 @@ def what_hands_wrote_stays(world: World) -> Iterator[str]:
 def nothing_is_there_twice(world: World) -> Iterator[str]:
     """No record was created twice; the sync never deletes any, so the last content shows it."""
     for resource, name in KEY_FIELDS.items():
-        counted = Counter((resource, row[name]) for row in _rows(world)[resource] if row.get(name))
+        keys = (row[name] for row in _rows(world)[resource] if row.get(name))
+        counted = Counter((resource, unique_key(resource, key)) for key in keys)
         for key, count in counted.items():
             if count > max(1, world.seeded_keys[key]):
                 yield f"{key} is there {count} times"

@@ -93,6 +93,7 @@ TABLE = (
     Kind("holder of a shared phone leaves", 100, 1),
     Kind("mail handed over", 100, 2),
     Kind("mails swapped", 100, 2),
+    Kind("region respelled", 100, 2),
     # Operators.
     Kind("late approval", times=0),
     # Redis.

@@ -61,6 +61,7 @@ class Hr:
             "holder of a shared phone leaves": self._let_go_of_a_phone,
             "mail handed over": self._hand_mail_over,
             "mails swapped": self._swap_mails,
+            "region respelled": self._respell_region,
             "mistake in Vista": self._terminate_by_mistake,
         }
         self._do(changes[kind])
@@ -219,6 +220,18 @@ class Hr:
     def _rename_vehicle(self) -> None:
         vehicle = self._dice.choice(self._company.vehicles)
         self._write((vehicle, "name", f"{vehicle['name']} R"))
+
+    def _respell_region(self) -> None:
+        """Of a department whose region is there: by which spelling a new one would go is a matter of luck."""
+        departments = [
+            row
+            for row in self._company.tables["bPRDP"]
+            if row["PRCo"] == OWN_COMPANY and row["udRegion"] in self._company.seed.regions
+        ]
+        if departments:
+            department = self._dice.choice(departments)
+            region = department["udRegion"]
+            self._write((department, "udRegion", self._dice.choice((region.upper(), f" {region.lower()}"))))
 
     def _hand_phone_over(self) -> None:
         people = self._with_own_phone()

@@ -86,6 +86,7 @@ HAPPENINGS = (
     "holder of a shared phone leaves",
     "mail handed over",
     "mails swapped",
+    "region respelled",
     "company changes",
 )
 """What happens at a step of the whole system, not within an operation."""
@@ -97,6 +98,13 @@ KEY_FIELDS = {
     "assets": "serial",
 }
 """By which field a record of each resource must be the only one."""
+
+
+def unique_key(resource: str, value: Any) -> Any:
+    """What must be there once: two clusters whose codes differ in case only are one region made twice."""
+    return value.casefold() if resource == "site_clusters" and isinstance(value, str) else value
+
+
 HOSTS = {
     "safetyamp": "https://safetyamp.test",
     "samsara": "https://samsara.test",
@@ -181,7 +189,7 @@ class World:
             self._load(self._beginning())
         self.faults = Faults(self.dice, self.clock, self.kinds or (), STORMY * LAST_REQUEST, self.often)
         self.seeded_keys = Counter(
-            (resource, row[name])
+            (resource, unique_key(resource, row[name]))
             for resource, name in KEY_FIELDS.items()
             for row in self.tenant.safetyamp.snapshot()[resource]
             if row.get(name)

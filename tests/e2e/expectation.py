@@ -74,7 +74,7 @@ def expect(company: Company, today: date, before: Content, *, assign_drivers: bo
     clusters = expect_clusters(departments, before)
     sites = expect_sites(jobs, contracts, clusters, before)
     latest = latest_jobs(tables["bPRJC"], tables["bJCJM"], COMPANY, today)
-    homes = HomeSites(sites.records, before, regions_of(departments), latest)
+    homes = HomeSites(sites.records, before, regions_of(departments, before), latest)
     users = expect_users(people, Accounts(company.graph_users), homes, today, before)
     drivers = Drivers(company.drivers, users.records.keys()) if assign_drivers else None
     tallies = {

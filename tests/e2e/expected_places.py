@@ -13,12 +13,12 @@ OPEN = 1
 def expect_clusters(departments: list[Record], before: Content) -> Tally:
     """Regions below the root, departments below their region.
 
-    A region is matched by name when its code is empty or the same, and only its parent is compared; a
-    department without description or region has no cluster.
+    A region is matched by name, whatever its case, when its code is empty or the same, and only its parent is
+    compared; a department without description or region has no cluster.
     """
     tally = Tally("site_clusters", before)
     (root,) = (name for name, row in before["site_clusters"].items() if row["parent_cluster_id"] is None)
-    for region in sorted({region for row in departments if (region := text(row["udRegion"]))}):
+    for region in sorted({region for row in departments if (region := _region(row, before))}):
         place = {"parent_cluster_id": root}
         if region in tally.records:
             tally.update(region, place)
@@ -26,12 +26,19 @@ def expect_clusters(departments: list[Record], before: Content) -> Tally:
             new = {"name": region, "external_code": region, "osha_establishment": 0}
             tally.create(region, {**new, **place})
     for row in departments:
-        _expect_department(tally, row)
+        _expect_department(tally, row, _region(row, before))
     return tally
 
 
-def _expect_department(tally: Tally, row: Record) -> None:
-    number, description, region = code(row["PRDept"]), text(row["Description"]), text(row["udRegion"])
+def _region(row: Record, before: Content) -> str | None:
+    """As SafetyAmp spells it, where it has it."""
+    written = text(row["udRegion"])
+    known = {name.casefold(): name for name in before["site_clusters"]}
+    return known.get(written.casefold(), written) if written else None
+
+
+def _expect_department(tally: Tally, row: Record, region: str | None) -> None:
+    number, description = code(row["PRDept"]), text(row["Description"])
     if number is None or description is None or region is None:
         tally.count("skipped")
         return
@@ -42,9 +49,9 @@ def _expect_department(tally: Tally, row: Record) -> None:
         tally.create(number, {**fields, "external_code": number, "osha_establishment": 0})
 
 
-def regions_of(departments: list[Record]) -> dict[str, str]:
+def regions_of(departments: list[Record], before: Content) -> dict[str, str]:
     """Department code -> region."""
-    found = {code(row["PRDept"]): text(row["udRegion"]) for row in departments}
+    found = {code(row["PRDept"]): _region(row, before) for row in departments}
     return {number: region for number, region in found.items() if number and region}
 
 

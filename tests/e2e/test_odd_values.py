@@ -23,7 +23,7 @@ from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.entities.titles import TitlesMapping
 from tests.e2e.rig import START, Rig
-from tests.e2e.small_company import TITLES, VEHICLES, small_company
+from tests.e2e.small_company import DEPARTMENTS, TITLES, VEHICLES, small_company
 
 YESTERDAY = vista_date(START.date() - timedelta(days=1))
 
@@ -204,6 +204,43 @@ def test_where_safetyamp_has_two_spellings_each_person_keeps_the_very_one(new_ri
     assert "keep one" in ran.problem("titles", "foreman")["reason"]
     assert rig.user(person["Employee"])["current_title_id"] == shouted
     assert rig.run(refresh=True).writes == []
+
+
+# -- regions -------------------------------------------------------------------------------------------
+
+
+def clusters(rig: Rig) -> list[tuple[str, str]]:
+    """Names of all clusters with their parents', sorted."""
+    names = {row["id"]: row["name"] for row in rows(rig, "site_clusters")}
+    return sorted(
+        (row["name"], names.get(row["parent_cluster_id"], "")) for row in rows(rig, "site_clusters")
+    )
+
+
+def respell(rig: Rig, *departments: str) -> None:
+    """Write the region of these departments in capitals."""
+    for row in rig.company.tables["bPRDP"]:
+        if row["PRDept"] in departments:
+            row["udRegion"] = f"{row['udRegion'].upper()} "
+    rig.publish()
+
+
+@pytest.mark.parametrize("departments", [list(DEPARTMENTS)[:1], list(DEPARTMENTS)], ids=["one", "all"])
+def test_a_region_in_other_letters_is_the_one_that_is_there(loaded: Rig, departments: list[str]) -> None:
+    before, people = clusters(loaded), rows(loaded, "users")
+    respell(loaded, *departments)
+    assert loaded.run().writes == []
+    assert loaded.run(refresh=True).writes == []
+    assert (clusters(loaded), rows(loaded, "users")) == (before, people)
+    assert loaded.run().calls == []
+
+
+def test_a_region_that_safetyamp_has_in_other_letters_is_adopted(new_rig: NewRig) -> None:
+    rig = new_rig()
+    before = clusters(rig)
+    respell(rig, *DEPARTMENTS)
+    rig.run()
+    assert [(name, parent) for name, parent in clusters(rig) if " - " not in name] == before
 
 
 # -- values that are none ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from shared.clients.rows import DepartmentRow
 from shared.sync.entities import departments
+from shared.sync.entities.regions import regions_of_departments
 from shared.sync.model import Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import DepartmentsSource, MappingOptions
 
@@ -41,6 +42,32 @@ def test_a_department_hangs_below_its_region() -> None:
         {"name": "01 - Yard", "parent_cluster_id": Ref("departments", "region:Gulf")},
         {"external_code": "01", "osha_establishment": 0},
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "region"),
+    [
+        ((), "Gulf"),
+        (("GULF",), "GULF"),
+        (("gulf", "Yard"), "gulf"),
+    ],
+)
+def test_spellings_of_a_region_are_one_region_as_safetyamp_has_it(
+    known: tuple[str, ...], region: str
+) -> None:
+    rows = [
+        DepartmentRow(str(number), "Yard", name) for number, name in enumerate(("Gulf", "GULF ", " Gulf"))
+    ]
+    source = DepartmentsSource(rows, known_regions=frozenset(known))
+    records = list(MAPPING.records(source))
+    assert [record.key for record in records] == [f"region:{region}", "0", "1", "2"]
+    assert regions_of_departments(source) == dict.fromkeys("012", region)
+
+
+def test_two_regions_that_safetyamp_tells_apart_by_case_stay_two() -> None:
+    rows = [DepartmentRow("1", "Yard", "Gulf"), DepartmentRow("2", "Yard", "GULF")]
+    source = DepartmentsSource(rows, known_regions=frozenset({"Gulf", "GULF"}))
+    assert regions_of_departments(source) == {"1": "Gulf", "2": "GULF"}
 
 
 def test_a_changed_description_keeps_the_key_and_changes_the_name() -> None:
@@ -82,6 +109,7 @@ def test_codes_that_are_equal_after_trimming_are_all_rejected() -> None:
         (cluster(name="Company", parent_cluster_id=None, depth=0), "root"),
         (cluster(name="Gulf ", depth=1), "region:Gulf"),
         (cluster(name="Gulf", depth=1, external_code="Gulf"), "region:Gulf"),
+        (cluster(name="Gulf", depth=1, external_code="GULF "), "region:Gulf"),
         (cluster(name="Gulf", depth=1, external_code="G"), None),
         (cluster(external_code="01 "), "01"),
         (cluster(external_code=None), None),

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from shared.clients.rows import DepartmentRow, JobRow
-from shared.sync.entities import home_sites, jobs
+from shared.sync.entities import jobs
+from shared.sync.entities.regions import regions_of_departments
 from shared.sync.model import Desired, Ref, Rejected, SourceRecord
-from shared.sync.sources import JobsSource, MappingOptions
+from shared.sync.sources import DepartmentsSource, JobsSource, MappingOptions
 
 OPTIONS = MappingOptions()
 MAPPING = jobs.mapping(OPTIONS)
@@ -176,7 +177,7 @@ def test_regions_are_looked_up_by_trimmed_department() -> None:
         DepartmentRow("02", "Shop", None),
         DepartmentRow(None, "x", "y"),
     ]
-    assert home_sites.regions_of_departments(rows) == {"01": "Gulf"}
+    assert regions_of_departments(DepartmentsSource(rows)) == {"01": "Gulf"}
 
 
 @pytest.mark.parametrize("column", ["description", "street", "city", "state", "zip_code", "country"])

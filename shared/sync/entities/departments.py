@@ -13,7 +13,8 @@ from typing import Any
 
 from shared.clients.rows import DepartmentRow
 from shared.sync.entities import cleaning, payload
-from shared.sync.entities.keys import REGION_PREFIX, by_key
+from shared.sync.entities.keys import REGION_PREFIX, by_key, title_key
+from shared.sync.entities.regions import region_namer
 from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import DepartmentsSource, MappingOptions
 
@@ -50,19 +51,23 @@ class DepartmentsMapping:
             raw_of=lambda row: row.department,
         )
         yield from rejected
-        for region in sorted({region for row in source.rows if (region := cleaning.text(row.region))}):
+        region_of = region_namer(source)
+        for region in sorted({region for row in source.rows if (region := region_of(row))}):
             yield SourceRecord(REGION_PREFIX + region, (region,))
         for key in sorted(rows):
-            yield self._department(key, rows[key])
+            yield self._department(key, rows[key], region_of(rows[key]))
 
-    def _department(self, key: str, row: DepartmentRow) -> SourceRecord | Rejected:
+    def _department(self, key: str, row: DepartmentRow, region: str | None) -> SourceRecord | Rejected:
         if key == ROOT_KEY or key.startswith(REGION_PREFIX):
             reason = (
                 f"this code is reserved ({ROOT_KEY}, {REGION_PREFIX}...): give the department another one"
             )
             return Rejected(key, "invalid", reason, "PRDept")
         # What is given and is no text stays what it is: that is another reason than what is empty.
-        texts = (cleaning.normalised(cleaning.text, value) for value in (row.description, row.region))
+        texts = (
+            cleaning.normalised(cleaning.text, row.description),
+            cleaning.normalised(lambda _: region, row.region),
+        )
         return SourceRecord(key, (key, *texts))
 
     def desired(self, record: SourceRecord, source: DepartmentsSource) -> Desired | Rejected:  # noqa: ARG002
@@ -89,7 +94,7 @@ class DepartmentsMapping:
         if row.get("parent_cluster_id") is None:
             return Target(row["id"], ROOT_KEY, content)
         if row.get("depth") == 1:
-            ours = name is not None and external_code in (None, name)
+            ours = name is not None and (external_code is None or title_key(external_code) == title_key(name))
             return Target(row["id"], f"{REGION_PREFIX}{name}" if ours else None, content)
         return Target(row["id"], external_code, content) if row.get("depth") == 2 else None
 

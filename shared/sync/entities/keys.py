@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -23,8 +24,8 @@ REGION_PREFIX = "region:"
 
 
 def title_key(name: object) -> str | None:
-    """The form in which all spellings of a title are equal that a reader would call the same: case, spaces
-    and the width of letters (NFKC: what is typed on an East Asian keyboard) make no other title."""
+    """The form in which all spellings of a title (or a region) are equal that a reader would call the same:
+    case, spaces and the width of letters (NFKC: what is typed on an East Asian keyboard) make no other."""
     cleaned = cleaning.text(name)
     if cleaned is None or (cleaned.isascii() and cleaned.islower()):
         return cleaned
@@ -32,6 +33,11 @@ def title_key(name: object) -> str | None:
     for _ in range(2):
         cleaned = unicodedata.normalize("NFKC", cleaned or "").casefold()
     return cleaning.text(cleaned)
+
+
+def best_spelling(counted: Counter[str]) -> str:
+    """The most frequent spelling; of equally frequent ones rather one with capitals and small letters."""
+    return min(counted, key=lambda name: (-counted[name], name.isupper(), name.islower(), name))
 
 
 def _department_key(key: object) -> str | None:

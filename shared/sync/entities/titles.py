@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.sync.entities import cleaning, payload
-from shared.sync.entities.keys import title_key
+from shared.sync.entities.keys import best_spelling, title_key
 from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
 from shared.sync.sources import MappingOptions, TitlesSource
 
@@ -55,7 +55,7 @@ class TitlesMapping:
             reason = f"{column} (setting VISTA_TITLE_COLUMN) of somebody is no text: mend it in Vista's bPREH"
             yield Rejected("? (no text)", "invalid", reason, column)
         for key in sorted(spellings):
-            yield SourceRecord(key, (_spelling(spellings[key]),))
+            yield SourceRecord(key, (best_spelling(spellings[key]),))
 
     def desired(self, record: SourceRecord, source: TitlesSource) -> Desired | Rejected:  # noqa: ARG002
         """A user title."""
@@ -81,8 +81,3 @@ class TitlesMapping:
 def mapping(options: MappingOptions) -> TitlesMapping:
     """The mapping of titles under these settings."""
     return TitlesMapping(options)
-
-
-def _spelling(counted: Counter[str]) -> str:
-    """The most frequent spelling; of equally frequent ones rather one with capitals and small letters."""
-    return min(counted, key=lambda name: (-counted[name], name.isupper(), name.islower(), name))
