@@ -189,6 +189,8 @@ class _Drafting:
         digest = digest_of(self._mapping.version, self._fingerprint, record.facts)
         if self._trust_digests and self._is_settled(record.key, digest):
             draft.counts["unchanged"] += 1
+            for name, text in self._state.notes(record.key):
+                draft.report(record.key, text, name)
             return
         twins = self._twins(record)
         desired = desired_of(self._mapping, record, source)
@@ -303,8 +305,10 @@ class _Drafting:
             # Who is without access although the source says otherwise is not as it should be.
             draft.counts["skipped" if result.note else "unchanged"] += 1
             # What is said of it is said in every run, until it is mended.
-            is_noted = bool(result.note or desired.warnings or desired.contested)
-            draft.state_changed |= self._state.settle(record.key, digest, noted=is_noted)
+            notes = [*desired.contested.items(), *((None, text) for text in desired.warnings)]
+            draft.state_changed |= self._state.settle(
+                record.key, digest, noted=bool(result.note), notes=notes
+            )
         for name, reason in {**desired.contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
             draft.report(record.key, reason, name, "invalid" if is_invalid else "reported")

@@ -59,13 +59,17 @@ UNKNOWN = "unknown"
 """Flag: field -> value that was sent without an answer: the field holds it, or still what the entry says.
 Such a field is sent again, whatever it should be by then."""
 NOTED = "noted"
-"""Flag: nothing is to be sent for it, and yet there is something to say of it, in every run."""
+"""Flag: nothing is to be sent for it, and yet there is something to say of it, which depends on more than its
+digest: it is compared in every run."""
+NOTES = "notes"
+"""Flag: digest -> `[field or None, text]` of what is said in every run of a record that is as it should be.
+The digest alone decides it, so that the record is not compared for it; of another digest it says nothing."""
 
 
 _OPEN = frozenset({REJECTED, TAKEN, NOTED})
 """Flags of records that are looked at in every run."""
 
-_FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict, UNKNOWN: dict}
+_FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict, UNKNOWN: dict, NOTES: dict}
 
 
 @dataclass(slots=True)
@@ -145,22 +149,35 @@ class EntityState:
         """Store a record."""
         self.records[key] = [entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None]
 
-    def settle(self, key: str, digest: str, *, noted: bool = False) -> bool:
+    def settle(
+        self, key: str, digest: str, *, noted: bool = False, notes: Iterable[tuple[str | None, str]] = ()
+    ) -> bool:
         """Note that the target equals what the source record with this digest asks for; False when that is
-        known. `noted`: there is something to say of it nevertheless."""
+        known. `noted` and `notes`: there is something to say of it nevertheless (see the flags)."""
         record = self.records[key]
-        flags = {name: value for name, value in (record[3] or {}).items() if name != NOTED}
-        before, after = (record[1], record[3]), (digest, {**flags, NOTED: True} if noted else flags or None)
+        flags = {name: value for name, value in (record[3] or {}).items() if name not in (NOTED, NOTES)}
+        if kept := [list(note) for note in notes]:
+            flags[NOTES] = {digest: kept}
+        if noted:
+            flags[NOTED] = True
+        before, after = (record[1], record[3]), (digest, flags or None)
         record[1], record[3] = after
         return before != after
 
     def is_settled(self, key: str, digest: str) -> bool:
-        """Whether the target was made equal to the source record with this digest, in every field, and there
-        is nothing to say of it."""
+        """Whether the target was made equal to the source record with this digest, in every field, and all
+        that there is to say of it is `notes`."""
         record = self.records.get(key)
         if record is None or record[1] != digest:
             return False
         return not record[3] or not _OPEN.intersection(record[3])
+
+    def notes(self, key: str) -> Iterable[tuple[str | None, str]]:
+        """Field, if it is about one, and text of what is said of a settled record in every run."""
+        record = self.records[key]
+        return (
+            [(name, text) for name, text in record[3].get(NOTES, {}).get(record[1], ())] if record[3] else ()
+        )
 
     def refers_to_others(self, key: str, known: Mapping[str, Container[str]]) -> bool:
         """Whether a field of the record refers to something by an id that is not among the `known` ones of
@@ -450,9 +467,15 @@ def _check_records(records: Mapping[str, Any], path: str) -> None:
 
 
 def _are_flags(flags: Any) -> bool:
-    return type(flags) is dict and all(
-        type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags
+    return (
+        type(flags) is dict
+        and all(type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags)
+        and all(_are_notes(notes) for notes in flags.get(NOTES, {}).values())
     )
+
+
+def _are_notes(notes: Any) -> bool:
+    return type(notes) is list and all(type(note) is list and len(note) == 2 for note in notes)
 
 
 def state_from_json(entity: str, value: Any) -> EntityState | None:

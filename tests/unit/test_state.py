@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from shared.storage.documents import from_json, to_json
 from shared.sync.model import Target
 from shared.sync.state import (
     FAILURE,
     GONE,
+    NOTES,
     OFF_BY,
     REJECTED,
     STATE_VERSION,
@@ -530,6 +532,24 @@ class TestWhatIsToBeSaid:
         assert state.settle("k", "digest", noted=True)
         assert (state.digest("k"), state.is_settled("k", "digest")) == ("digest", False)
         assert not state.settle("k", "digest", noted=True), "nothing new: no document is written"
+
+    def test_and_depends_on_the_digest_alone_is_kept_with_it(self) -> None:
+        state = known_state(k=Entry("a", None, ANN, {OFF_BY: "r"}))
+        notes = [("mobile_phone", "too short"), (None, "no title")]
+        assert state.settle("k", "digest", notes=notes)
+        again = state_from_json("employees", from_json(to_json(state.to_json())))
+        assert again is not None
+        assert (again.is_settled("k", "digest"), list(again.notes("k"))) == (True, notes)
+        assert not again.settle("k", "digest", notes=notes), "nothing new: no document is written"
+        again.records["k"][1] = "another"  # as an update leaves it
+        assert list(again.notes("k")) == []
+        assert again.settle("k", "digest")
+        assert (list(again.notes("k")), flags_of(again, "k")) == ([], {OFF_BY: "r"})
+
+    @pytest.mark.parametrize("notes", ["text", None, {"d": "text"}, {"d": [["text"]]}, {"d": [7]}])
+    def test_in_another_form_makes_the_state_unreadable(self, notes: Any) -> None:
+        state = known_state(k=Entry("a", "d", ANN, {NOTES: notes}))
+        assert state_from_json("employees", state.to_json()) is None
 
     def test_is_forgotten_when_there_is_nothing_any_more(self) -> None:
         state = known_state(k=Entry("a", None, ANN, {OFF_BY: "r"}))
