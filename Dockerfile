@@ -11,6 +11,9 @@ RUN pip install --no-cache-dir -r /requirements.txt \
 # The code belongs to root and stays as it is; the host writes its keys, logs and data into these folders.
 WORKDIR /home/site/wwwroot
 COPY . .
+# docker build --build-arg "BUILD=$(infra/stamp)": what /health tells beside the version.
+ARG BUILD=""
+RUN if [ -n "$BUILD" ]; then echo "$BUILD" >shared/build.json; fi
 RUN python -c "import function_app" \
     && groupadd --system --gid 10001 functions \
     && useradd --system --uid 10001 --gid functions --no-create-home --home-dir /home functions \

@@ -7,7 +7,7 @@ from shared import runtime
 from shared.telemetry.figures import read_figures
 from shared.telemetry.metrics import prometheus_text
 from shared.telemetry.readiness import missing
-from shared.version import VERSION
+from shared.version import FULL_VERSION
 
 blueprint = func.Blueprint()
 
@@ -15,7 +15,7 @@ blueprint = func.Blueprint()
 @blueprint.route("health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the host wants the argument
     """The process answers; nothing else is asked."""
-    return json_response({"status": "healthy", "version": VERSION})
+    return json_response({"status": "healthy", "version": FULL_VERSION})
 
 
 @blueprint.route("ready", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)

@@ -71,6 +71,17 @@ retry() {
   "$@"
 }
 
+# The commit that a package was made of, by the build's own stamp, and not that of this checkout.
+commit_of() { # $1 = file
+  python3 -c 'import json, sys, zipfile
+try:
+    print(json.loads(zipfile.ZipFile(sys.argv[1]).read("shared/build.json"))["commit"])
+except KeyError:
+    print("unknown")
+except zipfile.BadZipFile:
+    sys.exit(f"error: {sys.argv[1]} is no package; infra/package makes one")' "$1"
+}
+
 # Runs what takes long beside the script: bash puts a signal off until the command in the foreground has ended.
 beside() {
   "$@" &

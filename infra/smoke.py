@@ -1,6 +1,6 @@
 """Asks a deployed app whether it works: health, readiness, key; with --plan also a run that changes nothing.
 
-    SAFETYAMP_SYNC_KEY=... python3 infra/smoke.py https://HOST [--plan] [--allow-held] [--minutes 10]
+    SAFETYAMP_SYNC_KEY=... python3 infra/smoke.py https://HOST [--package NAME] [--plan] [--allow-held]
     python3 infra/smoke.py https://HOST --reachable
 
 Needs Python 3.11 and nothing else. Exits with 0 when all is well, with 1 when not, saying what.
@@ -85,8 +85,9 @@ def check_reachable(app: App) -> None:
         raise NotWorking(f"/health answered {status}: {_why(status, content)}")
 
 
-def check_answers(app: App, patience: Patience) -> str:
-    """Health, readiness and the key. Returns the app's version. Raises NotWorking."""
+def check_answers(app: App, patience: Patience, package: str = "") -> str:
+    """Health, readiness and the key. Returns the app's version. Raises NotWorking, also when what answers
+    is not of the `package`: for a while after a deployment it may be the one before."""
     version = ""
 
     def health() -> str | None:
@@ -94,7 +95,7 @@ def check_answers(app: App, patience: Patience) -> str:
         status, content = app.ask("GET", "/health")
         if status == 200 and isinstance(content, dict):
             version = str(content.get("version"))
-            return None
+            return None if is_of(version, package) else f"version {version} answers, and not yet {package}"
         return f"/health answered {status}: {_why(status, content)}"
 
     def ready() -> str | None:
@@ -116,6 +117,14 @@ def check_answers(app: App, patience: Patience) -> str:
     if app.key:
         patience.until(key)
     return version
+
+
+def is_of(version: str, package: str) -> bool:
+    """Whether the version may be that of the package, whose name ends with the commit. Where one of them does
+    not say its commit there is no telling."""
+    commit = version.partition("+")[2]
+    named = package.removesuffix(".zip").rpartition("-")[2]
+    return commit in ("", "unknown", named) or named in ("", "unknown")
 
 
 def check_plan(app: App, patience: Patience, *, allow_held: bool) -> list[str]:
@@ -185,6 +194,9 @@ def main(arguments: list[str]) -> int:
         "--plan", action="store_true", help="also let it plan a run, without changing anything"
     )
     parser.add_argument("--reachable", action="store_true", help="only ask whether it lets this machine in")
+    parser.add_argument(
+        "--package", default="", help="name of the package that must answer, as infra/deploy prints it"
+    )
     parser.add_argument("--allow-held", action="store_true", help="accept plans that the guard would hold")
     parser.add_argument("--minutes", type=float, default=10, help="how long to wait for each part")
     chosen = parser.parse_args(arguments)
@@ -193,7 +205,7 @@ def main(arguments: list[str]) -> int:
         if chosen.reachable:
             check_reachable(app)
             return 0
-        version = check_answers(app, Patience(chosen.minutes * 60))
+        version = check_answers(app, Patience(chosen.minutes * 60), chosen.package)
         print(f"healthy and ready, version {version}")
         if chosen.plan:
             for line in check_plan(app, Patience(chosen.minutes * 60), allow_held=chosen.allow_held):

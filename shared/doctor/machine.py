@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from shared.doctor.finding import Check, Finding
-from shared.version import VERSION
+from shared.version import FULL_VERSION
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime
@@ -44,7 +44,7 @@ WORKER = "azure-functions-runtime"
 def check(runtime: Runtime) -> Iterator[Finding]:  # noqa: ARG001 - every check is given the runtime
     """Versions of everything."""
     running = sys.version_info[:2]
-    seen = f"SafetyAmp Sync {VERSION} on Python {platform.python_version()}, {platform.system()}"
+    seen = f"SafetyAmp Sync {FULL_VERSION} on Python {platform.python_version()}, {platform.system()}"
     if OLDEST <= running <= NEWEST:
         yield Finding("python", "ok", seen)
     else:

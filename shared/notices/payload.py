@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.notices.notice import Notice
-from shared.version import VERSION
+from shared.version import FULL_VERSION
 
 RUNBOOK = "docs/runbook.md"
 HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
@@ -44,7 +44,7 @@ def _generic(notice: Notice, environment: str, url: str | None) -> dict[str, Any
             "url": url,
             "runbook": _runbook(notice),
             "environment": environment,
-            "version": VERSION,
+            "version": FULL_VERSION,
         },
     }
 

@@ -22,7 +22,7 @@ from shared.sync.model import EntityName
 from shared.sync.plans import read_plan
 from shared.sync.runs import Run, read_active, read_run
 from shared.sync.state import STATE_VERSION
-from shared.version import VERSION
+from shared.version import FULL_VERSION
 
 UPSTREAMS = ("safetyamp", "samsara", "graph", "vista")
 LAST_RUNS = 5
@@ -52,7 +52,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "last_good_run_ended_at": active.get("last_done_at"),
         "problems": problems,
         "versions": {
-            "app": VERSION,
+            "app": FULL_VERSION,
             "python": platform.python_version(),
             "state": STATE_VERSION,
             **{name: _version(name) for name in PACKAGES},

@@ -15,6 +15,7 @@ from typing import Any
 
 from shared.errors import SafetyAmpError
 from shared.telemetry.context import bound_facts, current_trace
+from shared.version import FULL_VERSION
 
 OUR_LOGGERS = ("shared", "functions", "function_app", "local")
 
@@ -31,14 +32,15 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, logger, message; bound facts; what the call site gave as
-    `extra`; trace_id; exception."""
+    """One JSON object per line: time, level, logger, version, message; bound facts; what the call site gave
+    as `extra`; trace_id; exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
+            "version": FULL_VERSION,
             "message": message_of(record),
             **facts_of(record),
         }

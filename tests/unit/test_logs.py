@@ -24,6 +24,7 @@ from shared.telemetry.context import (
 )
 from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
 from shared.telemetry.logs import JsonForwarder, install_json_logs, log_level
+from shared.version import FULL_VERSION
 
 CANARY = "Ann Canary"
 
@@ -83,6 +84,7 @@ def test_a_line_has_its_facts(logger: logging.Logger, json_lines: Lines) -> None
     assert line == {
         "level": "WARNING",
         "logger": "shared.test",
+        "version": FULL_VERSION,
         "message": "it is späť",
         **{"run": "r", "entity": "jobs", "batch": 2, "key": "7", "duration_ms": 12, "event": "late"},
         "trace_id": trace.trace_id,

@@ -68,14 +68,14 @@ def _change(command: str, options: dict[str, str], state: dict[str, Any]) -> Non
     elif command == "functionapp deployment slot swap":
         slots["production"], slots["staging"] = slots["staging"], slots["production"]
     elif command == "functionapp deployment source config-zip":
-        state["deployed"] = Path(options["src"]).read_text()
+        state["deployed"] = Path(options["src"]).read_text("latin-1")
 
 
 def _blobs(command: str, options: dict[str, str], state: dict[str, Any]) -> str | None:
     blobs = state["blobs"]
     match command.rpartition(" ")[2]:
         case "upload":
-            blobs[options["name"]] = Path(options["file"]).read_text()
+            blobs[options["name"]] = Path(options["file"]).read_text("latin-1")
         case "list" if "metadata" in options["query"]:
             return "\n".join(f"{at}\t{name}" for name, at in state["deployed_at"].items())
         case "list":
@@ -83,7 +83,7 @@ def _blobs(command: str, options: dict[str, str], state: dict[str, Any]) -> str 
         case "update":
             state["deployed_at"][options["name"]] = options["metadata"].removeprefix("deployed=")
         case "download":
-            Path(options["file"]).write_text(blobs[options["name"]])
+            Path(options["file"]).write_text(blobs[options["name"]], "latin-1")
         case _:
             return None
     return DONE

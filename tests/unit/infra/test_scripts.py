@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,11 @@ def an_alert(
     return {"name": "5c8dd2f5-0d3c-4b8c-8d30-000000000000", "properties": {"essentials": essentials}}
 
 
-def a_package(rig: ScriptRig) -> str:
-    (rig.folder / "app.zip").write_text("newest")
+def a_package(rig: ScriptRig, stamp: dict[str, str] | None = None) -> str:
+    with zipfile.ZipFile(rig.folder / "app.zip", "w") as package:
+        package.writestr("host.json", "{}")
+        if stamp:
+            package.writestr("shared/build.json", json.dumps(stamp))
     return "app.zip"
 
 
@@ -43,7 +48,11 @@ def test_a_release_swaps_what_was_smoked_in_staging_and_smokes_production_with_a
     assert done.returncode == 0, done.stderr
     assert rig.azure["slots"] == {"production": NEW, "staging": OLD}
     assert rig.azure["synchronised"] == ["production"]
-    assert rig.smokes == [f"{STAGING} key=key-of-staging", f"{PRODUCTION} --plan key=key-of-production"]
+    # Each answers with the package that it should run: for a while after a swap it may be the one before.
+    assert rig.smokes == [
+        f"{STAGING} --package {NEW} key=key-of-staging",
+        f"{PRODUCTION} --plan --package {NEW} key=key-of-production",
+    ]
 
 
 def test_a_release_gives_staging_a_tenth_of_the_traffic_before_the_swap_and_takes_it_back(
@@ -120,7 +129,7 @@ def test_whatever_fails_after_the_swap_leads_back(
     assert f"going back to {OLD}" in done.stderr
     assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
     assert rig.azure["synchronised"][-1] == "production"
-    assert rig.smokes[-1] == f"{PRODUCTION} key="
+    assert rig.smokes[-1] == f"{PRODUCTION} --package {OLD} key="
 
 
 @pytest.mark.parametrize(
@@ -233,7 +242,7 @@ def test_a_rollback_swaps_back_and_smokes(rig: ScriptRig) -> None:
     assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
     assert f"production runs {OLD}" in done.stdout
     assert rig.azure["synchronised"] == ["production"]
-    assert rig.smokes == [f"{PRODUCTION} key="]
+    assert rig.smokes == [f"{PRODUCTION} --package {OLD} key="]
 
 
 def test_a_rollback_does_not_roll_forward(rig: ScriptRig) -> None:
@@ -276,11 +285,24 @@ def test_a_deployment_goes_to_staging_under_a_name_that_sorts_by_age(rig: Script
     done = rig.run("deploy", a_package(rig))
     assert done.returncode == 0, done.stderr
     name = done.stdout.strip()
-    assert re.fullmatch(r"\d{8}-\d{6}-([0-9a-f]{12}|unknown)\.zip", name)
+    assert re.fullmatch(r"\d{8}-\d{6}-unknown\.zip", name)
     assert name > NEW
-    assert rig.azure["blobs"][name] == "newest"
+    assert rig.azure["blobs"][name] == (rig.folder / "app.zip").read_text("latin-1")
     assert rig.azure["slots"] == {"production": OLD, "staging": name}
     assert rig.azure["synchronised"] == ["staging"]
+
+
+def test_a_package_has_the_name_of_the_commit_that_it_was_made_of_not_of_the_checkout(rig: ScriptRig) -> None:
+    commit = "0123456789ab.changed"
+    name = rig.run("deploy", a_package(rig, {"commit": commit, "date": "2026-11-29"})).stdout.strip()
+    assert re.fullmatch(rf"\d{{8}}-\d{{6}}-{commit}\.zip", name)
+
+
+def test_a_file_that_is_no_package_is_not_deployed(rig: ScriptRig) -> None:
+    (rig.folder / "app.zip").write_text("half a downloa")
+    done = rig.run("deploy", "app.zip")
+    assert (done.returncode, done.stderr) == (1, "error: app.zip is no package; infra/package makes one\n")
+    assert "storage blob upload" not in rig.azure["calls"]
 
 
 def test_the_first_deployment_goes_to_production(rig: ScriptRig) -> None:
@@ -304,7 +326,8 @@ def test_on_flex_a_release_deploys_the_package_and_goes_back_when_its_plan_is_wr
     assert done.returncode == 1
     assert f"going back to {NEW}" in done.stderr
     assert rig.azure["deployed"] == "current"
-    assert rig.smokes[0] == f"{PRODUCTION} --plan key=key-of-production"
+    deployed = max(rig.azure["blobs"])
+    assert rig.smokes[0] == f"{PRODUCTION} --plan --package {deployed} key=key-of-production"
 
 
 def test_on_flex_a_release_needs_the_package_and_with_a_slot_it_takes_none(rig: ScriptRig) -> None:

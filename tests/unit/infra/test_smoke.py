@@ -109,6 +109,42 @@ def test_an_app_that_does_not_work_fails_with_what_is_missing(
         smoke.check_answers(smoke.App(url, KEY), patience())
 
 
+PACKAGE = "20261129-231500-1a2b3c4d5e6f.zip"
+
+
+def test_the_package_before_that_still_answers_is_waited_for() -> None:
+    answers = healthy()
+    answers["GET /health"] = [
+        (200, {"status": "healthy", "version": version})
+        for version in ("0.2.0+000000000000", "0.2.0+1a2b3c4d5e6f")
+    ]
+    with serving(answers) as url:
+        assert smoke.check_answers(smoke.App(url, KEY), patience(), PACKAGE) == "0.2.0+1a2b3c4d5e6f"
+
+
+def test_another_package_than_the_one_that_should_run_is_told_apart() -> None:
+    answers = healthy() | {"GET /health": [(200, {"status": "healthy", "version": "0.2.0+000000000000"})]}
+    said = rf"version 0\.2\.0\+000000000000 answers, and not yet {PACKAGE}"
+    with serving(answers) as url, pytest.raises(smoke.NotWorking, match=said):
+        smoke.check_answers(smoke.App(url, KEY), patience(), PACKAGE)
+
+
+@pytest.mark.parametrize(
+    ("version", "package", "is_of"),
+    [
+        ("0.2.0+1a2b3c4d5e6f.changed", "20261129-231500-1a2b3c4d5e6f.changed.zip", True),
+        ("0.2.0+1a2b3c4d5e6f.changed", PACKAGE, False),
+        # Where one of them does not say its commit there is no telling.
+        ("0.1.0", PACKAGE, True),
+        ("0.2.0+unknown", PACKAGE, True),
+        ("0.2.0+1a2b3c4d5e6f", "20261129-231500-unknown.zip", True),
+        ("0.2.0+1a2b3c4d5e6f", "", True),
+    ],
+)
+def test_a_version_is_that_of_the_package_with_its_commit(version: str, package: str, is_of: bool) -> None:
+    assert smoke.is_of(version, package) is is_of
+
+
 def test_nobody_there_is_said_so() -> None:
     with serving(healthy()) as url:
         pass
