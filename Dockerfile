@@ -4,8 +4,8 @@
 FROM mcr.microsoft.com/azure-functions/python:4-python3.13
 
 # Vista cannot be read without the driver, and an image for 3.11 once lacked it: then better no image at all.
-COPY requirements.txt /
-RUN pip install --no-cache-dir -r /requirements.txt \
+COPY requirements.lock /
+RUN pip install --no-cache-dir --require-hashes -r /requirements.lock \
     && python -c "import pyodbc; assert 'ODBC Driver 18 for SQL Server' in pyodbc.drivers(), pyodbc.drivers()"
 
 # The code belongs to root and stays as it is; the host writes its keys, logs and data into these folders.

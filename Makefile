@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test worker parts check bench load soak deployable package clean
+.PHONY: run test worker parts check bench load soak deployable package lock clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
@@ -54,6 +54,13 @@ $(VENV)-azure/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)-azure
 	$(VENV)-azure/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
+
+lock: $(VENV)/installed   ## requirements.lock anew: what a package and an image are made of
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile requirements.txt --quiet --upgrade --generate-hashes --no-header --no-emit-index-url \
+		--python-version 3.13 --python-platform x86_64-manylinux_2_28 -o .lock
+	(sed -n '1,/^# Made anew/p' requirements.lock; cat .lock) > .lock.new
+	mv .lock.new requirements.lock && rm .lock
 
 clean:
 	rm -rf .venv* .parts .local* .mypy_cache .ruff_cache .pytest_cache dist bench.json

@@ -1,4 +1,4 @@
-"""Where each document lives (README, Architecture)."""
+"""Where each document lives (docs/architecture.md#documents)."""
 
 from __future__ import annotations
 

@@ -62,6 +62,8 @@ STRAY = [
     "Makefile",
     "pyproject.toml",
     "requirements-dev.txt",
+    "requirements.lock",
+    "CONTRIBUTING.md",
     "azure.yaml",
     "bench.json",
     "dist/safetyamp-sync.zip",
@@ -143,8 +145,9 @@ def test_an_image_is_built_from_the_same_files(untidy: Path) -> None:
     patterns = (untidy / ".dockerignore").read_text().splitlines()
     lines = [line for line in patterns if line and not line.startswith("#")]
     context = {path for path in exclude_paths(str(untidy), lines) if (untidy / path).is_file()}
-    # The builder gets these two in any case; COPY does not see them.
-    assert context - {"Dockerfile", ".dockerignore"} == set(package_files())
+    # The builder gets the first two in any case, COPY does not see them; the third is what pip installs.
+    assert context - {"Dockerfile", ".dockerignore", "requirements.lock"} == set(package_files())
+    assert "requirements.lock" in context
 
 
 def test_the_package_runs_with_the_requirements_alone(package: Path) -> None:

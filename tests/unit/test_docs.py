@@ -93,3 +93,14 @@ def test_no_comment_cites_what_nobody_can_find(folder: str) -> None:
         for found in WITHOUT_A_SECTION.finditer((PROJECT / name).read_text())
     ]
     assert not vague
+
+
+def test_the_folders_of_the_architecture_are_those_that_there_are() -> None:
+    """Two levels; a folder that has folders is told by these."""
+    text = (PROJECT / "docs" / "architecture.md").read_text()
+    block = text.partition("## Folders")[2].split("```")[1]
+    told = [line.split()[0] for line in block.strip().splitlines()]
+    parts = [name.split("/") for name in files()]
+    deep = {"/".join(path[:2]) for path in parts if len(path) > 2}
+    flat = {path[0] for path in parts if len(path) == 2} - {name.split("/")[0] for name in deep}
+    assert told == sorted(f"{name}/" for name in deep | flat)
