@@ -9,6 +9,7 @@ from functions.control_api import blueprint as control_api
 from functions.dashboard import blueprint as dashboard
 from functions.failures_api import blueprint as failures_api
 from functions.health import blueprint as health
+from functions.me_api import blueprint as me_api
 from functions.queues import blueprint as queues
 from functions.records_api import blueprint as records_api
 from functions.runs_api import blueprint as runs_api
@@ -20,7 +21,7 @@ from shared.shutdown import end_gracefully
 from shared.telemetry.logs import install_json_logs
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-API = (sync_api, runs_api, records_api, failures_api, control_api, status_api)
+API = (sync_api, runs_api, records_api, failures_api, control_api, status_api, me_api)
 for blueprint in (timers, queues, health, dashboard, *API):
     app.register_functions(blueprint)
 

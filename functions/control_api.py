@@ -8,8 +8,9 @@ from typing import Any
 
 import azure.functions as func
 
+from functions.access import OPERATOR, VIEWER, current_caller, operation
 from functions.api_input import Params, entities_of, json_body, one_line, route
-from functions.responses import Problem, answers_problems, json_response
+from functions.responses import Problem, json_response
 from shared import runtime
 from shared.operations.cache_names import ALL, CACHED, empty_cache
 from shared.sync.control import Pause, read_pauses, remove_pauses
@@ -19,38 +20,33 @@ from shared.sync.stopping import pause
 blueprint = func.Blueprint()
 
 
-@blueprint.route("api/control", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/control", "GET", VIEWER)
 def show_control(req: func.HttpRequest) -> func.HttpResponse:
     """Which entities are paused, since when, why and by whom."""
     Params(req)
     return _paused(read_pauses(runtime.current().documents))
 
 
-@blueprint.route("api/pause", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/pause", "POST", OPERATOR)
 def pause_any(req: func.HttpRequest) -> func.HttpResponse:
     """Pause the entity that the body names, or all."""
     return _pause(req, json_body(req, "entity", "reason", "who"), None)
 
 
-@blueprint.route("api/pause/{entity}", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/pause/{entity}", "POST", OPERATOR)
 def pause_sync(req: func.HttpRequest) -> func.HttpResponse:
     """Stop what is under way for an entity or all, and start nothing for it until it is resumed."""
     return _pause(req, json_body(req, "reason", "who"), route(req, "entity"))
 
 
-@blueprint.route("api/resume", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/resume", "POST", OPERATOR)
 def resume_any(req: func.HttpRequest) -> func.HttpResponse:
     """Resume the entity that the body names, or all."""
     Params(req)
     return _resume(json_body(req, "entity").get("entity", ALL))
 
 
-@blueprint.route("api/resume/{entity}", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/resume/{entity}", "POST", OPERATOR)
 def resume_sync(req: func.HttpRequest) -> func.HttpResponse:
     """Let the next runs touch an entity or all again."""
     Params(req)
@@ -58,8 +54,7 @@ def resume_sync(req: func.HttpRequest) -> func.HttpResponse:
     return _resume(route(req, "entity"))
 
 
-@blueprint.route("api/cache/{name}", methods=["DELETE"])
-@answers_problems
+@operation(blueprint, "api/cache/{name}", "DELETE", OPERATOR)
 def delete_cache(req: func.HttpRequest) -> func.HttpResponse:
     """Forget a cached listing or all, so that the next run reads it anew."""
     Params(req)
@@ -76,6 +71,8 @@ def _pause(req: func.HttpRequest, body: dict[str, Any], entity: str | None) -> f
     said = {"reason": params.text("reason") or "paused by an operator", "who": params.text("who"), **body}
     reason = one_line(said["reason"], "the reason")
     who = None if said["who"] is None else one_line(said["who"], "who")
+    if (caller := current_caller()) is not None and caller.name is not None:
+        who = caller.name  # known, whatever was said
     entities = entities_of(body.get("entity", ALL) if entity is None else entity)
     return _paused(pause(runtime.current(), entities, reason, who))
 

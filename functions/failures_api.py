@@ -6,8 +6,9 @@ from typing import Any
 
 import azure.functions as func
 
+from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import Params, entities_of, json_body, keys_of, one_line
-from functions.responses import BadRequest, answers_problems, json_response
+from functions.responses import BadRequest, json_response
 from shared import runtime
 from shared.operations.dead_letters import list_dead_letters, resubmit
 from shared.operations.failures import failure_groups
@@ -18,16 +19,14 @@ blueprint = func.Blueprint()
 MOST_LETTERS = 200
 
 
-@blueprint.route("api/failures", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/failures", "GET", VIEWER)
 def show_failures(req: func.HttpRequest) -> func.HttpResponse:
     """Failing records by cause, with what to do."""
     Params(req)
     return json_response(failure_groups(runtime.current().documents))
 
 
-@blueprint.route("api/failures/retry", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/failures/retry", "POST", OPERATOR)
 def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run that also tries what SafetyAmp refused before: of everything, an entity, or some keys."""
     Params(req)
@@ -43,8 +42,7 @@ def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
 
 
-@blueprint.route("api/dead-letters", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/dead-letters", "GET", VIEWER)
 def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     """The messages that were given up, with what to do about each."""
     params = Params(req, "limit", "cursor")
@@ -54,8 +52,7 @@ def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"dead_letters": page.items, "next": page.next})
 
 
-@blueprint.route("api/dead-letters/resubmit", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/dead-letters/resubmit", "POST", APPROVER)
 def resubmit_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     """Send again what an active run still lacks."""
     Params(req)

@@ -2,7 +2,8 @@
 
 import azure.functions as func
 
-from functions.responses import answers_problems, json_response
+from functions.access import VIEWER, operation
+from functions.responses import json_response
 from shared import runtime
 from shared.telemetry.figures import read_figures
 from shared.telemetry.metrics import prometheus_text
@@ -26,8 +27,7 @@ def ready(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
     return json_response({"status": status, "missing": reasons}, 503 if reasons else 200)
 
 
-@blueprint.route("metrics", methods=["GET"])
-@answers_problems
+@operation(blueprint, "metrics", "GET", VIEWER)
 def metrics(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
     """Prometheus text, from what all instances share."""
     return func.HttpResponse(

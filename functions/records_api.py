@@ -6,8 +6,9 @@ from typing import Any
 
 import azure.functions as func
 
+from functions.access import VIEWER, operation
 from functions.api_input import Params, entity_of, json_body, key_of, one_line, route
-from functions.responses import CHECK_KEY, Problem, answers_problems, json_response
+from functions.responses import CHECK_KEY, Problem, json_response
 from shared import runtime
 from shared.operations.explain import explain
 from shared.operations.search import search
@@ -16,8 +17,7 @@ from shared.sync.model import EntityName
 blueprint = func.Blueprint()
 
 
-@blueprint.route("api/search", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/search", "POST", VIEWER)
 def search_records(req: func.HttpRequest) -> func.HttpResponse:
     """Find keys by name or e-mail. They come in the body, because addresses of requests are logged."""
     Params(req)
@@ -26,16 +26,14 @@ def search_records(req: func.HttpRequest) -> func.HttpResponse:
     return json_response(search(runtime.current(), entity, one_line(body.get("text"), "text")))
 
 
-@blueprint.route("api/records/{entity}/{key}", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/records/{entity}/{key}", "GET", VIEWER)
 def explain_record(req: func.HttpRequest) -> func.HttpResponse:
     """Explain the record of this key."""
     Params(req)
     return _explained(entity_of(route(req, "entity")), route(req, "key"))
 
 
-@blueprint.route("api/records/{entity}", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/records/{entity}", "GET", VIEWER)
 def explain_any_record(req: func.HttpRequest) -> func.HttpResponse:
     """The same with the key as a parameter, for keys that no path can hold, such as the title `A/B`."""
     params = Params(req, "key")

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 import azure.functions as func
 
+from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import KEY_PARAMETERS, Params, json_body, run_id_of
-from functions.responses import SAFE, BadRequest, answers_problems, html_response, json_response
+from functions.responses import SAFE, BadRequest, html_response, json_response
 from shared import runtime
 from shared.operations.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
 from shared.operations.csv_text import changes_csv
@@ -27,8 +28,7 @@ MOST_RUNS, MOST_CHANGES, MOST_CSV_CHANGES = 100, 500, 5000
 FORMATS = ("json", "csv")
 
 
-@blueprint.route("api/runs", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/runs", "GET", VIEWER)
 def show_runs(req: func.HttpRequest) -> func.HttpResponse:
     """The runs that are kept, newest first."""
     params = Params(req, "phase", "entity", "cause", "since", "limit", "cursor")
@@ -45,8 +45,7 @@ def show_runs(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"runs": page.items, "next": page.next})
 
 
-@blueprint.route("api/runs/{run_id}", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/runs/{run_id}", "GET", VIEWER)
 def show_run(req: func.HttpRequest) -> func.HttpResponse:
     """Where a run stands, or how it ended."""
     Params(req)
@@ -54,8 +53,7 @@ def show_run(req: func.HttpRequest) -> func.HttpResponse:
     return json_response(run_detail(services, get_run(services.documents, run_id_of(req))))
 
 
-@blueprint.route("api/runs/{run_id}/report", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/runs/{run_id}/report", "GET", VIEWER)
 def show_report(req: func.HttpRequest) -> func.HttpResponse:
     """The report of a run as a page; while it is under way, how it stands."""
     Params(req)
@@ -65,8 +63,7 @@ def show_report(req: func.HttpRequest) -> func.HttpResponse:
     return html_response(page, report_policy())
 
 
-@blueprint.route("api/runs/{run_id}/changes", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/runs/{run_id}/changes", "GET", VIEWER)
 def show_changes(req: func.HttpRequest) -> func.HttpResponse:
     """What a run changes or changed, with before and after."""
     params = Params(req, "entity", "action", "result", "key", "format", "limit", "cursor")
@@ -105,8 +102,7 @@ def _csv(req: func.HttpRequest, run_id: str, page: Page) -> func.HttpResponse:
     return func.HttpResponse(body, mimetype="text/csv", headers=headers)
 
 
-@blueprint.route("api/runs/{run_id}/approve", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/runs/{run_id}/approve", "POST", APPROVER)
 def approve_run(req: func.HttpRequest) -> func.HttpResponse:
     """Let the held plans of a run go on."""
     Params(req)
@@ -117,8 +113,7 @@ def approve_run(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
 
 
-@blueprint.route("api/runs/{run_id}/cancel", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/runs/{run_id}/cancel", "POST", OPERATOR)
 def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     """Stop a run: what was done stays done, the rest is not tried."""
     Params(req)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import azure.functions as func
 
+from functions.access import VIEWER, operation
 from functions.api_input import Params
-from functions.responses import answers_problems, json_response
+from functions.responses import json_response
 from shared import runtime
 from shared.operations.openapi.document import openapi_document
 from shared.operations.status import status
@@ -13,16 +14,14 @@ from shared.operations.status import status
 blueprint = func.Blueprint()
 
 
-@blueprint.route("api/status", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/status", "GET", VIEWER)
 def show_status(req: func.HttpRequest) -> func.HttpResponse:
     """Dependencies, breakers, limiter, queues, schedules, pauses, runs and versions."""
     Params(req)
     return json_response(status(runtime.current()))
 
 
-@blueprint.route("api/openapi.json", methods=["GET"])
-@answers_problems
+@operation(blueprint, "api/openapi.json", "GET", VIEWER)
 def show_openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The OpenAPI description of every route of this app."""
     Params(req)

@@ -6,8 +6,9 @@ from typing import Any
 
 import azure.functions as func
 
+from functions.access import OPERATOR, operation
 from functions.api_input import Params, entities_of, key_of, route
-from functions.responses import CHECK_KEY, BadRequest, Problem, answers_problems, json_response
+from functions.responses import CHECK_KEY, BadRequest, Problem, json_response
 from shared import runtime
 from shared.operations.on_demand import sync_record
 from shared.sync.model import EntityName
@@ -18,8 +19,7 @@ blueprint = func.Blueprint()
 MODES: tuple[Mode, ...] = ("plan", "apply")
 
 
-@blueprint.route("api/sync/{entity}", methods=["POST"])
-@answers_problems
+@operation(blueprint, "api/sync/{entity}", "POST", OPERATOR)
 def start_sync(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run of one entity or of all, or sync one record and answer with each step."""
     params = Params(req, "mode", "refresh", "retry_failed", "key")

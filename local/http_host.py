@@ -21,7 +21,7 @@ from local.host_index import HostFunction
 from local.own_pages import READING, is_for_this_machine, is_from_own_page, is_from_own_site
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +66,9 @@ class HttpHost:
             return Response("Internal Server Error\n", 500, mimetype="text/plain")
 
     def _check_caller(self, function: HostFunction, request: Request) -> None:
-        """Who may call. Anonymous functions change nothing and say nothing of the data: without a key they
-        only must not be read through another site's name, so that a link to the page goes on working."""
+        """Who may call. Anonymous functions change nothing and say nothing of the data, or let nobody in but
+        by a sign-in of their own: without a key they only must not be read through another site's name, so
+        that a link to the page goes on working."""
         is_open = str(function.trigger["authLevel"]).lower() == "anonymous"
         if self._key is None:
             if not is_for_this_machine(request.environ):
@@ -88,12 +89,13 @@ class HttpHost:
 
 
 class HttpServer:
-    """Serves an `HttpHost` in threads until `stop`; `port` is the real one when 0 was asked for.
+    """Serves an `HttpHost`, or what stands before one, in threads until `stop`; `port` is the real one when 0
+    was asked for.
 
     Raises ConfigurationError for an address or port that cannot be listened on.
     """
 
-    def __init__(self, host: HttpHost, address: str, port: int) -> None:
+    def __init__(self, host: WSGIApplication, address: str, port: int) -> None:
         with _listening(address, port) as listening:
             self._server = make_server(
                 address,

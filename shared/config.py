@@ -140,6 +140,9 @@ class Settings(BaseModel):
     site_default_state: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     site_default_zip_code: str | None = None
 
+    sign_in: Literal["keys", "entra"] = "keys"
+    sign_in_proxy: Literal["none", "container-apps"] = "none"
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     environment: str = "local"
     applicationinsights_connection_string: SecretStr | None = None

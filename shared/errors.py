@@ -24,6 +24,7 @@
      +-- MessageError            a message that can never be handled
      +-- RunConflict             the run's state does not allow what was asked (its run id is kept)
      +-- UnknownRun              there is no such run
+     +-- IdentityUnreadable      a caller's identity that is not what Azure sends
      +-- Paused                  an operator paused what was asked for
 
 Facts travel as attributes, the text is for people.
@@ -238,6 +239,10 @@ class RunConflict(SafetyAmpError):
 
 class UnknownRun(SafetyAmpError):
     """No document of this run exists."""
+
+
+class IdentityUnreadable(SafetyAmpError):
+    """A caller's identity is there and is not what Azure sends. The text names the header, not its value."""
 
 
 class Paused(SafetyAmpError):

@@ -10,10 +10,12 @@ from typing import Any
 
 import requests
 
-from local.remote.address import KEY_SETTING, URL_SETTING, Address
+from local.remote.address import CLIENT_SETTING, KEY_SETTING, URL_SETTING, Address
 from shared.errors import SafetyAmpError
 
 KEY_HEADER = "x-functions-key"
+SIGNED_IN = "/entra"
+"""Before the paths of whoever has signed in."""
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 """Explaining a record may take ten seconds for its history, and as long as Vista takes."""
@@ -21,6 +23,11 @@ ANSWER_SECONDS = 60.0
 RECORD_SECONDS = 240.0
 """The app works on one record for two minutes at most; Azure's front end gives up after 230 s."""
 
+WRONG_SIGN_IN = (
+    f"Check the client id (--client-id, {CLIENT_SETTING}): of the app registration by which people sign in"
+    " there, in the tenant that az account show names, with tokens of version 2 (infra/README.md, section"
+    " Signing in). A stopped app answers 403 as well."
+)
 COLD = "The app may be starting or stopped: try again in a minute; in Azure look at its overview page."
 
 
@@ -48,12 +55,16 @@ class Answer:
 class RemoteApp:
     """The API of the app at an address."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, token: str | None = None) -> None:
+        """`token` is an access token for the registration that the address names."""
         self._address = address
+        self._base = address.url + ("" if token is None else SIGNED_IN)
         self._session = requests.Session()
         # A proxy of the company's network leads nowhere from this machine to itself.
         self._session.trust_env = not address.is_this_machine
         self._session.headers["Accept"] = "application/json"
+        if token is not None:
+            self._session.headers["Authorization"] = f"Bearer {token}"
         if address.key is not None:
             self._session.headers[KEY_HEADER] = address.key
 
@@ -93,7 +104,7 @@ class RemoteApp:
             # A redirection is not followed: it would take the key along, to whoever is there.
             response = self._session.request(
                 method,
-                self._address.url + path,
+                self._base + path,
                 params=query,
                 json=body,
                 timeout=(CONNECT_SECONDS, seconds),
@@ -133,6 +144,8 @@ class RemoteApp:
 
     def _locked(self, status: int) -> RemoteError:
         url = self._address.url
+        if self._address.client_id is not None:
+            return RemoteError(f"{url} did not accept the sign-in (status {status})", WRONG_SIGN_IN)
         where = f"a function key of the app, in {KEY_SETTING} or with --function-key"
         if self._address.key is None:
             return RemoteError(f"{url} wants a key (status {status})", f"Give {where}.")

@@ -11,6 +11,7 @@ from rich.text import Text
 from local.console import print_json, result_console
 from local.once import NOTHING_FAILED, SOMETHING_FAILED
 from local.remote.address import (
+    CLIENT_SETTING,
     DEFAULT_URL,
     KEY_SETTING,
     URL_SETTING,
@@ -20,6 +21,7 @@ from local.remote.address import (
 )
 from local.remote.calls import CALLS
 from local.remote.client import Answer, RemoteApp, RemoteError
+from local.remote.sign_in import access_token
 from local.remote.words import said
 from local.settings_file import local_environment
 from shared.errors import ConfigurationError
@@ -90,6 +92,11 @@ def _add(commands: Commands, name: str, about: str, *, has_key: bool = True) -> 
         metavar="FUNCTION_KEY",
         help=f"its function key (better: environment {KEY_SETTING})",
     )
+    app.add_argument(
+        "--client-id",
+        metavar="CLIENT_ID",
+        help=f"sign in as `az login` has, to the registration of this id (environment {CLIENT_SETTING})",
+    )
     parser.add_argument("--json", action="store_true", help="print the app's answer as it is")
     interrupted = "what the app has been asked for goes on there"
     parser.set_defaults(run=_run, command=name, log_level="ERROR", interrupted=interrupted)
@@ -99,13 +106,14 @@ def _add(commands: Commands, name: str, about: str, *, has_key: bool = True) -> 
 def _run(options: argparse.Namespace) -> int:
     """Raises ConfigurationError for an address or key that cannot be one."""
     environment = local_environment(Path.cwd())
-    address = address_of(options.url, options.function_key, environment)
+    address = address_of(options.url, options.function_key, options.client_id, environment)
     _check_record(options, address)
     errors = result_console(stderr=True)
-    if address.shows_key:
-        errors.print("[yellow]the key goes over the network unencrypted: use https[/yellow]")
+    if address.shows_secret:
+        errors.print("[yellow]key or token goes over the network unencrypted: use https[/yellow]")
     try:
-        with RemoteApp(address) as app:
+        token = access_token(address.client_id) if address.client_id else None
+        with RemoteApp(address, token) as app:
             answer = CALLS[options.command].ask(app, options)
         return _shown(answer, options)
     except RemoteError as error:

@@ -9,7 +9,7 @@ async function act(name, work) {
     await work();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    if (error instanceof KeyRefused) askForKey();
+    if (error instanceof NotLetIn) askToBeLetIn(error);
     state.errors[name] = error;
   } finally {
     delete state.busy[name];

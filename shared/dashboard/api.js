@@ -1,5 +1,9 @@
-// Requests to the app, with the function key of this tab.
+// Requests to the app: with the function key of this tab, or as whoever has signed in to Azure.
 
+const SIGNED_IN = document.documentElement.dataset.signIn === "entra";
+const SIGN_IN_URL = "/.auth/login/aad?post_login_redirect_uri=/dashboard";
+const SIGN_OUT_URL = "/.auth/logout?post_logout_redirect_uri=/dashboard";
+const ROUTES = SIGNED_IN ? "/entra" : "";
 const KEY_NAME = "safetyamp-sync-key";
 const savedKey = () => sessionStorage.getItem(KEY_NAME);
 
@@ -15,10 +19,11 @@ class Problem extends Error {
   }
 }
 
-/** The key is missing or wrong. */
-class KeyRefused extends Problem {
+/** The app does not know who asks: the key is missing or wrong, or nobody is signed in (any more). */
+class NotLetIn extends Problem {
   constructor() {
-    super(401, { title: "Key refused", detail: savedKey() ? "this function key was not accepted" : "the app asks for a function key" });
+    super(401, SIGNED_IN ? { title: "Not signed in", detail: "sign in with your company account" }
+      : { title: "Key refused", detail: savedKey() ? "this function key was not accepted" : "the app asks for a function key" });
   }
 }
 
@@ -30,7 +35,7 @@ class Away extends Problem {
 }
 
 async function call(method, path, { query = {}, body, seconds = 30 } = {}) {
-  const url = new URL(path, location.origin);
+  const url = new URL(ROUTES + path, location.origin);
   for (const [name, value] of Object.entries(query)) if (value !== null && value !== undefined) url.searchParams.set(name, value);
   const headers = { Accept: "application/json" };
   if (savedKey()) headers["x-functions-key"] = savedKey();
@@ -45,7 +50,8 @@ async function call(method, path, { query = {}, body, seconds = 30 } = {}) {
   } catch (error) {
     throw new Away(error.name === "TimeoutError" ? `no answer within ${seconds} seconds` : "the app cannot be reached");
   }
-  if (answer.status === 401 || answer.status === 403) throw new KeyRefused();
+  // To whoever has signed in a 403 says which role is missing; before the app, a key of its own has no other.
+  if (answer.status === 401 || (answer.status === 403 && !SIGNED_IN)) throw new NotLetIn();
   // Without JSON it is not the app that speaks, but what stands before it.
   if (value === null) throw new Away(`something before the app answered ${answer.status}`);
   if (!answer.ok) throw new Problem(answer.status, value);

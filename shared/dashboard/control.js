@@ -3,6 +3,7 @@
 const CHOICES = ["all", ...ENTITIES];
 
 function startView() {
+  if (!may("sync")) return mayNot("starting runs");
   const mode = (value, text, checked) => h("label", { class: "check" }, h("input", { type: "radio", name: "mode", value, checked }), text);
   const box = (id, text) => h("label", { class: "check" }, h("input", { type: "checkbox", id }), text);
   return h("form", { class: "stack", onsubmit: startRun },
@@ -30,13 +31,13 @@ function pauseView() {
   const paused = Object.entries(state.status?.paused ?? {});
   return h("div", { class: "stack" },
     paused.length > 0 && h("ul", { class: "list", key: "paused" }, paused.map(([entity, pause]) => pausedItem(entity, pause))),
-    h("form", { class: "stack", key: "form", onsubmit: pauseEntity },
+    may("pause") ? h("form", { class: "stack", key: "form", onsubmit: pauseEntity },
       h("div", { class: "pair" },
         labelled("pause-entity", "Entity", h("select", { id: "pause-entity" }, options(CHOICES, "employees"))),
-        labelled("pause-who", "Your name (optional)", h("input", { id: "pause-who", autocomplete: "name", maxlength: "200" }))),
+        !SIGNED_IN && labelled("pause-who", "Your name (optional)", h("input", { id: "pause-who", autocomplete: "name", maxlength: "200" }))),
       labelled("pause-reason", "Reason", h("input", { id: "pause-reason", autocomplete: "off", required: true, maxlength: "200" })),
       h("div", { class: "row" }, actButton("pause", "Pause …", null, null, { type: "submit" })),
-      errorOf("pause")));
+      errorOf("pause")) : mayNot("pausing and resuming"));
 }
 
 function pausedItem(entity, pause) {
@@ -44,7 +45,7 @@ function pausedItem(entity, pause) {
   return h("li", { key: entity },
     h("div", { class: "row apart" },
       h("div", { class: "row" }, badge("paused"), h("strong", null, title(entity))),
-      actButton(name, "Resume", () => resumeEntity(name, entity), null, { "aria-label": `Resume ${entity}` })),
+      actButton(name, "Resume", () => resumeEntity(name, entity), null, { "aria-label": `Resume ${entity}`, needs: "resume" })),
     h("p", null, data(pause.reason)),
     h("p", { class: "muted small" }, "since ", time(pause.at), pause.who && [", by ", data(pause.who)]),
     errorOf(name));
@@ -52,7 +53,7 @@ function pausedItem(entity, pause) {
 
 function pauseEntity(event) {
   event.preventDefault();
-  const [entity, reason, who] = ["pause-entity", "pause-reason", "pause-who"].map((id) => byId(id).value.trim());
+  const [entity, reason, who] = ["pause-entity", "pause-reason", "pause-who"].map((id) => byId(id)?.value.trim());
   const active = state.status?.active_run;
   const stops = active && (entity === "all" || entity in active.entities);
   return act("pause", async () => {

@@ -1,6 +1,12 @@
-// Asking: for the key, and before something is done that cannot be taken back.
+// Asking: who it is, and before something is done that cannot be taken back.
 
 let keyWasRefused = false;
+
+/** Where people sign in the banner leads there: a page that goes away by itself takes along what was typed. */
+function askToBeLetIn(error) {
+  if (SIGNED_IN) Object.assign(state, { connection: "outside", error });
+  else askForKey();
+}
 
 function askForKey() {
   keyWasRefused = Boolean(savedKey());

@@ -8,7 +8,7 @@ function failuresView() {
   return h("div", { class: "stack" },
     broken.map(brokenEntity),
     h("ul", { class: "list" }, found.groups.map(failureGroup)),
-    found.groups.length > 1 && h("div", { class: "row" }, actButton("retry all", `Try all ${number(found.total)} again`, () => retry("retry all", {})), errorOf("retry all")));
+    found.groups.length > 1 && h("div", { class: "row" }, actButton("retry all", `Try all ${number(found.total)} again`, () => retry("retry all", {}), null, { needs: "retry_failures" }), errorOf("retry all")));
 }
 
 function brokenEntity(found) {
@@ -27,7 +27,7 @@ function failureGroup(group) {
       h("div", { class: "row apart" },
         h("div", { class: "row" }, badge(group.kind), h("h3", null, `${number(group.count)} of ${group.entity}`),
           h("span", { class: "muted small" }, group.since_at_least ? "for longer than since " : "since ", time(group.since), group.at !== group.since && [", last tried ", time(group.at)])),
-        actButton(name, whole ? `Try all failing ${group.entity} again` : "Try again", () => retry(name, body))),
+        actButton(name, whole ? `Try all failing ${group.entity} again` : "Try again", () => retry(name, body), null, { needs: "retry_failures" })),
       h("p", null, data(group.cause)),
       h("p", { class: "muted" }, data(group.suggestion)),
       keysOf(group),
@@ -50,7 +50,7 @@ function lettersView() {
   return h("div", { class: "stack" },
     h("ul", { class: "list" }, found.dead_letters.map(letterItem)),
     found.next && muted("There are more; these are the first ones."),
-    useful.length > 1 && h("div", { class: "row" }, actButton("resubmit all", `Send ${number(useful.length)} again`, () => resubmit("resubmit all", { ids: useful.map((letter) => letter.id) })), errorOf("resubmit all")));
+    useful.length > 1 && h("div", { class: "row" }, actButton("resubmit all", `Send ${number(useful.length)} again`, () => resubmit("resubmit all", { ids: useful.map((letter) => letter.id) }), null, { needs: "resubmit_dead_letters" }), errorOf("resubmit all")));
 }
 
 function letterItem(letter) {
@@ -62,6 +62,6 @@ function letterItem(letter) {
         h("span", { class: "muted small" }, ago(letter.at))),
       h("p", { class: "small" }, data(letter.reason), ` (${letter.queue}, delivered ${count(letter.delivery_count, "time")})`),
       h("p", { class: "muted small" }, data(letter.advice)),
-      letter.can_be_resubmitted && h("div", { class: "row" }, actButton(name, "Send again", () => resubmit(name, { ids: [letter.id] }))),
+      letter.can_be_resubmitted && h("div", { class: "row" }, actButton(name, "Send again", () => resubmit(name, { ids: [letter.id] }), null, { needs: "resubmit_dead_letters" })),
       errorOf(name)));
 }

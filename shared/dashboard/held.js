@@ -18,7 +18,8 @@ function heldCard(run) {
       h("details", { key: "differences", ontoggle: (event) => event.target.open && loadChanges(run.run_id) },
         h("summary", null, "Show each difference"), changesView(run.run_id, held.map(([name]) => name))),
       h("div", { class: "row" },
-        actButton(`approve ${run.run_id}`, "Approve …", () => approveRun(run), "primary"),
-        actButton(`cancel ${run.run_id}`, "Drop the plan …", () => cancelRun(run))),
+        actButton(`approve ${run.run_id}`, "Approve …", () => approveRun(run), "primary", { needs: "approve_run" }),
+        actButton(`cancel ${run.run_id}`, "Drop the plan …", () => cancelRun(run), null, { needs: "cancel_run" }),
+        !may("approve_run") && mayNot("approving")),
       errorOf(`approve ${run.run_id}`), errorOf(`cancel ${run.run_id}`)));
 }

@@ -10,7 +10,8 @@ function render() {
   const focused = document.activeElement;
   for (const [id, view] of Object.entries(SECTIONS)) patch(byId(id), view());
   renderConnection();
-  byId("key-button").hidden = !savedKey();
+  byId("key-button").hidden = SIGNED_IN || !savedKey();
+  patch(byId("account"), accountView());
   // A node that had to move has lost it.
   if (focused !== document.activeElement && focused?.isConnected && !document.querySelector("dialog[open]")) focused.focus({ preventScroll: true });
 }

@@ -17,7 +17,7 @@ function running(run) {
   return h("div", { class: "stack", key: run.run_id },
     h("div", { class: "row apart" },
       h("div", { class: "row" }, badge("running"), data(run.run_id, "id"), h("span", { class: "muted" }, `${run.mode === "plan" ? "plan only" : "apply"}, ${run.cause}${run.refresh ? ", refresh" : ""}`)),
-      actButton(`cancel ${run.run_id}`, "Stop the run …", () => cancelRun(run))),
+      actButton(`cancel ${run.run_id}`, "Stop the run …", () => cancelRun(run), null, { needs: "cancel_run" })),
     errorOf(`cancel ${run.run_id}`),
     h("p", { class: "row" }, h("span", null, "Began ", ago(run.requested_at), "."), h("strong", null, endOf(run))),
     h("table", { class: "plain" },

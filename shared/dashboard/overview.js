@@ -8,7 +8,7 @@ function connectionView() {
     "up to date": ["ok", `Updated ${age}`],
     away: ["bad", `No answer. ${age ? `Shown: as of ${age}.` : ""} Next try in ${next} s`],
     wrong: ["bad", `The app has a problem. ${age ? `Shown: as of ${age}.` : ""} Next try in ${next} s`],
-    key: ["warn", age ? `The key was refused. Shown: as of ${age}` : "A function key is needed"],
+    outside: ["warn", `${SIGNED_IN ? "Nobody is signed in" : age ? "The key was refused" : "A function key is needed"}${age ? `. Shown: as of ${age}` : ""}`],
   };
   const [name, text] = words[state.connection];
   return h("span", { class: `${name} toned row` }, icon(name), text);
@@ -16,15 +16,23 @@ function connectionView() {
 
 function bannerView() {
   if (!state.error) return null;
-  const isKey = state.connection === "key";
-  return h("div", { class: `note ${isKey ? "warn" : "bad"}`, key: "banner" },
+  const isOutside = state.connection === "outside";
+  return h("div", { class: `note ${isOutside ? "warn" : "bad"}`, key: "banner" },
     h("p", null, h("strong", null, state.error.title), ": ", data(state.error.message),
       state.at && [" What is shown is from ", time(new Date(state.at).toISOString(), CLOCK.format(state.at)), "."]),
     state.error.problems.length > 0 && h("ul", null, state.error.problems.map((text) => h("li", null, data(text)))),
     state.error.hint && muted(state.error.hint),
-    h("div", { class: "row" }, isKey
-      ? h("button", { type: "button", class: "primary", onclick: askForKey }, "Enter the key")
+    h("div", { class: "row" }, isOutside
+      ? SIGNED_IN ? h("a", { class: "button primary", href: SIGN_IN_URL }, "Sign in") : h("button", { type: "button", class: "primary", onclick: askForKey }, "Enter the key")
       : h("button", { type: "button", onclick: refresh }, "Try now")));
+}
+
+/** Who is signed in, with what right, and the way out. */
+function accountView() {
+  if (!SIGNED_IN || !state.me || state.connection === "outside") return null;
+  const { name, roles } = state.me;
+  return [h("span", { class: "small" }, h("span", { class: "hidden-text" }, "Signed in as "), data(name), h("span", { class: "muted" }, ` (${roles.at(-1) ?? "no role"})`)),
+    h("a", { class: "button quiet", href: SIGN_OUT_URL }, "Sign out")];
 }
 
 function overviewView() {

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 FOLDER = Path(__file__).parent
 
@@ -28,12 +29,13 @@ class Page:
 
 
 @cache
-def dashboard_page() -> Page:
-    """The page; the files are read once per process."""
+def dashboard_page(sign_in: Literal["keys", "entra"] = "keys") -> Page:
+    """The page, as people get in; the files are read once per process."""
     style = _joined(STYLES)
     script = _joined(SCRIPTS)
     document = (FOLDER / "page.html").read_text("utf-8")
     document = document.replace("<!--style-->", style).replace("<!--script-->", script)
+    document = document.replace('data-sign-in="keys"', f'data-sign-in="{sign_in}"')
     return Page(document.encode(), _policy(style, script))
 
 

@@ -22,8 +22,16 @@ const badge = (word, text = WORDS[word] ?? word) => h("span", { class: `badge ${
 const toned = (name, text) => h("span", { class: `badge ${name}` }, icon(name), text);
 const muted = (...children) => h("p", { class: "muted" }, children);
 
-/** A button that tells while its action is at work; it is not disabled then, or it would lose the focus. */
-function actButton(name, label, onclick, kind = null, more = {}) {
+/** Whether the caller may do this operation, by its name in the API's description. With a key nobody is told apart. */
+const may = (operation) => !SIGNED_IN || Boolean(state.me?.may.includes(operation));
+
+/** In the place of what an operation takes, for whoever may not do it. */
+const mayNot = (what) => muted(`Your roles do not include ${what}.`);
+
+/** A button that tells while its action is at work; it is not disabled then, or it would lose the focus. There is
+ * none for whoever may not do the operation that it `needs`. */
+function actButton(name, label, onclick, kind = null, { needs = null, ...more } = {}) {
+  if (needs && !may(needs)) return null;
   const busy = Boolean(state.busy[name]);
   return h("button", {
     type: "button", class: kind, key: `button ${name}`, "aria-disabled": busy ? "true" : null, "aria-busy": busy ? "true" : null,

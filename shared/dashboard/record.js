@@ -76,7 +76,7 @@ function nextView(asked) {
       safetyamp.failure && h("div", null, "SafetyAmp said", safetyamp.failure.at && [" at ", time(safetyamp.failure.at)], safetyamp.failure.since !== safetyamp.failure.at && [", first at ", time(safetyamp.failure.since)], ": ", errorTexts(safetyamp.failure.errors), h("p", null, data(safetyamp.failure.suggestion))),
       others.map((note) => h("p", { key: note, class: "muted" }, data(note))),
       h("div", { class: "row" },
-        actButton("do it", "Do it now", () => doItNow(asked), changes ? "primary" : null),
+        actButton("do it", "Do it now", () => doItNow(asked), changes ? "primary" : null, { needs: "sync" }),
         next.approve_url && h("a", { href: "#held" }, "Decide on the held plan"),
         next.run_url && h("button", { type: "button", class: "link", onclick: () => openRun(next.run_url.split("/").at(-1)) }, "Show the run")),
       errorOf("do it")));

@@ -8,10 +8,10 @@ const RUNS_SHOWN = 30;
 const AT_LEAST_EVERY_MS = 60000;
 
 const state = {
-  connection: "starting", // starting, up to date, away, wrong, key
+  connection: "starting", // starting, up to date, away, wrong, outside (not let in)
   at: null, // when it was last up to date, this machine's clock
   error: null, attempts: 0, nextAt: null,
-  status: null, run: null, runs: [], failures: null, held: [], letters: null,
+  me: null, status: null, run: null, runs: [], failures: null, held: [], letters: null,
   fullAt: 0, seen: "",
   record: null, matches: null, open: null, changes: {},
   busy: {}, errors: {},
@@ -37,10 +37,10 @@ async function tick() {
     if (!(error instanceof Problem)) throw error;
     state.error = error;
     state.attempts += 1;
-    state.connection = error instanceof KeyRefused ? "key" : error instanceof Away ? "away" : "wrong";
-    if (state.connection === "key") askForKey();
+    state.connection = error instanceof NotLetIn ? "outside" : error instanceof Away ? "away" : "wrong";
+    if (state.connection === "outside") askToBeLetIn(error);
   } finally {
-    if (state.connection === "key") state.nextAt = null;
+    if (state.connection === "outside") state.nextAt = null;
     else schedule();
     render();
   }
@@ -56,6 +56,7 @@ function schedule() {
 
 /** The status each time; the rest when a run began or ended, and every minute: it takes many documents. */
 async function load() {
+  if (SIGNED_IN) state.me = await get("/api/me");
   const status = await get("/api/status");
   setClock(status.at);
   const active = status.active_run?.run_id;
@@ -92,6 +93,6 @@ setInterval(() => { if (!document.hidden) renderConnection(); }, 1000);
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
-  else if (state.connection !== "key") refresh();
+  else if (state.connection !== "outside" || SIGNED_IN) refresh();
 });
 window.addEventListener("online", refresh);

@@ -34,7 +34,7 @@ function systemsView() {
 
 const fact = (name, value) => [h("dt", null, name), h("dd", null, value)];
 
-const SYSTEMS = { settings: "Settings", documents: "Documents", service_bus: "Service Bus", redis: "Redis", vista: "Vista", upstreams: "SafetyAmp, Samsara, Graph" };
+const SYSTEMS = { settings: "Settings", documents: "Documents", service_bus: "Service Bus", redis: "Redis", vista: "Vista", upstreams: "SafetyAmp, Samsara, Graph", sign_in: "Signing in" };
 const systemName = (name) => SYSTEMS[name] ?? name;
 const VERDICTS = { ok: ["ok", "well"], warning: ["warn", "look at it"], failed: ["bad", "fails"], skipped: ["idle", "not looked at"] };
 

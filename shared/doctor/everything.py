@@ -16,6 +16,7 @@ from shared.doctor import (
     samsara,
     service_bus,
     settings,
+    sign_in,
     telemetry,
     upstreams,
     vista,
@@ -32,7 +33,7 @@ SETTINGS_SECONDS = 3.0
 """Reading the settings comes first, because all else needs them. With a Key Vault it is a call, at least the
 first time: so an answer takes three seconds more than the figures above at worst."""
 
-QUICK = (documents.QUICK, service_bus.QUICK, redis.QUICK, vista.QUICK, upstreams.CHECK)
+QUICK = (documents.QUICK, service_bus.QUICK, redis.QUICK, vista.QUICK, upstreams.CHECK, sign_in.CHECK)
 DEEP = (
     settings.PLAUSIBLE,
     settings.KEY_VAULT,
@@ -47,6 +48,7 @@ DEEP = (
     safetyamp.DEEP,
     upstreams.CHECK,
     telemetry.CHECK,
+    sign_in.CHECK,
 )
 WITHOUT_SETTINGS = (machine.CHECK, host_file.CHECK)
 """Deep checks that say something even when the settings are wrong."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from tests.e2e.http_rig import Api
 from tests.real_parts import CHROMIUM, required
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 SLOW, QUICK = 21_000, 4_500
@@ -70,9 +71,18 @@ class Tab:
     """A tab with the page. `errors` are what the console and the policy complained about; that an answer was
     an error is only logged by the browser, and no complaint."""
 
-    def __init__(self, api: Api, browser: Browser, key: str | None = None, **context: Any) -> None:
+    def __init__(
+        self,
+        api: Api,
+        browser: Browser,
+        key: str | None = None,
+        front: Callable[[HttpHost], WSGIApplication] | None = None,
+        **context: Any,
+    ) -> None:
+        """`front` puts something before the app."""
         self.api = api
-        self._host = HttpHost(api.rig.stack.functions, api.rig.stack.options.route_prefix, key)
+        host = HttpHost(api.rig.stack.functions, api.rig.stack.options.route_prefix, key)
+        self._host = front(host) if front else host
         self._server = HttpServer(self._host, "127.0.0.1", 0)
         self._server.start()
         self.url = f"http://127.0.0.1:{self._server.port}/dashboard"

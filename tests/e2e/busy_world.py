@@ -34,9 +34,9 @@ def quiet_world(folder: Path, **settings: Any) -> Api:
     return api
 
 
-def busy_world(folder: Path) -> Api:
+def busy_world(folder: Path, **settings: Any) -> Api:
     """All of it at once."""
-    api = quiet_world(folder)
+    api = quiet_world(folder, **settings)
     a_day_of_runs(api.rig)
     fail_some(api.rig)
     hold_leavers(api.rig)

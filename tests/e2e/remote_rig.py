@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from local.cli import main
 from local.http_host import HttpHost, HttpServer
-from local.remote.address import KEY_SETTING, URL_SETTING
+from local.remote.address import CLIENT_SETTING, KEY_SETTING, URL_SETTING
 from tests.e2e.http_rig import Api
 
 KEY = "the-function-key"
@@ -49,6 +49,7 @@ class Terminal:
         monkeypatch.chdir(folder)
         monkeypatch.delenv(URL_SETTING, raising=False)
         monkeypatch.delenv(KEY_SETTING, raising=False)
+        monkeypatch.delenv(CLIENT_SETTING, raising=False)
 
     def at(self, url: str, key: str | None = None) -> Terminal:
         """The address and key that the environment has from now on."""
@@ -76,7 +77,7 @@ class Terminal:
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """The address of a WSGI application."""
-    server = HttpServer(cast(HttpHost, app), "127.0.0.1", 0)
+    server = HttpServer(app, "127.0.0.1", 0)
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -535,7 +535,9 @@ class TestBadInput:
                 path = "/" + str(function.trigger["route"])
                 for method in function.trigger["methods"]:
                     answer = client.open(path.replace("{", "").replace("}", ""), method=str(method.value))
-                    if answer.status_code != 401:
+                    if path.startswith("/entra/"):
+                        assert answer.status_code == 404, path  # tests/e2e/test_sign_in.py looks at these
+                    elif answer.status_code != 401:
                         open_routes.add(path)
         assert open_routes == {"/health", "/ready", "/dashboard"}
 

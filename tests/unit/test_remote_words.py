@@ -86,7 +86,7 @@ def test_of_many_some_are_told() -> None:
 
 
 def test_an_address_never_tells_its_key() -> None:
-    assert "s3cret" not in repr(address_of(None, "s3cret", {}))
+    assert "s3cret" not in repr(address_of(None, "s3cret", None, {}))
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_an_address_never_tells_its_key() -> None:
 def test_what_stays_on_this_machine_needs_no_encryption(url: str, is_here: bool) -> None:
     address = Address(url, "key")
     assert address.is_this_machine is is_here
-    assert address.shows_key is (not is_here and url.startswith("http:"))
+    assert address.shows_secret is (not is_here and url.startswith("http:"))

@@ -96,6 +96,7 @@ HTTP = {
     "explain_any_record": Case(
         "GET", f"/api/records/employees?key={FIRST_NUMBER}", 200, {"key": str(FIRST_NUMBER)}, a_finished_run
     ),
+    "show_me": Case("GET", "/api/me", 200, {"sign_in": "keys", "kind": "key", "name": None}),
     "show_status": Case("GET", "/api/status", 200, '"dependencies"'),
     "show_openapi": Case("GET", "/api/openapi.json", 200, {"openapi": "3.1.0"}),
     "dashboard": Case("GET", "/dashboard", 200, "<!doctype html>"),

@@ -22,6 +22,9 @@ KINDS: dict[str, Collection[str]] = {"timerTrigger": TIMERS, "serviceBusTrigger"
 OPEN = {"health", "ready", "dashboard"}
 """The functions that may be called without a key."""
 
+TWINS = {f"entra_{name}" for name in HTTP if name not in OPEN}
+"""Those that people who have signed in call; `test_sign_in.py` calls them."""
+
 
 def of_kind(host: FunctionsHost, kind: str) -> list[str]:
     """The functions with a trigger of this type."""
@@ -55,7 +58,7 @@ def test_the_worker_finds_every_function_with_its_trigger(host: FunctionsHost, r
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_function_has_an_invocation_test(host: FunctionsHost, kind: str) -> None:
     """A new function needs an entry in TIMERS, QUEUES or HTTP."""
-    assert set(of_kind(host, kind)) == set(KINDS[kind])
+    assert set(of_kind(host, kind)) == set(KINDS[kind]) | (TWINS if kind == "httpTrigger" else set())
 
 
 def test_no_other_kind_of_trigger_is_used(host: FunctionsHost) -> None:
@@ -66,7 +69,7 @@ def test_only_http_functions_return_something(host: FunctionsHost) -> None:
     """To the host a returned value without a binding for it is a failure."""
     for name in host.functions:
         outputs = [found["name"] for found in host.bindings(name) if found["direction"] == "OUT"]
-        assert outputs == (["$return"] if name in HTTP else [])
+        assert outputs == (["$return"] if name in HTTP.keys() | TWINS else [])
 
 
 def test_schedules_are_settings_and_nothing_runs_at_start(host: FunctionsHost) -> None:
@@ -87,11 +90,21 @@ def test_queues_are_settings_and_name_their_connection(host: FunctionsHost) -> N
 
 def test_routes_are_allowed_and_need_a_key_but_for_the_probes(host: FunctionsHost) -> None:
     """The host refuses routes that begin with `admin` or `runtime`."""
-    for name in HTTP:
+    for name in HTTP.keys() | TWINS:
         trigger = host.trigger(name)
         assert not trigger["route"].startswith(("admin", "runtime"))
         assert trigger["methods"]
-        assert trigger["authLevel"] == ("ANONYMOUS" if name in OPEN else "FUNCTION")
+        assert trigger["authLevel"] == ("ANONYMOUS" if name in OPEN | TWINS else "FUNCTION")
+
+
+def test_the_level_of_no_route_depends_on_a_setting(
+    host: FunctionsHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = {name: host.trigger(name)["authLevel"] for name in of_kind(host, "httpTrigger")}
+    monkeypatch.setenv("SIGN_IN", "entra")
+    again = FunctionsHost()
+    assert {name: again.trigger(name)["authLevel"] for name in of_kind(again, "httpTrigger")} == levels
+    forget_the_app()
 
 
 def test_no_function_runs_on_the_event_loop(host: FunctionsHost) -> None:

@@ -73,6 +73,7 @@ def send_http(
     url: str,
     body: bytes = b"",
     entry: Entry = "protobuf",
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[str, Invoked]:
     """A request, routed by what the worker told the host of its functions: the function, and how it ended.
 
@@ -90,7 +91,12 @@ def send_http(
         method=method,
         url=f"https://sync.example.com{url}",
         # Names are made lower case; a query parameter without a value is left out.
-        headers={"host": "sync.example.com", "x-functions-key": "k3y", "content-length": str(len(body))},
+        headers={
+            "host": "sync.example.com",
+            "x-functions-key": "k3y",
+            "content-length": str(len(body)),
+            **{name.lower(): value for name, value in (headers or {}).items()},
+        },
         query={name: value for name, value in parse_qsl(parts.query) if value},
         params={name: str(value) for name, value in route_params.items()},
         body=protos.TypedData(bytes=body) if body else None,

@@ -20,6 +20,7 @@ from shared.operations.openapi.shapes import (
     maybe,
     one_of,
 )
+from shared.sign_in import ROLES
 from shared.sync.finish import COUNTS
 from shared.sync.model import ACTIONS, ENTITIES
 from shared.sync.outcome import RESULTS
@@ -43,6 +44,7 @@ PROBLEM: Schema = {
         "run_id": RUN_ID,
         "url": TEXT,
         "problems": list_of(TEXT),
+        "needed_role": one_of(*ROLES),
     },
     "description": "Problem details (RFC 9457); `hint` says what to do.",
 }

@@ -12,12 +12,28 @@ from shared.version import VERSION
 
 TITLES = {
     400: "The request asks for something that does not exist",
-    401: "The function key is missing or wrong",
+    401: "The function key is missing or wrong (without a body), or nobody is signed in",
+    403: "A role is missing, which `needed_role` names, or another site's page asked; only where SIGN_IN is"
+    " entra",
     404: "There is no such thing",
     409: "A run is under way, the entity is paused, or the run's state does not allow it",
     413: "The body is too large",
     500: "Unexpected error; the log has the details",
     503: "Settings are wrong, or storage, Service Bus or Redis is away",
+}
+
+SERVERS = [
+    {"url": "/", "description": "With a function key"},
+    {"url": "/entra", "description": "For whoever has signed in; only where SIGN_IN is entra"},
+]
+SCHEMES = {
+    "functionKey": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+    "accessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Of Entra, for this app's registration",
+    },
+    "signedIn": {"type": "apiKey", "in": "cookie", "name": "AppServiceAuthSession"},
 }
 
 
@@ -37,9 +53,10 @@ def openapi_document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": SCHEMAS,
-            "securitySchemes": {"functionKey": {"type": "apiKey", "in": "header", "name": "x-functions-key"}},
+            "securitySchemes": SCHEMES,
         },
-        "security": [{"functionKey": []}],
+        "servers": SERVERS,
+        "security": [{name: []} for name in SCHEMES],
     }
 
 
@@ -56,7 +73,7 @@ def _described(operation: Operation) -> dict[str, Any]:
             "content": {"application/json": {"schema": operation.body}},
         }
     if operation.anonymous:
-        described["security"] = []
+        described |= {"security": [], "servers": SERVERS[:1]}
     return described
 
 
@@ -71,9 +88,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
             found = {header: {"required": True, "schema": {"type": "string"}}}
             responses[str(status)].setdefault("headers", {}).update(found)
     if not operation.anonymous:
-        # Azure's host answers 401 itself, without a body.
-        responses["401"] = {"description": TITLES[401]}
-        for status in sorted({400, 500, 503, *operation.problems}):
+        for status in sorted({400, 401, 403, 500, 503, *operation.problems}):
             problem = {PROBLEM_JSON: {"schema": ref("Problem")}}
             responses.setdefault(str(status), {"description": TITLES[status], "content": problem})
     return responses

@@ -23,6 +23,7 @@ from shared.operations.openapi.shapes import (
     optional,
     ref,
 )
+from shared.sign_in import ROLES
 from shared.sync.model import ACTIONS, ENTITIES
 from shared.sync.outcome import RESULTS
 
@@ -40,7 +41,8 @@ READY = closed(status=one_of("ready", "not ready"), missing=list_of(TEXT))
 class Operation:
     """One method of one path. `answers`: status -> content type -> schema (None: any text).
 
-    Problems are added by themselves: 400 and 401 to all with a key, 500 and 503; `problems` are further ones.
+    Problems are added by themselves: 400, 401, 403, 500 and 503 to all that are not anonymous; `problems` are
+    further ones.
     """
 
     method: str
@@ -86,7 +88,8 @@ PATH_PARAMETERS: dict[str, dict[str, Schema]] = {
     "/api/cache/{name}": {"name": one_of(*CACHED, ALL)},
 }
 
-PAUSE_BODY = {"reason": LINE, "who": described(maybe(LINE), "Who pauses it; kept with the pause.")}
+WHO = "Who pauses it; kept with the pause. Below /entra it is who has signed in, whatever is said here."
+PAUSE_BODY = {"reason": LINE, "who": described(maybe(LINE), WHO)}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/health", "health", "The process answers", anonymous=True, answers=answer(
@@ -97,6 +100,11 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/dashboard", "dashboard", "The operators' page; it asks this API for what it shows",
         anonymous=True, answers={200: {"text/html": TEXT}}),
     Operation("get", "/api/openapi.json", "openapi", "This description", answers=answer({"type": "object"})),
+    Operation("get", "/api/me", "me", "Whom the app takes the caller for, and what that allows",
+        answers=answer(closed(
+            sign_in=one_of("keys", "entra"), kind=one_of("key", "person", "app"),
+            id=described(maybe(TEXT), "Object id in Entra; null for a key."), name=maybe(TEXT),
+            roles=list_of(one_of(*ROLES)), may=described(list_of(TEXT), "Operations, by operationId.")))),
     Operation("get", "/api/status", "status", "Dependencies, breakers, limiter, queues, schedules, runs",
         answers=answer(ref("Status"))),
     Operation(
