@@ -24,6 +24,10 @@ param onPremises = { kind: 'none' }
 // param onPremises = { kind: 'vpn', deviceAddress: '203.0.113.10', addressPrefixes: ['192.168.10.0/24'] }
 // param vpnSharedKey = readEnvironmentVariable('VPN_SHARED_KEY')
 
+// People sign in with roles instead of sharing a key: infra/README.md, section Signing in.
+// param signIn = 'entra'
+// param signInClientId = '00000000-0000-0000-0000-000000000000'
+
 // Your office's public address: you set secrets and read documents from there.
 param operatorAddresses = ['203.0.113.7']
 // az ad signed-in-user show --query id --output tsv

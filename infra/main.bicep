@@ -1,7 +1,7 @@
 // SafetyAmp Sync in one resource group. See infra/README.md for the way from an empty subscription to a first run.
 targetScope = 'resourceGroup'
 
-import { BusTier, OnPremises, Packages, RedisNodes, Size, documentsContainer } from 'modules/types.bicep'
+import { BusTier, OnPremises, Packages, RedisNodes, SignIn, Size, documentsContainer } from 'modules/types.bicep'
 
 @description('Short name of this installation, part of the names of resources: lower-case letters and digits.')
 @minLength(1)
@@ -93,6 +93,12 @@ param operatorAddresses string[] = []
 @description('Who may call the app over HTTP, as ranges such as 203.0.113.7/32; empty: everybody who has a key.')
 param appAddresses string[] = []
 
+@description('keys: function keys. entra: people sign in by signInClientId, with roles; keys go on for scripts. See infra/README.md, section Signing in.')
+param signIn SignIn = 'keys'
+
+@description('Client id of the app registration by which people sign in; for signIn = entra.')
+param signInClientId string = ''
+
 @description('Object id of the person, group or service principal that operates the app: may set secrets, read documents, upload packages. Empty: none.')
 param operatorId string = ''
 
@@ -156,6 +162,9 @@ var refusals = concat(
   !empty(dnsServers) && !withNetwork ? ['dnsServers: there is no virtual network to use them; set onPremises, or another size.'] : [],
   serviceBusSku == 'Premium' && !privateEndpoints ? ['serviceBusSku: Premium is for private endpoints, which the size small has not; use Basic or Standard, or another size.'] : [],
   zoneRedundant && maximumInstances < 2 ? ['maximumInstances: zoneRedundant keeps two instances running, so that it must be 2 or more; with redis none that cannot be.'] : [],
+  length(signInClientId) != (signIn == 'entra' ? 36 : 0) ? ['signInClientId: signIn entra needs the client id of an app registration, keys takes none.'] : [],
+  contains(syncSettings, 'SIGN_IN') ? ['syncSettings: SIGN_IN is the parameter signIn, which also puts the authentication before the app.'] : [],
+  contains(syncSettings, 'SIGN_IN_PROXY') && (size != 'container' || signIn == 'keys') ? ['syncSettings: SIGN_IN_PROXY is for the size container with signIn entra.'] : [],
   (size == 'container') == empty(containerImage) ? ['containerImage: the size container needs one, the others take none.'] : []
 )
 
@@ -169,6 +178,7 @@ var tags = empty(refusals) ? { application: 'safetyamp-sync', 'azd-env-name': en
 var names = {
   app: 'func-${environmentName}-${take(token, 6)}'
   identity: 'id-${environmentName}-${token}'
+  signInIdentity: 'id-${environmentName}-signin-${token}'
   hostStorage: 'sthost${token}'
   documentsStorage: 'stdocs${token}'
   packagesStorage: 'stpkgs${token}'
@@ -312,10 +322,7 @@ module roles 'modules/roles.bicep' = {
 module pull 'modules/registry-role.bicep' = if (!empty(containerRegistryId)) {
   name: 'registry-role'
   scope: resourceGroup(registry[2], registry[4])
-  params: {
-    registryName: last(registry)
-    principalId: identity.outputs.principalId
-  }
+  params: { registryName: last(registry), principalId: identity.outputs.principalId }
 }
 
 // A module that is not deployed has no outputs: hence the conditions, which ARM evaluates lazily.
@@ -327,6 +334,7 @@ module app 'modules/app.bicep' = {
     names: names
     hosting: hosting
     identityId: identity.outputs.id
+    signInClientId: signInClientId
     packages: packages
     containerImage: containerImage
     containerRegistry: !empty(containerRegistryId)
@@ -388,4 +396,5 @@ output DOCUMENTS_CONTAINER string = documentsContainer
 output STAGING_CLIENT_ID string = empty(githubRepository) ? '' : release!.outputs.stagingClientId
 output PRODUCTION_CLIENT_ID string = empty(githubRepository) ? '' : release!.outputs.productionClientId
 output VALIDATE_CLIENT_ID string = empty(githubRepository) ? '' : release!.outputs.validateClientId
+output SIGN_IN_SUBJECT string = app.outputs.signInSubject
 output VPN_GATEWAY_ADDRESS string = withVpn ? vpn!.outputs.gatewayAddress : ''

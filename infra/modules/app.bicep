@@ -17,6 +17,9 @@ param hosting Hosting
 @description('Resource id of the identity.')
 param identityId string
 
+@description('Client id of the app registration by which people sign in; empty: nobody does.')
+param signInClientId string
+
 @description('Packages that the slots of the Premium plan run.')
 param packages Packages
 
@@ -78,6 +81,25 @@ var callers = map(range(0, length(allowedAddresses)), index => {
 })
 var restrictions = empty(allowedAddresses) ? [] : concat(callers, availabilityTests)
 
+var withSignIn = !empty(signInClientId)
+// Container Apps takes the identity from a secret of its own, and says nothing to the app: SIGN_IN_PROXY is set once
+// an operator has seen that the authentication is on, for until then headers come from anybody.
+var signInSettings = !withSignIn ? {} : hosting == 'container'
+  ? { SIGN_IN: 'entra' }
+  : { SIGN_IN: 'entra', OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: registration.identityClientId }
+
+// Apart from the app's own identity: it stands for the registration's secret, and may do nothing in Azure.
+module signInIdentity 'identity.bicep' = if (withSignIn) {
+  name: 'sign-in-identity'
+  params: { location: location, tags: tags, name: names.signInIdentity }
+}
+
+var registration = {
+  clientId: signInClientId
+  identityId: withSignIn ? signInIdentity!.outputs.id : ''
+  identityClientId: withSignIn ? signInIdentity!.outputs.clientId : ''
+}
+
 module settings 'settings.bicep' = {
   name: 'settings'
   params: {
@@ -88,7 +110,7 @@ module settings 'settings.bicep' = {
     syncSchedule: syncSchedule
     maxProcesses: maxProcesses
     redisHost: redisHost
-    syncSettings: syncSettings
+    syncSettings: union(signInSettings, syncSettings)
   }
 }
 
@@ -99,6 +121,7 @@ module premium 'function-premium.bicep' = if (hosting == 'premium') {
     tags: tags
     names: names
     identityId: identityId
+    signInIdentityId: registration.identityId
     settings: settings.outputs.settings
     packages: packages
     subnetId: subnetId
@@ -116,6 +139,7 @@ module flex 'function-flex.bicep' = if (hosting == 'flex') {
     tags: tags
     names: names
     identityId: identityId
+    signInIdentityId: registration.identityId
     settings: settings.outputs.settings
     subnetId: subnetId
     restrictions: restrictions
@@ -132,6 +156,7 @@ module container 'container-app.bicep' = if (hosting == 'container') {
     tags: tags
     names: names
     identityId: identityId
+    registration: registration
     settings: settings.outputs.settings
     image: containerImage
     identityPulls: containerRegistry
@@ -143,6 +168,13 @@ module container 'container-app.bicep' = if (hosting == 'container') {
   }
 }
 
+module signIn 'sign-in.bicep' = if (withSignIn && hosting != 'container') {
+  name: 'sign-in'
+  params: { names: names, clientId: signInClientId, hasStaging: hosting == 'premium' }
+  dependsOn: [premium, flex]
+}
+
 output hostName string = hosting == 'premium'
   ? premium!.outputs.hostName
   : hosting == 'flex' ? flex!.outputs.hostName : container!.outputs.hostName
+output signInSubject string = withSignIn ? signInIdentity!.outputs.principalId : ''

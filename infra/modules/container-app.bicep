@@ -1,7 +1,7 @@
 // The app as a container on Container Apps, scaled by KEDA on the lengths of the queues. One replica always
 // runs: timers have no scaler.
 
-import { Names, queues } from 'types.bicep'
+import { Names, Registration, queues } from 'types.bicep'
 
 @description('Region.')
 param location string
@@ -14,6 +14,9 @@ param names Names
 
 @description('Resource id of the identity.')
 param identityId string
+
+@description('By what people sign in.')
+param registration Registration
 
 @description('App settings.')
 param settings object
@@ -43,6 +46,9 @@ param workspaceId string
 var port = 8080
 // Without it each replica makes up an id of its own from its machine's name, and with it its own keys and timers.
 var hostId = { AzureFunctionsWebHost__hostid: take(toLower(names.app), 32) }
+var withSignIn = !empty(registration.clientId)
+// A secret of this name says which identity stands for the registration's secret; its value is none.
+var identitySecret = 'override-use-mi-fic-assertion-client-id'
 var environmentVariables = map(items(union(settings, hostId)), setting => { name: setting.key, value: setting.value })
 
 resource managed 'Microsoft.App/managedEnvironments@2026-01-01' = {
@@ -65,7 +71,7 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
   tags: tags
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: union({ '${identityId}': {} }, withSignIn ? { '${registration.identityId}': {} } : {})
   }
   properties: {
     environmentId: managed.id
@@ -74,6 +80,7 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
       // One revision: a second one would take messages too. A release is a rolling update, a rollback the image before.
       activeRevisionsMode: 'Single'
       registries: identityPulls ? [{ server: split(image, '/')[0], identity: identityId }] : []
+      secrets: withSignIn ? [{ name: identitySecret, value: registration.identityClientId }] : []
       ingress: {
         external: true
         targetPort: port
@@ -117,6 +124,32 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
           }
         ]
       }
+    }
+  }
+}
+
+// As modules/sign-in.bicep before the function app. Without a token store, which would be a blob container.
+resource signIn 'Microsoft.App/containerApps/authConfigs@2026-01-01' = if (withSignIn) {
+  parent: app
+  name: 'current'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: { unauthenticatedClientAction: 'AllowAnonymous', redirectToProvider: 'azureactivedirectory' }
+    httpSettings: { requireHttps: true }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: registration.clientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+          clientSecretSettingName: identitySecret
+        }
+        validation: { allowedAudiences: ['api://${registration.clientId}'] }
+      }
+    }
+    login: {
+      preserveUrlFragmentsForLogins: true
+      cookieExpiration: { convention: 'FixedTime', timeToExpiration: '08:00:00' }
     }
   }
 }

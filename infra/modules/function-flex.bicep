@@ -16,6 +16,9 @@ param names Names
 @description('Resource id of the identity.')
 param identityId string
 
+@description('Resource id of the identity by which people are signed in; empty: none.')
+param signInIdentityId string
+
 @description('App settings.')
 param settings object
 
@@ -34,6 +37,8 @@ param zoneRedundant bool
 @description('Workspace of the logs.')
 param workspaceId string
 
+var identities = union({ '${identityId}': {} }, empty(signInIdentityId) ? {} : { '${signInIdentityId}': {} })
+
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${names.app}'
   location: location
@@ -50,7 +55,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: identities
   }
   properties: {
     serverFarmId: plan.id

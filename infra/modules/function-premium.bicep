@@ -15,6 +15,9 @@ param names Names
 @description('Resource id of the identity.')
 param identityId string
 
+@description('Resource id of the identity by which people are signed in; empty: none.')
+param signInIdentityId string
+
 @description('App settings that both slots have.')
 param settings object
 
@@ -48,8 +51,9 @@ var common = {
 var productionPackage = empty(packages.production) ? {} : { WEBSITE_RUN_FROM_PACKAGE: '${packagesUrl}/${packages.production}' }
 var stagingPackage = empty(packages.staging) ? {} : { WEBSITE_RUN_FROM_PACKAGE: '${packagesUrl}/${packages.staging}' }
 var disabled = toObject(backgroundFunctions, name => 'AzureWebJobs.${name}.Disabled', name => 'true')
-var sticky = concat(map(backgroundFunctions, name => 'AzureWebJobs.${name}.Disabled'), ['ENVIRONMENT'])
+var sticky = concat(map(backgroundFunctions, name => 'AzureWebJobs.${name}.Disabled'), ['ENVIRONMENT', 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'])
 
+var identities = union({ '${identityId}': {} }, empty(signInIdentityId) ? {} : { '${signInIdentityId}': {} })
 var alwaysOn = zoneRedundant ? 2 : 1
 
 var siteConfig = {
@@ -95,7 +99,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: identities
   }
   properties: {
     ...siteProperties
@@ -131,7 +135,7 @@ resource staging 'Microsoft.Web/sites/slots@2025-03-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: identities
   }
   properties: {
     ...siteProperties

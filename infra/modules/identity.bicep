@@ -1,5 +1,4 @@
-// The one identity of the app. User-assigned: it exists before the app, so that its roles do too, and all
-// slots share it.
+// An identity of the app. User-assigned: it exists before the app, so that its roles do too, and all slots share it.
 
 @description('Region.')
 param location string
@@ -17,4 +16,5 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 }
 
 output id string = identity.id
+output clientId string = identity.properties.clientId
 output principalId string = identity.properties.principalId

@@ -13,6 +13,21 @@ type Hosting = 'premium' | 'flex' | 'container'
 type RedisNodes = 'none' | 'single' | 'replicated'
 
 @export()
+@description('Who gets into the API: whoever has a function key, or people and applications of this tenant with a role as well.')
+type SignIn = 'keys' | 'entra'
+
+@export()
+@description('By what people sign in: a registration, and an identity with a federated credential in the place of its secret. Empty texts: nobody signs in.')
+type Registration = {
+  @description('Client id of the app registration.')
+  clientId: string
+  @description('Resource id of the identity.')
+  identityId: string
+  @description('Client id of the identity.')
+  identityClientId: string
+}
+
+@export()
 @description('Tier of Service Bus. Basic drops no duplicates, which the app stands, and has no base charge; Premium alone takes private endpoints.')
 type BusTier = 'Basic' | 'Standard' | 'Premium'
 
@@ -63,6 +78,8 @@ type Names = {
   app: string
   @description('User-assigned identity of the app.')
   identity: string
+  @description('User-assigned identity by which the app signs people in.')
+  signInIdentity: string
   @description('Storage account that the Functions host itself needs.')
   @minLength(3)
   @maxLength(24)

@@ -16,9 +16,10 @@ def access_token(client_id: str) -> str:
     from azure.identity import AzureCliCredential
 
     try:
-        return AzureCliCredential().get_token(f"api://{client_id}/.default").token
+        token: str = AzureCliCredential().get_token(f"api://{client_id}/.default").token
     except ClientAuthenticationError as error:  # CredentialUnavailableError is one
         raise RemoteError(*_told(str(error), client_id)) from error
+    return token
 
 
 def _told(text: str, client_id: str) -> tuple[str, str]:

@@ -107,7 +107,7 @@ class TestRoles:
     ) -> None:
         """What is let in fails here otherwise: the run is made up, Redis is away."""
         needed = NEEDED[DECLARED[method, route].name]  # type: ignore[index]
-        body = {} if method == "POST" else None
+        body: dict[str, str] | None = {} if method == "POST" else None
         answer = anybody.by_token(who, method, f"/entra/{place(route)}", json=body)
         if RANKS[who] >= RANK[needed]:
             assert answer.status_code not in (401, 403), answer.text

@@ -79,6 +79,8 @@ DEFAULTS: dict[str, Any] = {
     "DEFAULT_TIMEZONE": "America/Chicago",
     "SITE_DEFAULT_STATE": None,
     "SITE_DEFAULT_ZIP_CODE": None,
+    "SIGN_IN": "keys",
+    "SIGN_IN_PROXY": "none",
     "LOG_LEVEL": "INFO",
     "ENVIRONMENT": "local",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ OWN_PAGE = {"sec-fetch-site": "same-origin"}
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     """The app behind Azure's authentication."""
-    rig = Rig(tmp_path, **IN_FRONT)
+    settings: dict[str, Any] = dict(IN_FRONT)
+    rig = Rig(tmp_path, **settings)
     yield rig
     rig.close()
 

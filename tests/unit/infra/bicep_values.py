@@ -33,6 +33,7 @@ def _fail(text: str) -> Any:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "contains": lambda where, what: what in where,
     "concat": lambda *lists: [item for one in lists for item in one],
     "empty": lambda value: not value,
     "fail": _fail,

@@ -110,6 +110,8 @@ def test_the_three_kinds_of_hosting_exclude_each_other() -> None:
     conditions = {module.symbol: module.condition for module in app.modules}
     assert conditions == {
         "settings": None,
+        "signInIdentity": Expr("withSignIn"),
+        "signIn": Expr("withSignIn && hosting != 'container'"),
         "premium": Expr("hosting == 'premium'"),
         "flex": Expr("hosting == 'flex'"),
         "container": Expr("hosting == 'container'"),

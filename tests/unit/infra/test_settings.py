@@ -50,6 +50,7 @@ LEFT_TO_THE_DEFAULT = {
     "site_default_state",
     "site_default_zip_code",
     "log_level",
+    "sign_in_proxy",
 }
 """What a company may want otherwise: parameter `syncSettings`."""
 
@@ -70,6 +71,9 @@ NEVER_IN_AZURE = {
     "redis_password": "an identity signs in, no key",
     "local_folder": "the embedded stack's",
 }
+
+BY_A_PARAMETER_OF_ITS_OWN = {"sign_in"}
+"""`modules/app.bicep` says it together with what stands before the app: `test_sign_in.py`."""
 
 PLATFORM = {
     "azurewebjobsstorage__credential",
@@ -134,7 +138,7 @@ def test_without_redis_no_setting_of_it_is_given_and_the_code_accepts_that() -> 
 
 
 def test_every_setting_is_given_or_left_to_its_default_for_a_reason() -> None:
-    elsewhere = {*LEFT_TO_THE_DEFAULT, *IN_THE_VAULT, *NEVER_IN_AZURE}
+    elsewhere = {*LEFT_TO_THE_DEFAULT, *BY_A_PARAMETER_OF_ITS_OWN, *IN_THE_VAULT, *NEVER_IN_AZURE}
     missing = Settings.model_fields.keys() - NAMES - elsewhere
     assert not missing, f"in shared/config.py, but neither in settings.bicep nor in a list here: {missing}"
     assert not NAMES & elsewhere

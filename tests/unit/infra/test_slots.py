@@ -33,7 +33,8 @@ def test_a_swap_does_not_move_them() -> None:
     (names,) = (one for one in PREMIUM.resource("app").children if one.symbol == "slotNames")
     assert names.body == {"name": "slotConfigNames", "properties": {"appSettingNames": Expr("sticky")}}
     assert PREMIUM.variables["sticky"] == (
-        "concat(map(backgroundFunctions, name => 'AzureWebJobs.${name}.Disabled'), ['ENVIRONMENT'])"
+        "concat(map(backgroundFunctions, name => 'AzureWebJobs.${name}.Disabled'),"
+        " ['ENVIRONMENT', 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'])"
     )
     assert PREMIUM.resource("staging").body["dependsOn"] == [Expr("app::slotNames")]
 
