@@ -110,7 +110,8 @@ def _run(options: argparse.Namespace) -> int:
     _check_record(options, address)
     errors = result_console(stderr=True)
     if address.shows_secret:
-        errors.print("[yellow]key or token goes over the network unencrypted: use https[/yellow]")
+        what = "token" if address.client_id else "key"
+        errors.print(f"[yellow]the {what} goes over the network unencrypted: use https[/yellow]")
     try:
         token = access_token(address.client_id) if address.client_id else None
         with RemoteApp(address, token) as app:
