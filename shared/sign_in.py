@@ -109,14 +109,13 @@ def _decoded(text: str) -> dict[str, Any]:
 
 
 def _claims(principal: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The values of each claim: one that has several is repeated."""
+    """The values of each claim: one that has several is repeated. What is no claim takes no other away."""
     claims: dict[str, list[str]] = {}
     found = principal.get("claims")
     for claim in found if isinstance(found, list) else ():
         kind, value = (claim.get("typ"), claim.get("val")) if isinstance(claim, dict) else (None, None)
-        if not isinstance(kind, str) or not isinstance(value, str):
-            raise IdentityUnreadable(f"{PRINCIPAL} has a claim without typ and val")
-        claims.setdefault(kind, []).append(value)
+        if isinstance(kind, str) and isinstance(value, str):
+            claims.setdefault(kind, []).append(value)
     return claims
 
 

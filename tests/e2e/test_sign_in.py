@@ -214,6 +214,15 @@ class TestKeys:
         assert told is not None
         assert told["name"] == ANA.name
 
+    def test_the_log_has_no_key_and_no_endless_text(
+        self, caller: Caller, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = f"/api/sync/employees?code={KEY}&mode=plan&key={'9' * 5000}"
+        with caplog.at_level(logging.INFO, "functions"):
+            caller.by_key("POST", path)
+        (line,) = (vars(found) for found in caplog.records if vars(found).get("event") == "operator_action")
+        assert line["asked"] == {"entity": "employees", "mode": "plan", "key": "9" * 200}
+
     def test_a_call_by_key_is_told_what_it_may(self, caller: Caller) -> None:
         told = caller.by_key("GET", "/api/me").json
         assert told is not None

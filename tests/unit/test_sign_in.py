@@ -114,6 +114,18 @@ def test_several_roles_come_as_several_claims() -> None:
     assert found(caller_of(both.headers())).roles == {"viewer", "approver"}
 
 
+@pytest.mark.parametrize("odd", [{"typ": "roles"}, {"typ": "roles", "val": ["approver"]}, "roles", None, 7])
+def test_an_odd_claim_gives_nothing_and_takes_nothing(odd: Any) -> None:
+    claims = [odd, {"typ": OBJECT_ID, "val": "a"}, {"typ": "roles", "val": "viewer"}, odd]
+    headers = {"X-MS-CLIENT-PRINCIPAL": encoded({"auth_typ": "aad", "claims": claims})}
+    assert found(caller_of(headers)).roles == {"viewer"}
+
+
+def test_names_have_an_end() -> None:
+    endless = found(caller_of(Person("i" * 5000, "n" * 5000).headers()))
+    assert (len(str(endless.id)), len(str(endless.name))) == (200, 200)
+
+
 def test_an_application_is_called_by_its_id_and_a_person_by_name_also_with_a_token_of_an_application() -> (
     None
 ):
@@ -150,8 +162,7 @@ def test_the_object_id_comes_from_the_claims_else_from_its_header() -> None:
         encoded([]),
         encoded({"auth_typ": "", "claims": []}),
         encoded({"auth_typ": "github", "claims": [{"typ": OBJECT_ID, "val": "a"}]}),
-        encoded({"auth_typ": "aad", "claims": [{"typ": "roles"}]}),
-        encoded({"auth_typ": "aad", "claims": ["roles"]}),
+        encoded({"auth_typ": "aad", "claims": {"roles": "approver"}}),
         encoded({"auth_typ": "aad", "claims": [{"typ": OBJECT_ID, "val": 7}]}),
         # Static Web Apps' shape.
         encoded({"identityProvider": "aad", "userId": "a", "userRoles": ["approver"]}),
