@@ -31,7 +31,7 @@ function bannerView() {
 function accountView() {
   if (!SIGNED_IN || !state.me || state.connection === "outside") return null;
   const { name, roles } = state.me;
-  return [h("span", { class: "small" }, h("span", { class: "hidden-text" }, "Signed in as "), data(name), h("span", { class: "muted" }, ` (${roles.at(-1) ?? "no role"})`)),
+  return [h("span", { class: "small row" }, h("span", { class: "hidden-text" }, "Signed in as"), h("bdi", { class: "name", title: name }, name), h("span", { class: "muted" }, `(${roles.at(-1) ?? "no role"})`)),
     h("a", { class: "button quiet", href: SIGN_OUT_URL }, "Sign out")];
 }
 

@@ -26,7 +26,7 @@ const muted = (...children) => h("p", { class: "muted" }, children);
 const may = (operation) => !SIGNED_IN || Boolean(state.me?.may.includes(operation));
 
 /** In the place of what an operation takes, for whoever may not do it. */
-const mayNot = (what) => muted(`Your roles do not include ${what}.`);
+const mayNot = (what) => muted(state.me ? `Your roles do not include ${what}.` : "Not known yet.");
 
 /** A button that tells while its action is at work; it is not disabled then, or it would lose the focus. There is
  * none for whoever may not do the operation that it `needs`. */

@@ -64,7 +64,19 @@ NOBODY = Person("0000000a-0000-4000-8000-000000000004", "nick@example.com")
 ROBOT = Person(
     "0000000a-0000-4000-8000-000000000005", None, ("operator",), "11111111-1111-4111-8111-111111111111"
 )
-EVERYBODY = {"vera": VERA, "olga": OLGA, "ana": ANA, "nobody": NOBODY, "robot": ROBOT}
+WILHELMINA = Person(
+    "0000000a-0000-4000-8000-000000000006",
+    "wilhelmina.featherstonehaugh-cholmondeley@subsidiary.construction.example.com",
+    ("viewer",),
+)
+EVERYBODY = {
+    "vera": VERA,
+    "olga": OLGA,
+    "ana": ANA,
+    "nobody": NOBODY,
+    "robot": ROBOT,
+    "wilhelmina": WILHELMINA,
+}
 
 
 class SignInFront:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,12 +87,13 @@ def test_nobody_is_asked_for_a_key_but_shown_the_way_in(desk: Desk) -> None:
         "href", "/.auth/login/aad?post_login_redirect_uri=/dashboard"
     )
     expect(page.get_by_role("alert").get_by_text("sign in with your company account")).to_be_visible()
+    expect(desk.tab.section("Start a run")).to_contain_text("Not known yet")
 
 
 def test_somebody_signs_in_and_out_without_a_key(desk: Desk) -> None:
     page = desk.signs_in("olga").page
     account = page.locator("#account")
-    expect(account).to_contain_text(f"Signed in as {OLGA.name} (operator)")
+    expect(account).to_contain_text(re.compile(f"Signed in as *{re.escape(OLGA.name or '')} *\\(operator\\)"))
     assert page.evaluate("sessionStorage.length") == 0
     account.get_by_role("link", name="Sign out").click()
     expect(page.locator("#connection")).to_contain_text("Nobody is signed in")
@@ -145,7 +147,7 @@ def test_who_has_no_role_is_told_which_is_missing_and_where_it_is_assigned(desk:
     banner = page.locator("#banner")
     expect(banner).to_contain_text("needs the role viewer; nick@example.com has no role")
     expect(banner).to_contain_text("Users and groups")
-    expect(page.locator("#account")).to_contain_text("Signed in as nick@example.com (no role)")
+    expect(page.locator("#account")).to_contain_text("nick@example.com(no role)")
     expect(page.get_by_role("link", name="Sign out")).to_be_visible()
 
 
@@ -181,7 +183,7 @@ def test_nothing_is_left_for_axe_to_complain_about(api: Api, browser: Browser, w
         page = desk.tab.open().page
         page.evaluate(source)
         assert page.evaluate(RUN_AXE) == []
-        desk.signs_in("vera")
+        desk.signs_in("wilhelmina")
         page.evaluate(source)
         assert page.evaluate(RUN_AXE) == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
