@@ -254,10 +254,7 @@ def _nothing(seen: Prospect, look: Look) -> NextStep:
 
 
 def _next_run(services: Services, schedule: str | None = None) -> str | None:
-    try:
-        moment = next_time(schedule or services.settings.sync_schedule, services.clock.now())
-    except ValueError:
-        return None
+    moment = next_time(schedule or services.settings.sync_schedule, services.clock.now())
     return _text(moment) if moment else None
 
 
