@@ -50,9 +50,12 @@ $(VENV)/installed: requirements.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-$(VENV)-azure/installed: requirements.txt
+# On 3.13, what a package is made of; before, what requirements.txt says of that Python.
+$(VENV)-azure/installed: requirements.txt requirements.lock
 	$(PYTHON) -m venv $(VENV)-azure
-	$(VENV)-azure/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)-azure/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
+		&& chosen="--require-hashes -r requirements.lock" || chosen="-r requirements.txt"; \
+		$(VENV)-azure/bin/python -m pip install --quiet --disable-pip-version-check $$chosen
 	touch $@
 
 lock: $(VENV)/installed   ## requirements.lock anew: what a package and an image are made of

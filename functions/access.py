@@ -105,7 +105,7 @@ def _known_caller(req: func.HttpRequest) -> Caller:
     environment = runtime.current().environment
     if not is_entra(environment):
         hint = "Call the same path without /entra, with a function key (infra/README.md, section Signing in)."
-        raise Problem(404, "Not found", "nobody signs in to this app: SIGN_IN is keys", hint)
+        raise Problem(404, "Not found", "nobody signs in to this app: SIGN_IN is not entra", hint)
     if not platform_signs_in(environment):
         hint = "Deploy with signIn 'entra', or set SIGN_IN=keys (infra/README.md, section Signing in)."
         detail = "SIGN_IN is entra, but nothing says that Azure's authentication stands in front of this app"
@@ -123,12 +123,17 @@ def _check_origin(req: func.HttpRequest) -> None:
     """Whether a request that the browser's cookie signed in comes from a page of this app. The cookie is sent
     along with requests of any page (SameSite=None), and the platform looks at POST of known browsers only. No
     page can make a browser send a token to another site without asking that site first."""
-    if req.method in ("GET", "HEAD") or req.headers.get("Authorization"):
+    if req.method in ("GET", "HEAD") or req.headers.get("Authorization", "").startswith("Bearer "):
         return
-    if req.headers.get("Sec-Fetch-Site") != "same-origin" and not _is_own(req):
+    # What the browser says itself decides; one that says nothing is old.
+    site = req.headers.get("Sec-Fetch-Site")
+    if site != "same-origin" and (site is not None or not _is_own(req)):
         detail = "a request that changes something must come from this app's own page, or bring a token"
         hint = "Open /dashboard of this app and go on from there; a script sends Authorization: Bearer."
         raise Problem(403, "Another page asked", detail, hint)
+
+
+LOOPBACK = ("localhost", "127.0.0.1")
 
 
 def _is_own(req: func.HttpRequest) -> bool:
@@ -137,7 +142,8 @@ def _is_own(req: func.HttpRequest) -> bool:
     except ValueError:
         return False
     host = req.headers.get("Host", "").lower()
-    return origin.scheme in ("https", "http") and origin.netloc.lower() == host != ""
+    schemes = ("https", "http") if host.split(":")[0] in LOOPBACK else ("https",)
+    return origin.scheme in schemes and origin.netloc.lower() == host != ""
 
 
 def _called(handler: Handler, declared: Declared, req: func.HttpRequest, caller: Caller) -> func.HttpResponse:

@@ -4,10 +4,11 @@ using 'main.bicep'
 param environmentName = 'prod'
 // small, private, slots or container: see infra/README.md for what each brings and costs.
 param size = 'small'
-// infra/provision puts in what the slots run now; empty before the first release.
+// infra/provision puts in what the slots run now; empty before the first release. Without it the deployment fails,
+// instead of taking the code away.
 param packages = {
-  production: readEnvironmentVariable('PRODUCTION_PACKAGE', '')
-  staging: readEnvironmentVariable('STAGING_PACKAGE', '')
+  production: readEnvironmentVariable('PRODUCTION_PACKAGE')
+  staging: readEnvironmentVariable('STAGING_PACKAGE')
 }
 
 param safetyampFqdn = 'yourcompany.safetyamp.com'

@@ -78,8 +78,8 @@ try:
     print(json.loads(zipfile.ZipFile(sys.argv[1]).read("shared/build.json"))["commit"])
 except KeyError:
     print("unknown")
-except zipfile.BadZipFile:
-    sys.exit(f"error: {sys.argv[1]} is no package; infra/package makes one")' "$1"
+except (zipfile.BadZipFile, ValueError, TypeError):
+    sys.exit(f"error: {sys.argv[1]} is no package, or a damaged one; infra/package makes one")' "$1"
 }
 
 # Runs what takes long beside the script: bash puts a signal off until the command in the foreground has ended.

@@ -85,7 +85,7 @@ def check_reachable(app: App) -> None:
         raise NotWorking(f"/health answered {status}: {_why(status, content)}")
 
 
-def check_answers(app: App, patience: Patience, package: str = "") -> str:
+def check_answers(app: App, patience: Patience, package: str = "", *, strictly: bool = True) -> str:
     """Health, readiness and the key. Returns the app's version. Raises NotWorking, also when what answers
     is not of the `package`: for a while after a deployment it may be the one before."""
     version = ""
@@ -95,7 +95,11 @@ def check_answers(app: App, patience: Patience, package: str = "") -> str:
         status, content = app.ask("GET", "/health")
         if status == 200 and isinstance(content, dict):
             version = str(content.get("version"))
-            return None if is_of(version, package) else f"version {version} answers, and not yet {package}"
+            return (
+                None
+                if is_of(version, package, strictly=strictly)
+                else f"version {version} answers, and not yet {package}"
+            )
         return f"/health answered {status}: {_why(status, content)}"
 
     def ready() -> str | None:
@@ -119,12 +123,12 @@ def check_answers(app: App, patience: Patience, package: str = "") -> str:
     return version
 
 
-def is_of(version: str, package: str) -> bool:
-    """Whether the version may be that of the package, whose name ends with the commit. Where one of them does
-    not say its commit there is no telling."""
+def is_of(version: str, package: str, *, strictly: bool) -> bool:
+    """Whether the version may be that of the package, whose name ends with the commit; a name without one
+    fits any version. Not `strictly`: a version that does not say its commit, as 0.1.0 did not, fits any."""
     commit = version.partition("+")[2]
     named = package.removesuffix(".zip").rpartition("-")[2]
-    return commit in ("", "unknown", named) or named in ("", "unknown")
+    return named in ("", "unknown", commit) or (not strictly and commit in ("", "unknown"))
 
 
 def check_plan(app: App, patience: Patience, *, allow_held: bool) -> list[str]:
@@ -197,6 +201,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--package", default="", help="name of the package that must answer, as infra/deploy prints it"
     )
+    parser.add_argument(
+        "--unstamped", action="store_true", help="that package may be of 0.1.0, which tells no commit"
+    )
     parser.add_argument("--allow-held", action="store_true", help="accept plans that the guard would hold")
     parser.add_argument("--minutes", type=float, default=10, help="how long to wait for each part")
     chosen = parser.parse_args(arguments)
@@ -205,7 +212,9 @@ def main(arguments: list[str]) -> int:
         if chosen.reachable:
             check_reachable(app)
             return 0
-        version = check_answers(app, Patience(chosen.minutes * 60), chosen.package)
+        version = check_answers(
+            app, Patience(chosen.minutes * 60), chosen.package, strictly=not chosen.unstamped
+        )
         print(f"healthy and ready, version {version}")
         if chosen.plan:
             for line in check_plan(app, Patience(chosen.minutes * 60), allow_held=chosen.allow_held):

@@ -163,7 +163,7 @@ def test_where_nobody_signs_in_the_key_is_named(tmp_path: Path, terminal: Termin
     with served(HttpHost(api.rig.stack.functions, "", KEY)) as url:
         said = terminal.at(url).types("runs", "--client-id", CLIENT_ID)
     assert said.status == 1
-    assert "SIGN_IN is keys" in said.words
+    assert "SIGN_IN is not entra" in said.words
     api.rig.close()
 
 

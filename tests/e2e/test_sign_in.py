@@ -270,7 +270,7 @@ class TestForgery:
             answer = caller.past_the_front(method, f"/entra/{place(route)}", headers=ANA.headers())
             assert answer.status_code == 404, declared
             assert answer.json is not None
-            assert "SIGN_IN is keys" in answer.json["detail"]
+            assert "SIGN_IN is not entra" in answer.json["detail"]
         assert caller.by_key("POST", f"/api/runs/{RUN}/approve").status_code == 404  # unknown, not refused
         me = caller.by_key("GET", "/api/me").json
         assert me is not None
@@ -314,6 +314,10 @@ class TestOtherPages:
             {"Origin": "http://["},
             {"Origin": "http://user@localhost"},
             {"Origin": "ftp://localhost"},
+            # What the browser says itself goes before an Origin that looks right.
+            {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+            # Somebody on the way may answer http in the name of any host but this machine's.
+            {"Origin": "http://app.example.com", "Host": "app.example.com"},
         ],
     )
     def test_change_nothing_with_it(self, caller: Caller, headers: dict[str, str]) -> None:
@@ -323,7 +327,14 @@ class TestOtherPages:
         assert answer.json["title"] == "Another page asked"
         assert read_pauses(caller.api.rig.documents) == {}
 
-    @pytest.mark.parametrize("headers", [OWN_PAGE, {"Origin": "http://localhost"}])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            OWN_PAGE,
+            {"Origin": "http://localhost"},
+            {"Origin": "https://app.example.com", "Host": "app.example.com"},
+        ],
+    )
     def test_the_apps_own_page_does(self, caller: Caller, headers: dict[str, str]) -> None:
         answer = caller.by_cookie("olga", "POST", self.PAUSE, headers=headers, json={"reason": "x"})
         assert answer.status_code == 200
@@ -333,6 +344,13 @@ class TestOtherPages:
         headers = {"Origin": "https://evil.example.com"}
         answer = caller.by_token("olga", "POST", self.PAUSE, headers=headers, json={"reason": "x"})
         assert answer.status_code == 200
+
+    def test_only_a_token_needs_none(self, caller: Caller) -> None:
+        """A browser keeps passwords, and sends them along."""
+        headers = {"Authorization": "Basic eDp5", "Origin": "https://evil.example.com"}
+        headers |= EVERYBODY["olga"].headers()
+        answer = caller.past_the_front("POST", self.PAUSE, headers=headers, json={"reason": "x"})
+        assert answer.status_code == 403
 
     def test_every_method_that_changes_something_is_looked_at(self, caller: Caller) -> None:
         for (method, route), declared in DECLARED.items():

@@ -135,7 +135,7 @@ def test_what_waits_for_a_paused_entity_says_so(asker: Asker) -> None:
 
 def test_an_optional_reference_is_not_waited_for(asker: Asker) -> None:
     add_pauses(asker.rig.documents, ["titles"], Pause(NOW_IS, "moving"))
-    fields = {"street": "1 Elm", "current_title_id": {"$ref": ["titles", "welder"]}}
+    fields: dict[str, Any] = {"street": "1 Elm", "current_title_id": {"$ref": ["titles", "welder"]}}
     assert asker.ask(change=change(**fields)).verdict == "update"
 
 

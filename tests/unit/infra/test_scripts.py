@@ -129,7 +129,7 @@ def test_whatever_fails_after_the_swap_leads_back(
     assert f"going back to {OLD}" in done.stderr
     assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
     assert rig.azure["synchronised"][-1] == "production"
-    assert rig.smokes[-1] == f"{PRODUCTION} --package {OLD} key="
+    assert rig.smokes[-1] == f"{PRODUCTION} --package {OLD} --unstamped key="
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_rollback_swaps_back_and_smokes(rig: ScriptRig) -> None:
     assert rig.azure["slots"] == {"production": OLD, "staging": NEW}
     assert f"production runs {OLD}" in done.stdout
     assert rig.azure["synchronised"] == ["production"]
-    assert rig.smokes == [f"{PRODUCTION} --package {OLD} key="]
+    assert rig.smokes == [f"{PRODUCTION} --package {OLD} --unstamped key="]
 
 
 def test_a_rollback_does_not_roll_forward(rig: ScriptRig) -> None:
@@ -298,10 +298,20 @@ def test_a_package_has_the_name_of_the_commit_that_it_was_made_of_not_of_the_che
     assert re.fullmatch(rf"\d{{8}}-\d{{6}}-{commit}\.zip", name)
 
 
+DAMAGED = "error: app.zip is no package, or a damaged one; infra/package makes one\n"
+
+
+@pytest.mark.parametrize("stamp", ["{", "[]"])
+def test_a_package_with_a_damaged_stamp_is_not_deployed(rig: ScriptRig, stamp: str) -> None:
+    with zipfile.ZipFile(rig.folder / "app.zip", "w") as package:
+        package.writestr("shared/build.json", stamp)
+    assert rig.run("deploy", "app.zip").stderr == DAMAGED
+
+
 def test_a_file_that_is_no_package_is_not_deployed(rig: ScriptRig) -> None:
     (rig.folder / "app.zip").write_text("half a downloa")
     done = rig.run("deploy", "app.zip")
-    assert (done.returncode, done.stderr) == (1, "error: app.zip is no package; infra/package makes one\n")
+    assert (done.returncode, done.stderr) == (1, DAMAGED)
     assert "storage blob upload" not in rig.azure["calls"]
 
 

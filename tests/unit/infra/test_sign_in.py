@@ -126,7 +126,7 @@ def test_the_app_lets_nobody_sign_in_until_the_platform_says_that_it_does(size: 
     assert is_entra(given)
     assert not platform_signs_in(given)
     assert "SIGN_IN_PROXY" not in text
-    assert "WEBSITE_AUTH_ENABLED" not in "".join(path.read_text() for path in INFRA.rglob("*.bicep"))
+    assert "WEBSITE_AUTH_ENABLED" not in "".join(path.read_text() for path in INFRA.rglob("modules/*.bicep"))
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,7 @@ def test_the_app_lets_nobody_sign_in_until_the_platform_says_that_it_does(size: 
         ({"signIn": "entra", "signInClientId": "my-app"}, "signInClientId"),
         ({"signInClientId": CLIENT_ID}, "signInClientId"),
         ({"syncSettings": {"SIGN_IN": "entra"}}, "syncSettings"),
+        ({"syncSettings": {"WEBSITE_AUTH_ENABLED": "true"}}, "syncSettings"),
         ({"syncSettings": {"SIGN_IN_PROXY": "container-apps"}}, "syncSettings"),
         (
             {
@@ -189,6 +190,13 @@ class TestRegistration:
         for part in (self.FIRST, self.SECOND):
             assert part["api"]["requestedAccessTokenVersion"] == 2
         assert "/v2.0'" in (INFRA / "modules" / "sign-in.bicep").read_text()
+
+    def test_the_sign_in_page_may_send_what_the_platform_asks_it_for(self) -> None:
+        """With a secret, or an identity instead, App Service uses the hybrid flow, which wants ID tokens
+        (azure-docs, configure-authentication-provider-aad.md); Graph's default is not to give any."""
+        steps = (INFRA / "README.md").read_text().partition("## Signing in")[2]
+        (update,) = re.findall(r"az ad app update [^`]*--web-redirect-uris[^`\n]*", steps)
+        assert "--enable-id-token-issuance true" in update
 
     def test_the_command_line_may_ask_for_the_one_scope(self) -> None:
         (scope,) = self.FIRST["api"]["oauth2PermissionScopes"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from shared.sync import paths
-from tests.unit.infra.bicep import Expr, read
+from tests.unit.infra.bicep import INFRA, Expr, read
 from tests.unit.infra.functions import background_functions
 
 PREMIUM = read("modules/function-premium.bicep")
@@ -46,6 +46,10 @@ def test_a_swap_does_move_the_package() -> None:
 
 def test_a_deployment_cannot_forget_the_packages() -> None:
     assert read("main.bicep").params["packages"][:2] == ("Packages", None)
+    # Nor by the file that everybody copies: a variable that is not there stops it.
+    example = (INFRA / "example.bicepparam").read_text()
+    for name in ("PRODUCTION_PACKAGE", "STAGING_PACKAGE"):
+        assert f"readEnvironmentVariable('{name}')" in example
 
 
 def test_names_leave_the_hosts_id_whole() -> None:

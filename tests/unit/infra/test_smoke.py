@@ -130,19 +130,22 @@ def test_another_package_than_the_one_that_should_run_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "package", "is_of"),
+    ("version", "package", "released", "gone_back_to"),
     [
-        ("0.2.0+1a2b3c4d5e6f.changed", "20261129-231500-1a2b3c4d5e6f.changed.zip", True),
-        ("0.2.0+1a2b3c4d5e6f.changed", PACKAGE, False),
-        # Where one of them does not say its commit there is no telling.
-        ("0.1.0", PACKAGE, True),
-        ("0.2.0+unknown", PACKAGE, True),
-        ("0.2.0+1a2b3c4d5e6f", "20261129-231500-unknown.zip", True),
-        ("0.2.0+1a2b3c4d5e6f", "", True),
+        ("0.2.0+1a2b3c4d5e6f.changed", "20261129-231500-1a2b3c4d5e6f.changed.zip", True, True),
+        ("0.2.0+1a2b3c4d5e6f.changed", PACKAGE, False, False),
+        # 0.1.0 told no commit: released it is the version before, gone back to perhaps the right one.
+        ("0.1.0", PACKAGE, False, True),
+        ("0.2.0+unknown", PACKAGE, False, True),
+        ("0.2.0+1a2b3c4d5e6f", "20261129-231500-unknown.zip", True, True),
+        ("0.2.0+1a2b3c4d5e6f", "", True, True),
     ],
 )
-def test_a_version_is_that_of_the_package_with_its_commit(version: str, package: str, is_of: bool) -> None:
-    assert smoke.is_of(version, package) is is_of
+def test_a_version_is_that_of_the_package_with_its_commit(
+    version: str, package: str, released: bool, gone_back_to: bool
+) -> None:
+    assert smoke.is_of(version, package, strictly=True) is released
+    assert smoke.is_of(version, package, strictly=False) is gone_back_to
 
 
 def test_nobody_there_is_said_so() -> None:
