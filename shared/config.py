@@ -115,7 +115,7 @@ class Settings(BaseModel):
     max_processes: Positive = 4
     max_retry_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     retry_delay_seconds: PositiveSeconds = 30
-    lost_answer_seconds: PositiveSeconds = 60
+    lost_answer_seconds: PositiveSeconds = 100
     breaker_failure_threshold: Positive = 5
     breaker_recovery_seconds: PositiveSeconds = 60
     guard_max_deactivations: Count = 10

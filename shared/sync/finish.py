@@ -274,6 +274,11 @@ def _merge(
     how many records SafetyAmp refuses for now. Raises UnreadableDocument when there is nothing to merge
     into."""
     base = _base_state(services, entity, plan)
+    now = services.clock.now().isoformat()
+    for batch in batches:
+        for outcome in batch.outcomes:
+            if outcome.unsure:
+                outcome.at = outcome.at or now
 
     def change(value: Any) -> Any:
         current = state_from_json(entity, value)

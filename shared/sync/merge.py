@@ -17,6 +17,7 @@ from shared.sync.state import (
     TAKEN,
     UNKNOWN,
     UNSURE,
+    UNSURE_AT,
     EntityState,
     Entry,
     refused_since,
@@ -49,7 +50,8 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
         elif outcome.result == "refused":
             state.put(key, _refused(state.entry(key), outcome, run_id))
         elif outcome.unsure:
-            state.put(key, Entry(None, None, {}, {GONE: UNSURE}))
+            since = {UNSURE_AT: outcome.at} if outcome.at else {}
+            state.put(key, Entry(None, None, {}, {GONE: UNSURE, **since}))
         elif outcome.result == "gone":
             state.put(key, _perhaps_gone(state.entry(key)))
         elif outcome.target_id is not None:

@@ -74,7 +74,8 @@ class MovedKeys:
                 and not self._is_followed(target_id, new, records, people)
             ):
                 self._left_behind(old, target_id, new, records)
-            elif self._is_taken(old, target_id):
+            elif old in records and self._is_taken(old, target_id):
+                # One whom the source lacks may be back tomorrow: it was read in half, say.
                 self.outlived.append(old)
         for old in self._state.moved.keys() & records.keys() - moved.keys():
             self._judge_cleared(old, records[old], people)

@@ -6,10 +6,11 @@ import logging
 import secrets
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from shared.clients.call_meter import Meter
-from shared.errors import SafetyAmpError, UnreadableDocument
+from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, create_json, from_json, to_json
 from shared.sync import paths
 from shared.sync.approval import (
@@ -26,6 +27,7 @@ from shared.sync.entities import mappings
 from shared.sync.guard import FEWEST_EXCHANGED, GuardLimits, guard, keys_exchanged, source_doubled
 from shared.sync.listing import UNIQUE_VALUE, TargetLister
 from shared.sync.look import look_at
+from shared.sync.looking_up import settled_after
 from shared.sync.lookups import forget_lookups
 from shared.sync.model import EntityMapping, EntityName
 from shared.sync.plans import batch_to_json, plan_path
@@ -226,9 +228,21 @@ def _listed_state(
         return rebuild(mapping.name, targets, None, run.run_id)
     # Users and sites of an unsure creation SafetyAmp refuses itself; of titles and assets there would be two.
     twice = mapping.name not in UNIQUE_VALUE and known.has_unsure()
+    if twice:
+        _wait_until_settled(services, known)
     targets = lister.believable_targets(mapping, known.listed, twice=twice)
     found, gone = lister.ask_for(mapping, missed_again(known, targets, run.run_id))
     return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
+
+
+def _wait_until_settled(services: Services, known: EntityState) -> None:
+    """What was sent without an answer may still be carried out, and no listing shows it before. Raises
+    RateLimited: another process has the time meanwhile."""
+    if (at := known.unsure_at()) is None:
+        return
+    left = datetime.fromisoformat(at) + settled_after(services) - services.clock.now()
+    if left > timedelta():
+        raise RateLimited("a creation without an answer may still be carried out", left.total_seconds())
 
 
 def _report_missing(state: EntityState, draft: Draft) -> None:

@@ -55,6 +55,8 @@ GONE = "gone"
 """Flag: the next plan lists SafetyAmp before it creates anew. SafetyAmp answered 404 for the known id, which
 is kept until that listing lacks it too, or (`UNSURE`) nobody knows whether a creation was carried out."""
 UNSURE = "unsure"
+UNSURE_AT = "unsure_at"
+"""Flag beside it: when that became known; for a while after it the creation may still be carried out."""
 UNKNOWN = "unknown"
 """Flag: field -> value that was sent without an answer: the field holds it, or still what the entry says.
 Such a field is sent again, whatever it should be by then."""
@@ -303,6 +305,11 @@ class EntityState:
     def has_unsure(self) -> bool:
         """Whether a creation may have been carried out that no answer told of."""
         return any(record[3] and record[3].get(GONE) == UNSURE for record in self.records.values())
+
+    def unsure_at(self) -> str | None:
+        """When the last of these became known, None if there is none, or none with its time."""
+        times = (record[3].get(UNSURE_AT) for record in self.records.values() if record[3])
+        return max((at for at in times if isinstance(at, str)), default=None)
 
     def missing_since(self, target_id: int | str | None) -> str | None:
         """The run whose listing lacked this known record first, None for one that was listed."""

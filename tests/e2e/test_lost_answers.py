@@ -15,6 +15,8 @@ import requests
 
 from local.company_model import Company
 from local.simulators.adapter import SimulatorAdapter
+from shared.sync.runs import RunRequest, request_run
+from shared.sync.stopping import cancel
 from tests.e2e.rig import START, Rig, doubles
 from tests.e2e.small_company import small_company
 from tests.e2e.test_engine import is_complete
@@ -56,6 +58,35 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def lose(rig: Rig, resource: str, written: bool, times: int = 1) -> None:
     rig.safetyamp.fail_next(times, match=f"POST /api/{resource}", after_write=written, lose="timeout")
+
+
+@pytest.mark.parametrize("resource", ["user_titles", "assets"])
+def test_what_is_carried_out_after_its_run_was_cancelled_is_not_made_twice(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, resource: str
+) -> None:
+    """No listing shows it before, so that the next run waits until it is there or never will be."""
+    send = SimulatorAdapter.send
+    late: list[tuple[SimulatorAdapter, requests.PreparedRequest, float]] = []
+    arrived: list[int] = []
+
+    def losing(self: SimulatorAdapter, request: requests.PreparedRequest, *more: Any, **options: Any) -> Any:
+        if late and not arrived and rig.clock.monotonic() - late[0][2] > 55:
+            arrived.append(send(late[0][0], late[0][1]).status_code)
+        if not late and request.method == "POST" and str(request.url).endswith(f"/api/{resource}"):
+            late.append((self, request, rig.clock.monotonic()))
+            raise requests.ReadTimeout("lost", request=request)
+        return send(self, request, *more, **options)
+
+    monkeypatch.setattr(SimulatorAdapter, "send", losing)
+    run_id = request_run(rig.stack.runtime, RunRequest())
+    rig.until(lambda: bool(late))
+    cancel(rig.stack.runtime, run_id, "by hand")
+    rig.finish(run_id)
+    rig.run()
+    rig.run(refresh=True)
+    assert arrived == [201]
+    assert doubles(rig.safetyamp.snapshot()[resource], KEYS[resource]) == set()
+    assert is_complete(rig)
 
 
 @by_time

@@ -556,7 +556,7 @@ class TestUnexpectedErrors:
         rig = BatchRig(ScriptedSafetyAmp(poison), [change("Foreman"), change("Laborer")])
         for _ in range(3):
             rig.deliver()
-            rig.clock.advance(61)
+            rig.clock.advance(101)
         assert [outcome.result for outcome in rig.outcomes()] == ["created", "created"]
         assert rig.progress()["tries"] == 0
 

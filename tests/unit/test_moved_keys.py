@@ -76,6 +76,12 @@ def test_nothing_shows_that_it_was_meant(
     assert "known as employee 1" in moved.blocked["2"]
 
 
+@pytest.mark.parametrize("old", [GONE, LEFT, CURRENT])
+def test_a_move_that_was_meant_is_forgotten_only_when_the_source_has_the_old_number(old: str | None) -> None:
+    """One whom the source lacks may have been read in half, and be back tomorrow."""
+    assert judged((old, MARY), (CURRENT, PAT), taken=True).outlived == ([] if old is GONE else ["1"])
+
+
 def test_an_unknown_number_is_a_mistake_until_somebody_else_has_the_old_one() -> None:
     assert set(judged((CURRENT, PAT), (GONE, NOBODY)).blocked) == {"1"}
     settled = judged((CURRENT, PAT), (GONE, NOBODY), taken=True)
