@@ -163,8 +163,7 @@ var refusals = concat(
   serviceBusSku == 'Premium' && !privateEndpoints ? ['serviceBusSku: Premium is for private endpoints, which the size small has not; use Basic or Standard, or another size.'] : [],
   zoneRedundant && maximumInstances < 2 ? ['maximumInstances: zoneRedundant keeps two instances running, so that it must be 2 or more; with redis none that cannot be.'] : [],
   length(signInClientId) != (signIn == 'entra' ? 36 : 0) ? ['signInClientId: signIn entra needs the client id of an app registration, keys takes none.'] : [],
-  contains(syncSettings, 'WEBSITE_AUTH_ENABLED') ? ['syncSettings: WEBSITE_AUTH_ENABLED is the platform\'s own word; set by hand, headers of anybody would count.'] : [],
-  contains(syncSettings, 'SIGN_IN') ? ['syncSettings: SIGN_IN is the parameter signIn, which also puts the authentication before the app.'] : [],
+  contains(syncSettings, 'SIGN_IN') || contains(syncSettings, 'WEBSITE_AUTH_ENABLED') ? ['syncSettings: SIGN_IN is the parameter signIn, which also puts the authentication before the app; WEBSITE_AUTH_ENABLED is the platform\'s own word.'] : [],
   contains(syncSettings, 'SIGN_IN_PROXY') && (size != 'container' || signIn == 'keys') ? ['syncSettings: SIGN_IN_PROXY is for the size container with signIn entra.'] : [],
   (size == 'container') == empty(containerImage) ? ['containerImage: the size container needs one, the others take none.'] : []
 )

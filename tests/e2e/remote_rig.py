@@ -74,6 +74,16 @@ class Terminal:
         return Said(status, written.out, written.err)
 
 
+@pytest.fixture
+def terminal(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Terminal:
+    """One that knows neither address nor key yet."""
+    return Terminal(tmp_path_factory.mktemp("terminal"), monkeypatch, capsys)
+
+
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """The address of a WSGI application."""

@@ -18,21 +18,14 @@ from shared.sync.runs import RunRequest, get_run, request_run
 from tests.e2e.busy_world import HOSTILE, INVALID, LEAVERS, REFUSED, busy_world
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.processes import environment
-from tests.e2e.remote_rig import KEY, Terminal, served_rig
+from tests.e2e.remote_rig import KEY, Terminal, served_rig, terminal
 from tests.e2e.rig import START
 from tests.e2e.small_company import contract_row, job_row
 
+__all__ = ["terminal"]
+
 PERSON = 1001
 TAKEN = '{"message":"invalid","errors":{"email":["The email has already been taken."]}}'
-
-
-@pytest.fixture
-def terminal(
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Terminal:
-    return Terminal(tmp_path_factory.mktemp("terminal"), monkeypatch, capsys)
 
 
 @pytest.fixture

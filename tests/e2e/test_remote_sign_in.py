@@ -13,8 +13,10 @@ from local.http_host import HttpHost
 from local.remote.address import CLIENT_SETTING, KEY_SETTING
 from shared.sync.control import read_pauses
 from tests.e2e.http_rig import Api, api_for
-from tests.e2e.remote_rig import KEY, Terminal, served
+from tests.e2e.remote_rig import KEY, Terminal, served, terminal
 from tests.e2e.sign_in_front import IN_FRONT, OLGA, SignInFront
+
+__all__ = ["terminal"]
 
 CLIENT_ID = "11111111-2222-4333-8444-555555555555"
 FAKE_AZ = """#!/bin/sh
@@ -54,15 +56,6 @@ def az(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
     folder = tmp_path_factory.mktemp("az")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return FakeAz(folder)
-
-
-@pytest.fixture
-def terminal(
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Terminal:
-    return Terminal(tmp_path_factory.mktemp("terminal"), monkeypatch, capsys)
 
 
 @pytest.fixture

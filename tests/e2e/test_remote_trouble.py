@@ -12,18 +12,11 @@ import pytest
 from local.remote import client
 from local.remote.address import KEY_SETTING, URL_SETTING
 from tests.e2e.http_rig import Api, api_for
-from tests.e2e.remote_rig import KEY, Said, Terminal, answering, served_rig
+from tests.e2e.remote_rig import KEY, Said, Terminal, answering, served_rig, terminal
+
+__all__ = ["terminal"]
 
 PLACES = "/?&=#+ %2F"
-
-
-@pytest.fixture
-def terminal(
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Terminal:
-    return Terminal(tmp_path_factory.mktemp("terminal"), monkeypatch, capsys)
 
 
 @pytest.fixture

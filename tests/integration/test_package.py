@@ -183,11 +183,14 @@ def _imported(package: Path) -> set[str]:
 
 
 def _declared(package: Path) -> list[str]:
-    """The functions of `functions/` that have a trigger."""
-    return [
-        node.name
-        for file in (package / "functions").glob("*.py")
-        for node in ast.parse(file.read_text()).body
-        if isinstance(node, ast.FunctionDef)
-        and any(re.search(r"trigger|\.route\(", ast.unparse(found)) for found in node.decorator_list)
-    ]
+    """The functions of `functions/` that have a trigger; operations are there twice (functions/access.py)."""
+    names = []
+    for file in (package / "functions").glob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            decorators = [ast.unparse(found) for found in getattr(node, "decorator_list", [])]
+            if isinstance(node, ast.FunctionDef) and any(
+                re.search(r"trigger|\.route\(|^operation\(", text) for text in decorators
+            ):
+                names.append(node.name)
+                names += [f"entra_{node.name}"] * any(text.startswith("operation(") for text in decorators)
+    return names
