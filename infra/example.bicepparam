@@ -37,6 +37,7 @@ param operatorId = '00000000-0000-0000-0000-000000000000'
 // az ad sp show --id CLIENT_ID --query id --output tsv
 // param operatorType = 'ServicePrincipal'
 param alertEmails = ['it@yourcompany.example']
+// param alertWebhookUrl = readEnvironmentVariable('ALERT_WEBHOOK_URL')
 // By default 60 for small, 400 for slots, 200 for the others.
 // param monthlyBudget = 60
 // The first of the month of the first deployment; leave it as it is afterwards.

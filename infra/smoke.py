@@ -1,6 +1,6 @@
 """Asks a deployed app whether it works: health, readiness, key; with --plan also a run that changes nothing.
 
-    SAFETYAMP_SYNC_KEY=... python3 infra/smoke.py https://HOST [--package NAME] [--plan] [--allow-held]
+    SAFETYAMP_SYNC_KEY=... python3 infra/smoke.py https://HOST [--package NAME [--unstamped]] [--plan] ...
     python3 infra/smoke.py https://HOST --reachable
 
 Needs Python 3.11 and nothing else. Exits with 0 when all is well, with 1 when not, saying what.
