@@ -12,6 +12,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHOWN = (".ci", ".github")
+MADE = "dist"
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)")
@@ -27,10 +28,11 @@ WITHOUT_A_SECTION = re.compile(
 
 @cache
 def files() -> frozenset[str]:
-    """The repository's files, relative to its folder, without hidden folders (environments, caches, git)."""
+    """The repository's files, relative to its folder, without hidden folders (environments, caches, git) and
+    what `make package` makes."""
     found = set()
     for folder, folders, names in os.walk(PROJECT):
-        folders[:] = [name for name in folders if name in SHOWN or name[0] not in "._"]
+        folders[:] = [name for name in folders if name in SHOWN or (name[0] not in "._" and name != MADE)]
         found |= {(Path(folder) / name).relative_to(PROJECT).as_posix() for name in names}
     return frozenset(found)
 
