@@ -15,6 +15,7 @@ import logging
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypedDict, cast
 
 from shared.errors import UnreadableDocument
@@ -306,10 +307,11 @@ class EntityState:
         """Whether a creation may have been carried out that no answer told of."""
         return any(record[3] and record[3].get(GONE) == UNSURE for record in self.records.values())
 
-    def unsure_at(self) -> str | None:
+    def unsure_at(self) -> datetime | None:
         """When the last of these became known, None if there is none, or none with its time."""
-        times = (record[3].get(UNSURE_AT) for record in self.records.values() if record[3])
-        return max((at for at in times if isinstance(at, str)), default=None)
+        flags = (record[3] for record in self.records.values() if record[3])
+        times = (datetime.fromisoformat(one[UNSURE_AT]) for one in flags if UNSURE_AT in one)
+        return max(times, default=None)
 
     def missing_since(self, target_id: int | str | None) -> str | None:
         """The run whose listing lacked this known record first, None for one that was listed."""
@@ -478,7 +480,15 @@ def _are_flags(flags: Any) -> bool:
         type(flags) is dict
         and all(type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags)
         and all(_are_notes(notes) for notes in flags.get(NOTES, {}).values())
+        and (UNSURE_AT not in flags or _is_moment(flags[UNSURE_AT]))
     )
+
+
+def _is_moment(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def _are_notes(notes: Any) -> bool:

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import requests
 
 from local.company_model import Company
 from local.simulators.adapter import SimulatorAdapter
+from shared.storage.documents import read_json, to_json
+from shared.sync import paths
 from shared.sync.runs import RunRequest, request_run
+from shared.sync.state import GONE, UNSURE, UNSURE_AT
 from shared.sync.stopping import cancel
 from tests.e2e.rig import START, Rig, doubles
 from tests.e2e.small_company import small_company
@@ -87,6 +91,17 @@ def test_what_is_carried_out_after_its_run_was_cancelled_is_not_made_twice(
     assert arrived == [201]
     assert doubles(rig.safetyamp.snapshot()[resource], KEYS[resource]) == set()
     assert is_complete(rig)
+
+
+def test_nobody_waits_for_a_moment_that_a_wrong_clock_noted(rig: Rig) -> None:
+    rig.run()
+    tomorrow = (rig.clock.now() + timedelta(days=1)).isoformat()
+    state = read_json(rig.documents, paths.state("titles"))
+    state["records"]["rigger"] = [None, None, "{}", {GONE: UNSURE, UNSURE_AT: tomorrow}]
+    rig.documents.write(paths.state("titles"), to_json(state))
+    before = rig.clock.now()
+    assert rig.run().entity("titles")["phase"] == "done"
+    assert rig.clock.now() - before < timedelta(hours=1)
 
 
 @by_time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -19,6 +20,7 @@ from shared.sync.state import (
     TAKEN,
     UNKNOWN,
     UNSURE,
+    UNSURE_AT,
     EntityState,
     Entry,
     missed_again,
@@ -582,3 +584,21 @@ def test_whether_a_record_refers_to_something_that_is_not_there(fields: dict[str
     state = known_state(k=Entry("a", None, fields, {}))
     known = {reference_field("home_site_id"): sites.reference_ids()}
     assert state.refers_to_others("k", known) is refers
+
+
+@pytest.mark.parametrize("at", ["", "yesterday", 7, None, "2026-01-05T12:00:00"])
+def test_a_creation_in_doubt_without_a_moment_makes_the_state_unreadable(at: Any) -> None:
+    state = known_state(k=Entry(None, None, {}, {GONE: UNSURE, UNSURE_AT: at}))
+    assert state_from_json("titles", state.to_json()) is None
+
+
+def test_the_last_creation_in_doubt_counts_whatever_zone_its_time_is_in() -> None:
+    early, late = "2026-01-05T13:59:00+02:00", "2026-01-05T12:01:00+00:00"
+    state = known_state(
+        **{
+            key: Entry(None, None, {}, {GONE: UNSURE, UNSURE_AT: at})
+            for key, at in (("a", late), ("b", early))
+        }
+    )
+    assert state.unsure_at() == datetime.fromisoformat(late)
+    assert known_state(k=Entry(None, None, {}, {GONE: UNSURE})).unsure_at() is None
