@@ -36,7 +36,7 @@ from shared.sync.looking_up import LookUp, TooEarly, settled_after
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref, Target
 from shared.sync.outcome import BatchOutcomes, Outcome, Result, in_doubt, outcomes_to_json, read_outcomes
-from shared.sync.plans import read_batch, read_plan
+from shared.sync.plans import may_be_applied, read_batch, read_plan
 from shared.sync.priority import priority
 from shared.sync.progress import OpenCreation, ProgressKeeper, begin_progress
 from shared.sync.reader import mapping_options
@@ -117,6 +117,9 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
         return
     if plan is None or message.batch > plan["batches"]:
         logger.warning("%s belongs to no committed plan", message.message_id)
+        return
+    if not may_be_applied(run, message.entity, plan):
+        logger.warning("%s belongs to a plan that is not to be applied", message.message_id)
         return
     if documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
         try:
@@ -216,7 +219,7 @@ def give_up_batch(services: Services, message: BatchMessage, reason: str) -> Non
     except UnreadableDocument as error:
         give_up_entity(services, run, message.entity, str(error))
         return
-    if plan is None or message.batch > plan["batches"]:
+    if plan is None or message.batch > plan["batches"] or not may_be_applied(run, message.entity, plan):
         return
     with suppress(LeaseHeld):
         if services.documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from shared.clients.call_meter import Meter, metered
 from shared.errors import (
@@ -27,16 +26,23 @@ from shared.sync import paths
 from shared.sync.abandoning import readable_run
 from shared.sync.batches import missing_batches, send_batches
 from shared.sync.bulk import bulk_work
-from shared.sync.finish import advance, end_entity, finish_entity, give_up_entity, hold_again, set_figures
+from shared.sync.finish import (
+    advance,
+    end_entity,
+    end_unapplied,
+    finish_entity,
+    give_up_entity,
+    hold_again,
+)
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.listing import TargetLister
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
 from shared.sync.planner import ONLY_LISTING, OnlyLeavers, make_plan
-from shared.sync.plans import planning_path, read_plan
+from shared.sync.plans import may_be_applied, planning_path, read_plan
 from shared.sync.priority import priority
 from shared.sync.reader import ONLY_GRAPH
-from shared.sync.runs import EntityPhase, EntityStatus, Run, change_run
+from shared.sync.runs import EntityStatus, Run, change_run
 from shared.sync.services import Services
 from shared.sync.stopping import stop_entity
 from shared.telemetry.context import bound
@@ -209,12 +215,11 @@ def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) 
     """Act on the committed plan: end the entity, or send its batches."""
     plan = read_plan(services.documents, run, entity)
     assert plan is not None, "a plan is acted on after it was made"
-    if run.request.mode == "plan":
-        _end_unapplied(services, run, entity, plan, "planned")
-    elif plan["held"] and not run.entities[entity].approved:
-        extra = {"event": "guard_held", "entity": entity, "reasons": plan["held"]}
-        logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
-        _end_unapplied(services, run, entity, plan, "held")
+    if not may_be_applied(run, entity, plan):
+        if plan["held"] and run.request.mode != "plan":
+            extra = {"event": "guard_held", "entity": entity, "reasons": plan["held"]}
+            logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
+        end_unapplied(services, run, entity, plan)
     elif plan["batches"] == 0:
         finish_entity(services, run, entity)
     else:
@@ -230,14 +235,3 @@ def _applying(entity: EntityName, approval: str | None) -> Callable[[Run], None]
             status.phase = "applying"
 
     return change
-
-
-def _end_unapplied(
-    services: Services, run: Run, entity: EntityName, plan: dict[str, Any], phase: EntityPhase
-) -> None:
-    def end(status: EntityStatus) -> None:
-        status.phase = phase
-        status.reason = "; ".join([*plan["held"], *filter(None, [plan.get("failed")])]) or None
-        set_figures(status, plan)
-
-    end_entity(services, run.run_id, entity, end)

@@ -164,12 +164,34 @@ def hold_again(services: Services, run_id: str, entity: EntityName, why: str) ->
     """An approval came to nothing before a plan was made for it: what was held is held as before."""
 
     def hold(status: EntityStatus) -> None:
+        if status.cancelled:
+            status.phase = "cancelled"
+            status.reason = f"{status.stop_reason}; it was held: {status.held_because}"
+            return
         status.phase, status.stop_reason = "held", None
         status.reason = (
             f"it was approved, but nothing was applied: {why}; it is held because {status.held_because}"
         )
 
     end_entity(services, run_id, entity, hold)
+
+
+def end_unapplied(services: Services, run: Run, entity: EntityName, plan: dict[str, Any]) -> None:
+    """End an entity whose plan only says what would be done, or is held: nothing of it is applied or merged.
+    One that was stopped in the moment in which its plan was stored is not held: nobody waits for it."""
+    why = "; ".join([*plan["held"], *filter(None, [plan.get("failed")])]) or None
+
+    def end(status: EntityStatus) -> None:
+        set_figures(status, plan)
+        status.phase = "planned" if run.request.mode == "plan" else "held"
+        status.reason = why
+        if status.stop_reason:
+            status.phase = "cancelled" if status.cancelled else "failed"
+            status.reason = (
+                f"{status.stop_reason}; it was held: {why}" if plan["held"] else status.stop_reason
+            )
+
+    end_entity(services, run.run_id, entity, end)
 
 
 def end_entity(

@@ -5,7 +5,7 @@ The plan in force is the one of its run, or the one that was made again when som
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from shared.errors import UnreadableDocument
@@ -92,6 +92,12 @@ def planning_path(run: Run, entity: EntityName) -> str:
 def read_plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
     """The plan in force, None before it is made. Raises UnreadableDocument."""
     return plan_at(documents, plan_path(run, entity))
+
+
+def may_be_applied(run: Run, entity: EntityName, plan: Mapping[str, Any]) -> bool:
+    """Whether the changes of the plan in force may be sent at all: not when the run only plans, nor while the
+    guard holds it."""
+    return run.request.mode != "plan" and (not plan["held"] or run.entities[entity].approved)
 
 
 def plan_at(documents: Documents, path: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from shared.sync.batches import missing_batches, send_batches
 from shared.sync.control import Pause, add_pauses
 from shared.sync.finish import (
     end_entity,
+    end_unapplied,
     finish_entity,
     finish_run,
     give_up_entity,
@@ -22,7 +23,7 @@ from shared.sync.finish import (
     phase_of,
 )
 from shared.sync.model import EntityName
-from shared.sync.plans import read_plan
+from shared.sync.plans import may_be_applied, read_plan
 from shared.sync.runs import EntityStatus, Run, change_run, ensure_run, get_run
 from shared.sync.services import Services
 
@@ -60,6 +61,11 @@ def stop_entity(
         return
     if plan is None:
         end_entity(services, run_id, entity, lambda status: _end_unplanned(status, reason, cancelled))
+        return
+    if not may_be_applied(run, entity, plan):
+        # Its batches are no work of this run, and to note that they were not tried would be taken for the end
+        # of those that somebody approves.
+        end_unapplied(services, run, entity, plan)
         return
     missing = missing_batches(services.documents, run, entity, plan)
     if left := [number for number in missing if number != at_hand]:

@@ -186,11 +186,15 @@ def _plan_in_force(world: World, run_id: str, entity: str, status: dict[str, Any
     return plan
 
 
-def _was_applied(status: dict[str, Any], plan: dict[str, Any] | None) -> bool:
+def _was_applied(run: dict[str, Any], status: dict[str, Any], plan: dict[str, Any] | None) -> bool:
     """Whether its changes were tried or given up one by one: a held plan that an operator dropped was not,
     nor one whose approval was stopped before its plan was there."""
     if status["phase"] == "cancelled":
-        return plan is not None and not (plan["held"] and not status["approved"])
+        return (
+            run["request"]["mode"] != "plan"
+            and plan is not None
+            and not (plan["held"] and not status["approved"])
+        )
     return status["phase"] in APPLIED
 
 
@@ -200,7 +204,7 @@ def each_change_has_one_outcome(world: World) -> Iterator[str]:
     for run_id, run in world.runs():
         for entity, status in run["entities"].items():
             plan = _plan_in_force(world, run_id, entity, status)
-            if plan is None or not _was_applied(status, plan) or not status["counts"]:
+            if plan is None or not _was_applied(run, status, plan) or not status["counts"]:
                 # Without counts it was ended before there was a plan; one that came later is nobody's.
                 continue
             for number in range(1, plan["batches"] + 1):
@@ -248,7 +252,7 @@ def counters_add_up(world: World) -> Iterator[str]:
             source = counts.pop("source", 0)
             plan = _plan_in_force(world, run_id, entity, status)
             known = {source, source - world.uncounted(plan)}
-            if _was_applied(status, plan) and sum(counts.values()) not in known:
+            if _was_applied(run, status, plan) and sum(counts.values()) not in known:
                 yield f"{run_id} {entity}: {counts} do not add up to {source}"
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from shared.errors import RunConflict, UnknownRun
+from shared.storage.bus import Message
 from shared.storage.documents import create_json
 from shared.sync import paths
+from shared.sync.batch_handler import apply_batch, give_up_batch
 from shared.sync.control import read_pauses
+from shared.sync.entity_handler import sync_entity
+from shared.sync.finish import hold_again
+from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.outcome import Outcome, outcomes_to_json
 from shared.sync.runs import EntityStatus, Run, RunRequest, active_run_id, change_run, get_run, request_run
 from shared.sync.stopping import cancel, pause, stop_entity
@@ -48,6 +54,10 @@ class StoppingRig(EngineRig):
 
     def status(self, entity: Any) -> EntityStatus:
         return self.run.entities[entity]
+
+    @property
+    def batch_messages(self) -> list[Message]:
+        return [message for message in self.bus.sent if message.queue == self.services.settings.batch_queue]
 
     @property
     def run(self) -> Run:
@@ -119,6 +129,61 @@ def test_an_approved_plan_that_was_not_made_again_is_held_again_and_dropped_only
     stop_entity(rig.services, rig.run_id, "titles", "Vista is away", cancelled=cancelled)
     assert rig.status("titles").phase == ("cancelled" if cancelled else "held")
     assert "Vista is away" in (rig.status("titles").reason or "")
+
+
+def test_a_plan_that_the_guard_holds_has_no_batches_to_end(rig: StoppingRig) -> None:
+    rig.planned("titles", 2, held=["too many"])
+    rig.change("titles", phase="pending")
+    stop_entity(rig.services, rig.run_id, "titles", "cancelled by hand", cancelled=True)
+    # An outcome would be taken for that of the plan that is made when it is approved.
+    assert rig.batch_messages == []
+    assert rig.status("titles").phase == "cancelled"
+    assert rig.status("titles").reason == "cancelled by hand; it was held: too many"
+
+
+def test_nor_has_the_plan_of_a_run_that_only_plans(rig: StoppingRig) -> None:
+    rig.planned("titles", 2)
+    rig.change("titles", phase="pending")
+    change_run(rig.documents, rig.run_id, lambda run: setattr(run, "request", RunRequest(mode="plan")))
+    stop_entity(rig.services, rig.run_id, "titles", "cancelled by hand", cancelled=True)
+    assert rig.batch_messages == []
+    assert (rig.status("titles").phase, rig.status("titles").reason) == ("cancelled", "cancelled by hand")
+
+
+@pytest.mark.parametrize(("cancelled", "phase"), [(True, "cancelled"), (False, "failed")])
+def test_what_was_stopped_while_its_plan_was_stored_is_not_held(
+    rig: StoppingRig, cancelled: bool, phase: str
+) -> None:
+    rig.planned("titles", 2, held=["too many"])
+    rig.change("titles", phase="pending", stop_reason="why", cancelled=cancelled)
+    sync_entity(rig.services, EntityMessage(rig.run_id, "titles", "start"))
+    assert rig.status("titles").phase == phase, "nobody waits for it, and nobody may approve it"
+    assert rig.status("titles").reason == "why; it was held: too many"
+
+
+def test_an_approval_that_fails_after_it_was_cancelled_is_not_held_again(rig: StoppingRig) -> None:
+    rig.planned("titles", 1, held=["too many"])
+    change = {"phase": "pending", "approval": "a1", "held_because": "too many"}
+    rig.change("titles", **change, stop_reason="cancelled by hand", cancelled=True)
+    hold_again(rig.services, rig.run_id, "titles", "Vista is away")
+    assert rig.status("titles").phase == "cancelled"
+    assert rig.status("titles").reason == "cancelled by hand; it was held: too many"
+
+
+@pytest.mark.parametrize(
+    "end", [apply_batch, lambda services, message: give_up_batch(services, message, "why")]
+)
+@pytest.mark.parametrize("status", ["held", "plan"])
+def test_no_message_gives_outcomes_to_a_plan_that_is_not_to_be_applied(
+    rig: StoppingRig, end: Callable[[Any, BatchMessage], None], status: str
+) -> None:
+    rig.planned("titles", 1, held=["too many"] if status == "held" else [])
+    rig.change("titles", phase="pending", stop_reason="why", cancelled=True)
+    if status == "plan":
+        change_run(rig.documents, rig.run_id, lambda run: setattr(run, "request", RunRequest(mode="plan")))
+    end(rig.services, BatchMessage(rig.run_id, "titles", 1, 1, "stop/1"))
+    assert rig.documents.read(paths.outcome(rig.run_id, "titles", 1)) is None
+    assert rig.documents.read(paths.progress(rig.run_id, "titles", 1)) is None
 
 
 # -- cancelling ------------------------------------------------------------------------------------------
