@@ -8,9 +8,14 @@ BIN := $(VENV)/bin
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
 
+# One process of pytest per core; tests are shared out one by one, as some files take a hundred times as long as others.
+WORKERS ?= logical
+# Some machines forbid Python to keep what it compiled: then every process that a test starts compiles everything.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The worker's tests come first, so that the last lines are those of all the others.
 test: $(VENV)/installed $(VENV)-azure/installed parts $(if $(TESTS),,worker)   ## all tests, or those of TESTS
-	$(BIN)/python -m pytest $(or $(TESTS),tests)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(or $(TESTS),tests)
 
 worker: $(VENV)/installed   ## the app under Microsoft's worker library, on Python 3.13
 	.ci/worker $(BIN)/python

@@ -113,6 +113,17 @@ def required(part: RealPart) -> str:
     pytest.skip(sentence)
 
 
+def noted() -> dict[str, dict[str, str]]:
+    """Which parts this process has used and missed, for `note`."""
+    return {"used": _used, "missing": _missing}
+
+
+def note(there: dict[str, dict[str, str]]) -> None:
+    """Add what another process has `noted`."""
+    _used.update(there["used"])
+    _missing.update(there["missing"])
+
+
 def summary() -> list[str]:
     """A line each: which real parts the tests have used, and which they did without."""
     lines = [f"used: {name} ({place})" for name, place in sorted(_used.items())]
