@@ -188,14 +188,27 @@ def _plan_in_force(world: World, run_id: str, entity: str, status: dict[str, Any
 
 def _was_applied(run: dict[str, Any], status: dict[str, Any], plan: dict[str, Any] | None) -> bool:
     """Whether its changes were tried or given up one by one: a held plan that an operator dropped was not,
-    nor one whose approval was stopped before its plan was there."""
-    if status["phase"] == "cancelled":
-        return (
-            run["request"]["mode"] != "plan"
-            and plan is not None
-            and not (plan["held"] and not status["approved"])
-        )
-    return status["phase"] in APPLIED
+    nor one that was stopped while it was stored, or whose approval was stopped before its plan was there."""
+    if status["phase"] == "done" or plan is None:
+        return status["phase"] in ("done", "failed")
+    return status["phase"] in APPLIED and _may_be_applied(run, status, plan)
+
+
+def _may_be_applied(run: dict[str, Any], status: dict[str, Any], plan: dict[str, Any]) -> bool:
+    return run["request"]["mode"] != "plan" and (not plan["held"] or status["approved"])
+
+
+@check
+def nothing_comes_of_a_plan_that_nobody_let_go(world: World) -> Iterator[str]:
+    """What only plans, or is held, has no outcomes: they would stand for those of the plan that is made when
+    somebody approves it."""
+    for run_id, run in world.runs():
+        for entity, status in run["entities"].items():
+            plan = _plan_in_force(world, run_id, entity, status)
+            if plan is None or _may_be_applied(run, status, plan) or world.has_older_release:
+                continue
+            if any(world.store.list(f"runs/{run_id}/{entity}/outcomes/")):
+                yield f"{run_id} {entity} ({status['phase']}) has outcomes"
 
 
 @check

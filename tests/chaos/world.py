@@ -349,6 +349,11 @@ class World:
             work = functools.partial(self._call, process, operation, *arguments)
             self._spawn(process, title, work, refusals)
 
+    @property
+    def has_older_release(self) -> bool:
+        """Whether code of a release before is at work, too."""
+        return False
+
     def uncounted(self, plan: dict[str, Any] | None) -> int:
         """How many source records may be in no count of the plan's entity."""
         return 0
