@@ -73,9 +73,9 @@ def test_a_change_of_which_no_field_is_left_has_a_row_nevertheless() -> None:
 
 
 def test_errors_are_told_with_each_field() -> None:
-    refused = {"errors": {"street": ["no"]}, "reason": "SafetyAmp refused street"}
-    (row,) = rows(told({"street": "?"}, result="refused", **refused))
-    assert (row["errors"], row["reason"]) == ('{"street": ["no"]}', "SafetyAmp refused street")
+    refused = told({"street": "?"}, result="refused", errors={"street": ["no"]}, reason="it refused street")
+    (row,) = rows(refused)
+    assert (row["errors"], row["reason"]) == ('{"street": ["no"]}', "it refused street")
 
 
 @pytest.mark.parametrize("text", ['say "no"', "a,b", "two\nlines", "two\r\nlines", "Zoë"])
