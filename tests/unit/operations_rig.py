@@ -213,3 +213,10 @@ def answers(operation: str, answer: Any) -> Any:
     errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
     assert errors == [], errors
     return value
+
+
+class Untouched:
+    """A SafetyAmp that nobody may ask."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"SafetyAmp was asked: {name}")
