@@ -3,6 +3,7 @@ end well."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -340,3 +341,11 @@ def test_every_entity_is_looked_at(rig: FailuresRig, entity: EntityName) -> None
     rig.keep_plan(run_id, entity=entity, problems=invalid("7"))
     assert [group["entity"] for group in rig.groups] == [entity]
     assert [told["entity"] for told in rig.answer["entities"]] == [entity]
+
+
+def test_no_value_of_a_record_is_quoted(rig: FailuresRig) -> None:
+    rig.keep_state({"7": refused(street=["1 Elm is odd"])})
+    rig.tried(1, outcome("8", "failed", fields={"street": "1 Elm"}, errors={"street": ["1 Elm is odd"]}))
+    shown = json.dumps(rig.answer)
+    assert rig.answer["total"] == 2
+    assert not [value for value in ("Elm", "Oak") if value in shown]

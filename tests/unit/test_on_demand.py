@@ -195,6 +195,24 @@ def test_what_is_paused_is_not_synced(rig: OnDemandRig) -> None:
     assert active_run_id(rig.documents) is None
 
 
+def test_an_entity_that_is_off_is_told_with_the_settings(rig: OnDemandRig) -> None:
+    options = {"refresh": False, "retry_failed": True}
+    answer = answers("sync", sync_record(rig.services, "vehicles", "281", "apply", **options))
+    assert (answer["phase"], answer["steps"]) == ("done", NO_STEPS)
+    assert "SAFETYAMP_VEHICLE_SITE_ID" in answer["reason"]
+    assert active_run_id(rig.documents) is None
+
+
+def test_a_plan_that_the_guard_holds_is_told_and_not_applied(rig: OnDemandRig) -> None:
+    foreman = {"foreman": Entry(3, "d", {"name": "Foreman"}, {})}
+    rig.keep_state(foreman, "titles", source_counts={"Vista titles": 100})
+    answer = rig.sync()
+    assert answer["phase"] == "held"
+    assert "3 records where the last good run read 100" in answer["reason"]
+    assert answer["steps"]["difference"]["after"] == {"name": "Welder"}
+    assert (answer["steps"]["call"], rig.target.at) == (None, [])
+
+
 def test_without_a_bus_it_is_done_all_the_same(rig: OnDemandRig) -> None:
     rig.bus.away = True
     answer = rig.sync()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -206,8 +207,11 @@ def test_what_an_approval_left_out_is_shown() -> None:
 
 
 def test_the_report_of_a_run_under_way_says_how_it_stands(rig: DetailRig) -> None:
-    rig.keep_outcomes(rig.run_id, 1, outcome("1a", "refused", errors={"street": ["no"]}, reason="street: no"))
+    errors = {"street": ["1 Elm is odd"]}
+    rig.keep_outcomes(rig.run_id, 1, outcome("1a", "refused", errors=errors, reason="street: no"))
     report = stored_report(rig.documents, rig.the_run(rig.run_id))
     assert (report["phase"], report["finished_at"]) == ("running", None)
     (problem,) = report["entities"]["employees"]["problems"]
     assert problem == {"key": "1a", "kind": "refused", "reason": "street: no", "field": "street"}
+    shown = json.dumps(rig.detail)
+    assert not [value for value in ("Elm", "Oak") if value in shown], "values are among the changes alone"
