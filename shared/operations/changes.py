@@ -57,6 +57,8 @@ class Place(NamedTuple):
 
 
 START = Place(0, 1, -1)
+BEHIND_ALL = 999_999_999
+"""Position behind all changes of a batch, of which nobody can tell how many there are."""
 
 
 def place_of(cursor: str) -> Place:
@@ -93,6 +95,7 @@ def list_changes(documents: Documents, run: Run, wanted: ChangeFilter, limit: in
                 changes = list(batch_changes(documents, run.run_id, entity, plan["plan_id"], batch))
             except UnreadableDocument as error:
                 problems.append(str(error))
+                last = Place(number, batch, BEHIND_ALL)
                 continue
             for index, change in enumerate(changes):
                 if (number, batch, index) <= after:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shared.errors import UnreadableDocument
-from shared.operations.run_index import newest_runs
+from shared.operations.run_index import newest_runs, run_ids
 from shared.operations.suggestions import refusal_kind, suggestion_for
 from shared.storage.documents import Documents
 from shared.sync.model import ENTITIES, EntityName
@@ -26,7 +26,8 @@ MOST_KEYS = 100
 @dataclass(frozen=True)
 class Failure:
     """One record that fails. `kind`: refused, invalid, failed, waiting or gone; `cause` is what those of a
-    group have in common; `since` is when it began, `at` when it was last tried or found."""
+    group have in common; `since` is when it began, `at` when it was last tried or found. `reaches_back`: the
+    oldest run that was looked at found it too, so that it may have begun before."""
 
     entity: EntityName
     key: str
@@ -35,6 +36,7 @@ class Failure:
     suggestion: str
     since: str
     at: str
+    reaches_back: bool = False
 
 
 @dataclass
@@ -53,13 +55,13 @@ class _Group:
 def failure_groups(documents: Documents) -> dict[str, Any]:
     """The groups, the largest first; entities that ended as a whole without being finished stand apart.
 
-    `since_at_least`: the failure is older than the runs that were looked at.
+    `since_at_least`: the failure may be older than the runs that were looked at.
     """
     runs = [run for run in newest_runs(documents, MOST_RUNS) if run.ended]
+    there_are_more = len(run_ids(documents)) > MOST_RUNS
     groups: dict[tuple[str, str, str], _Group] = {}
     total = 0
     for entity in ENTITIES:
-        oldest = runs[-1].requested_at if runs else ""
         for failure in entity_failures(documents, runs, entity):
             total += 1
             group = groups.setdefault(
@@ -67,8 +69,11 @@ def failure_groups(documents: Documents) -> dict[str, Any]:
                 _Group(entity, failure.kind, failure.cause, failure.suggestion, failure.since, failure.at),
             )
             group.count += 1
-            group.since, group.at = min(group.since, failure.since), max(group.at, failure.at)
-            group.since_at_least = group.since == oldest and len(runs) == MOST_RUNS
+            if failure.since < group.since:
+                group.since, group.since_at_least = failure.since, False
+            if failure.since == group.since:
+                group.since_at_least |= failure.reaches_back and there_are_more
+            group.at = max(group.at, failure.at)
             if len(group.keys) < MOST_KEYS:
                 group.keys.append(failure.key)
     ordered = sorted(groups.values(), key=lambda group: (-group.count, group.entity, group.cause))
@@ -87,8 +92,8 @@ def entity_failures(documents: Documents, runs: list[Run], entity: EntityName) -
     found, plans = _newest_findings(documents, runs, entity)
     for key, (kind, cause, at) in found.items():
         if key not in remembered:
-            since = _since(plans, key, kind, cause, at)
-            yield Failure(entity, key, kind, cause, suggestion_for(kind), since, at)
+            since, reaches_back = _since(plans, key, kind, cause, at)
+            yield Failure(entity, key, kind, cause, suggestion_for(kind), since, at, reaches_back)
 
 
 def _refused(documents: Documents, entity: EntityName) -> dict[str, Failure]:
@@ -114,7 +119,8 @@ def _newest_findings(
     documents: Documents, runs: list[Run], entity: EntityName
 ) -> tuple[dict[str, Finding], list[dict[str, Finding]]]:
     """What the newest run that looked at a record found of it, and the findings of all full runs, newest
-    first. Runs of single records overrule an older full run for these records only."""
+    first. Runs of single records overrule an older full run for these records only; of those before the
+    newest full run nothing is left to tell."""
     newest: dict[str, Finding] = {}
     looked_at: set[str] = set()
     full: list[dict[str, Finding]] = []
@@ -124,7 +130,7 @@ def _newest_findings(
         findings = _findings(documents, run, entity)
         if findings is None:
             continue
-        if run.request.keys or not full:
+        if not full:
             newest |= {key: found for key, found in findings.items() if key not in looked_at}
         if run.request.keys:
             looked_at |= set(run.request.keys)
@@ -155,15 +161,16 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, F
     return found
 
 
-def _since(plans: list[dict[str, Finding]], key: str, kind: str, cause: str, at: str) -> str:
-    """When the failure began: the oldest of the runs one after the other that found the same."""
+def _since(plans: list[dict[str, Finding]], key: str, kind: str, cause: str, at: str) -> tuple[str, bool]:
+    """When the failure began: the oldest of the runs one after the other that found the same; and whether
+    that is the oldest of all."""
     since = at
     for findings in plans:
         found = findings.get(key)
         if found is None or found[:2] != (kind, cause):
-            break
+            return since, False
         since = min(since, found[2])
-    return since
+    return since, bool(plans)
 
 
 def _unfinished(runs: list[Run], entity: EntityName) -> Iterator[dict[str, Any]]:

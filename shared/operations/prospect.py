@@ -6,7 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.errors import APIError, ConfigurationError, DatabaseError, IncompleteRead, RetryLater
+from shared.errors import (
+    APIError,
+    ConfigurationError,
+    DatabaseError,
+    IncompleteRead,
+    RetryLater,
+    UnreadableDocument,
+)
 from shared.sync.bulk import bulk_work
 from shared.sync.compare import Change
 from shared.sync.drafting import draft_changes
@@ -56,12 +63,15 @@ class Prospect:
 def prospect(services: Services, entity: EntityName, key: str) -> Prospect:
     """What a run that began now would do with the record. Raises StorageError."""
     with bulk_work():
-        return _prospect(services, entity, key)
+        try:
+            return _prospect(services, entity, key, read_state(services.documents, entity))
+        except UnreadableDocument:
+            # Damage that is only met at a record. Planning lists SafetyAmp then, as without any state.
+            return _prospect(services, entity, key, None)
 
 
-def _prospect(services: Services, entity: EntityName, key: str) -> Prospect:
+def _prospect(services: Services, entity: EntityName, key: str, known: EntityState | None) -> Prospect:
     resolver = Resolver(services, NO_RUN, entity)
-    known = read_state(services.documents, entity)
     state = known or EntityState(entity)
     entry = state.entry(key)
     about_state: dict[str, Any] = {

@@ -17,6 +17,9 @@ from shared.sync.report import make_report, read_report
 from shared.sync.runs import Run
 from shared.sync.services import Services
 
+ALWAYS_THERE = frozenset({"phase", "calls", "waited_seconds", "entities"})
+"""Members of every release's reports: one without them is damaged."""
+
 
 @dataclass
 class _Work:
@@ -58,7 +61,13 @@ def run_detail(services: Services, run: Run) -> dict[str, Any]:
 def stored_report(documents: Documents, run: Run) -> dict[str, Any]:
     """The report that was written at the run's end; of a run under way, how it stands."""
     report = read_report(documents, run.run_id) if run.ended else None
-    return report or make_report(documents, run)
+    if (
+        report is None
+        or not report.keys() >= ALWAYS_THERE
+        or not run.entities.keys() <= report["entities"].keys()
+    ):
+        return make_report(documents, run)
+    return report
 
 
 def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:

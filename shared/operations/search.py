@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shared.errors import UnreadableDocument
 from shared.operations.prospect import NO_RUN, UNREADABLE
 from shared.sync.bulk import bulk_work
 from shared.sync.entities import cleaning, mappings
@@ -76,7 +77,11 @@ def _missing(services: Services, entity: EntityName) -> dict[str, int | str]:
 def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:
     state = read_state(services.documents, entity)
     for key in state.keys() if state else ():
-        entry = state.entry(key) if state else None
+        try:
+            entry = state.entry(key) if state else None
+        except UnreadableDocument:
+            # The next run lists SafetyAmp anew. Until then one damaged record must not hide all others.
+            continue
         if entry is not None and entry.target_id is not None:
             yield key, entry.fields
 

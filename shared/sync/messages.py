@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from shared.errors import MessageError
 from shared.storage.bus import Message
+from shared.storage.paths import checked_path
 from shared.sync.model import ENTITIES, EntityName
 from shared.telemetry.context import message_properties
 
@@ -59,16 +60,14 @@ class BatchMessage:
 def parse_entity_message(body: bytes) -> EntityMessage:
     """Raises MessageError for anything but a well-formed message of a known version."""
     value = _parse(body)
-    return EntityMessage(
-        _text(value, "run_id"), _entity(value), _text(value, "cause"), _number(value, "attempt")
-    )
+    return EntityMessage(_run_id(value), _entity(value), _text(value, "cause"), _number(value, "attempt"))
 
 
 def parse_batch_message(body: bytes) -> BatchMessage:
     """Raises MessageError for anything but a well-formed message of a known version."""
     value = _parse(body)
     return BatchMessage(
-        _text(value, "run_id"),
+        _run_id(value),
         _entity(value),
         _number(value, "batch"),
         _number(value, "attempt"),
@@ -87,11 +86,20 @@ def _message(
 def _parse(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MessageError("the message is not JSON") from error
     if not isinstance(value, dict) or value.get("version") != MESSAGE_VERSION:
         raise MessageError(f"the message is not of version {MESSAGE_VERSION}")
     return value
+
+
+def _run_id(value: dict[str, Any]) -> str:
+    """It is part of paths: whoever sends what is none must not be met by each of its readers."""
+    run_id = _text(value, "run_id")
+    try:
+        return checked_path(run_id)
+    except ValueError:
+        raise MessageError("the message's run_id is none") from None
 
 
 def _text(value: dict[str, Any], name: str) -> str:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.operations.openapi.document import openapi_document
-from shared.storage.documents import create_json, to_json
+from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
 from shared.sync.compare import Change
 from shared.sync.model import EntityName
@@ -184,6 +184,13 @@ class OperationsRig(EngineRig):
         """Something that was there cannot be read any more."""
         assert self.documents.read(path) is not None, path
         self.documents.write(path, b"{")
+
+    def damage_record(self, key: str, entity: EntityName = "employees") -> None:
+        """One record of the state cannot be read any more: it is only met when somebody looks at it."""
+        path = paths.state(entity)
+        state = read_json(self.documents, path)
+        state["records"][key][2] = "{oops"
+        self.documents.write(path, to_json(state))
 
     def the_run(self, run_id: str) -> Run:
         return get_run(self.documents, run_id)

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from shared.operations.changes import START, ChangeFilter, Place, described, list_changes, place_of
+from shared.operations.changes import (
+    MOST_BATCHES,
+    START,
+    ChangeFilter,
+    Place,
+    described,
+    list_changes,
+    place_of,
+)
 from shared.operations.paging import Page
 from shared.sync import paths
 from shared.sync.runs import Run
@@ -185,6 +193,26 @@ def test_a_batch_that_is_gone_is_named_too(rig: ChangesRig) -> None:
     page = rig.page()
     assert [found["key"] for found in page.items] == ["t1", "t2", "1", "2", "3"]
     assert page.problems == [f"the document {path} cannot be read (it is gone)"]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_pages_go_on_behind_any_number_of_batches_that_cannot_be_read(first: int) -> None:
+    rig = OperationsRig()
+    last = MOST_BATCHES + 4
+    run_id = rig.keep_run()
+    rig.keep_plan(run_id, *([change(str(number))] for number in range(1, last + 1)))
+    for number in range(first, last):
+        rig.damage(paths.batch(run_id, "employees", PLAN_ID, number))
+    place, keys, pages = START, list[str](), 0
+    while True:
+        page = list_changes(rig.documents, rig.the_run(run_id), ChangeFilter(), 50, place)
+        keys += [found["key"] for found in page.items]
+        pages += 1
+        if page.next is None:
+            break
+        assert pages < 5, page.next
+        place = place_of(page.next)
+    assert keys == [*(["1"] if first == 2 else []), str(last)]
 
 
 # -- what is told of one ---------------------------------------------------------------------------------

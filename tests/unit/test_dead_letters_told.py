@@ -133,6 +133,15 @@ def test_a_letter_that_cannot_be_read_is_told_as_that_and_hides_no_other(rig: Le
     assert (damaged["can_be_resubmitted"], damaged["run_id"], damaged["message_id"]) == (False, None, None)
 
 
+@pytest.mark.parametrize("run_id", ["../../x", "a b", "x" * 300])
+def test_a_letter_of_no_possible_run_hides_no_other(rig: LettersRig, run_id: str) -> None:
+    rig.bury("a")
+    rig.bury("b", EntityMessage(run_id, "titles", "start"))
+    first, odd = rig.page().items
+    assert (first["can_be_resubmitted"], odd["can_be_resubmitted"]) == (True, False)
+    assert "Nobody can read this message" in odd["advice"]
+
+
 # -- whether sending it again is of use ------------------------------------------------------------------
 
 

@@ -250,7 +250,7 @@ def test_what_the_oldest_run_that_is_looked_at_found_may_be_older(rig: FailuresR
     for number in range(1, MOST_RUNS + 3):
         rig.found(number, *invalid("7"))
         at_least = rig.group["since_at_least"]
-        assert at_least is (number >= MOST_RUNS), number
+        assert at_least is (number > MOST_RUNS), number
     assert rig.group["since"] == nth_time(3)
 
 
@@ -258,6 +258,34 @@ def test_what_began_after_the_oldest_run_that_is_looked_at_is_no_older(rig: Fail
     for number in range(1, MOST_RUNS + 1):
         rig.found(number, *(invalid("7") if number > 1 else ()))
     assert (rig.group["since"], rig.group["since_at_least"]) == (nth_time(2), False)
+
+
+def test_a_run_under_way_or_one_of_another_entity_makes_it_no_younger(rig: FailuresRig) -> None:
+    rig.keep_run(1, entities={"titles": ended()})
+    for number in range(2, MOST_RUNS + 4):
+        rig.found(number, *invalid("7"))
+    rig.found(MOST_RUNS + 4, phase="running")
+    assert rig.group["since_at_least"] is True
+
+
+def test_what_failed_when_it_was_applied_may_be_older_too(rig: FailuresRig) -> None:
+    for number in range(1, MOST_RUNS + 3):
+        rig.tried(
+            number, outcome("7", "failed", reason="no answer", at=nth_time(number).replace(":00+", ":30+"))
+        )
+    assert rig.group["since_at_least"] is True
+
+
+def test_of_a_group_the_oldest_failure_decides(rig: FailuresRig) -> None:
+    for number in range(1, MOST_RUNS + 3):
+        rig.found(number, *invalid("7"), *(invalid("8") if number > 20 else ()))
+    assert (rig.group["since"], rig.group["since_at_least"]) == (nth_time(3), True)
+
+
+def test_a_full_run_ends_what_a_run_of_the_record_found_before(rig: FailuresRig) -> None:
+    rig.found(1, *invalid("7"), keys=("7",))
+    rig.found(2)
+    assert rig.causes == []
 
 
 # -- groups ----------------------------------------------------------------------------------------------

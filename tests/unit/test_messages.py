@@ -77,6 +77,7 @@ GARBAGE = [
     b"{}",
     b'{"version": 2}',
     b'{"version": "1"}',
+    b"[" * 100_000,
 ]
 
 
@@ -88,7 +89,7 @@ def test_what_is_no_message_of_ours_is_an_error(body: bytes) -> None:
 
 
 WRONG: list[tuple[str, Any]] = [
-    *(("run_id", value) for value in (None, "", 7, ["x"])),
+    *(("run_id", value) for value in (None, "", 7, ["x"], "../../x", "a b", "x" * 300)),
     *(("entity", value) for value in (None, "", "users", ["jobs"], {"jobs": 1})),
     *(("cause", value) for value in (None, "", 7)),
     *(("attempt", value) for value in (None, 0, -1, "1", 1.0, True)),

@@ -145,6 +145,13 @@ def test_a_state_that_cannot_be_read_is_as_good_as_none(rig: ProspectRig) -> Non
     assert found.change is not None
 
 
+def test_nor_is_one_of_which_a_single_record_is_damaged(rig: ProspectRig) -> None:
+    rig.keep_state({"7": Entry("u7", "d", {}, {}), "9": Entry("u9", "d", {}, {})})
+    rig.damage_record("7")
+    assert rig.ask("7", "employees").state_known is False
+    assert rig.ask("8", "employees").problem is None
+
+
 def test_what_only_a_listing_shows_is_said_to_be_passed_over_until_then(rig: ProspectRig) -> None:
     rig.keep_state({"7": rig.in_safetyamp(street="2 Oak")})
     change = rig.ask("7", "employees").change

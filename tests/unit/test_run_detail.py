@@ -182,6 +182,21 @@ def test_a_report_that_is_not_there_or_cannot_be_read_is_made_anew(report: bytes
     assert rig.cause == "manual"
 
 
+@pytest.mark.parametrize("name", ["waited_seconds", "calls", "entities"])
+def test_a_report_that_lacks_what_every_report_has_is_made_anew(name: str) -> None:
+    rig = EndedRig()
+    del rig.report[name]
+    rig.store()
+    assert rig.cause == "manual"
+
+
+def test_nor_is_a_report_shown_that_lacks_an_entity_of_its_run() -> None:
+    rig = EndedRig()
+    del rig.report["entities"]["employees"]
+    rig.store()
+    assert rig.cause == "manual"
+
+
 def test_a_run_that_goes_on_after_an_approval_is_not_shown_by_its_old_report() -> None:
     rig = EndedRig()
     rig.keep("running")

@@ -165,6 +165,13 @@ def test_while_the_source_cannot_be_read_safetyamp_is_looked_through_and_that_is
     assert [(found["key"], found["in_safetyamp"]) for found in answer["found"]] == [("7", True)]
 
 
+def test_a_damaged_record_of_the_state_hides_no_other(rig: SearchRig) -> None:
+    rig.keep_state({"7": person("Jo", "N"), "18": person("Ann", "Weisser")})
+    rig.damage_record("7")
+    assert sorted(rig.found("weiss")) == ["17", "18"]
+    assert rig.found("nunez") == ["7"], "the source has it"
+
+
 def test_a_state_that_cannot_be_read_hides_nothing_of_the_source(rig: SearchRig) -> None:
     rig.keep_state({"7": person("Jo", "Nunez")})
     rig.damage(paths.state("employees"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 Schema = dict[str, Any]
@@ -65,8 +64,3 @@ def ref(name: str) -> Schema:
 def described(schema: Schema, text: str) -> Schema:
     """The schema with a sentence."""
     return {**schema, "description": text}
-
-
-def names(values: Sequence[str]) -> str:
-    """For a sentence."""
-    return ", ".join(values)
