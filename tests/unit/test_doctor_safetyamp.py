@@ -208,6 +208,13 @@ def test_a_role_that_was_there_when_it_was_kept_and_is_gone_now_is_missed(rig: R
     assert rig.look(DEEP)["safetyamp.role"].status == "failed"
 
 
+def test_an_asset_type_that_moved_to_another_site_since_it_was_kept_is_noticed() -> None:
+    rig = Rig(vehicles=True)
+    rig.look(DEEP)
+    rig.safetyamp.edit("asset_types", int(TYPE), site_id=rig.seeded.office_ids["North"])
+    assert "belongs to site 5101" in rig.look(DEEP)["safetyamp.vehicles"].seen
+
+
 def test_each_listing_that_the_token_may_not_read_is_named_beside_those_that_it_may(rig: Rig) -> None:
     rig.safetyamp.fail_next(1, status=403, match="GET /api/sites")
     rig.safetyamp.fail_next(1, status=403, match="GET /api/users")
