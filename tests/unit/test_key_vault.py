@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,11 +10,21 @@ from urllib.parse import urlsplit
 import azure.keyvault.secrets
 import pytest
 import requests
+from azure.core.credentials import AccessToken, AccessTokenInfo
+from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import RequestsTransport
+from azure.keyvault.secrets._shared import http_challenge_cache
 
 from shared import identity
 from shared.errors import ConfigurationError
-from shared.key_vault import key_vault_secrets
+from shared.key_vault import (
+    LONGEST_PAUSE_SECONDS,
+    NO_VAULT,
+    RETRIES,
+    NoToken,
+    _SeparateCredential,
+    key_vault_secrets,
+)
 from tests.unit.scripted_upstream import Script, Step
 
 URL = "https://secrets.vault.azure.net"
@@ -25,9 +36,12 @@ class Vault:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *steps: Step) -> None:
         self._script = Script(*steps)
         self.identities: list[str | None] = []
+        self.credential: Any = object()
+        self.pauses: list[float] = []
+        http_challenge_cache.clear()  # it is kept for the whole process, by the vault's address
         transport = RequestsTransport(session=self._script.session(), session_owner=False)
         client = partial(azure.keyvault.secrets.SecretClient, transport=transport)
-        monkeypatch.setattr(RequestsTransport, "sleep", lambda _self, _seconds: None)
+        monkeypatch.setattr(RequestsTransport, "sleep", lambda _self, seconds: self.pauses.append(seconds))
         monkeypatch.setattr(azure.keyvault.secrets, "SecretClient", client)
         monkeypatch.setattr(identity, "azure_credential", self._credential)
 
@@ -38,15 +52,46 @@ class Vault:
 
     def _credential(self, client_id: str | None) -> object:
         self.identities.append(client_id)
-        return object()
+        return self.credential
 
 
 def secret(value: str) -> Step:
     return 200, {"value": value, "id": f"{URL}/secrets/any/1", "attributes": {}}
 
 
-def refused(status: int, code: str) -> Step:
-    return status, {"error": {"code": code, "message": "no"}}
+def refused(status: int, code: str, inner: str | None = None) -> Step:
+    error: dict[str, Any] = {"code": code, "message": "5ecret of ann"}
+    return status, {"error": error if inner is None else {**error, "innererror": {"code": inner}}}
+
+
+CHALLENGE: Step = (
+    401,
+    {"error": {"code": "Unauthorized", "message": "AKV10000"}},
+    {
+        "WWW-Authenticate": 'Bearer authorization="https://login.microsoftonline.com/tenant", '
+        'resource="https://vault.azure.net"'
+    },
+)
+"""How the vault asks who somebody is."""
+
+
+class Identity:
+    """A credential of azure-identity that gives a token, or `error`."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.asked = 0
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        self.asked += 1
+        assert scopes == ("https://vault.azure.net/.default",)
+        if self.error is not None:
+            raise self.error
+        return AccessToken("t0ken", 2_000_000_000)
+
+    def get_token_info(self, *scopes: str, options: Any = None) -> AccessTokenInfo:
+        token = self.get_token(*scopes)
+        return AccessTokenInfo(token.token, token.expires_on)
 
 
 def problem(setting: str, read: Any) -> str:
@@ -55,6 +100,7 @@ def problem(setting: str, read: Any) -> str:
         read(setting)
     [found] = raised.value.problems
     assert found.setting == setting
+    assert "5ecret" not in "".join(traceback.format_exception(raised.value)), "causes quote the answer"
     return found.text
 
 
@@ -113,3 +159,111 @@ def test_a_vault_out_of_reach_is_named_for_every_secret_and_tried_for_the_first_
     assert reason in text
     assert "SAMSARA-API-KEY" in text
     assert len(vault.asked) == tries
+
+
+# -- what the vault says ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (refused(403, "Forbidden", "ForbiddenByRbac"), "(403 ForbiddenByRbac): give it the role Key Vault"),
+        (refused(403, "Forbidden", "ForbiddenByPolicy"), "give it the role Key Vault Secrets User on the"),
+        (refused(403, "Forbidden", "AccessDenied"), "give it the role Key Vault Secrets User on the vault"),
+        (refused(403, "Forbidden", "ForbiddenByFirewall"), "(403 ForbiddenByFirewall): allow its subnet or"),
+        (refused(403, "Forbidden", "ForbiddenByConnection"), "network rules keep this app out"),
+        (
+            refused(403, "Forbidden", "SecretDisabled"),
+            "it is disabled (403 SecretDisabled): enable its newest",
+        ),
+        (refused(403, "Forbidden", "SomethingNew"), "the vault answered SomethingNew: check AZURE_KEY_VAULT"),
+        (refused(400, "BadParameter"), "the vault answered 400 BadParameter: check AZURE_KEY_VAULT_URL"),
+        (refused(404, "VaultNotFound"), "the vault answered 404 VaultNotFound"),
+        ((404, b"<html>5ecret</html>"), NO_VAULT),
+        ((200, b"<html>5ecret</html>"), NO_VAULT),
+        ((200, {"id": f"{URL}/secrets/any/1", "attributes": {}}), NO_VAULT),
+        ((200, ["5ecret"]), NO_VAULT),
+        ((401, b"who is it?"), NO_VAULT),
+    ],
+    ids=[
+        *("role", "policy", "denied", "firewall", "connection", "disabled", "new", "other", "no vault"),
+        *("page", "page of success", "no value", "list", "no challenge"),
+    ],
+)
+def test_each_refusal_says_what_to_do_and_the_next_secret_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, answer: Step, reason: str
+) -> None:
+    Vault(monkeypatch, answer, secret("k3y"))
+    read = key_vault_secrets(URL)
+    text = problem("SAFETYAMP_TOKEN", read)
+    assert text.startswith("secret SAFETYAMP-TOKEN could not be read from Key Vault: ")
+    assert reason in text
+    assert read("SAMSARA_API_KEY") == "k3y"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_vault_that_is_busy_or_ill_is_asked_for_the_first_secret_only(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    vault = Vault(monkeypatch, refused(status, "Throttled"))
+    read = key_vault_secrets(URL)
+    reason = f"the vault answered {status}: it is busy or not itself, try again later"
+    assert reason in problem("SAFETYAMP_TOKEN", read)
+    assert len(vault.asked) == RETRIES + 1
+    assert reason in problem("SAMSARA_API_KEY", read)
+    assert len(vault.asked) == RETRIES + 1
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("3", 3.0), ("3600", LONGEST_PAUSE_SECONDS)])
+def test_the_pause_that_a_vault_asks_for_is_kept_up_to_a_bound(
+    monkeypatch: pytest.MonkeyPatch, asked: str, waited: float
+) -> None:
+    vault = Vault(monkeypatch, (429, {}, {"Retry-After": asked}), secret("s3cret"))
+    assert key_vault_secrets(URL)("SAFETYAMP_TOKEN") == "s3cret"
+    assert vault.pauses == [waited]
+
+
+# -- who asks --------------------------------------------------------------------------------------------
+
+
+def test_the_vault_is_told_who_asks_by_the_identitys_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault(monkeypatch, CHALLENGE, secret("s3cret"))
+    vault.credential = identity = Identity()
+    read = key_vault_secrets(URL)
+    assert read("SAFETYAMP_TOKEN") == "s3cret"
+    assert vault._script.requests[-1].headers["Authorization"] == "Bearer t0ken"
+    assert read("SAMSARA_API_KEY") == "s3cret"
+    assert identity.asked == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ClientAuthenticationError("5ecret"), ValueError("5ecret"), OSError("5ecret")],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_identity_without_a_token_is_told_by_kind_and_not_asked_for_every_secret(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    vault = Vault(monkeypatch, CHALLENGE)
+    vault.credential = identity = Identity(error)
+    read = key_vault_secrets(URL)
+    text = problem("SAFETYAMP_TOKEN", read)
+    assert f"the app's identity got no token ({type(error).__name__})" in text
+    assert "AZURE_CLIENT_ID" in text
+    assert "got no token" in problem("SAMSARA_API_KEY", read)
+    assert identity.asked == 1
+
+
+def test_a_token_that_the_vault_does_not_accept_is_of_another_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault(monkeypatch, CHALLENGE)
+    vault.credential = Identity()
+    assert "does not accept the app's token (401)" in problem("SAFETYAMP_TOKEN", key_vault_secrets(URL))
+
+
+def test_a_credential_that_gives_plain_tokens_has_its_failures_told_apart_too() -> None:
+    good, bad = _SeparateCredential(Identity()), _SeparateCredential(Identity(OSError("5ecret")))
+    scope = "https://vault.azure.net/.default"
+    assert good.get_token(scope).token == "t0ken"
+    with pytest.raises(NoToken, match=r"\AOSError\Z") as raised:
+        bad.get_token(scope)
+    assert raised.value.__suppress_context__

@@ -214,6 +214,90 @@ def test_installing_again_doubles_nothing() -> None:
     assert [(one, one.level, one.propagate, list(one.handlers)) for one in loggers] == before
 
 
+class Kept(Lines):
+    """Keeps the records too."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.Formatter("%(message)s"))
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+        super().emit(record)
+
+
+@pytest.fixture
+def root() -> Iterator[Kept]:
+    """What reaches the root logger, with the forwarders in place as in the worker."""
+    lines, logger = Kept(), logging.getLogger()
+    level = logger.level
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    yield lines
+    _restore()
+    logger.removeHandler(lines)
+    logger.setLevel(level)
+
+
+def test_a_line_reaches_the_root_logger_once_as_json_from_where_it_was_written(root: Kept) -> None:
+    install_json_logs({})
+    with bound(run="r"):
+        logging.getLogger("shared.sync.runs").warning("late: %s", 7, extra={"event": "late"})
+    (record,) = root.records
+    assert (record.name, record.levelname, record.funcName) == (
+        "shared.sync.runs",
+        "WARNING",
+        "test_a_line_reaches_the_root_logger_once_as_json_from_where_it_was_written",
+    )
+    assert record.filename == "test_logs.py"
+    assert (root.last["message"], root.last["run"], root.last["event"]) == ("late: 7", "r", "late")
+    assert record.args is None, "a percent sign in the line would be taken for a place of an argument"
+
+
+def test_a_line_has_the_time_at_which_it_was_written(root: Kept) -> None:
+    install_json_logs({})
+    written = {
+        "name": "shared.sync",
+        "levelno": logging.INFO,
+        "msg": "late",
+        "created": 1000.5,
+        "msecs": 500.0,
+    }
+    logging.getLogger("shared.sync").handle(logging.makeLogRecord(written))
+    (record,) = root.records
+    assert (record.created, record.msecs) == (1000.5, 500.0)
+    assert root.last["time"] == "1970-01-01T00:16:40.500+00:00"
+
+
+def test_a_line_that_cannot_be_made_costs_neither_the_work_nor_the_next_line(
+    root: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    install_json_logs({})
+    logger = logging.getLogger("shared.sync")
+    logger.info("%d people", CANARY)
+    logger.info("next")
+    assert [json.loads(line)["message"] for line in root.lines] == ["next"]
+
+
+@pytest.mark.parametrize(
+    ("level", "ours", "theirs"),
+    [
+        ("DEBUG", logging.DEBUG, logging.WARNING),
+        ("", logging.INFO, logging.WARNING),
+        ("ERROR", logging.ERROR, logging.ERROR),
+    ],
+)
+def test_libraries_never_tell_less_than_warnings_for_their_details_quote_addresses(
+    root: Kept, level: str, ours: int, theirs: int
+) -> None:
+    install_json_logs({"LOG_LEVEL": level})
+    assert logging.getLogger("shared").level == ours
+    for library in ("azure.core", "msal", "urllib3", "redis"):
+        assert logging.getLogger(library).level == theirs
+    assert logging.getLogger("azure.functions").level == logging.NOTSET, "the worker's own"
+
+
 def _restore() -> None:
     for name in list(logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
