@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import requests
 from fakeredis import FakeServer
 
 from local.fake_clock import FakeClock
 from local.memory_documents import MemoryDocuments
-from shared.clients.http_transport import SessionFactory
 from shared.doctor.finding import Check, Finding
 from shared.doctor.running import run_checks
 from shared.runtime import Parts, Runtime
@@ -24,7 +24,7 @@ LONGEST_SECONDS = 60.0
 class DoctorRig:
     """An app with documents and a Redis in memory. `put` replaces a part of the runtime by another."""
 
-    def __init__(self, *, session: SessionFactory | None = None, **settings: str) -> None:
+    def __init__(self, **settings: str) -> None:
         self.clock = FakeClock()
         self.documents = MemoryDocuments(self.clock)
         self.redis = FakeServer()
@@ -33,9 +33,13 @@ class DoctorRig:
             documents=lambda _: self.documents,
             bus=lambda _: KeptBus(),
             redis=lambda _: lambda: client_of(self.redis),
-            session=session,
+            session=lambda: self.session(),
         )
         self.runtime = Runtime({**REQUIRED, **settings}, parts)
+
+    def session(self) -> requests.Session:
+        """What upstreams are called over; none is, unless a rig says so."""
+        raise AssertionError("no upstream is to be called")
 
     def put(self, **parts: Any) -> None:
         """Parts of the runtime by name: what an instance has goes before what the class would build."""

@@ -37,13 +37,13 @@ class Rig(DoctorRig):
                 "SAFETYAMP_VEHICLE_ASSET_TYPE_ID": TYPE,
                 "SAMSARA_API_KEY": "samsara-5ecret",
             }
-        super().__init__(session=self._session, **{**more, **settings})
+        super().__init__(**{**more, **settings})
         self.safetyamp = SafetyAmpSimulator(
             self.clock, key=REQUIRED["SAFETYAMP_TOKEN"], fqdn=REQUIRED["SAFETYAMP_FQDN"]
         )
         self.seeded = self.safetyamp.seed(SEED)
 
-    def _session(self) -> requests.Session:
+    def session(self) -> requests.Session:
         session = new_session()
         session.mount(BASE_URL, SimulatorAdapter(self.safetyamp))
         session.hooks["response"].append(self._add_date)

@@ -38,7 +38,8 @@ def test_in_azure_it_is_the_managed_identity_and_no_other_is_tried(
     made: Made, client_id: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:41741/msi/token")
-    assert azure_credential(client_id) is made
+    credential: object = azure_credential(client_id)
+    assert credential is made
     assert (made.kind, made.how["client_id"]) == ("ManagedIdentityCredential", client_id)
 
 

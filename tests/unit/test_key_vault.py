@@ -184,10 +184,11 @@ def test_a_vault_out_of_reach_is_named_for_every_secret_and_tried_for_the_first_
         ((200, {"id": f"{URL}/secrets/any/1", "attributes": {}}), NO_VAULT),
         ((200, ["5ecret"]), NO_VAULT),
         ((401, b"who is it?"), NO_VAULT),
+        ((403, {"error": {"message": "5ecret"}}), NO_VAULT),
     ],
     ids=[
         *("role", "policy", "denied", "firewall", "connection", "disabled", "new", "other", "no vault"),
-        *("page", "page of success", "no value", "list", "no challenge"),
+        *("page", "page of success", "no value", "list", "no challenge", "no code"),
     ],
 )
 def test_each_refusal_says_what_to_do_and_the_next_secret_is_asked_for(
@@ -234,6 +235,17 @@ def test_the_vault_is_told_who_asks_by_the_identitys_token(monkeypatch: pytest.M
     assert vault._script.requests[-1].headers["Authorization"] == "Bearer t0ken"
     assert read("SAMSARA_API_KEY") == "s3cret"
     assert identity.asked == 1
+
+
+def test_who_asks_for_a_token_for_somebody_else_is_no_vault_and_gets_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority = "https://login.microsoftonline.com/tenant"
+    asks = {"WWW-Authenticate": f'Bearer authorization="{authority}", resource="https://evil.test"'}
+    vault = Vault(monkeypatch, (401, {}, asks))
+    vault.credential = identity = Identity()
+    assert NO_VAULT in problem("SAFETYAMP_TOKEN", key_vault_secrets(URL))
+    assert identity.asked == 0
 
 
 @pytest.mark.parametrize(

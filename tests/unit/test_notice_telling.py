@@ -20,6 +20,7 @@ from shared.errors import CircuitOpen, StorageError
 from shared.notices import tell
 from shared.notices.episodes import CLAIM, KEPT, NOTICES
 from shared.notices.observation import observe
+from shared.notices.payload import payload
 from shared.notices.sender import Sender
 from shared.notices.signature import webhook_headers
 from shared.notices.tell import LONGEST_ROUND_SECONDS, tell_notices
@@ -425,7 +426,7 @@ def test_of_an_episode_that_nobody_was_told_of_and_that_is_long_over_nobody_is_t
 def test_while_somebody_delivers_another_process_looks_and_tells_nothing(app: App) -> None:
     app.run()
     run_id = app.run("failed", "why")
-    post, seen = app.receiver.send, []
+    post, seen = app.receiver.send, list[bool]()
 
     def meanwhile(request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         if not seen:
@@ -502,7 +503,7 @@ def test_what_was_delivered_before_such_an_error_is_not_delivered_again(
 ) -> None:
     app.run()
     failed, held = app.run("failed", "why"), app.run("held", "why")
-    make = tell.payload
+    make = payload
 
     def breaks(notice: Any, *how: Any) -> bytes:
         if notice.name == "run-held":

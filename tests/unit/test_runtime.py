@@ -90,7 +90,7 @@ class NotingLock:
 
 
 def test_threads_that_ask_while_a_part_is_being_built_get_the_same_one() -> None:
-    threads, times = 4, []
+    threads, times = 4, list[int]()
 
     def documents(_: Any) -> MemoryDocuments:
         lock.wait_for(threads)
@@ -171,8 +171,8 @@ class Rig:
         return self.script.requests[-1]
 
 
-NO_RECORDS = (200, {"data": []})
-NO_FLEET = (200, {"data": [], "pagination": {"hasNextPage": False, "endCursor": ""}})
+NO_RECORDS: Step = (200, {"data": []})
+NO_FLEET: Step = (200, {"data": [], "pagination": {"hasNextPage": False, "endCursor": ""}})
 
 
 def test_safetyamp_is_asked_at_its_address_with_its_token_and_name() -> None:
