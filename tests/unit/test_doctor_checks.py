@@ -65,6 +65,7 @@ def test_a_suspicious_combination_is_told_without_a_secret(settings: dict[str, s
         {},
         {"REDIS_HOST": "r.westus.redis.azure.net", "REDIS_SSL": "true", "REDIS_PASSWORD": "p"},
         {"REDIS_PASSWORD": "p"},
+        {"REDIS_HOST": "r.example"},
         {"VISTA_CONNECTION_STRING": "SERVER=h;Encrypt=yes;TrustServerCertificate=no;PWD={a;Encrypt=x}"},
         {"VISTA_CONNECTION_STRING": "sqlite:///v.db"},
         {"API_RATE_LIMIT_CALLS": "30", "API_RATE_LIMIT_PERIOD": "30.5"},

@@ -217,3 +217,23 @@ def test_the_apps_identity_logs_in_with_a_token() -> None:
     identity.refuses = True
     with pytest.raises(ConnectionError):
         provider.get_credentials()
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_a_token_travels_as_the_settings_say_and_the_identity_is_the_apps(
+    encrypted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def credential(client_id: str | None) -> Identity:
+        asked.append(client_id)
+        return Identity()
+
+    monkeypatch.setattr("shared.identity.azure_credential", credential)
+    found = options(
+        redis_auth="entra", redis_username="object-id", redis_ssl=encrypted, azure_client_id="identity-1"
+    )
+    assert found["connection"] == ("SSLConnection" if encrypted else "Connection")
+    assert found.get("ssl_check_hostname") is (True if encrypted else None)
+    assert found["socket_timeout"] == 1
+    assert asked == ["identity-1"]
