@@ -62,9 +62,13 @@ def _use(runtime: Runtime, path: str) -> Iterator[Finding]:
     if stored is None or stored.data != content:
         raise StorageError("a document is not read as it was written")
     lease = documents.acquire_lease(path, LEASE_SECONDS)
-    if not _refuses_writes(documents, path):
+    try:
+        refuses = _refuses_writes(documents, path)
+    finally:
+        # Under its lease the document could not be removed.
+        documents.release_lease(path, lease)
+    if not refuses:
         raise StorageError("a document under a lease was written without it: leases do not hold")
-    documents.release_lease(path, lease)
     modified = documents.modified_at(path) if isinstance(documents, TellsTime) else None
     documents.delete(path)
     if documents.read(path) is not None:

@@ -34,7 +34,7 @@ def check(runtime: Runtime) -> Iterator[Finding]:  # noqa: ARG001 - every check 
 
 def judged(content: Mapping[str, Any]) -> Iterator[Finding]:
     """The findings for the file's content."""
-    bus = content.get("extensions", {}).get("serviceBus", {})
+    bus = _object(_object(content, "extensions"), "serviceBus")
     timeout = _seconds(content.get("functionTimeout", DEFAULT_TIMEOUT))
     renewal = _seconds(bus.get("maxAutoLockRenewalDuration", DEFAULT_RENEWAL))
     good = True
@@ -53,6 +53,12 @@ def judged(content: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(NAME, "failed", seen, "Set it to true")
     if good:
         yield Finding(NAME, "ok", "a message's lock is renewed for as long as its function may run")
+
+
+def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What the file says of `name`; empty where it says nothing, or something that is no object."""
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _seconds(text: object) -> float | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from shared.doctor.finding import Check, Finding
+from shared.telemetry.connection_string import parse
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime
@@ -36,22 +35,11 @@ def check(runtime: Runtime) -> Iterator[Finding]:
 
 def problem_of(text: str) -> str | None:
     """What is wrong with a connection string (`Name=value;...`); None when nothing is. Quotes none of it."""
-    values: dict[str, str] = {}
-    for part in text.split(";"):
-        if not part.strip():
-            continue  # a `;` at the end, as the portal's own copy button sometimes leaves one
-        name, equals, value = part.partition("=")
-        if not equals:
-            return "a part of it is no NAME=value"
-        values[name.strip().lower()] = value.strip()
     try:
-        uuid.UUID(values.get("instrumentationkey", ""))
-    except ValueError:
-        return "it has no InstrumentationKey, or one that is no GUID"
-    endpoint = values.get("ingestionendpoint")
-    if endpoint is not None and (urlsplit(endpoint).scheme != "https" or not urlsplit(endpoint).hostname):
-        return "its IngestionEndpoint is no https address"
-    return None
+        _, endpoint = parse(text)
+    except ValueError as error:
+        return str(error)
+    return None if endpoint.startswith("https://") else "its IngestionEndpoint is no https address"
 
 
 CHECK = Check(NAME, check, ADVICE, (SETTING,))

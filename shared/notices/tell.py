@@ -92,11 +92,15 @@ def _tell_lost(error: UnreadableDocument) -> None:
 
 
 def _deliver(runtime: Runtime, sender: Sender, outbox: Sequence[Notice], delivered: list[str]) -> None:
-    """In order, so that no recovery comes before what it is of; ids go to `delivered` one by one."""
+    """In order, and of an episode nothing after what was refused, so that no recovery comes before what it is
+    of; ids go to `delivered` one by one."""
     began = runtime.clock.monotonic()
+    refused: set[str] = set()
     for notice in outbox:
         if runtime.clock.monotonic() - began > LONGEST_ROUND_SECONDS:
             break
+        if notice.key in refused:
+            continue
         facts = {"notice": notice.notice_id, "run": notice.run_id}
         try:
             _send(runtime, sender, notice)
@@ -104,6 +108,7 @@ def _deliver(runtime: Runtime, sender: Sender, outbox: Sequence[Notice], deliver
             text = "NOTICE_WEBHOOK_URL did not take a notice, which is tried again: %s"
             logger.error(text, error, extra={"event": "notice_not_delivered", **facts})
             if error.refused:
+                refused.add(notice.key)
                 continue
             break
         delivered.append(notice.notice_id)

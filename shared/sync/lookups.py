@@ -45,7 +45,9 @@ def _lookup(services: Services, resource: str, key: str, value: str, refresh: bo
     kept = None if refresh else _kept(services, resource)
     if kept is not None:
         return kept
-    listed = {str(row[key]): row.get(value) for row in services.safetyamp.list_all(resource).records}
+    rows = services.safetyamp.list_all(resource).records
+    # A role without a name, or without an id, is nobody's and costs no other.
+    listed = {str(row[key]): row.get(value) for row in rows if None not in (row.get(key), row.get("id"))}
     services.documents.write(paths.lookup(resource), to_json(listed))
     return listed
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,6 +22,7 @@ from opencensus.ext.azure.common.transport import TransportStatusCode
 from opencensus.ext.azure.metrics_exporter import MetricsExporter
 from opencensus.ext.azure.trace_exporter import AzureExporter
 
+from shared.telemetry.connection_string import parse
 from shared.telemetry.insights_data import complete_dependency, figures_of, mark_sender, span_of
 from shared.telemetry.metrics import Metric
 from shared.telemetry.telemetry import Dependency
@@ -39,7 +39,6 @@ QUEUE_CAPACITY = 2048
 """Calls noted and not sent yet; more are dropped."""
 
 CONNECTION_VARIABLE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
-KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 logger = logging.getLogger(__name__)
 
@@ -167,14 +166,9 @@ def _options(connection_string: str, authentication: str | None) -> dict[str, An
 
 
 def _cleaned(connection_string: str) -> str:
-    """The two parts that sending needs; its own parser stumbles over a `;` at the end, over Authorization,
-    and over a key in capitals, all of which Azure allows."""
-    pairs = (part.partition("=") for part in connection_string.split(";") if part.strip())
-    given = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    key = given.get("instrumentationkey", "").lower()
-    endpoint = given.get("ingestionendpoint", "https://dc.services.visualstudio.com").rstrip("/")
-    if not KEY.fullmatch(key) or not endpoint.startswith(("https://", "http://")) or "=" in endpoint:
-        raise ValueError("not a connection string of Application Insights")
+    """The two parts that sending needs: the exporter's own parser stumbles over a `;` at the end, over
+    Authorization, and over a key in capitals."""
+    key, endpoint = parse(connection_string)
     return f"InstrumentationKey={key};IngestionEndpoint={endpoint}"
 
 

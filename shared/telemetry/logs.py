@@ -33,13 +33,19 @@ class JsonForwarder(logging.Handler):
         try:
             text = self.format(record)
         except Exception:
-            self.handleError(record)
-            return
-        line = logging.LogRecord(
-            record.name, record.levelno, record.pathname, record.lineno, text, None, None, record.funcName
-        )
-        line.created, line.msecs = record.created, record.msecs
-        logging.getLogger().handle(line)
+            # Python's own way would print the arguments, and those may be anything.
+            where = f"{record.module}:{record.lineno}"
+            text = self.format(_line(record, f"a line of the log could not be made, at {where}"))
+        logging.getLogger().handle(_line(record, text))
+
+
+def _line(record: logging.LogRecord, text: str) -> logging.LogRecord:
+    """A record with this text in the place of `record`."""
+    line = logging.LogRecord(
+        record.name, record.levelno, record.pathname, record.lineno, text, None, None, record.funcName
+    )
+    line.created, line.msecs = record.created, record.msecs
+    return line
 
 
 def log_level(environment: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from local.fake_clock import FakeClock
 from shared import identity
 from shared.clients.call_meter import UpstreamCall
 from shared.config import load_settings
+from shared.doctor.telemetry import problem_of
 from shared.telemetry import application_insights
 from shared.telemetry.application_insights import (
     CONNECTION_VARIABLE,
@@ -319,8 +320,10 @@ def test_without_an_endpoint_it_is_that_of_all_regions(ingestion: Ingestion, clo
     ],
 )
 def test_what_is_no_connection_string_is_refused_without_quoting_it(ingestion: Ingestion, text: str) -> None:
-    with pytest.raises(ValueError, match=r"\Anot a connection string of Application Insights\Z"):
+    with pytest.raises(ValueError) as refused:
         ApplicationInsights(text)
+    assert str(refused.value) == problem_of(text), "the doctor says the same"
+    assert KEY not in str(refused.value)
 
 
 class Credential:

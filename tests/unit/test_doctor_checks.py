@@ -212,6 +212,8 @@ BUS = {"maxAutoLockRenewalDuration": "00:10:00"}
         ({"functionTimeout": "-1", "extensions": {"serviceBus": BUS}}, ["failed"]),
         ({"functionTimeout": "ten", "extensions": {"serviceBus": BUS}}, ["failed"]),
         ({}, ["failed"]),
+        ({"functionTimeout": "00:10:00", "extensions": None}, ["failed"]),
+        ({"functionTimeout": "00:10:00", "extensions": {"serviceBus": []}}, ["failed"]),
         (
             {
                 "functionTimeout": "00:05:00",
@@ -236,6 +238,10 @@ KEY = "InstrumentationKey=00000000-0000-0000-0000-000000000001"
         ("InstrumentationKey=s3cret", "no GUID"),
         ("IngestionEndpoint=https://x", "no InstrumentationKey"),
         (f"{KEY};IngestionEndpoint=http://x", "no https address"),
+        (f"{KEY};IngestionEndpoint=HTTPS://x/", None),
+        (f"{KEY};IngestionEndpoint=https://x?a=b", "no https address"),
+        (KEY.replace("-", ""), "no GUID"),
+        (KEY.replace("=", "={") + "}", "no GUID"),
         ("s3cret", "no NAME=value"),
     ],
 )

@@ -140,6 +140,15 @@ def test_the_probe_is_removed_also_when_something_fails(rig: DoctorRig, operatio
     assert left_behind(rig) == []
 
 
+def test_the_probe_is_removed_also_when_writing_fails_under_its_lease(rig: DoctorRig) -> None:
+    def fails(path: str, data: bytes, **_: Any) -> Any:
+        raise StorageError("away")
+
+    vars(rig.documents)["write"] = fails
+    assert rig.findings(DEEP)[1].status == "failed"
+    assert left_behind(rig) == []
+
+
 class TimedDocuments(MemoryDocuments):
     """Documents whose service has a clock of its own, and takes some time for each document that is new."""
 

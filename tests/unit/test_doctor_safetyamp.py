@@ -14,8 +14,10 @@ from local.simulators.adapter import SimulatorAdapter
 from local.simulators.safetyamp import SafetyAmpSimulator
 from local.simulators.safetyamp_seed import SafetyAmpSeed
 from shared.clients.http_transport import new_session
+from shared.clients.receipts import Reading
 from shared.doctor import Finding
 from shared.doctor.safetyamp import DEEP, MEND
+from shared.sync.lookups import role_ids
 from tests.unit.doctor_rig import DoctorRig
 from tests.unit.engine_rig import REQUIRED
 
@@ -200,6 +202,16 @@ def test_a_tenant_without_any_role_says_so(rig: Rig) -> None:
     for role in list(rig.seeded.role_ids.values()):
         rig.safetyamp.remove("roles", role)
     assert "it has: none" in rig.look(DEEP)["safetyamp.role"].seen
+
+
+@pytest.mark.parametrize("odd", [{"id": 99}, {"name": "Odd"}, {"id": None, "name": None}])
+def test_a_role_without_name_or_id_costs_no_other(
+    rig: Rig, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = rig.runtime.safetyamp.list_all("roles")
+    with_odd = Reading([odd, *listed.records], listed.receipt)
+    monkeypatch.setattr(rig.runtime.safetyamp, "list_all", lambda _: with_odd)
+    assert role_ids(rig.runtime, refresh=True) == rig.seeded.role_ids
 
 
 def test_a_role_that_was_there_when_it_was_kept_and_is_gone_now_is_missed(rig: Rig) -> None:

@@ -270,14 +270,17 @@ def test_a_line_has_the_time_at_which_it_was_written(root: Kept) -> None:
 
 
 def test_a_line_that_cannot_be_made_costs_neither_the_work_nor_the_next_line(
-    root: Kept, monkeypatch: pytest.MonkeyPatch
+    root: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(logging, "raiseExceptions", False)
     install_json_logs({})
     logger = logging.getLogger("shared.sync")
     logger.info("%d people", CANARY)
     logger.info("next")
-    assert [json.loads(line)["message"] for line in root.lines] == ["next"]
+    first, last = (json.loads(line)["message"] for line in root.lines)
+    assert first.startswith("a line of the log could not be made, at test_logs:")
+    assert last == "next"
+    # Python's own way prints the arguments.
+    assert CANARY not in "".join([*capsys.readouterr(), *root.lines])
 
 
 @pytest.mark.parametrize(

@@ -385,6 +385,18 @@ def test_a_notice_that_is_refused_keeps_no_other_back(app: App) -> None:
     assert app.receiver.titles[1] == f"Run {held} is held until somebody approves or cancels it"
 
 
+def test_the_end_of_an_episode_waits_for_its_beginning_that_was_refused(app: App) -> None:
+    app.run()
+    failed = app.run("failed", "why")
+    beginning = f"Run {failed} failed"
+    app.receiver.answers = {beginning: 400}
+    assert app.sweep() == [beginning]
+    app.run()
+    assert app.sweep() == [beginning]
+    app.receiver.answers = {}
+    assert app.sweep() == [beginning, f"Over: {beginning}"]
+
+
 def test_a_round_begins_no_delivery_after_its_time_and_the_rest_follows(app: App) -> None:
     app.run()
     app.receiver.seconds = LONGEST_ROUND_SECONDS + 1
