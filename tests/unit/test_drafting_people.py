@@ -1,0 +1,624 @@
+"""Drafting of people: who is meant where SafetyAmp has several or another one, and what a new one lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.clients.rows import EmployeeRow
+from shared.storage.documents import to_json
+from shared.sync import paths
+from shared.sync.compare import Change, value_digest
+from shared.sync.drafting import Draft, draft_changes
+from shared.sync.entities import mappings
+from shared.sync.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
+from shared.sync.reader import SourceReader, mapping_options
+from shared.sync.resolver import Resolver
+from shared.sync.runs import EntityStatus, Run, RunRequest
+from shared.sync.state import FAILURE, REJECTED, TAKEN, EntityState, Entry
+from tests.unit.planning_rig import PlanningRig, a_leaver, a_person, a_user
+
+ANOTHER: dict[str, Any] = {"first_name": "Mary", "last_name": "Other", "date_of_birth": "1999-09-09"}
+ON: dict[str, Any] = {"system_access": 1}
+OFF: dict[str, Any] = {"system_access": 0}
+UNKNOWN: dict[str, Any] = {"system_access": None}
+
+
+class People:
+    """Drafts of one state of employees, from these rows of Vista."""
+
+    def __init__(self, *rows: EmployeeRow, **settings: str) -> None:
+        self.rig = PlanningRig("employees", **settings)
+        self.rig.hire(*rows)
+        self.mapping = mappings(mapping_options(self.rig.settings))["employees"]
+        self.state = EntityState("employees")
+
+    def know(self, number: int, flags: dict[str, Any] | None = None, **fields: Any) -> None:
+        """The user of this number is known as Vista has the person, apart from these fields."""
+        self.state.put(str(number), Entry(f"u{number}", None, self.fields(number, **fields), flags or {}))
+
+    def fields(self, number: int, **fields: Any) -> dict[str, Any]:
+        target = self.mapping.target(a_user(number))
+        assert target is not None
+        return {**target.fields, **fields}
+
+    def several(self, number: int, **users: dict[str, Any]) -> None:
+        """These users, by their id, all claim the number."""
+        self.state.ambiguous[str(number)] = list(users)
+        for target_id, fields in users.items():
+            self.state.note_stray(target_id, str(number), self.fields(number, **fields))
+
+    def switched_off_by_sync(self, *target_ids: str) -> None:
+        users = {target_id: {"run": "r", "at": "now", "key": "1"} for target_id in target_ids}
+        self.rig.documents.write(paths.SWITCHED_OFF, to_json({"version": 1, "users": users}))
+
+    def draft(
+        self, *, keys: tuple[str, ...] = (), retry_failed: bool = False, trust: bool = True, **how: bool
+    ) -> Draft:
+        request = RunRequest(entities=("employees",), keys=keys, retry_failed=retry_failed)
+        run = Run("r", request, "now", {"employees": EntityStatus()})
+        resolver = Resolver(self.rig.services, "r", "employees")
+        resolver.provide(self.state)
+        source = SourceReader(self.rig.services, resolver, refresh=True).read("employees", {}).source
+        return draft_changes(
+            self.rig.services, self.mapping, self.state, resolver, run, source, trust_digests=trust, **how
+        )
+
+
+def actions(draft: Draft) -> list[tuple[str, str]]:
+    return [(change.action, change.key) for change in draft.changes]
+
+
+def reasons(draft: Draft) -> list[tuple[str, str, str]]:
+    return [(one["key"], one["kind"], one["reason"]) for one in draft.problems]
+
+
+def test_somebody_as_vista_says_needs_nothing() -> None:
+    people = People(a_person(1))
+    people.know(1)
+    draft = people.draft()
+    assert (draft.changes, draft.problems, draft.counts) == ([], [], {"source": 1, "unchanged": 1})
+
+
+class TestSeveralUsersOfOneNumber:
+    """Which of them is meant nobody can tell, but who has left loses access in all of them."""
+
+    def test_of_a_leaver_all_lose_access_in_one_change(self) -> None:
+        people = People(a_leaver(1))
+        people.several(1, u7=ON, u8=ON, u9=UNKNOWN)
+        draft = people.draft()
+        [change] = draft.changes
+        core = {"first_name": "First1", "last_name": "Last1", "email": "p1@home.example"}
+        assert (change.action, change.target_id, change.fields) == ("deactivate", "u7", {"system_access": 0})
+        assert (change.before, change.core, change.fresh) == ({"system_access": 1}, core, list(core))
+        assert [(one["key"], one["target_id"], one["fields"]) for one in change.beside] == [
+            (None, "u8", {"system_access": 0}),
+            (None, "u9", {"system_access": 0}),
+        ]
+        assert all((one["core"], one["fresh"]) == (core, list(core)) for one in change.beside)
+        assert draft.counts == {"source": 1, "deactivate": 1}
+        assert reasons(draft) == [
+            ("1", "reported", "several SafetyAmp records claim this key (ids u7, u8, u9): keep one")
+        ]
+
+    def test_those_that_are_off_already_are_left_alone(self) -> None:
+        people = People(a_leaver(1))
+        people.several(1, u7=OFF, u8=ON)
+        [change] = people.draft().changes
+        assert (change.target_id, change.beside) == ("u8", [])
+
+    @pytest.mark.parametrize("row", [a_leaver(1), a_person(1)], ids=["left", "current"])
+    def test_nothing_is_sent_when_all_have_the_access_that_they_should(self, row: EmployeeRow) -> None:
+        people = People(row)
+        access = OFF if row.term_date else ON
+        people.several(1, u7=access, u8=access)
+        draft = people.draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "invalid": 1})
+        assert reasons(draft)[0][1] == "invalid"
+
+    @pytest.mark.parametrize("access", [OFF, UNKNOWN], ids=["off", "sent without an answer"])
+    def test_of_somebody_who_returns_those_are_switched_on_that_the_sync_switched_off(
+        self, access: dict[str, Any]
+    ) -> None:
+        people = People(a_person(1))
+        people.several(1, u7=access, u8=access)
+        people.switched_off_by_sync("u8")
+        [change] = people.draft().changes
+        assert (change.action, change.target_id, change.beside) == ("reactivate", "u8", [])
+        assert change.fields == {"system_access": 1}
+
+    def test_those_that_hands_switched_off_stay_off_without_the_setting(self) -> None:
+        people = People(a_person(1))
+        people.several(1, u7=OFF, u8=ON)
+        assert people.draft().changes == []
+        people = People(a_person(1), REENABLE_DISABLED="true")
+        people.several(1, u7=OFF, u8=ON)
+        assert actions(people.draft()) == [("reactivate", "1")]
+
+    def test_one_whose_access_is_not_known_is_not_switched_on_by_the_setting(self) -> None:
+        people = People(a_person(1), REENABLE_DISABLED="true")
+        people.several(1, u7=UNKNOWN, u8=ON)
+        assert people.draft().changes == []
+
+    def test_of_whom_nothing_but_the_id_is_known_all_lose_access(self) -> None:
+        people = People(a_leaver(1))
+        people.state.ambiguous["1"] = ["u7", "u8"]
+        [change] = people.draft().changes
+        assert (change.target_id, [one["target_id"] for one in change.beside]) == ("u7", ["u8"])
+
+    def test_one_that_is_plainly_another_person_keeps_access_and_is_told(self) -> None:
+        people = People(a_leaver(1))
+        people.several(1, u7={**ON, **ANOTHER}, u8=ON)
+        draft = people.draft()
+        [change] = draft.changes
+        assert (change.target_id, change.beside) == ("u8", [])
+        [problem] = reasons(draft)
+        assert "access of user u7 stays as it is: it is another person" in problem[2]
+
+    def test_all_that_are_other_persons_are_left_alone(self) -> None:
+        people = People(a_leaver(1))
+        people.several(1, u7={**ON, **ANOTHER}, u8={**ON, **ANOTHER})
+        draft = people.draft()
+        assert (draft.changes, draft.counts["invalid"]) == ([], 1)
+        assert draft.problems[0]["reason"].count("stays as it is") == 2
+
+    def test_one_that_is_known_as_somebody_else_s_is_left_out(self) -> None:
+        people = People(a_leaver(1), a_person(2))
+        people.several(1, u2={**ON, "first_name": "First2"}, u8=ON)
+        people.state.moved["2"] = ["u2", "1"]
+        draft = people.draft()
+        [change] = draft.changes
+        assert (change.action, change.target_id, change.beside) == ("deactivate", "u8", [])
+        told = {key: reason for key, _, reason in reasons(draft)}
+        assert "access of user u2 stays as it is: it was known as employee 2" in told["1"]
+        assert "nothing is created in its place" in told["2"]
+
+    def test_of_a_number_that_cannot_be_used_nothing_is_sent(self) -> None:
+        people = People(a_person(1, last_name=None))
+        people.several(1, u7=OFF, u8=OFF)
+        people.switched_off_by_sync("u7", "u8")
+        draft = people.draft()
+        assert draft.changes == []
+        assert "several SafetyAmp records" in draft.problems[0]["reason"]
+
+
+class TestAnotherPerson:
+    """The number went to somebody else: another name and another birth date."""
+
+    def test_with_the_number_gets_nothing(self) -> None:
+        people = People(a_person(1, street="9 New St"))
+        people.know(1, **ANOTHER)
+        draft = people.draft()
+        assert (draft.changes, reasons(draft)) == ([], [("1", "invalid", ANOTHER_PERSON)])
+
+    def test_is_not_locked_out_because_the_one_of_the_number_has_left(self) -> None:
+        people = People(a_leaver(1))
+        people.know(1, **ANOTHER)
+        draft = people.draft()
+        assert (draft.changes, reasons(draft)) == ([], [("1", "invalid", LEAVER_IS_ANOTHER_PERSON)])
+
+    def test_who_is_off_already_is_nothing_to_tell_of(self) -> None:
+        people = People(a_leaver(1))
+        people.know(1, system_access=0, **ANOTHER)
+        draft = people.draft()
+        assert (draft.changes, draft.problems) == ([], [])
+
+    @pytest.mark.parametrize("row", [a_leaver(1), a_person(1, street="9 New St")], ids=["left", "current"])
+    @pytest.mark.parametrize("shown", [{"date_of_birth": "1999-09-09"}, {"last_name": "Married"}], ids=str)
+    def test_is_nobody_who_shares_name_or_birth_date(self, row: EmployeeRow, shown: dict[str, Any]) -> None:
+        people = People(row)
+        people.know(1, **shown)
+        assert len(people.draft().changes) == 1
+
+    def test_of_a_number_that_vista_has_twice_is_not_looked_for(self) -> None:
+        people = People(a_leaver(1), a_leaver(2))
+        people.know(1, **ANOTHER)
+        people.rig.vista.records["employees"].append(a_leaver(1, first_name="Twice"))
+        draft = people.draft()
+        assert draft.changes == []
+        assert {reason for _, _, reason in reasons(draft)} == {
+            "two rows have this key (Employee): mend in Vista"
+        }
+
+    def test_is_nobody_who_is_only_remembered_for_a_refusal(self) -> None:
+        people = People(a_person(1))
+        people.state.put("1", Entry(None, None, ANOTHER, {}))
+        assert actions(people.draft()) == [("create", "1")]
+
+
+class TestWhatANewOneLacks:
+    """Who is in SafetyAmp goes without the field; nobody is created without it."""
+
+    def homeless(self) -> People:
+        people = People(a_person(1, department="99"))
+        people.rig.vista.records["latest open jobs"] = []
+        return people
+
+    def mailless(self) -> People:
+        people = People(a_person(1, email=None))
+        people.rig.graph_source.records["users"] = [{"id": "a9", "employeeId": "9", "mail": "x@x.example"}]
+        return people
+
+    def test_without_a_home_site_is_skipped(self) -> None:
+        draft = self.homeless().draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "skipped": 1})
+        assert "no home site" in draft.problems[0]["reason"]
+
+    def test_without_an_e_mail_is_invalid(self) -> None:
+        draft = self.mailless().draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "invalid": 1})
+        assert (draft.problems[0]["field"], "no e-mail" in draft.problems[0]["reason"]) == ("Email", True)
+
+    def test_is_told_of_somebody_known_beside_the_rest(self) -> None:
+        people = self.mailless()
+        people.know(1, street="0 Old St")
+        draft = people.draft()
+        [change] = draft.changes
+        assert (change.fields, change.incomplete) == ({"street": "1 Main St"}, True)
+        assert [(one["kind"], one["field"]) for one in draft.problems] == [("reported", "email")]
+        people.know(1)
+        draft = people.draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "unchanged": 1})
+        assert [(one["kind"], one["field"]) for one in draft.problems] == [("reported", "email")]
+
+    def test_of_somebody_known_with_an_address_that_is_shared_the_field_is_left_out(self) -> None:
+        people = People(a_person(1, email="same@x.example"), a_person(2, email="same@x.example"))
+        people.rig.graph_source.records["users"] = [{"id": "a9", "employeeId": "9", "mail": "x@x.example"}]
+        people.know(1)
+        people.know(2)
+        draft = people.draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 2, "invalid": 2})
+        assert {(one["kind"], one["field"]) for one in draft.problems} == {("invalid", "email")}
+        assert people.state.digest("1") is None, "looked at again in every run"
+
+    def test_matters_not_of_who_has_left(self) -> None:
+        people = People(a_leaver(1, department="99", email=None))
+        people.know(1)
+        assert actions(people.draft()) == [("deactivate", "1")]
+
+
+class TestARefusedCreation:
+    """It waits until its data changes; one whose unique value another had, until that is free."""
+
+    def rig(self, errors: dict[str, list[str]], **more: Any) -> People:
+        people = People(a_person(1))
+        [change] = people.draft().changes
+        failure = {"digest": change.digest, "errors": errors, "at": "now", **more}
+        people.state.put("1", Entry(None, None, {}, {FAILURE: failure}))
+        return people
+
+    def test_is_not_sent_again_while_nothing_has_changed(self) -> None:
+        draft = self.rig({"zip_code": ["is odd"]}).draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "invalid": 1})
+        assert (
+            "refused this record and its data has not changed (zip_code: is odd)"
+            in (draft.problems[0]["reason"])
+        )
+
+    def test_is_sent_again_when_somebody_asks(self) -> None:
+        assert actions(self.rig({"zip_code": ["is odd"]}).draft(retry_failed=True)) == [("create", "1")]
+
+    def test_is_sent_again_with_other_data(self) -> None:
+        people = self.rig({"zip_code": ["is odd"]})
+        people.rig.hire(a_person(1, zip_code="77001"))
+        assert actions(people.draft()) == [("create", "1")]
+
+    def test_for_its_e_mail_waits_while_nobody_is_known_to_have_it(self) -> None:
+        draft = self.rig({"email": ["taken"]}, by={"email": ""}).draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "invalid": 1, "create": 0})
+        assert [one["kind"] for one in draft.problems] == ["invalid", "reported"]
+        assert "refused this record" in draft.problems[0]["reason"]
+
+    @pytest.mark.parametrize(
+        ("by", "how"), [("employee 9", {}), ("", {"listed": True, "trust": False})], ids=["freed", "listed"]
+    )
+    def test_for_its_e_mail_is_sent_again_when_that_is_free(self, by: str, how: dict[str, bool]) -> None:
+        assert actions(self.rig({"email": ["taken"]}, by={"email": by}).draft(**how)) == [("create", "1")]
+
+
+class TestARefusedUpdate:
+    def rig(self, errors: dict[str, list[str]], flags: dict[str, Any], **failure: Any) -> People:
+        people = People(a_person(1, phone="504-555-0142"))
+        people.know(1, email="old@x.example")
+        [change] = people.draft().changes
+        told = {"digest": change.digest, "errors": errors, "at": "now", **failure}
+        people.know(1, {FAILURE: told, **flags}, email="old@x.example")
+        return people
+
+    def remembered(self, value: str) -> dict[str, Any]:
+        return {"digest": value_digest(value), "by": ""}
+
+    def test_is_not_sent_again_where_one_field_is_not_remembered(self) -> None:
+        taken = {TAKEN: {"email": self.remembered("p1@home.example")}}
+        draft = self.rig({"email": ["taken"], "street": ["odd"]}, taken, by={}).draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "invalid": 1})
+
+    def test_is_compared_where_each_refused_field_is_remembered(self) -> None:
+        flags = {
+            TAKEN: {"email": self.remembered("p1@home.example")},
+            REJECTED: {"mobile_phone": value_digest("+15045550142")},
+        }
+        draft = self.rig({"email": ["taken"], "mobile_phone": ["odd"]}, flags, by={}).draft()
+        [change] = draft.changes
+        assert change.fields == {"work_phone": "+15045550142"}
+        assert {one["field"] for one in draft.problems} == {"email", "mobile_phone"}
+
+    @pytest.mark.parametrize(
+        ("errors", "sent"),
+        [
+            ({"email": ["taken"]}, True),
+            ({"email": ["taken"], "mobile_phone": ["taken"]}, True),
+            ({"email": ["taken"], "street": ["odd"]}, False),
+        ],
+        ids=["e-mail", "both", "another field"],
+    )
+    def test_by_release_0_1_0_is_tried_again_where_a_value_was_taken(
+        self, errors: dict[str, list[str]], sent: bool
+    ) -> None:
+        """It refused more than it had to, and remembered no fields."""
+        assert bool(self.rig(errors, {}).draft().changes) is sent
+        assert self.rig({"email": ["taken"]}, {}, by={}).draft().changes == []
+
+
+class TestReferences:
+    """Something that was made anew has another id, which no digest of the source tells."""
+
+    def settled(self, **settings: str) -> People:
+        people = People(a_person(1), **settings)
+        people.know(1)
+        people.draft()
+        assert people.state.digest("1") is not None
+        return people
+
+    def test_to_a_site_that_was_made_anew_are_mended(self) -> None:
+        people = self.settled()
+        sites = EntityState("jobs")
+        sites.put("100.", Entry(22, "d", {}, {}))
+        people.rig.know(sites)
+        [change] = people.draft().changes
+        assert (change.fields, change.before) == (
+            {"home_site_id": {"$ref": ["jobs", "100."]}},
+            {"home_site_id": 21},
+        )
+
+    def test_to_what_is_known_cost_nothing(self) -> None:
+        people = self.settled()
+        titles = EntityState("titles")
+        titles.put("welder", Entry(7, "d", {}, {}))
+        people.rig.know(titles)
+        people.know(1)
+        people.draft()
+        people.rig.hire(a_person(1))
+        assert people.draft().counts == {"source": 1, "unchanged": 1}
+
+    def test_are_not_in_doubt_while_nothing_is_known_of_the_others(self) -> None:
+        people = self.settled()
+        people.rig.documents.delete(paths.state("jobs"))
+        assert people.draft().changes == []
+
+    def test_are_looked_at_all_the_same_after_a_listing(self) -> None:
+        people = self.settled()
+        sites = EntityState("jobs")
+        sites.put("100.", Entry(22, "d", {}, {}))
+        people.rig.know(sites)
+        assert len(people.draft(trust=False, listed=True).changes) == 1
+
+
+class TestMovedKeys:
+    """A user who has got another number by hand is still the person under whose number it was known."""
+
+    def test_those_of_both_numbers_are_told_and_nothing_is_sent(self) -> None:
+        people = People(a_person(1), a_person(2, street="9 New St"), a_person(3))
+        people.state.put("2", Entry("u1", None, people.fields(1), {}))
+        people.state.moved["1"] = ["u1", "2"]
+        people.know(3)
+        draft = people.draft()
+        assert draft.changes == []
+        assert [(key, kind) for key, kind, _ in reasons(draft)] == [("1", "invalid"), ("2", "invalid")]
+        assert draft.counts == {"source": 3, "unchanged": 1, "invalid": 2}
+        assert draft.seen == {"1", "2", "3"}
+
+    def test_a_move_that_was_meant_is_forgotten_when_the_old_number_is_somebody_else_s(self) -> None:
+        people = People(
+            a_person(1, first_name="Mary", last_name="Other", birth_date="1999-09-09"), a_person(2)
+        )
+        people.know(2)
+        people.state.put("1", Entry("u9", None, people.fields(1, **ANOTHER), {}))
+        people.state.moved["1"] = ["u2", "2"]
+        draft = people.draft()
+        assert (people.state.moved, draft.state_changed) == ({}, True)
+        assert draft.changes == []
+
+    def test_one_without_a_number_is_told_and_kept(self) -> None:
+        people = People(a_person(1))
+        people.know(1)
+        people.state.moved["1"] = ["u1", None]
+        draft = people.draft()
+        assert draft.changes == []
+        assert reasons(draft) == [
+            ("1", "reported", "SafetyAmp user u1 of employee 1 has no emp_id any more: give it back")
+        ]
+        assert people.state.moved == {"1": ["u1", None]}
+
+    def test_one_without_number_and_access_is_nobody_s_when_the_number_is_another_person_s(self) -> None:
+        people = People(a_person(1, first_name="Mary", last_name="Other", birth_date="1999-09-09"))
+        people.know(1, system_access=0)
+        people.state.moved["1"] = ["u1", None]
+        draft = people.draft()
+        assert actions(draft) == [("create", "1")]
+        assert (people.state.moved, people.state.target_id("1"), draft.state_changed) == ({}, None, True)
+        assert people.state.stray("u1") is not None, "its e-mail is taken nevertheless"
+
+    def test_are_looked_at_and_told_in_a_run_of_single_records_of_these_only(self) -> None:
+        people = People(a_person(1), a_person(2), a_person(3))
+        people.know(1)
+        people.know(2, street="0 Old St")
+        people.know(3)
+        for key in ("1", "2"):
+            people.state.moved[key] = [f"u{key}", None]
+        draft = people.draft(keys=("2",), trust=False)
+        assert actions(draft) == [("update", "2")]
+        assert [key for key, _, _ in reasons(draft)] == ["2"]
+        assert draft.seen == {"1", "2", "3"}
+        assert draft.counts == {"source": 1, "update": 1}
+
+    def test_a_leaver_whose_user_has_no_number_but_access_loses_it_and_is_told(self) -> None:
+        people = People(a_leaver(1))
+        people.know(1)
+        people.state.moved["1"] = ["u1", None]
+        draft = people.draft()
+        assert actions(draft) == [("deactivate", "1")]
+        assert len(reasons(draft)) == 1
+
+
+class TestLeaversWithoutAUser:
+    """A user without number may be theirs, and still has access."""
+
+    def rig(self, access: int | None = 1, **fields: Any) -> People:
+        people = People(a_leaver(1, phone="504-555-0142"), a_leaver(2), a_person(3))
+        people.know(3)
+        people.state.note_stray("u8", None, {"system_access": access, **fields})
+        return people
+
+    @pytest.mark.parametrize(
+        "fields", [{"email": "p1@home.example"}, {"mobile_phone": "+15045550142"}], ids=["e-mail", "phone"]
+    )
+    @pytest.mark.parametrize("access", [1, None])
+    def test_are_told_by_e_mail_or_phone(self, access: int | None, fields: dict[str, Any]) -> None:
+        draft = self.rig(access, **fields).draft()
+        [(key, kind, reason)] = reasons(draft)
+        assert (key, kind) == ("1", "reported")
+        assert "has left, and SafetyAmp user u8 without emp_id has the same e-mail or phone" in reason
+        assert "give it 1 as emp_id" in reason
+        assert draft.counts == {"source": 3, "skipped": 2, "unchanged": 1}
+
+    def test_are_not_told_of_a_user_that_is_off(self) -> None:
+        assert reasons(self.rig(0, email="p1@home.example").draft()) == []
+
+    def test_are_not_told_of_a_user_that_has_nothing_of_theirs(self) -> None:
+        people = self.rig(email="p3@home.example", mobile_phone="+15045559999")
+        assert reasons(people.draft()) == []
+
+    def test_are_not_told_where_the_user_has_a_number(self) -> None:
+        people = self.rig()
+        people.state.strays.clear()
+        people.several(9, u8={"email": "p1@home.example"}, u9={})
+        assert reasons(people.draft()) == []
+
+    def test_are_told_of_all_users_in_order(self) -> None:
+        people = self.rig(email="p1@home.example")
+        people.state.note_stray("u10", None, {"system_access": 1, "mobile_phone": "+15045550142"})
+        people.state.note_stray("u11", None, {"system_access": 1, "email": "p2@home.example"})
+        told = reasons(people.draft())
+        assert [key for key, _, _ in told] == ["1", "2"]
+        assert "user u10, u8 without" in told[0][2]
+        assert "user u11 without" in told[1][2]
+
+    def test_also_by_the_address_of_their_account(self) -> None:
+        people = self.rig(email="p1@two-rivers.example")
+        people.rig.graph_source.records["users"] = [
+            {"id": "a1", "employeeId": "1", "mail": "P1@two-rivers.example"}
+        ]
+        assert [key for key, _, _ in reasons(people.draft())] == ["1"]
+
+    def test_one_odd_value_of_a_leaver_hides_nobody_else(self) -> None:
+        people = self.rig(email="p1@home.example")
+
+        class Odd:
+            def __str__(self) -> str:
+                raise ValueError("no text")
+
+        people.rig.vista.records["employees"].insert(0, a_leaver(7, phone=Odd()))
+        assert [key for key, _, _ in reasons(people.draft())] == ["1"]
+
+
+class TestValuesThatPeopleExchange:
+    """`unique_values` decides; here: what becomes of it in the draft."""
+
+    def test_who_gives_and_who_takes_are_in_one_batch(self) -> None:
+        people = People(
+            a_person(1, email="p2@home.example"),
+            a_person(2, email="new@x.example"),
+            a_person(3, street="9 St"),
+        )
+        for number in (1, 2, 3):
+            people.know(number)
+        draft = people.draft()
+        assert draft.together == {"1": 1, "2": 1}
+        assert [[change.key for change in batch] for batch in draft.batches(1)] == [["2", "1"], ["3"]]
+
+    def test_a_change_of_which_nothing_is_left_waits_and_is_looked_at_again(self) -> None:
+        people = People(a_person(1, email="p9@home.example"))
+        people.know(1)
+        people.state.note_stray("u8", None, {"system_access": 1, "email": "p9@home.example"})
+        draft = people.draft()
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "update": 0, "waiting": 1})
+        [(key, kind, reason)] = reasons(draft)
+        assert (key, kind, draft.problems[0]["field"]) == ("1", "waiting", "email")
+        assert reason.startswith("email left out: SafetyAmp user u8")
+        assert people.state.digest("1") is None
+
+    def test_a_change_of_which_something_is_left_is_reported(self) -> None:
+        people = People(a_person(1, email="p9@home.example", street="9 New St"))
+        people.know(1)
+        people.state.note_stray("u8", None, {"system_access": 1, "email": "p9@home.example"})
+        draft = people.draft()
+        [change] = draft.changes
+        assert (change.fields, draft.problems[0]["kind"]) == ({"street": "9 New St"}, "reported")
+
+    def test_whose_phone_is_cleared_for_another_is_told(self) -> None:
+        people = People(a_leaver(1), a_person(2, phone="504-555-0142"))
+        people.know(1, system_access=0, mobile_phone="+15045550142")
+        people.know(2)
+        draft = people.draft()
+        [change] = draft.changes
+        assert [(one["key"], one["fields"]) for one in change.beside] == [("1", {"mobile_phone": None})]
+        assert reasons(draft) == [
+            ("1", "reported", "mobile_phone is cleared: employee 2 has it in the source now")
+        ]
+
+
+class TestBatches:
+    def draft(self, *together: tuple[str, int]) -> Draft:
+        changes = [Change(key, "update", 5, {"name": key}, {}, {}, "d") for key in "abcdef"]
+        return Draft(changes, together=dict(together))
+
+    @pytest.mark.parametrize(
+        ("together", "size", "batches"),
+        [
+            ([], 2, ["ab", "cd", "ef"]),
+            ([], 4, ["abcd", "ef"]),
+            ([], 6, ["abcdef"]),
+            ([], 7, ["abcdef"]),
+            ([("b", 1), ("c", 1)], 2, ["a", "bc", "de", "f"]),
+            ([("a", 1), ("b", 1), ("c", 1), ("d", 2), ("e", 2)], 2, ["abc", "de", "f"]),
+            ([("e", 1), ("f", 1)], 5, ["abcd", "ef"]),
+        ],
+    )
+    def test_are_full_but_part_nobody_who_must_be_together(
+        self, together: list[tuple[str, int]], size: int, batches: list[str]
+    ) -> None:
+        found = self.draft(*together).batches(size)
+        assert ["".join(change.key for change in batch) for batch in found] == batches
+
+    def test_of_nothing_are_none(self) -> None:
+        assert list(Draft().batches(3)) == []
+
+
+class TestOnlyLeavers:
+    def test_everybody_else_waits_and_nothing_is_concluded_of_them(self) -> None:
+        people = People(a_leaver(1), a_person(2, street="9 New St"), a_person(3), a_person(4, last_name=None))
+        for number in (1, 2):
+            people.know(number)
+        before = people.state.to_json()
+        draft = people.draft(only_leavers=True)
+        assert actions(draft) == [("deactivate", "1")]
+        assert draft.counts == {"source": 4, "deactivate": 1, "waiting": 3}
+        assert (draft.problems, draft.state_changed) == ([], False)
+        assert people.state.to_json() == before
+
+    def test_a_row_that_cannot_be_used_is_told_nevertheless(self) -> None:
+        people = People(a_leaver(1))
+        people.rig.vista.records["employees"].append(a_leaver(1, employee=None))
+        assert people.draft(only_leavers=True).counts == {"source": 2, "skipped": 1, "invalid": 1}
