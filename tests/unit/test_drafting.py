@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from shared.storage.documents import update_json
+from shared.sync import paths
 from shared.sync.drafting import Draft, draft_changes
 from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
 from shared.sync.resolver import Resolver
@@ -171,6 +175,13 @@ class TestTwins:
         assert "ids 7, 8" in draft.problems[0]["reason"]
         assert drafter.state.unmatched_ids("SN1") == [7, 8]
 
+    def test_of_a_match_value_are_not_switched_off_either(self) -> None:
+        """They are nobody's yet: one of them may be somebody else's."""
+        drafter = Drafter()
+        drafter.state.unmatched["SN1"] = [[7, "{}"], [8, "{}"]]
+        draft = drafter.draft(thing("1", serial="SN1", active=False))
+        assert (draft.changes, draft.counts["invalid"]) == ([], 1)
+
     def test_of_a_match_value_do_not_matter_to_a_record_that_is_known(self) -> None:
         drafter = Drafter()
         drafter.state.unmatched["SN1"] = [[7, "{}"], [8, "{}"]]
@@ -239,3 +250,17 @@ def test_a_changed_setting_makes_every_record_be_looked_at() -> None:
     assert before.draft(thing("1")).changes == []
     after.state = before.state
     assert actions(after.draft(thing("1"))) == [("reactivate", "1")]
+
+
+@pytest.mark.parametrize(("assigned", "looked_at"), [("false", 0), ("true", 1)])
+def test_a_driver_whom_hands_assigned_matters_only_where_the_sync_assigns_them(
+    assigned: str, looked_at: int
+) -> None:
+    drafter = Drafter(VEHICLE_ASSIGN_DRIVER=assigned)
+    people = EntityState("employees")
+    people.put("1", Entry("u1", "d", {}, {}))
+    update_json(drafter.rig.documents, paths.state("employees"), lambda _: people.to_json())
+    drafter.know("1", Entry(7, None, {**TRUCK, "current_user_id": "u9"}, {}))
+    drafter.draft(thing("1"))
+    drafter.mapping.rejects["1"] = Rejected("1", "invalid", "looked at")
+    assert drafter.draft(thing("1")).counts["invalid"] == looked_at

@@ -34,9 +34,12 @@ class People:
         self.mapping = mappings(mapping_options(self.rig.settings))["employees"]
         self.state = EntityState("employees")
 
-    def know(self, number: int, flags: dict[str, Any] | None = None, **fields: Any) -> None:
+    def know(
+        self, number: int, flags: dict[str, Any] | None = None, digest: str | None = None, **fields: Any
+    ) -> None:
         """The user of this number is known as Vista has the person, apart from these fields."""
-        self.state.put(str(number), Entry(f"u{number}", None, self.fields(number, **fields), flags or {}))
+        entry = Entry(f"u{number}", digest, self.fields(number, **fields), flags or {})
+        self.state.put(str(number), entry)
 
     def fields(self, number: int, **fields: Any) -> dict[str, Any]:
         target = self.mapping.target(a_user(number))
@@ -79,6 +82,16 @@ def test_somebody_as_vista_says_needs_nothing() -> None:
     people.know(1)
     draft = people.draft()
     assert (draft.changes, draft.problems, draft.counts) == ([], [], {"source": 1, "unchanged": 1})
+
+
+def test_who_returns_is_switched_on_when_only_the_list_of_those_switched_off_knows_of_it() -> None:
+    people = People(a_person(1), a_person(2))
+    people.know(1, system_access=0)
+    people.know(2, system_access=0)
+    people.switched_off_by_sync("u1")
+    draft = people.draft()
+    assert actions(draft) == [("reactivate", "1")]
+    assert [key for key, _, _ in reasons(draft)] == ["2"]
 
 
 class TestSeveralUsersOfOneNumber:
@@ -127,6 +140,12 @@ class TestSeveralUsersOfOneNumber:
         [change] = people.draft().changes
         assert (change.action, change.target_id, change.beside) == ("reactivate", "u8", [])
         assert change.fields == {"system_access": 1}
+
+    def test_what_the_sync_took_is_given_back_whatever_that_user_is_called_by_now(self) -> None:
+        people = People(a_person(1))
+        people.several(1, u7={**OFF, **ANOTHER}, u8=ON)
+        people.switched_off_by_sync("u7")
+        assert [change.target_id for change in people.draft().changes] == ["u7"]
 
     def test_those_that_hands_switched_off_stay_off_without_the_setting(self) -> None:
         people = People(a_person(1))
@@ -263,14 +282,25 @@ class TestWhatANewOneLacks:
         assert [(one["kind"], one["field"]) for one in draft.problems] == [("reported", "email")]
 
     def test_of_somebody_known_with_an_address_that_is_shared_the_field_is_left_out(self) -> None:
-        people = People(a_person(1, email="same@x.example"), a_person(2, email="same@x.example"))
+        people = People(
+            a_person(1, email="same@x.example"),
+            a_person(2, email="same@x.example"),
+            a_person(3, email="same@x.example", street="9 New St"),
+        )
         people.rig.graph_source.records["users"] = [{"id": "a9", "employeeId": "9", "mail": "x@x.example"}]
-        people.know(1)
-        people.know(2)
+        for number in (1, 2, 3):
+            people.know(number, digest="of an earlier run")
         draft = people.draft()
-        assert (draft.changes, draft.counts) == ([], {"source": 2, "invalid": 2})
-        assert {(one["kind"], one["field"]) for one in draft.problems} == {("invalid", "email")}
+        assert actions(draft) == [("update", "3")]
+        assert draft.changes[0].fields == {"street": "9 New St"}
+        assert draft.counts == {"source": 3, "invalid": 2, "update": 1}
+        assert [(one["key"], one["kind"], one["field"]) for one in draft.problems] == [
+            ("1", "invalid", "email"),
+            ("2", "invalid", "email"),
+            ("3", "reported", "email"),
+        ]
         assert people.state.digest("1") is None, "looked at again in every run"
+        assert draft.state_changed
 
     def test_matters_not_of_who_has_left(self) -> None:
         people = People(a_leaver(1, department="99", email=None))
@@ -550,14 +580,14 @@ class TestValuesThatPeopleExchange:
 
     def test_a_change_of_which_nothing_is_left_waits_and_is_looked_at_again(self) -> None:
         people = People(a_person(1, email="p9@home.example"))
-        people.know(1)
+        people.know(1, digest="of an earlier run")
         people.state.note_stray("u8", None, {"system_access": 1, "email": "p9@home.example"})
         draft = people.draft()
         assert (draft.changes, draft.counts) == ([], {"source": 1, "update": 0, "waiting": 1})
         [(key, kind, reason)] = reasons(draft)
         assert (key, kind, draft.problems[0]["field"]) == ("1", "waiting", "email")
         assert reason.startswith("email left out: SafetyAmp user u8")
-        assert people.state.digest("1") is None
+        assert (people.state.digest("1"), draft.state_changed) == (None, True)
 
     def test_a_change_of_which_something_is_left_is_reported(self) -> None:
         people = People(a_person(1, email="p9@home.example", street="9 New St"))
