@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from shared.clients.heartbeat import beat, beating
-from shared.errors import LeaseHeld, LeaseLost, StorageError
+from shared.errors import LeaseHeld, LeaseLost, Stopping, StorageError
 from shared.sync.lease import LEASE_SECONDS, RENEW_AFTER_SECONDS, held_lease
 from tests.unit.engine_rig import EngineRig
 
@@ -82,6 +82,48 @@ class TestLease:
                 rig.clock.advance(LEASE_SECONDS - 1)
                 beat()
             rig.documents.write(PATH, b"1", lease_id=lease.lease_id)
+
+    def test_is_renewed_by_a_call_in_its_last_second_and_lasts_as_long_again(self, rig: EngineRig) -> None:
+        with held_lease(rig.services, PATH):
+            for _ in range(3):
+                rig.clock.advance(LEASE_SECONDS - 1)
+                beat()
+                rig.clock.advance(LEASE_SECONDS - 1)
+                assert not is_free(rig)
+                beat()
+            rig.clock.advance(LEASE_SECONDS)
+            assert is_free(rig)
+
+    @pytest.mark.parametrize(
+        ("after", "lasts_until"), [(RENEW_AFTER_SECONDS - 0.1, 60.0), (RENEW_AFTER_SECONDS, 75.0)]
+    )
+    def test_is_renewed_when_it_is_a_quarter_old(
+        self, rig: EngineRig, after: float, lasts_until: float
+    ) -> None:
+        with held_lease(rig.services, PATH):
+            rig.clock.advance(after)
+            beat()
+            rig.clock.advance(lasts_until - after - 0.01)
+            assert not is_free(rig)
+            rig.clock.advance(0.01)
+            assert is_free(rig)
+
+    def test_that_stands_in_another_s_block_keeps_that_one_too(self, rig: EngineRig) -> None:
+        """A listing of the look-up is made while the batch is held."""
+        other = "runs/r/jobs/look-up-pages.json"
+        with held_lease(rig.services, PATH), held_lease(rig.services, other):
+            for _ in range(3):
+                rig.clock.advance(LEASE_SECONDS - 1)
+                beat()
+                rig.clock.advance(1)
+                assert not is_free(rig)
+
+    def test_a_call_is_not_begun_when_the_process_is_about_to_end(self, rig: EngineRig) -> None:
+        with held_lease(rig.services, PATH):
+            rig.shutdown.begin()
+            with pytest.raises(Stopping):
+                beat()
+        assert is_free(rig)
 
     def test_is_not_renewed_before_every_call(self, rig: EngineRig, monkeypatch: pytest.MonkeyPatch) -> None:
         renewed: list[str] = []
