@@ -26,7 +26,6 @@ from shared.sync import paths
 from shared.sync.batch_handler import HANDLER_SECONDS, STORE_EVERY, apply_batch, give_up_batch
 from shared.sync.lease import LEASE_SECONDS
 from shared.sync.messages import BatchMessage, parse_batch_message, parse_entity_message
-from shared.sync.outcome import Outcome
 from shared.sync.runs import EntityStatus, Run, RunRequest, get_run
 from shared.sync.state import EntityState, Entry
 from shared.sync.stopping import cancel
@@ -145,6 +144,21 @@ class TestNothingIsSent:
         assert len(rig.safetyamp.writes) == 1
         assert get_run(rig.documents, RUN).entities["titles"].phase == "done"
 
+    def test_when_it_has_its_outcomes_and_nothing_tells_any_more_how_it_came_to_them(self) -> None:
+        rig = BatchRig(ScriptedSafetyAmp(), [change("A")], [change("B")])
+        rig.deliver()
+        rig.documents.delete(paths.progress(RUN, "titles", 1))
+        rig.deliver()
+        assert len(rig.safetyamp.writes) == 1
+
+    def test_after_the_run_has_ended_whose_report_is_written_once(self) -> None:
+        rig = self.rig()
+        rig.deliver()
+        report = rig.documents.read(paths.report(RUN))
+        assert report is not None
+        rig.deliver()
+        assert rig.documents.read(paths.report(RUN)) == report
+
 
 def test_a_late_message_of_an_entity_that_has_ended_lets_those_go_on_that_waited_for_it() -> None:
     rig = BatchRig(ScriptedSafetyAmp(), [change("10")], entity="departments")
@@ -217,6 +231,21 @@ class TestTheLease:
         assert names(rig) == ["A"]
         assert rig.outcomes() == []
 
+    def test_that_was_taken_over_during_the_last_call_leaves_the_last_word_to_the_other(self) -> None:
+        rig = slow(10, "A")
+        create = rig.safetyamp.create
+
+        def stuck(resource: str, payload: dict[str, Any]) -> Any:
+            answer = create(resource, payload)
+            rig.clock.advance(LEASE_SECONDS)
+            rig.documents.acquire_lease(paths.progress(RUN, "titles", 1), LEASE_SECONDS)
+            return answer
+
+        rig.safetyamp.create = stuck  # type: ignore[method-assign]
+        with pytest.raises(LeaseLost):
+            rig.deliver()
+        assert rig.outcomes() == []
+
     def test_is_given_back_at_the_end(self) -> None:
         rig = BatchRig(ScriptedSafetyAmp(RateLimited("full", 30.0)), [change("A")])
         rig.deliver()
@@ -252,6 +281,8 @@ class TestABatchIsHandedOn:
         outcomes = rig.deliver_to_the_end()
         assert [one.result for one in outcomes] == ["created"] * 3
         assert [write["email"][0] for write in safetyamp.writes] == ["1", "2", "3", "1", "2", "3"]
+        stored = read_json(rig.documents, paths.outcome(RUN, "employees", 1))
+        assert stored["attempts"] == 6, "each of these calls was all that its handler had time for"
 
     def test_when_the_breaker_is_open_and_that_is_no_failed_attempt(self) -> None:
         rig = BatchRig(ScriptedSafetyAmp(*[CircuitOpen("open", 20.0)] * 5), updates(1))
@@ -312,6 +343,17 @@ class TestWhatMayHaveBeenSentBefore:
         assert (first.result, first.target_id, first.unknown) == ("refused", 5, {"city": "City 1"})
         assert (other.result, other.unknown) == ("updated", {})
 
+    def test_a_creation_after_it_is_known_with_its_id(self) -> None:
+        """It was not sent before, only an update beside it."""
+        rig = BatchRig(
+            ScriptedSafetyAmp(Killed()), [*updates(1), change("9", email="9@x.example")], entity="employees"
+        )
+        with pytest.raises(Killed):
+            rig.deliver()
+        rig.clock.advance(LEASE_SECONDS)
+        _, created = rig.deliver_to_the_end()
+        assert (created.result, created.target_id) == ("created", 102)
+
     def test_is_known_when_it_is_taken_now(self) -> None:
         first, _ = self.killed_in_the_first().deliver_to_the_end()
         assert (first.result, first.fields, first.unknown) == ("updated", {"city": "City 1"}, {})
@@ -359,7 +401,7 @@ class TestACreationInDoubt:
     def test_to_which_safetyamp_answers_oddly_is_given_up_after_some_times(self, status: int) -> None:
         """SafetyAmp is there, so this is no outage to sit out."""
         odd = UpstreamUnavailable(f"answered {status}", status)
-        rig = self.people(odd, None, odd, odd)
+        rig = self.people(UpstreamUnavailable("answered 405", 405), None, odd, odd)
         began = rig.clock.now()
         first, other = rig.deliver_to_the_end()
         assert (first.result, first.unsure, other.result) == ("failed", True, "created")
@@ -389,6 +431,22 @@ class TestACreationInDoubt:
         rig.documents.delete(paths.state("jobs"))
         [outcome] = rig.deliver_to_the_end()
         assert (outcome.result, outcome.unsure, len(rig.safetyamp.writes)) == ("failed", True, 1)
+        assert outcome.reason == "may have been created, no answer came: no answer"
+
+    def test_is_not_taken_for_what_an_earlier_batch_created(self) -> None:
+        """Vehicles have no key in SafetyAmp: the same content is another one's, if that is known."""
+        first, second = (change(key, name="Truck", serial="SN1") for key in ("281", "282"))
+        rig = BatchRig(ScriptedSafetyAmp(None, LOST), [first], [second], entity="vehicles")
+        [earlier] = rig.deliver_to_the_end(1)
+        [later] = rig.deliver_to_the_end(2)
+        assert (later.result, later.adopted) == ("created", False)
+        assert later.target_id != earlier.target_id
+
+    def test_that_cannot_be_sent_again_just_now_stays_in_doubt_however_often(self) -> None:
+        not_sent = UpstreamUnavailable("no connection", may_have_happened=False)
+        rig = self.people(LOST, None, *[not_sent] * 5)
+        first, _ = rig.deliver_to_the_end()
+        assert (first.result, len(rig.safetyamp.writes)) == ("created", 8)
 
     def test_whose_listing_is_refused_ends_the_entity(self, monkeypatch: pytest.MonkeyPatch) -> None:
         rig = BatchRig(ScriptedSafetyAmp(LOST), [change("A")])
@@ -507,15 +565,6 @@ def test_the_batch_of_one_record_goes_first_in_the_window(keys: tuple[str, ...],
     rig.put(paths.run(RUN), run.to_json())
     rig.deliver()
     assert seen == [first]
-
-
-def test_a_title_that_is_to_be_created_is_that_which_an_earlier_batch_created() -> None:
-    """What an earlier batch created is not what a later one looks for."""
-    rig = BatchRig(ScriptedSafetyAmp(), [change("A")], [change("a2", name="B")])
-    [first] = rig.deliver_to_the_end(1)
-    [second] = rig.deliver_to_the_end(2)
-    assert isinstance(first, Outcome)
-    assert first.target_id != second.target_id
 
 
 def test_a_lease_that_cannot_be_had_is_no_error_of_the_message() -> None:
