@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from shared.errors import AccessRefused, APIError, InvalidRecord, NotFound, RateLimited, UpstreamUnavailable
-from shared.sync.applier import ChangeApplier, Unresolved, is_taken
+from shared.sync.applier import AlreadyThere, ChangeApplier, Unresolved, is_taken
 from shared.sync.compare import Change
 from shared.sync.entities import mappings
-from shared.sync.model import EntityName
+from shared.sync.model import EntityName, Ref, Target
 from shared.sync.outcome import Outcome
 from shared.sync.reader import mapping_options
 from shared.sync.resolver import Resolver
+from shared.sync.state import EntityState, Entry
 from tests.unit.engine_rig import EngineRig
 
 CORE = {"first_name": "Pat", "last_name": "Lee", "email": "old@x.example"}
@@ -51,16 +53,20 @@ class ScriptedSafetyAmp:
 
 
 class Applying:
-    """An applier of users over a scripted SafetyAmp."""
+    """An applier, of users unless said otherwise, over a scripted SafetyAmp."""
 
-    def __init__(self, refuses: Answer = lambda _: {}, now: dict[str, Any] | Exception | None = None) -> None:
+    def __init__(
+        self,
+        refuses: Answer = lambda _: {},
+        now: dict[str, Any] | Exception | None = None,
+        entity: EntityName = "employees",
+    ) -> None:
         self.safetyamp = ScriptedSafetyAmp(refuses, now if now is not None else dict(CORE))
         rig = EngineRig(self.safetyamp)
-        name: EntityName = "employees"
         services = rig.services
-        mapping = mappings(mapping_options(rig.settings))[name]
-        resolver = Resolver(services, "r", name)
-        self.applier = ChangeApplier(services, mapping, resolver)
+        mapping = mappings(mapping_options(rig.settings))[entity]
+        self.resolver = Resolver(services, "r", entity)
+        self.applier = ChangeApplier(services, mapping, self.resolver)
 
     def update(self, fields: dict[str, Any], **more: Any) -> Outcome:
         given = {"action": "update", "core": dict(CORE), **more}
@@ -233,6 +239,181 @@ class TestWhatIsWrittenBeside:
         with pytest.raises(UpstreamUnavailable) as caught:
             Applying(lost).applier.apply(change)
         assert caught.value.may_have_happened is False
+
+
+class TestALeaversUser:
+    """Whose number somebody has changed in SafetyAmp, most likely because the person was hired again."""
+
+    OFF = Change("1", "deactivate", "u1", {"system_access": 0}, {}, dict(CORE), "d", fresh=["email"])
+
+    @pytest.mark.parametrize("number", ["1", " 1 ", 1, None, ""], ids=repr)
+    def test_with_the_number_still_loses_access(self, number: Any) -> None:
+        work = Applying(now={**CORE, "email": "now@x.example", "emp_id": number})
+        outcome = work.applier.apply(self.OFF)
+        assert (outcome.result, outcome.list_anew) == ("deactivated", False)
+        assert work.payloads == [{**CORE, "email": "now@x.example", "system_access": 0}]
+
+    def test_with_another_number_keeps_it_and_safetyamp_is_listed(self) -> None:
+        work = Applying(now={**CORE, "emp_id": "7"})
+        outcome = work.applier.apply(self.OFF)
+        assert (outcome.result, outcome.target_id, outcome.list_anew) == ("waiting", None, True)
+        assert "SafetyAmp user u1 has the number 7 there by now" in (outcome.reason or "")
+        assert work.payloads == []
+
+    @pytest.mark.parametrize(
+        "trouble", [UpstreamUnavailable("503", 503), AccessRefused("403", 403), NotFound("404", 404)], ids=str
+    )
+    def test_loses_access_although_it_cannot_be_read(self, trouble: Exception) -> None:
+        work = Applying(now=trouble)
+        assert work.applier.apply(self.OFF).result == "deactivated"
+        assert work.payloads == [{**CORE, "system_access": 0}]
+
+    def test_beside_others_with_another_number_keeps_it_and_the_others_lose_theirs(self) -> None:
+        beside = {
+            "key": None,
+            "target_id": "u2",
+            "fields": {"system_access": 0},
+            "core": {},
+            "fresh": ["email"],
+        }
+        off = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "d", beside=[beside])
+        work = Applying(now={**CORE, "emp_id": "7"})
+        outcome = work.applier.apply(off)
+        assert (outcome.result, outcome.beside, outcome.list_anew) == ("deactivated", [], True)
+        assert [target for target, _ in work.safetyamp.sent] == ["u1"]
+
+    def test_somebody_current_is_not_asked_for_the_number(self) -> None:
+        work = Applying(now={**CORE, "emp_id": "7"})
+        assert work.update({"street": "New"}, fresh=["email"]).result == "updated"
+
+
+def test_a_record_that_is_gone_is_planned_anew() -> None:
+    def gone(_: dict[str, Any]) -> dict[str, list[str]]:
+        raise NotFound("404", 404)
+
+    outcome = Applying(gone).update({"street": "New"})
+    assert (outcome.result, outcome.target_id, outcome.fields) == ("gone", None, {})
+    assert "planned anew in the next run" in (outcome.reason or "")
+
+
+def test_what_was_refused_after_it_had_been_sent_without_an_answer_is_noted() -> None:
+    def refused(payload: dict[str, Any]) -> dict[str, list[str]]:
+        if "city" in payload:
+            error = InvalidRecord("422", 422, field_errors={"city": ["odd"]})
+            error.repeated = True
+            raise error
+        return {}
+
+    work = Applying(refused)
+    work.update({"city": "X", "street": "New"})
+    assert work.applier.repeated is True
+    work.update({"street": "New"})
+    assert work.applier.repeated is False
+
+
+class TestACreation:
+    """Fields that SafetyAmp refuses are left out once, those without which it is no record end it."""
+
+    def create(self, refuses: Answer, *, again: bool = False, **fields: Any) -> tuple[Outcome, Applying]:
+        work = Applying(refuses)
+        given = {"email": "a@x.example", "mobile_phone": "+1", "city": "Houma", **fields}
+        new = Change("1", "create", None, given, {}, {}, "d")
+        return work.applier.apply(new, again=again), work
+
+    def test_goes_without_what_is_refused(self) -> None:
+        outcome, work = self.create(refusing("mobile_phone", "city"))
+        assert (outcome.result, outcome.target_id) == ("created", "created")
+        assert outcome.fields == {"email": "a@x.example"}
+        assert sorted(outcome.dropped) == sorted(outcome.dropped_digests) == ["city", "mobile_phone"]
+        assert list(outcome.taken) == ["mobile_phone"]
+        assert len(work.payloads) == 2
+
+    @pytest.mark.parametrize("names", [("email",), ("email", "city"), ("unknown",), ()], ids=str)
+    def test_is_refused_when_it_cannot_go_without(self, names: tuple[str, ...]) -> None:
+        def refuse(_: dict[str, Any]) -> dict[str, list[str]]:
+            raise InvalidRecord("422", 422, field_errors={name: [TAKEN] for name in names})
+
+        outcome, work = self.create(refuse)
+        assert (outcome.result, outcome.target_id, len(work.payloads)) == ("refused", None, 1)
+        assert set(outcome.errors) == set(names or ("record",))
+
+    def test_is_refused_when_the_rest_is_refused_too(self) -> None:
+        def one_after_the_other(payload: dict[str, Any]) -> dict[str, list[str]]:
+            return {"city": ["odd"]} if "city" in payload else {"mobile_phone": ["odd"]}
+
+        outcome, work = self.create(one_after_the_other)
+        assert (outcome.result, list(outcome.errors), len(work.payloads)) == ("refused", ["mobile_phone"], 2)
+
+    @pytest.mark.parametrize("first", [{}, {"city": ["odd"]}], ids=["at once", "without the city"])
+    def test_that_is_repeated_and_taken_may_be_ours(self, first: dict[str, list[str]]) -> None:
+        def taken(payload: dict[str, Any]) -> dict[str, list[str]]:
+            return first if first and "city" in payload else {"email": [TAKEN]}
+
+        with pytest.raises(AlreadyThere) as raised:
+            self.create(taken, again=True)
+        assert raised.value.errors == {"email": [TAKEN]}
+        assert self.create(taken)[0].result == "refused"
+
+    def test_that_is_repeated_and_refused_for_another_field_is_not_there(self) -> None:
+        outcome, _ = self.create(refusing("city"), again=True)
+        assert outcome.result == "created"
+
+
+class TestLookingFor:
+    """A creation without an answer, in a listing that was made since."""
+
+    NEW = Change("1", "create", None, {"emp_id": "1", "email": "a@x.example"}, {}, {}, "d")
+    FOUND = Target("u1", "1", {"email": "theirs@x.example"})
+    REFUSED: Mapping[str, list[str]] = MappingProxyType({"email": [TAKEN]})
+
+    def test_finds_it_by_its_key_with_what_it_holds(self) -> None:
+        outcome = Applying().applier.look_for(self.NEW, [Target("u9", "9", {}), self.FOUND], {})
+        assert outcome is not None
+        assert (outcome.result, outcome.adopted, outcome.target_id) == ("created", True, "u1")
+        assert outcome.fields == {"email": "theirs@x.example"}
+
+    def test_says_that_it_is_not_there(self) -> None:
+        assert Applying().applier.look_for(self.NEW, [Target("u9", "9", {})], {}) is None
+
+    def test_leaves_what_somebody_has_and_the_listing_lacks_to_the_next_run(self) -> None:
+        outcome = Applying().applier.look_for(self.NEW, [], self.REFUSED)
+        assert outcome is not None
+        assert (outcome.result, outcome.unsure, outcome.errors) == ("failed", True, {"email": [TAKEN]})
+
+    def test_leaves_several_alone_with_their_ids(self) -> None:
+        outcome = Applying().applier.look_for(self.NEW, [self.FOUND, Target("u2", "1", {})], {})
+        assert outcome is not None
+        assert (outcome.result, outcome.unsure, outcome.target_id) == ("failed", True, None)
+        assert "several records of this key (ids u1, u2): keep one" in (outcome.reason or "")
+
+    @pytest.mark.parametrize(
+        ("match", "fields", "found"),
+        [
+            ("SN1", {"name": "Truck", "serial": "SN1", "more": 1}, True),
+            ("SN1", {"name": "Truck"}, True),
+            ("SN1", {"name": "Van", "serial": "SN1"}, False),
+            (None, {"name": "Truck", "serial": "SN1"}, False),
+        ],
+        ids=["the same", "no other", "another name", "no serial"],
+    )
+    def test_of_a_vehicle_goes_by_its_content(
+        self, match: str | None, fields: dict[str, Any], found: bool
+    ) -> None:
+        new = Change("281", "create", None, {"name": "Truck", "serial": "SN1"}, {}, {}, "d")
+        target = Target(7, None, fields, match)
+        assert bool(Applying(entity="vehicles").applier.look_for(new, [target], {})) is found
+
+    def test_of_a_vehicle_takes_none_that_is_known(self) -> None:
+        new = Change("281", "create", None, {"name": "Truck"}, {}, {}, "d")
+        target = Target(7, None, {"name": "Truck"}, "SN1")
+        work = Applying(entity="vehicles")
+        known = EntityState("vehicles")
+        known.put("280", Entry(7, "d", {}, {}))
+        work.resolver.provide(known)
+        assert work.applier.look_for(new, [target], {}) is None
+        work = Applying(entity="vehicles")
+        work.resolver.created[Ref("vehicles", "280")] = 7
+        assert work.applier.look_for(new, [target], {}) is None
 
 
 TITLE, SITE = {"$ref": ["titles", "Welder"]}, {"$ref": ["jobs", "100."]}
