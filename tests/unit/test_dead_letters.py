@@ -139,10 +139,11 @@ class TestABatchMessage:
         assert rig.safetyamp.writes == []
 
     @pytest.mark.parametrize("body", [b"no JSON", b"{}", b'{"version": 1, "run_id": "x"}'])
-    def test_that_nobody_can_read_is_only_kept(self, body: bytes) -> None:
+    def test_that_nobody_can_read_is_only_kept(self, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
         rig = BatchRig(ScriptedSafetyAmp(), [change("A")])
         bury(rig.services, DeadLetter("batch", "m", body, "why", 1))
         assert (len(kept(rig)), rig.outcomes()) == (1, [])
+        assert "could not be ended" not in caplog.text
 
 
 @pytest.mark.parametrize("error", [StorageError("away"), BusError("away")], ids=["documents", "bus"])

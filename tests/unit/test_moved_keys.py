@@ -125,3 +125,55 @@ def test_other_records_have_nothing_but_their_key_to_tell() -> None:
     assert set(judged((CURRENT, NOBODY), (GONE, NOBODY), NOBODY, entity="jobs").blocked) == {"1"}
     several = judged((CURRENT, NOBODY), (CURRENT, NOBODY), NOBODY, entity="jobs", several=True)
     assert set(several.blocked) == {"1"}
+
+
+def test_a_user_of_whose_last_move_nothing_is_sure_is_not_judged_by_an_earlier_one() -> None:
+    state = EntityState("employees", moved={"1": [USER, "2"], "3": [USER, "2"]})
+    state.put("2", Entry(USER, None, {**PAT, "system_access": 1}, {}))
+    moved = MovedKeys(state)
+    records = {"1": SourceRecord("1", ("active",)), "3": SourceRecord("3", ("left",))}
+    moved.judge(records, lambda key: PAT if key == "1" else MARY)
+    assert set(moved.blocked) == {"1"}
+    assert (moved.told, moved.outlived) == ([], [])
+
+
+class TestAUserThatHasNoNumberAnyMore:
+    """It is kept under the one that it had."""
+
+    def judged(self, stands: str, person: dict[str, Any], access: int | None = 1) -> MovedKeys:
+        state = EntityState("employees", moved={"1": [USER, None]})
+        state.put("1", Entry(USER, None, {**PAT, "system_access": access}, {}))
+        moved = MovedKeys(state)
+        moved.judge({"1": SourceRecord("1", (stands,))}, lambda _: person)
+        return moved
+
+    @pytest.mark.parametrize(
+        ("stands", "person", "access", "told", "freed"),
+        [
+            (CURRENT, PAT, 1, True, False),
+            (CURRENT, PAT, 0, True, False),
+            (CURRENT, MARY, 1, True, False),
+            (CURRENT, MARY, 0, False, True),
+            (LEFT, PAT, 1, True, False),
+            (LEFT, PAT, 0, False, False),
+            (LEFT, MARY, 0, False, False),
+        ],
+    )
+    def test_is_told_until_it_is_off_and_nobody_s(
+        self, stands: str, person: dict[str, Any], access: int, told: bool, freed: bool
+    ) -> None:
+        moved = self.judged(stands, person, access)
+        assert (bool(moved.told), bool(moved.freed)) == (told, freed)
+        assert all(key == "1" and "has no emp_id any more" in text for key, text in moved.told)
+
+    def test_of_which_nothing_is_known_is_nothing_to_tell_of(self) -> None:
+        moved = MovedKeys(EntityState("employees", moved={"1": [USER, None]}))
+        moved.judge({"1": SourceRecord("1", ("active",))}, lambda _: PAT)
+        assert (moved.told, moved.freed, moved.blocked) == ([], [], {})
+
+    def test_whom_the_source_lacks_is_left_alone(self) -> None:
+        state = EntityState("employees", moved={"1": [USER, None]})
+        state.put("1", Entry(USER, None, {**PAT, "system_access": 1}, {}))
+        moved = MovedKeys(state)
+        moved.judge({}, lambda _: {})
+        assert (moved.told, moved.freed) == ([], [])
