@@ -216,6 +216,14 @@ class TestARun:
         assert active_run_id(rig.documents) is None
         assert rig.run.finished_at == rig.clock.now().isoformat()
 
+    def test_that_is_closed_once_more_ended_when_it_ended_first(self) -> None:
+        rig = self.ended()
+        finish_run(rig.services, rig.run_id)
+        ended_at = rig.run.finished_at
+        rig.clock.advance(300)
+        finish_run(rig.services, rig.run_id)
+        assert rig.run.finished_at == ended_at
+
     def test_ends_although_its_page_cannot_be_made(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

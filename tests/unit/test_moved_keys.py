@@ -137,6 +137,38 @@ def test_a_user_of_whose_last_move_nothing_is_sure_is_not_judged_by_an_earlier_o
     assert (moved.told, moved.outlived) == ([], [])
 
 
+def test_of_two_whose_numbers_were_swapped_each_is_told_where_their_own_user_is() -> None:
+    state = EntityState("employees", moved={"1": ["u1", "2"], "2": ["u2", "1"]})
+    state.put("2", Entry("u1", None, {**PAT, "system_access": 1}, {}))
+    state.put("1", Entry("u2", None, {**MARY, "system_access": 1}, {}))
+    moved = MovedKeys(state)
+    people = {"1": PAT, "2": MARY}
+    moved.judge({key: SourceRecord(key, ("active",)) for key in people}, lambda key: people[key])
+    assert moved.blocked["1"].startswith("SafetyAmp's record u1 had this key and has 2 now")
+    assert moved.blocked["2"].startswith("SafetyAmp's record u2 had this key and has 1 now")
+
+
+def test_a_leaver_whose_user_has_a_number_for_which_nothing_is_sent_is_told() -> None:
+    """Nobody would switch it off: what the number's own person gets is in doubt, too."""
+    state = EntityState("employees", moved={"1": ["u1", "2"], "2": ["u2", "5"]})
+    state.put("2", Entry("u1", None, {**PAT, "system_access": 1}, {}))
+    state.put("5", Entry("u2", None, {**PAT, "system_access": 1}, {}))
+    moved = MovedKeys(state)
+    people = {"1": PAT, "2": PAT, "5": MARY}
+    stands = {"1": "left", "2": "active", "5": "active"}
+    moved.judge({key: SourceRecord(key, (one,)) for key, one in stands.items()}, lambda key: people[key])
+    assert set(moved.blocked) == {"2", "5"}
+    assert [key for key, _ in moved.told] == ["1"]
+
+
+def test_a_leaver_whose_user_is_nobody_s_and_off_is_nothing_to_tell_of() -> None:
+    state = EntityState("employees", moved={"1": [USER, "2"]})
+    state.put("2", Entry(USER, None, {**PAT, "system_access": 0}, {}))
+    moved = MovedKeys(state)
+    moved.judge({"1": SourceRecord("1", ("left",))}, lambda _: PAT)
+    assert (moved.told, moved.blocked) == ([], {})
+
+
 class TestAUserThatHasNoNumberAnyMore:
     """It is kept under the one that it had."""
 
