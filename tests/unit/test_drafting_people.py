@@ -449,6 +449,20 @@ class TestMovedKeys:
         assert draft.counts == {"source": 3, "unchanged": 1, "invalid": 2}
         assert draft.seen == {"1", "2", "3"}
 
+    def test_a_number_that_vista_has_twice_tells_nothing_of_whose_the_user_is(self) -> None:
+        people = People(a_person(1), a_person(2, street="9 New St"))
+        people.rig.vista.records["employees"].append(
+            a_person(1, first_name="Mary", last_name="Other", birth_date="1999-09-09")
+        )
+        people.state.put("2", Entry("u1", None, people.fields(1), {}))
+        people.state.moved["1"] = ["u1", "2"]
+        draft = people.draft()
+        assert draft.changes == []
+        assert (
+            "nothing was sent, nobody is switched off"
+            in dict((key, reason) for key, _, reason in reasons(draft))["2"]
+        )
+
     def test_a_move_that_was_meant_is_forgotten_when_the_old_number_is_somebody_else_s(self) -> None:
         people = People(
             a_person(1, first_name="Mary", last_name="Other", birth_date="1999-09-09"), a_person(2)
@@ -549,6 +563,13 @@ class TestLeaversWithoutAUser:
         people = self.rig(email="p1@two-rivers.example")
         people.rig.graph_source.records["users"] = [
             {"id": "a1", "employeeId": "1", "mail": "P1@two-rivers.example"}
+        ]
+        assert [key for key, _, _ in reasons(people.draft())] == ["1"]
+
+    def test_by_vista_s_address_too_when_their_account_has_another(self) -> None:
+        people = self.rig(email="p1@home.example")
+        people.rig.graph_source.records["users"] = [
+            {"id": "a1", "employeeId": "1", "mail": "p1@two-rivers.example"}
         ]
         assert [key for key, _, _ in reasons(people.draft())] == ["1"]
 
