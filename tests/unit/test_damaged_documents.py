@@ -161,7 +161,7 @@ class TestARun:
             rig.documents.write(paths.run(RUN), DAMAGED)
             return create(resource, payload)
 
-        rig.safetyamp.create = damaging  # type: ignore[method-assign]
+        rig.safetyamp.create = damaging
         with pytest.raises(UnreadableDocument):
             rig.deliver()
         assert rig.outcomes() == []
