@@ -220,7 +220,7 @@ class TestWithoutGraph:
         assert not hasattr(raised.value, "__notes__")
 
     def test_an_empty_graph_is_no_outage(self) -> None:
-        """Who has no account in a wrong tenant has not left."""
+        """It was read, and is not believed: the setting has to be mended first."""
         rig = a_company("employees")
         rig.graph_source.records["users"] = []
         with pytest.raises(IncompleteRead) as raised:
