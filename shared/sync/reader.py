@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
-from shared.errors import SafetyAmpError, UnreadableDocument
+from shared.errors import IncompleteRead, SafetyAmpError, UnreadableDocument
 from shared.storage.decoding import decode
 from shared.sync.entities import mappings
 from shared.sync.entities.employee_facts import jobs_by_number
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+GRAPH = "Microsoft"
 ONLY_GRAPH = "nothing but the accounts of Microsoft Graph could not be read"
 """Note on an error: who has left can be told without."""
 
@@ -110,8 +111,16 @@ class SourceReader:
         source = readers[entity]()
         for name, count in self._counts.items():
             if name not in MAY_BE_EMPTY or last_counts.get(name):
-                refuse_empty(name, count, last_counts.get(name), _advice(name))
+                self._refuse_empty(name, count, last_counts.get(name))
         return SourceRead(source, self._counts)
+
+    def _refuse_empty(self, name: str, count: int, last: int | None) -> None:
+        try:
+            refuse_empty(name, count, last, _advice(name))
+        except IncompleteRead as error:
+            if _system(name) == GRAPH:
+                error.add_note(ONLY_GRAPH)  # as good as not read: who has left does not wait for it
+            raise
 
     def today(self) -> date:
         """The day in the company's time zone."""
@@ -223,10 +232,14 @@ class _Listing(TypedDict):
     records: list[dict[str, Any]]
 
 
+def _system(source: str) -> str:
+    """Whose source it is: the beginning of its name."""
+    return source.split()[0]
+
+
 def _advice(source: str) -> str:
-    """What to check when there is nothing in a source, by the beginning of its name."""
-    advice = {"Microsoft": CHECK_GRAPH, "Samsara": CHECK_SAMSARA}
-    return advice.get(source.split()[0], CHECK_VISTA)
+    """What to check when there is nothing in a source."""
+    return {GRAPH: CHECK_GRAPH, "Samsara": CHECK_SAMSARA}.get(_system(source), CHECK_VISTA)
 
 
 MAY_BE_EMPTY = ("Samsara drivers", "Vista latest open jobs")

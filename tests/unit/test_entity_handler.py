@@ -419,6 +419,23 @@ class TestOnlyLeavers:
         )
         assert rig.status(run).phase == "applying"
 
+    def test_are_planned_when_graph_shows_nobody(self) -> None:
+        rig = self.rig()
+        rig.graph_source.records["users"] = []
+        run = rig.run()
+        rig.deliver(run)
+        assert self.planned(rig, run) == [("deactivate", "1")]
+        assert "Microsoft Graph users: the source returned no records" in rig.stored_plan(run)["failed"]
+
+    def test_are_not_planned_when_graph_and_vista_show_nobody(self) -> None:
+        rig = self.rig()
+        rig.graph_source.records["users"] = []
+        rig.vista.records["employees"] = []
+        run = rig.run()
+        rig.deliver(run)
+        assert rig.documents.read(paths.plan(run.run_id, "employees")) is None
+        assert rig.status(run).phase == "failed"
+
     def test_are_planned_only_after_graph_was_tried_as_often_as_anything(self) -> None:
         rig = self.rig()
         rig.graph_source.fails["users"] = UpstreamUnavailable("503", 503)
