@@ -27,7 +27,7 @@ SCRIPTS = $(shell grep -rlE '^\#!.*sh$$' .ci infra)
 check: $(VENV)/installed   ## formatter, linters, type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy function_app.py functions shared local tests infra/*.py
+	$(BIN)/mypy function_app.py functions shared cli local tests infra/*.py
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/hadolint Dockerfile

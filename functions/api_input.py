@@ -14,8 +14,8 @@ from typing import Any, TypeVar, cast
 import azure.functions as func
 
 from functions.responses import BadRequest, Problem
-from shared.operations.openapi.shapes import LINE_PATTERN
-from shared.operations.run_index import RUN_ID
+from shared.queries.openapi.shapes import LINE_PATTERN
+from shared.queries.run_index import RUN_ID
 from shared.sync.model import ENTITIES, EntityName
 
 Name = TypeVar("Name", bound=str)

@@ -12,10 +12,10 @@ from functions.access import OPERATOR, VIEWER, current_caller, operation
 from functions.api_input import Params, entities_of, json_body, one_line, route
 from functions.responses import Problem, json_response
 from shared import runtime
-from shared.operations.cache_names import ALL, CACHED, empty_cache
-from shared.sync.control import Pause, read_pauses, remove_pauses
+from shared.queries.cache_names import ALL, CACHED, empty_cache
+from shared.sync.documents.control import Pause, read_pauses, remove_pauses
 from shared.sync.model import EntityName
-from shared.sync.stopping import pause
+from shared.sync.runs.stopping import pause
 
 blueprint = func.Blueprint()
 

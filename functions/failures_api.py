@@ -10,9 +10,9 @@ from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import Params, entities_of, json_body, keys_of, one_line
 from functions.responses import BadRequest, json_response
 from shared import runtime
-from shared.operations.dead_letters import list_dead_letters, resubmit
-from shared.operations.failures import failure_groups
-from shared.sync.runs import RunRequest, request_run
+from shared.queries.dead_letters import list_dead_letters, resubmit
+from shared.queries.failures import failure_groups
+from shared.sync.documents.runs import RunRequest, request_run
 
 blueprint = func.Blueprint()
 

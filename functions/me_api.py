@@ -7,7 +7,7 @@ import azure.functions as func
 from functions.access import DECLARED, EVERYBODY, current_caller, operation
 from functions.api_input import Params
 from functions.responses import json_response
-from shared.operations.openapi.operations import OPERATIONS
+from shared.queries.openapi.operations import OPERATIONS
 from shared.sign_in import ROLES, Caller
 
 blueprint = func.Blueprint()

@@ -13,10 +13,10 @@ import azure.functions as func
 from functions.invocations import invoked
 from shared import runtime
 from shared.errors import BusError, MessageError, StorageError
-from shared.sync.batch_handler import apply_batch as apply_changes
-from shared.sync.dead_letters import DeadLetter, Kind, bury
-from shared.sync.entity_handler import sync_entity as bring_forward
 from shared.sync.messages import parse_batch_message, parse_entity_message
+from shared.sync.runs.batch_handler import apply_batch as apply_changes
+from shared.sync.runs.dead_letters import DeadLetter, Kind, bury
+from shared.sync.runs.entity_handler import sync_entity as bring_forward
 from shared.sync.services import Services
 
 Parsed = TypeVar("Parsed")

@@ -10,8 +10,8 @@ from functions.access import VIEWER, operation
 from functions.api_input import Params, entity_of, json_body, key_of, one_line, route
 from functions.responses import CHECK_KEY, Problem, json_response
 from shared import runtime
-from shared.operations.explain import explain
-from shared.operations.search import search
+from shared.queries.explain import explain
+from shared.queries.search import search
 from shared.sync.model import EntityName
 
 blueprint = func.Blueprint()

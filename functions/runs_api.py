@@ -10,17 +10,17 @@ from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import KEY_PARAMETERS, Params, json_body, run_id_of
 from functions.responses import SAFE, BadRequest, html_response, json_response
 from shared import runtime
-from shared.operations.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
-from shared.operations.csv_text import changes_csv
-from shared.operations.paging import Page
-from shared.operations.run_detail import run_detail, stored_report
-from shared.operations.run_index import RUN_ID
-from shared.operations.run_list import RunFilter, list_runs
+from shared.queries.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
+from shared.queries.csv_text import changes_csv
+from shared.queries.paging import Page
+from shared.queries.run_detail import run_detail, stored_report
+from shared.queries.run_index import RUN_ID
+from shared.queries.run_list import RunFilter, list_runs
 from shared.reports.page import report_page, report_policy
+from shared.sync.documents.outcome import RESULTS
+from shared.sync.documents.runs import RUN_PHASES, approve, get_run
 from shared.sync.model import ACTIONS, ENTITIES
-from shared.sync.outcome import RESULTS
-from shared.sync.runs import RUN_PHASES, approve, get_run
-from shared.sync.stopping import cancel
+from shared.sync.runs.stopping import cancel
 
 blueprint = func.Blueprint()
 

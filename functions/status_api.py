@@ -8,8 +8,8 @@ from functions.access import VIEWER, operation
 from functions.api_input import Params
 from functions.responses import json_response
 from shared import runtime
-from shared.operations.openapi.document import openapi_document
-from shared.operations.status import status
+from shared.queries.openapi.document import openapi_document
+from shared.queries.status import status
 
 blueprint = func.Blueprint()
 

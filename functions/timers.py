@@ -8,8 +8,8 @@ from functions.invocations import invoked
 from shared import runtime
 from shared.errors import Paused, RunConflict
 from shared.notices.tell import tell_notices
-from shared.sync.runs import RunRequest, request_run
-from shared.sync.sweep import sweep as heal
+from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.runs.sweep import sweep as heal
 from shared.telemetry.sending import send_figures
 
 logger = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ from shared.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from shared.clients.graph import GraphClient
-    from shared.clients.http import HeaderSource, HttpPipeline
-    from shared.clients.http_transport import SessionFactory
+    from shared.clients.http.pipeline import HeaderSource, HttpPipeline
+    from shared.clients.http.transport import SessionFactory
     from shared.clients.safetyamp import SafetyAmpClient
     from shared.clients.samsara import SamsaraClient
-    from shared.clients.vista import VistaClient
+    from shared.clients.vista.client import VistaClient
     from shared.config import Settings
     from shared.resilience.circuit_breaker import SharedCircuitBreaker
     from shared.resilience.rate_limiter import RateLimiter
@@ -195,9 +195,9 @@ class Runtime:
 
     @_Once
     def vista(self) -> VistaClient:
-        from shared.clients.connection_pool import ConnectionPool
-        from shared.clients.vista import VistaClient
-        from shared.clients.vista_connection import connect_factory
+        from shared.clients.vista.client import VistaClient
+        from shared.clients.vista.connection import connect_factory
+        from shared.clients.vista.connection_pool import ConnectionPool
 
         settings = self.settings
         connect = connect_factory(settings.vista_connection_string.get_secret_value())
@@ -218,8 +218,8 @@ class Runtime:
     def _pipeline(
         self, upstream: str, base_url: str, headers: HeaderSource, limiter: RateLimiter
     ) -> HttpPipeline:
-        from shared.clients.http import HttpPipeline
-        from shared.clients.http_transport import new_session
+        from shared.clients.http.pipeline import HttpPipeline
+        from shared.clients.http.transport import new_session
         from shared.resilience.retry import RetryPolicy
 
         settings = self.settings

@@ -15,7 +15,7 @@ from local.amqp.addresses import Node, covers, node_of
 from local.amqp.messages import delivery as delivered
 from local.amqp.messages import received
 from local.amqp.requests import Requests
-from local.bus import InProcessBus, LockedMessage, LockLost
+from local.bus.in_process import InProcessBus, LockedMessage, LockLost
 from shared.clock import Clock
 from shared.errors import BusError
 

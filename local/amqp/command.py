@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from local.amqp.server import ServiceBusServer
-from local.bus import InProcessBus, QueueOptions
+from local.bus.in_process import InProcessBus, QueueOptions
 from shared.clock import SystemClock
 from shared.errors import ConfigurationError
 

@@ -14,7 +14,7 @@ from typing import Any
 from proton import UNDESCRIBED, Array, Data
 
 from local.amqp.messages import milliseconds, peeked, received
-from local.bus import InProcessBus, LockLost
+from local.bus.in_process import InProcessBus, LockLost
 from shared.errors import BusError
 
 

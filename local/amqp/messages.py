@@ -12,7 +12,7 @@ from typing import Any
 import proton
 from proton import Data, symbol, timestamp
 
-from local.bus_model import LockedMessage, StoredMessage
+from local.bus.model import LockedMessage, StoredMessage
 from shared.storage.bus import Message
 
 SECTION_STARTS = tuple(bytes((0x00, 0x53, descriptor)) for descriptor in range(0x70, 0x79))

@@ -12,7 +12,7 @@ from proton import int32, symbol
 from local.amqp.addresses import Node
 from local.amqp.management import Answer, answer
 from local.amqp.tokens import TokenRefused, check_token
-from local.bus import InProcessBus
+from local.bus.in_process import InProcessBus
 from shared.clock import Clock
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from proton._reactor import Task
 from proton.reactor import ApplicationEvent, Container, EventInjector
 
 from local.amqp.broker import Broker
-from local.bus import InProcessBus
+from local.bus.in_process import InProcessBus
 from shared.clock import Clock, SystemClock
 
 HOST = "localhost"

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from local.adventureworks import load_company
-from local.arguments import telling_of_port
-from local.company import DEMO_EMPLOYEES, Company, demo_company
+from cli.arguments import telling_of_port
+from local.company.adventureworks import load_company
+from local.company.demo import DEMO_EMPLOYEES, Company, demo_company
+from local.company.vista_database import connection_string, create_vista_database
 from local.simulators.certificate import loopback_certificate
 from local.simulators.exchange import Handler
 from local.simulators.inspection import PREFIX, Inspection
 from local.simulators.listener import HOST, Listener
 from local.simulators.tenant import Tenant, build_tenant
-from local.vista_database import connection_string, create_vista_database
 from shared.clock import Clock, SystemClock
 
 SAVED_CONTENT = "safetyamp.json"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.clients.graph_tokens import GraphTokens
-from shared.clients.http import HttpPipeline
+from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.listings import Pages, checked_records, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import AccessRefused, IncompleteRead

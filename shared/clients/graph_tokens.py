@@ -11,8 +11,8 @@ from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from shared.clients.http_failures import may_pass, wrong_setting
-from shared.clients.http_transport import new_session
+from shared.clients.http.failures import may_pass, wrong_setting
+from shared.clients.http.transport import new_session
 from shared.errors import (
     AccessRefused,
     APIError,

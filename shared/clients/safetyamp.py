@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import quote
 
-from shared.clients.headers import bearer_headers, checked_header_value, user_agent
-from shared.clients.http import HttpPipeline
+from shared.clients.http.headers import bearer_headers, checked_header_value, user_agent
+from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.listings import MOST_PAGES, Distinct, checked_records, endless, is_id, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import UpstreamUnavailable

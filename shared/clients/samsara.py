@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.clients.headers import bearer_headers
-from shared.clients.http import HttpPipeline
+from shared.clients.http.headers import bearer_headers
+from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.listings import Pages, checked_records, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import IncompleteRead

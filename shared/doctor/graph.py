@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from shared.clients.call_meter import metered
+from shared.clients.http.call_meter import metered
 from shared.doctor.clocks import skew
 from shared.doctor.finding import Check, Finding, ms_since
 from shared.errors import AccessRefused

@@ -13,15 +13,15 @@ from shared.errors import UnreadableDocument
 from shared.notices.episodes import NOTICES, book_from_json
 from shared.storage.documents import Documents, read_document, read_json
 from shared.sync import paths
-from shared.sync.control import UNKNOWN_PAUSES, read_pauses
-from shared.sync.lookups import read_lookup
+from shared.sync.documents.control import UNKNOWN_PAUSES, read_pauses
+from shared.sync.documents.outcome import read_outcomes
+from shared.sync.documents.plans import read_batch, read_plan
+from shared.sync.documents.progress import read_progress
+from shared.sync.documents.runs import Run, peek_active, read_run, run_ids
+from shared.sync.documents.state import decode_state
 from shared.sync.model import ENTITIES, EntityName
-from shared.sync.outcome import read_outcomes
-from shared.sync.plans import read_batch, read_plan
-from shared.sync.progress import read_progress
-from shared.sync.runs import Run, peek_active, read_run, run_ids
-from shared.sync.state import decode_state
-from shared.sync.totals import read_totals
+from shared.sync.planning.lookups import read_lookup
+from shared.sync.runs.totals import read_totals
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime

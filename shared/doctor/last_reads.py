@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.storage.documents import Documents
+from shared.sync.documents.state import read_state
 from shared.sync.model import ENTITIES
-from shared.sync.state import read_state
 
 
 def last_counts(documents: Documents) -> dict[str, int]:

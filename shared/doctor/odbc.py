@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.clients.vista_connection import SQLITE_PREFIX
-from shared.clients.vista_errors import NO_DRIVER
-from shared.clients.vista_string import SQL_SERVER_DRIVER
+from shared.clients.vista.connection import SQLITE_PREFIX
+from shared.clients.vista.connection_string import SQL_SERVER_DRIVER
+from shared.clients.vista.errors import NO_DRIVER
 from shared.doctor.finding import Check, Finding
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from shared.clients.call_meter import interactive, metered
+from shared.clients.http.call_meter import interactive, metered
 from shared.doctor.clocks import skew
 from shared.doctor.finding import Check, Finding, ms_since, of_error
 from shared.errors import AccessRefused, ConfigurationError, RetryLater, SafetyAmpError, UpstreamUnavailable
-from shared.sync.listing import RESOURCES, within_root
-from shared.sync.lookups import role_ids, sites_of_asset_types
-from shared.sync.prerequisites import check_prerequisites
+from shared.sync.planning.listing import RESOURCES, within_root
+from shared.sync.planning.lookups import role_ids, sites_of_asset_types
+from shared.sync.planning.prerequisites import check_prerequisites
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from shared.clients.call_meter import metered
+from shared.clients.http.call_meter import metered
 from shared.clients.receipts import Reading
 from shared.doctor.clocks import skew
 from shared.doctor.finding import Check, Finding, ms_since
 from shared.errors import AccessRefused
-from shared.sync.reader import CHECK_SAMSARA
+from shared.sync.planning.reader import CHECK_SAMSARA
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from shared.clients.vista_connection import SQLITE_PREFIX
+from shared.clients.vista.connection import SQLITE_PREFIX
 from shared.config import LOOPBACK, Settings
 
 VENDOR_CALLS_PER_SECOND = 60 / 61

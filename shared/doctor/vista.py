@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
-from shared.clients.vista import VistaClient
-from shared.clients.vista_driver import VistaConnection
+from shared.clients.vista.client import VistaClient
+from shared.clients.vista.driver import VistaConnection
 from shared.doctor.clocks import ahead, skew
 from shared.doctor.finding import Check, Finding, ms_since, of_error
 from shared.doctor.last_reads import last_counts
 from shared.doctor.vista_login import login_findings
 from shared.errors import SafetyAmpError, StorageError
-from shared.sync.guard import GuardLimits, guard
-from shared.sync.reader import CHECK_VISTA, MAY_BE_EMPTY
+from shared.sync.planning.guard import GuardLimits, guard
+from shared.sync.planning.reader import CHECK_VISTA, MAY_BE_EMPTY
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime

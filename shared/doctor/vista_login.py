@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared.clients.vista_driver import VistaConnection
+from shared.clients.vista.driver import VistaConnection
 from shared.doctor.finding import Finding
 
 TABLES = ("bPREH", "bPRDP", "bJCJM", "bJCCM", "bPRJC")

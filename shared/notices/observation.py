@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.errors import UnreadableDocument
 from shared.notices.conditions import Observation, RunTrouble
 from shared.storage.documents import Documents
-from shared.sync.runs import read_run
+from shared.sync.documents.runs import read_run
 from shared.telemetry.figures import read_figures
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import requests
 
-from shared.clients.http_transport import SessionFactory, new_session
-from shared.clients.time_limit import TimeLimit
+from shared.clients.http.time_limit import TimeLimit
+from shared.clients.http.transport import SessionFactory, new_session
 from shared.errors import SafetyAmpError
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 5.0

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.operations.suggestions import suggestion_for
+from shared.queries.suggestions import suggestion_for
 from shared.reports.elements import Html, data, joined, tag
 from shared.reports.problems import keys_line, left_out_section, problems_section
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared.operations.suggestions import suggestion_for
+from shared.queries.suggestions import suggestion_for
 from shared.reports.elements import Html, data, joined, tag
 
 MOST_OF_A_KIND = 50

@@ -1,7 +1,7 @@
 """The ports to Service Bus: sending, and looking into queues. Receiving is the Functions host's business.
 
-Adapters: `service_bus.py` and `service_bus_queues.py` here, `local/bus.py` and `local/bus_queues.py` for the
-embedded stack.
+Adapters: `service_bus.py` and `service_bus_queues.py` here, `in_process.py` and `inspection.py` of
+`local/bus/` for the embedded stack.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The port to the documents: what the sync needs of Blob Storage, and JSON on top of it.
 
-Adapters: `blob_documents.py` here, `local/folder_documents.py` for the embedded stack.
+Adapters: `blob_documents.py` here, `local/documents/folder.py` for the embedded stack.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from shared.clients.unreadable import readable
+from shared.clients.http.unreadable import readable
 from shared.errors import DocumentChanged, DocumentExists, UnreadableDocument
 from shared.storage.decoding import decode
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.clients.heartbeat import beating, bound_heartbeat
+from shared.clients.http.heartbeat import beating, bound_heartbeat
 from shared.sync.services import Services
 
 LEASE_SECONDS = 60

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
-from shared.clients.call_meter import interactive
-from shared.sync.runs import Run
+from shared.clients.http.call_meter import interactive
+from shared.sync.documents.runs import Run
 
 
 def priority(run: Run) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from shared.clients.graph import GraphClient
     from shared.clients.safetyamp import SafetyAmpClient
     from shared.clients.samsara import SamsaraClient
-    from shared.clients.vista import VistaClient
+    from shared.clients.vista.client import VistaClient
     from shared.clock import Clock
     from shared.config import Settings
     from shared.shutdown import Shutdown

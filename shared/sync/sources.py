@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
+from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from shared.resilience.breaker_state import BreakerState
 from shared.resilience.rate_limiter import Usage
 from shared.runtime import Runtime
 from shared.storage.cache import CacheStatistics
-from shared.sync.totals import Overview, overview
+from shared.sync.runs.totals import Overview, overview
 
 UPSTREAMS = ("safetyamp", "samsara", "graph", "vista")
 LIMITED = "safetyamp"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from shared.clients.call_meter import UpstreamCall, observed
+from shared.clients.http.call_meter import UpstreamCall, observed
 from shared.errors import ConfigurationError, SafetyAmpError
 from shared.runtime import Runtime
 from shared.telemetry.context import Trace, bound, bound_facts, new_trace, parse_trace, traced

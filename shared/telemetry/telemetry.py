@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from shared.clients.call_meter import UpstreamCall
+from shared.clients.http.call_meter import UpstreamCall
 from shared.telemetry.context import Trace
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from local.company import demo_company
-from local.company_model import OWN_COMPANY, Company
+from local.company.demo import demo_company
+from local.company.model import OWN_COMPANY, Company
 from tests.chaos.hands import with_strangers
 
 if TYPE_CHECKING:

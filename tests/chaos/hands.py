@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local.simulators.safetyamp_seed import SafetyAmpSeed
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.state import state_from_json
+from shared.sync.documents.state import state_from_json
 from tests.e2e.expected_mail import Accounts
 from tests.e2e.expected_people import Standing, standing
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from local.company_accounts import account
-from local.company_model import OPEN, OWN_COMPANY, vista_date
+from local.company.accounts import account
+from local.company.model import OPEN, OWN_COMPANY, vista_date
 from tests.e2e.expected_people import standing
 
 if TYPE_CHECKING:

@@ -16,22 +16,22 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from local.bus import InProcessBus, LockedMessage, QueueOptions
-from local.company_model import Company
+from local.bus.in_process import InProcessBus, LockedMessage, QueueOptions
+from local.company.model import Company
+from local.company.vista_database import connection_string, create_vista_database
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.tenant import Tenant, build_tenant
-from local.vista_database import connection_string, create_vista_database
 from shared.clients.graph import GraphClient
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
-from shared.sync.batch_handler import apply_batch
-from shared.sync.entity_handler import sync_entity
+from shared.sync.documents.runs import RunRequest, active_run_id, request_run
 from shared.sync.messages import parse_batch_message, parse_entity_message
 from shared.sync.model import ENTITIES, EntityName
-from shared.sync.runs import RunRequest, active_run_id, request_run
-from shared.sync.sweep import sweep
+from shared.sync.runs.batch_handler import apply_batch
+from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.runs.sweep import sweep
 from tests.chaos.world import HOSTS, START, SimulatedTokens
 from tests.e2e.power import Crash, Power
 from tests.e2e.small_company import contract_row, job_row, new_person, small_company

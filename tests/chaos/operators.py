@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.errors import Paused, RunConflict
-from shared.operations.on_demand import sync_record
+from shared.queries.on_demand import sync_record
 from shared.runtime import Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.control import read_pauses, remove_pauses
+from shared.sync.documents.control import read_pauses, remove_pauses
+from shared.sync.documents.runs import active_run_id, approve
 from shared.sync.model import ENTITIES, EntityName
-from shared.sync.runs import active_run_id, approve
-from shared.sync.stopping import cancel, pause
+from shared.sync.runs.stopping import cancel, pause
 
 if TYPE_CHECKING:
     from tests.chaos.world import World

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 
-from local.memory_documents import MemoryDocuments
+from local.documents.memory import MemoryDocuments
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.exchange import SimResponse
 from local.simulators.simulator import Simulator
 from shared.clients.receipts import Reading, Receipt
-from shared.clients.vista import VistaClient
+from shared.clients.vista.client import VistaClient
 from shared.errors import BusError, DatabaseError, DocumentChanged, StorageError
 from shared.storage.bus import Message
 from shared.storage.documents import Document

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from math import inf
 from random import Random
 
-from local.cluster import Cluster, WorkerProcess
-from local.redis_server import RedisServer
+from local.host.cluster import Cluster, WorkerProcess
+from local.host.redis_server import RedisServer
 
 POLL_SECONDS = 0.02
 KILLS_PER_REDIS_KILL = 12

@@ -10,19 +10,20 @@ from unittest import mock
 
 import pytest
 
-from local.kept_documents import KeptDocuments
-from local.memory_documents import MemoryDocuments
+from local.documents.kept import KeptDocuments
+from local.documents.memory import MemoryDocuments
 from shared.resilience.shared_rate_limiter import SharedRateLimiter
 from shared.storage.decoding import decode
 from shared.storage.documents import to_json
-from shared.sync import drafting, planner, state, unique_values
-from shared.sync.applier import ChangeApplier
-from shared.sync.compare import Change
-from shared.sync.drafting import Draft
+from shared.sync.applying.applier import ChangeApplier
+from shared.sync.documents import state
+from shared.sync.documents.progress import ProgressKeeper
+from shared.sync.documents.state import EntityState
 from shared.sync.messages import BatchMessage, EntityMessage
-from shared.sync.moved_keys import MovedKeys
-from shared.sync.progress import ProgressKeeper
-from shared.sync.state import EntityState
+from shared.sync.planning import drafting, planner, unique_values
+from shared.sync.planning.compare import Change
+from shared.sync.planning.drafting import Draft
+from shared.sync.planning.moved_keys import MovedKeys
 from tests.chaos.seeds import run_seed
 from tests.chaos.virtual_redis import VirtualRedis
 

@@ -14,22 +14,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.cluster import Cluster
-from local.company import demo_company
+from local.company.demo import demo_company
+from local.host.cluster import Cluster
 from shared.errors import LeaseHeld
 from shared.storage.documents import read_json
+from shared.sync.documents.runs import RunRequest
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
-from shared.sync.runs import RunRequest
 from tests.chaos.storm import Storm
 from tests.e2e.expectation import Expectation, expect
 from tests.e2e.expected_content import differences, read_content
 from tests.e2e.expected_tally import COUNTS
 
 if TYPE_CHECKING:
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 WORKERS = 4

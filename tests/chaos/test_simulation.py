@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from unittest import mock
 
-from local.bus import LockedMessage
+from local.bus.in_process import LockedMessage
 from tests.chaos.faults import HELD, TABLE
 from tests.chaos.seeds import Verdict, explanation, run_seed, run_seeds
 from tests.chaos.strikes import Strikes

@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from local.bus import LockedMessage
+from local.bus.in_process import LockedMessage
 from shared.runtime import Runtime
 from tests.chaos import beginnings
 from tests.chaos.ports import ChaosAdapter, ChaosBus, ChaosDocuments, SkewedClock

@@ -17,22 +17,22 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from local.bus import DEAD_LETTER_QUEUE, InProcessBus, LockedMessage, LockLost, QueueOptions
-from local.company_model import Company
+from local.bus.in_process import DEAD_LETTER_QUEUE, InProcessBus, LockedMessage, LockLost, QueueOptions
+from local.company.model import Company
+from local.company.vista_database import connection_string, create_vista_database
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from local.simulators.tenant import Tenant, build_tenant
-from local.vista_database import connection_string, create_vista_database
 from shared.clients.graph import GraphClient
-from shared.clients.vista import VistaClient
+from shared.clients.vista.client import VistaClient
 from shared.errors import BusError, Paused, RunConflict, SafetyAmpError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.runs import active_run_id
-from shared.sync.state import state_from_json
-from shared.sync.sweep import sweep
+from shared.sync.documents.runs import active_run_id
+from shared.sync.documents.state import state_from_json
+from shared.sync.runs.sweep import sweep
 from tests.chaos import beginnings
 from tests.chaos.breaker_watch import BreakerWatch
 from tests.chaos.faults import HELD, Faults, draw_kinds

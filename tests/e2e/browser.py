@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from local.http_host import HttpHost, HttpServer
+from local.host.http import HttpHost, HttpServer
 from tests.e2e.http_rig import Api
 from tests.real_parts import CHROMIUM, required
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from local.company_model import vista_date
+from local.company.model import vista_date
 from shared.storage.documents import create_json
-from shared.sync.dead_letters import DeadLetter, bury
+from shared.sync.documents.runs import RunRequest, request_run
 from shared.sync.messages import BatchMessage
-from shared.sync.runs import RunRequest, request_run
-from shared.sync.stopping import pause
+from shared.sync.runs.dead_letters import DeadLetter, bury
+from shared.sync.runs.stopping import pause
 from tests.e2e.http_rig import Api
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, contract_row, job_row, small_company

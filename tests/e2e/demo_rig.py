@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from local.company import demo_company
+from local.company.demo import demo_company
 from tests.e2e.rig import START, Rig
 
 PEOPLE, JOBS, VEHICLES = 40, 12, 6

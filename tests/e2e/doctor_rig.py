@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 import requests
 
-from shared.clients.connection_pool import ConnectionPool
-from shared.clients.vista import VistaClient
-from shared.clients.vista_driver import Engine, VistaConnection
-from shared.clients.vista_errors import sqlite_error
+from shared.clients.vista.client import VistaClient
+from shared.clients.vista.connection_pool import ConnectionPool
+from shared.clients.vista.driver import Engine, VistaConnection
+from shared.clients.vista.errors import sqlite_error
 from shared.doctor import Finding, check_everything
 from shared.doctor.vista import SERVER_TIME
 from shared.doctor.vista_login import DATABASE_RIGHTS, SERVER_ROLE, TABLE_RIGHTS, TABLES
+from tests.doubles.scripted_upstream import NotingBreaker
 from tests.e2e.rig import HOSTS, Rig
-from tests.unit.scripted_upstream import NotingBreaker
 
 Answers = Mapping[str, Sequence[Sequence[Any]]]
 

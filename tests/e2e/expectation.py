@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from local.company_model import Company
+from local.company.model import Company
 from tests.e2e.expected_content import Content
 from tests.e2e.expected_fleet import Drivers, expect_assets
 from tests.e2e.expected_home_sites import HomeSites, latest_jobs

@@ -8,8 +8,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from werkzeug.test import Client, TestResponse
 
-from local.http_host import HttpHost
-from shared.operations.openapi.document import openapi_document
+from local.host.http import HttpHost
+from shared.queries.openapi.document import openapi_document
 from tests.e2e.rig import Rig
 
 

@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from shared.operations.openapi.document import openapi_document
-from shared.operations.run_index import newest_runs
-from shared.sync.control import remove_pauses
+from shared.queries.openapi.document import openapi_document
+from shared.queries.run_index import newest_runs
+from shared.sync.documents.control import remove_pauses
 from shared.sync.model import ENTITIES
 from tests.e2e.http_rig import Api
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.company_model import Company, Row, vista_date
+from local.company.model import Company, Row, vista_date
 from tests.e2e.rig import START, Ran, Rig
 from tests.e2e.small_company import new_person, small_company
 

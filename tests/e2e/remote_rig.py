@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 from werkzeug.wrappers import Response
 
-from local.cli import main
-from local.http_host import HttpHost, HttpServer
-from local.remote.address import CLIENT_SETTING, KEY_SETTING, URL_SETTING
+from cli.main import main
+from cli.remote.address import CLIENT_SETTING, KEY_SETTING, URL_SETTING
+from local.host.http import HttpHost, HttpServer
 from tests.e2e.http_rig import Api
 
 KEY = "the-function-key"
@@ -60,7 +60,7 @@ class Terminal:
 
     def narrow(self, columns: int) -> None:
         """Only so many columns from now on."""
-        self.monkeypatch.setattr("local.console.PIPE_WIDTH", columns)
+        self.monkeypatch.setattr("cli.console.PIPE_WIDTH", columns)
 
     def types(self, *words: str) -> Said:
         """`python -m local WORDS`; the key is never in what it writes."""

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from local.company_model import Company, Row
+from local.company.model import Company, Row
+from local.company.vista_database import connection_string, create_vista_database
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
+from local.host.stack import LocalStack
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.safetyamp import SafetyAmpSimulator
 from local.simulators.simulator import Call
 from local.simulators.tenant import KEYS, Tenant, build_tenant
-from local.stack import LocalStack
-from local.vista_database import connection_string, create_vista_database
 from shared import runtime
 from shared.clients.graph import GraphClient
 from shared.clients.graph_tokens import GraphTokens
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.runs import RunRequest, active_run_id, request_run
-from shared.sync.sweep import sweep
+from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.runs.sweep import sweep
 from tests.e2e.power import Crash, Power, PoweredAdapter, PoweredBus, PoweredDocuments
 from tests.e2e.small_company import small_company
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from local.company_model import OPEN, OWN_COMPANY, Company, Row, last_week_end, vista_date
+from local.company.model import OPEN, OWN_COMPANY, Company, Row, last_week_end, vista_date
 from local.simulators.safetyamp_seed import SafetyAmpSeed
 
 NAME = "Two Rivers Builders"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.adventureworks import load_company
+from local.company.adventureworks import load_company
 from tests.e2e.expectation import Expectation, expect
 from tests.e2e.expected_content import Content, differences, read_content
 from tests.e2e.expected_tally import COUNTS

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from local.http_host import HttpHost
+from local.host.http import HttpHost
 from shared.errors import BusError
-from shared.operations import run_list
+from shared.queries import run_list
 from shared.storage.bus import Message
 from shared.storage.documents import to_json
 from shared.sync import paths
-from shared.sync.dead_letters import DeadLetter, bury
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, request_run
 from shared.sync.model import ENTITIES
-from shared.sync.runs import EntityStatus, Run, RunRequest, request_run
+from shared.sync.runs.dead_letters import DeadLetter, bury
 from tests.e2e.http_rig import Api, api_for
 
 PERSON = 1001
@@ -590,7 +590,7 @@ def keep_without_ending(api: Api, message: Message) -> str:
     """Keep a dead letter of an entity whose end could not be noted; returns its id."""
     body = message.body.encode()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("shared.sync.dead_letters.stop_entity", _away)
+        patched.setattr("shared.sync.runs.dead_letters.stop_entity", _away)
         with pytest.raises(BusError):
             bury(api.rig.stack.runtime, DeadLetter("entity", message.message_id, body, "r", 10))
     (path,) = api.rig.documents.list(paths.DEAD_LETTERS)

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from local.company_model import Company, vista_date
+from local.company.model import Company, vista_date
 from shared.errors import Paused, RunConflict
-from shared.operations.failures import failure_groups
-from shared.operations.on_demand import sync_record
+from shared.queries.failures import failure_groups
+from shared.queries.on_demand import sync_record
 from shared.reports.page import report_page
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.control import remove_pauses
-from shared.sync.runs import active_run_id, approve, get_run
-from shared.sync.state import state_from_json
-from shared.sync.stopping import cancel, pause
-from shared.sync.totals import overview
+from shared.sync.documents.control import remove_pauses
+from shared.sync.documents.runs import active_run_id, approve, get_run
+from shared.sync.documents.state import state_from_json
+from shared.sync.runs.stopping import cancel, pause
+from shared.sync.runs.totals import overview
 from tests.e2e.power import Crash
 from tests.e2e.rig import START, Ran, Rig
 from tests.e2e.small_company import FIRST_NUMBER, job_row, new_person, small_company
@@ -451,7 +451,7 @@ class TestASourceThatIsAway:
         run_id = held_run(rig)
         comes_back = vista_is_away(rig)
         with monkeypatch.context() as patched:
-            patched.setattr("shared.sync.finish.finish_run", lambda *_: None)
+            patched.setattr("shared.sync.runs.finish.finish_run", lambda *_: None)
             approve(rig.stack.runtime, run_id)
             rig.drain()
         assert get_run(rig.documents, run_id).entities["employees"].phase == "held"

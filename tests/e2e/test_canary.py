@@ -16,17 +16,17 @@ import azure.functions as func
 import pytest
 from azure.functions.timer import TimerRequest
 
-from local.bus import InProcessBus
-from local.company_model import Company, vista_date
-from shared.clients.vista_driver import VistaConnection
+from local.bus.in_process import InProcessBus
+from local.company.model import Company, vista_date
+from shared.clients.vista.driver import VistaConnection
 from shared.errors import SafetyAmpError
 from shared.storage.bus import Message
 from shared.sync.entities.employees import EmployeesMapping
 from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
+from tests.doubles.ingestion import Ingestion, ingesting
+from tests.doubles.webhook_receiver import receiving
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, new_person, small_company
-from tests.integration.ingestion import Ingestion, ingesting
-from tests.integration.webhook_receiver import receiving
 
 CANARIES = ("canaria", "zyxwvut", "225999", "225-999", "canary street", "private.example", "drivercanary")
 """Parts of every name, phone, address and e-mail of this company, in lower case."""
@@ -90,7 +90,7 @@ class _Collector(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._seen.lines.append(JsonFormatter().format(record))
         self._seen.readable.append(ReadableFormatter().format(record))
-        if record.name == "local.host":
+        if record.name == "local.host.host":
             # The real host is told of an error with all that it carries.
             self._seen.host.append(logging.Formatter().format(record))
 
@@ -194,7 +194,7 @@ class Flood:
             self.run()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                "shared.sync.applier.ChangeApplier.apply", _raising(lambda: KeyError("225-999-1001"))
+                "shared.sync.applying.applier.ChangeApplier.apply", _raising(lambda: KeyError("225-999-1001"))
             )
             self.run()
 
@@ -219,7 +219,7 @@ class Flood:
         entity_queue = self.rig.stack.runtime.settings.entity_queue
         with pytest.MonkeyPatch.context() as patch:
             raising = _raising(lambda: RuntimeError("Canaria Zyxwvut1001"))
-            patch.setattr("shared.sync.entity_handler.readable_run", raising)
+            patch.setattr("shared.sync.runs.entity_handler.readable_run", raising)
             body = json.dumps({"version": 1, "run_id": "r", "entity": "jobs", "cause": "start", "attempt": 1})
             self.rig.stack.bus.send([Message(entity_queue, "fails", body)])
             self.rig.drain()
@@ -234,7 +234,7 @@ class Flood:
             try:
                 show.call(req=func.HttpRequest("GET", "/api/control", body=b""))
             except SafetyAmpError:
-                logging.getLogger("local.host").exception("function %s failed", show.name)
+                logging.getLogger("local.host.host").exception("function %s failed", show.name)
 
     def scrape(self) -> None:
         [metrics] = [function for function in self.rig.stack.functions if function.name == "metrics"]

@@ -16,14 +16,14 @@ import pytest
 from shared.errors import Paused, UnreadableDocument
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.batch_handler import give_up_batch
-from shared.sync.control import remove_pauses
+from shared.sync.documents.control import remove_pauses
+from shared.sync.documents.outcome import read_outcomes
+from shared.sync.documents.runs import RunRequest, active_run_id, get_run, request_run
 from shared.sync.messages import BatchMessage
 from shared.sync.model import ENTITIES
-from shared.sync.outcome import read_outcomes
-from shared.sync.runs import RunRequest, active_run_id, get_run, request_run
-from shared.sync.stopping import pause
-from shared.sync.totals import TOTALS
+from shared.sync.runs.batch_handler import give_up_batch
+from shared.sync.runs.stopping import pause
+from shared.sync.runs.totals import TOTALS
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import new_person, small_company
 
@@ -378,7 +378,7 @@ def test_an_entity_whose_plan_nobody_can_act_on_ends(rig: Rig, monkeypatch: pyte
     def fail(*_: Any, **__: Any) -> None:
         raise KeyError("nobody thought of it")
 
-    monkeypatch.setattr("shared.sync.entity_handler.start_plan", fail)
+    monkeypatch.setattr("shared.sync.runs.entity_handler.start_plan", fail)
     titles = rig.run(entities=("titles",)).entity("titles")
     assert titles["phase"] == "failed"
     assert "unexpected KeyError after planning" in titles["reason"]

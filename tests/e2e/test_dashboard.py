@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from local.company_model import vista_date
-from shared.sync.control import read_pauses
-from shared.sync.runs import get_run
+from local.company.model import vista_date
+from shared.sync.documents.control import read_pauses
+from shared.sync.documents.runs import get_run
 from tests.e2e.browser import QUICK, SLOW, Tab, tab_of
 from tests.e2e.busy_world import (
     HOSTILE,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from local.http_host import HttpHost
-from shared.sync.control import read_pauses
+from local.host.http import HttpHost
+from shared.sync.documents.control import read_pauses
+from tests.doubles.sign_in_front import IN_FRONT, OLGA, SignInFront
 from tests.e2e.browser import Tab
 from tests.e2e.busy_world import LEAVERS, busy_world, hold_leavers, quiet_world
 from tests.e2e.http_rig import Api
-from tests.e2e.sign_in_front import IN_FRONT, OLGA, SignInFront
 from tests.e2e.test_dashboard_access import RUN_AXE
 from tests.real_parts import AXE, required
 

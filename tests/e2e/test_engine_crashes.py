@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.company_model import Company, vista_date
+from local.company.model import Company, vista_date
 from tests.e2e.rig import START, Rig, doubles
 from tests.e2e.small_company import FIRST_NUMBER, new_person, small_company
 

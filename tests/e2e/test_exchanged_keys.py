@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from local.company_model import Company, vista_date
+from local.company.model import Company, vista_date
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, PEOPLE, account, new_person, small_company
 

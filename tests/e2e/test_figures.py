@@ -11,15 +11,15 @@ import azure.functions as func
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from local.company_model import vista_date
+from local.company.model import vista_date
 from local.simulators import safetyamp_store
 from local.simulators.simulator import Call
-from shared.clients.call_meter import UpstreamCall, endpoint_of
+from shared.clients.http.call_meter import UpstreamCall, endpoint_of
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.finish import finish_run
-from shared.sync.runs import RunRequest, request_run
-from shared.sync.totals import TOTALS
+from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.runs.finish import finish_run
+from shared.sync.runs.totals import TOTALS
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, PEOPLE
 from tests.e2e.test_canary import Seen, watched

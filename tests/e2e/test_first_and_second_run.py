@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.company import Company, demo_company
+from local.company.demo import Company, demo_company
 from tests.e2e.expectation import Expectation, expect
 from tests.e2e.expected_content import differences, read_content
 from tests.e2e.expected_tally import COUNTS

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local.company_model import vista_date
-from local.show import show_report
+from cli.show import show_report
+from local.company.model import vista_date
 from shared.reports.page import report_page
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import requests
 
-from local.company_model import Company
+from local.company.model import Company
 from local.simulators.adapter import SimulatorAdapter
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.runs import RunRequest, request_run
-from shared.sync.state import GONE, UNSURE, UNSURE_AT
-from shared.sync.stopping import cancel
+from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.state import GONE, UNSURE, UNSURE_AT
+from shared.sync.runs.stopping import cancel
 from tests.e2e.rig import START, Rig, doubles
 from tests.e2e.small_company import small_company
 from tests.e2e.test_engine import is_complete

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from local.company import demo_company
-from local.remote.address import URL_SETTING
+from cli.remote.address import URL_SETTING
+from local.company.demo import demo_company
 from local.simulators.server import SimulatorServer
 from tests.e2e.app_process import UpProcess, app_settings, local
 from tests.e2e.processes import environment

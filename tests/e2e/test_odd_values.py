@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import requests
 
-from local.company_model import Company, vista_date
+from local.company.model import Company, vista_date
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.exchange import SimResponse
-from shared.operations.explain import explain
-from shared.operations.search import search
+from shared.queries.explain import explain
+from shared.queries.search import search
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.entities.titles import TitlesMapping

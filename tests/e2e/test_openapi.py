@@ -9,7 +9,7 @@ import pytest
 from fakeredis import FakeRedis
 from jsonschema import Draft202012Validator
 
-from shared.operations.openapi.document import openapi_document
+from shared.queries.openapi.document import openapi_document
 from shared.resilience.redis_connection import RedisConnection
 from shared.storage.cache import Cache
 from tests.e2e.http_rig import Api, api_for

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.simulators.safetyamp_store import Row
-from shared.operations.explain import explain
+from shared.queries.explain import explain
 from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.small_company import small_company
 from tests.e2e.test_unique_values import START_DAY

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.vista_database import connection_string
+from local.company.vista_database import connection_string
 from tests.e2e.app_process import (
     UpProcess,
     app_settings,

@@ -20,9 +20,9 @@ from tests.e2e.rig import doubles
 from tests.real_parts import AMQP, required
 
 if TYPE_CHECKING:
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.azurite", "tests.integration.redis_server")
+pytest_plugins = ("tests.doubles.azurite", "tests.doubles.redis_server")
 
 COMPANY = ("--employees", "60", "--calls", "240", "--period", "1")
 LOCK_SECONDS = "5"

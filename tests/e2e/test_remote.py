@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from local.company_model import vista_date
-from local.remote.address import KEY_SETTING, URL_SETTING
-from shared.sync.control import read_pauses
-from shared.sync.runs import RunRequest, get_run, request_run
+from cli.remote.address import KEY_SETTING, URL_SETTING
+from local.company.model import vista_date
+from shared.sync.documents.control import read_pauses
+from shared.sync.documents.runs import RunRequest, get_run, request_run
 from tests.e2e.busy_world import HOSTILE, INVALID, LEAVERS, REFUSED, busy_world
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.processes import environment
@@ -205,7 +205,7 @@ class TestForemansCall:
     def test_what_takes_longer_than_anybody_waits_goes_on_by_itself(
         self, api: Api, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("shared.operations.on_demand.WORK_SECONDS", -1.0)
+        monkeypatch.setattr("shared.queries.on_demand.WORK_SECONDS", -1.0)
         said = terminal.types("sync", "employees", "--key", str(PERSON))
         assert (said.status, "It is not done yet and goes on by itself:" in said.out) == (0, True)
         assert f"python -m local runs {api.rig.active}" in said.out

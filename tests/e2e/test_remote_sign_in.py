@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from local.http_host import HttpHost
-from local.remote.address import CLIENT_SETTING, KEY_SETTING
-from shared.sync.control import read_pauses
+from cli.remote.address import CLIENT_SETTING, KEY_SETTING
+from local.host.http import HttpHost
+from shared.sync.documents.control import read_pauses
+from tests.doubles.sign_in_front import IN_FRONT, OLGA, SignInFront
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.remote_rig import KEY, Terminal, served, terminal
-from tests.e2e.sign_in_front import IN_FRONT, OLGA, SignInFront
 
 __all__ = ["terminal"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local.remote import client
-from local.remote.address import KEY_SETTING, URL_SETTING
+from cli.remote import client
+from cli.remote.address import KEY_SETTING, URL_SETTING
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.remote_rig import KEY, Said, Terminal, answering, served_rig, terminal
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from local.company import change_company
-from local.company_model import vista_date
+from local.company.demo import change_company
+from local.company.model import vista_date
 from shared import runtime
 from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import RunConflict
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.runs import RunRequest, approve, request_run
-from shared.sync.state import state_from_json
-from shared.sync.stopping import cancel
-from shared.sync.sweep import sweep
+from shared.sync.documents.runs import RunRequest, approve, request_run
+from shared.sync.documents.state import state_from_json
+from shared.sync.runs.stopping import cancel
+from shared.sync.runs.sweep import sweep
 from tests.e2e.demo_rig import DemoRig
 from tests.e2e.rig import START
 

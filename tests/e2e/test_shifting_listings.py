@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.company_model import vista_date
-from shared.operations.explain import explain
-from shared.operations.search import search
-from tests.e2e.rig import START, Rig
-from tests.e2e.shifting import (
+from local.company.model import vista_date
+from shared.queries.explain import explain
+from shared.queries.search import search
+from tests.doubles.shifting import (
     KEYS,
     Act,
     Meddler,
@@ -24,6 +23,7 @@ from tests.e2e.shifting import (
     reverses_the_order,
     turns_the_order,
 )
+from tests.e2e.rig import START, Rig
 
 ACTS = (deletes_the_first, turns_the_order, reverses_the_order, inserts_at_the_front)
 NOT_LISTED = "not in SafetyAmp's last listing"

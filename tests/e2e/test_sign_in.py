@@ -12,13 +12,13 @@ from werkzeug.test import Client, TestResponse
 
 import function_app
 from functions.access import DECLARED
-from local.company_model import vista_date
-from local.http_host import HttpHost
-from shared.sync.control import read_pauses
-from shared.sync.runs import RunRequest, get_run, request_run
+from local.company.model import vista_date
+from local.host.http import HttpHost
+from shared.sync.documents.control import read_pauses
+from shared.sync.documents.runs import RunRequest, get_run, request_run
+from tests.doubles.sign_in_front import ANA, COOKIE, EVERYBODY, IN_FRONT, OLGA, ROBOT, VERA, SignInFront
 from tests.e2e.http_rig import Api, api_for, check
 from tests.e2e.rig import START
-from tests.e2e.sign_in_front import ANA, COOKIE, EVERYBODY, IN_FRONT, OLGA, ROBOT, VERA, SignInFront
 from tests.e2e.small_company import FIRST_NUMBER
 from tests.unit.test_sign_in import NEEDED
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.operations.explain import explain
+from shared.queries.explain import explain
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.runs import RunRequest, request_run
-from shared.sync.stopping import cancel
+from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.runs.stopping import cancel
 from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import START, Ran
 from tests.e2e.small_company import small_company

@@ -11,8 +11,8 @@ import pytest
 from shared.notices.episodes import NOTICES
 from shared.storage.documents import create_json
 from shared.sync import paths
-from shared.sync.runs import RunRequest, active_run_id, request_run
-from shared.sync.totals import TOTALS
+from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.runs.totals import TOTALS
 from tests.e2e.http_rig import Api, api_for
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
-from shared.clients.http_failures import wrong_setting
-from shared.clients.vista_driver import VistaConnection
-from shared.clients.vista_errors import odbc_error
+from shared.clients.http.failures import wrong_setting
+from shared.clients.vista.driver import VistaConnection
+from shared.clients.vista.errors import odbc_error
 from tests.e2e.rig import HOSTS, LOGIN, START, Ran, Rig
 
 RigOf = Callable[..., Rig]

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from local.amqp.server import ServiceBusServer
-from local.bus import InProcessBus, LockedMessage, QueueOptions
-from local.bus_queues import InProcessQueues
+from local.bus.in_process import InProcessBus, LockedMessage, QueueOptions
+from local.bus.inspection import InProcessQueues
+from local.bus.service_bus_receiver import SdkReceiver
 from local.fake_clock import FakeClock
-from local.service_bus_receiver import SdkReceiver
 from shared.storage.bus import Bus, Queues
 from shared.storage.service_bus import ServiceBusBus
 from shared.storage.service_bus_connection import ServiceBusConnection

@@ -23,7 +23,7 @@ from azure.servicebus.exceptions import (
 )
 
 from local.amqp.server import ServiceBusServer
-from local.bus import InProcessBus, QueueCounts, QueueOptions
+from local.bus.in_process import InProcessBus, QueueCounts, QueueOptions
 from local.fake_clock import FakeClock
 from shared.clock import SystemClock
 from shared.storage.bus import Message

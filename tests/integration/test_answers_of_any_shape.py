@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from shared.clients import http_transport
-from shared.clients.http import HttpPipeline
+from shared.clients.http import transport
+from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.safetyamp import SafetyAmpClient
 from shared.clock import SystemClock
 from shared.errors import APIError, SafetyAmpError, UpstreamUnavailable
 from shared.resilience.retry import RetryPolicy
-from tests.unit.scripted_upstream import NotingBreaker, NotingLimiter
+from tests.doubles.scripted_upstream import NotingBreaker, NotingLimiter
 
 CONNECT_SECONDS, READ_SECONDS = 0.2, 0.5
 TRICKLE_SECONDS = 0.02
@@ -226,7 +226,7 @@ def test_a_creation_whose_answer_cannot_be_read_may_have_happened(what: str) -> 
 def test_an_answer_without_end_is_given_up_before_it_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_transport, "LARGEST_ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr(transport, "LARGEST_ANSWER_BYTES", 1_000_000)
     for head in (OK + b"\r\n", b"HTTP/1.1 302 Found\r\nLocation: /a\r\n\r\n"):
         with answering(itertools.chain([head], endless(b" " * 65536))) as (port, _):
             outcome = outcome_of(lambda: pipeline(port, read_timeout=GUARD_SECONDS).request("POST", "/api/a"))

@@ -17,10 +17,10 @@ import pytest
 from opencensus.common.schedule import QueueEvent
 from opencensus.ext.azure.statsbeat import statsbeat
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared import identity
-from shared.clients.call_meter import UpstreamCall, count_call
+from shared.clients.http.call_meter import UpstreamCall, count_call
 from shared.config import load_settings
 from shared.runtime import Parts, Runtime
 from shared.telemetry import application_insights
@@ -30,7 +30,7 @@ from shared.telemetry.invocation import invocation
 from shared.telemetry.metrics import Metric
 from shared.telemetry.sending import send_figures
 from shared.telemetry.telemetry import Dependency, NoTelemetry, telemetry_for
-from tests.integration.ingestion import KEY, Health, Ingestion, ingesting
+from tests.doubles.ingestion import KEY, Health, Ingestion, ingesting
 from tests.unit.engine_rig import REQUIRED
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -323,8 +323,8 @@ import json, sys, os
 import function_app
 from fakeredis import FakeStrictRedis
 from local.fake_clock import FakeClock
-from local.host_index import index
-from local.memory_documents import MemoryDocuments
+from local.host.index import index
+from local.documents.memory import MemoryDocuments
 from azure.functions.timer import TimerRequest
 from shared import runtime
 from shared.runtime import Parts, Runtime

@@ -14,7 +14,7 @@ from shared.storage.blob_container import CLIENT_OPTIONS
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.documents import to_json
 
-pytest_plugins = ("tests.integration.azurite",)
+pytest_plugins = ("tests.doubles.azurite",)
 
 PATH = "runs/r1/run.json"
 

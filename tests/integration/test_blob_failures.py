@@ -21,12 +21,12 @@ from shared.errors import ConfigurationError, SafetyAmpError, StorageError
 from shared.storage.blob_container import CLIENT_OPTIONS, blob_documents
 from shared.storage.blob_documents import BlobDocuments
 from shared.sync.lease import LEASE_SECONDS
-from tests.integration.tcp_proxy import TcpProxy, free_port, proxy_to
+from tests.doubles.tcp_proxy import TcpProxy, free_port, proxy_to
 
 if TYPE_CHECKING:
-    from tests.integration.azurite import Azurite
+    from tests.doubles.azurite import Azurite
 
-pytest_plugins = ("tests.integration.azurite",)
+pytest_plugins = ("tests.doubles.azurite",)
 
 PATH = "runs/r1/run.json"
 LEASE = "5d3f2a6e-0000-4000-8000-000000000000"
@@ -270,7 +270,7 @@ class TestRefusals:
 
 def shared_access(azurite: Azurite, hours: float = 1) -> str:
     """A connection string that only reads and lists, until so many hours from now."""
-    from tests.integration.azurite import ACCOUNT, ACCOUNT_KEY
+    from tests.doubles.azurite import ACCOUNT, ACCOUNT_KEY
 
     signature = generate_account_sas(
         ACCOUNT,

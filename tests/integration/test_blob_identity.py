@@ -16,10 +16,10 @@ from shared.storage.blob_container import CLIENT_OPTIONS, blob_documents
 from shared.storage.blob_documents import BlobDocuments
 
 if TYPE_CHECKING:
-    from tests.integration.azurite import Azurite
-    from tests.integration.identity_endpoint import IdentityEndpoint
+    from tests.doubles.azurite import Azurite
+    from tests.doubles.identity_endpoint import IdentityEndpoint
 
-pytest_plugins = ("tests.integration.azurite", "tests.integration.identity_endpoint")
+pytest_plugins = ("tests.doubles.azurite", "tests.doubles.identity_endpoint")
 
 PATH = "runs/r1/run.json"
 STORAGE = "https://storage.azure.com"

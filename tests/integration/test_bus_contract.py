@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from local.bus import DEAD_LETTER_QUEUE, LockedMessage, LockLost
+from local.bus.in_process import DEAD_LETTER_QUEUE, LockedMessage, LockLost
 from shared.errors import BusError
 from shared.storage.bus import Message, QueueDepth
 from tests.integration.bus_sides import Side, Wire, in_process

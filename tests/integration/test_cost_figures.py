@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from local.bench_company import bench_company
-from local.bus import InProcessBus
-from local.kept_documents import KeptDocuments
-from local.memory_documents import MemoryDocuments
+from local.bench.company import bench_company
+from local.bus.in_process import InProcessBus
+from local.documents.kept import KeptDocuments
+from local.documents.memory import MemoryDocuments
 from tests.unit.infra.costs_script import costs
 
 READS = ("read", "folders")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from azure.storage.blob import ContainerClient
 
+from local.company.vista_database import create_vista_database
 from local.fake_clock import FakeClock
-from local.vista_database import create_vista_database
 from shared.clock import Clock, SystemClock
 from shared.doctor import Finding, documents, redis
 from shared.doctor.finding import Check
@@ -24,9 +24,9 @@ from tests.real_parts import SQLITE_ODBC, required
 from tests.unit.engine_rig import REQUIRED
 
 if TYPE_CHECKING:
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.azurite", "tests.integration.redis_server")
+pytest_plugins = ("tests.doubles.azurite", "tests.doubles.redis_server")
 
 
 def look(runtime: Runtime, check: Check) -> dict[str, Finding]:
@@ -116,7 +116,7 @@ def test_a_frozen_redis_is_given_up_and_a_dead_one_is_absent(redis_server: Redis
 def test_an_embedded_redis_is_in_order_where_the_settings_name_none(
     settings: dict[str, str], status: str
 ) -> None:
-    from local.embedded_redis import embedded_redis
+    from local.host.embedded_redis import embedded_redis
 
     runtime = Runtime({**REQUIRED, "REDIS_PORT": "1", **settings}, Parts(redis=embedded_redis))
     found = look(runtime, redis.QUICK)["redis"]

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.documents.folder import FolderDocuments
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.folder_documents import FolderDocuments
-from local.memory_documents import MemoryDocuments
 from shared.errors import DocumentChanged, DocumentExists, LeaseHeld, LeaseLost
 from shared.storage.blob_container import CLIENT_OPTIONS
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.documents import Documents, create_json, from_json, read_json, to_json, update_json
 
 if TYPE_CHECKING:
-    from tests.integration.azurite import Azurite
+    from tests.doubles.azurite import Azurite
 
-pytest_plugins = ("tests.integration.azurite",)
+pytest_plugins = ("tests.doubles.azurite",)
 
 PATH = "runs/r1/jobs/batches/0001.json"
 LEASE_SECONDS = 15

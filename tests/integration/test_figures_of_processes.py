@@ -11,23 +11,23 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import Client
 
-from local.cluster import Cluster
-from local.company import demo_company
-from local.host_index import index
-from local.http_host import HttpHost
-from local.stack import DEFAULT_NAMES, fresh_app
+from local.company.demo import demo_company
+from local.host.cluster import Cluster
+from local.host.http import HttpHost
+from local.host.index import index
+from local.host.stack import DEFAULT_NAMES, fresh_app
 from shared import runtime
-from shared.clients.call_meter import UpstreamCall, endpoint_of
+from shared.clients.http.call_meter import UpstreamCall, endpoint_of
 from shared.clock import SystemClock
 from shared.storage.documents import read_json
-from shared.sync.outcome import RESULTS
-from shared.sync.runs import RunRequest, get_run
+from shared.sync.documents.outcome import RESULTS
+from shared.sync.documents.runs import RunRequest, get_run
 from shared.telemetry.figures import Figures, read_figures
 
 if TYPE_CHECKING:
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 PREFIX = "/safetyamp"
 """Where the simulators' server has SafetyAmp; its own record of calls leaves it out."""

@@ -19,14 +19,14 @@ from local.simulators.listener import Listener
 from shared.clients import graph_tokens
 from shared.clients.graph import GraphClient
 from shared.clients.graph_tokens import GraphTokens
-from shared.clients.http import HttpPipeline
-from shared.clients.http_transport import new_session
+from shared.clients.http.pipeline import HttpPipeline
+from shared.clients.http.transport import new_session
 from shared.clock import SystemClock
 from shared.errors import AccessRefused, ConfigurationError, UpstreamUnavailable
 from shared.resilience.rate_limiter import UnlimitedRateLimiter
 from shared.resilience.retry import RetryPolicy
-from tests.integration.silent_server import silent_server
-from tests.unit.scripted_upstream import NotingBreaker
+from tests.doubles.scripted_upstream import NotingBreaker
+from tests.doubles.silent_server import silent_server
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 CLIENT = "66666666-7777-4888-9999-aaaaaaaaaaaa"

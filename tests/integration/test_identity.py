@@ -9,12 +9,12 @@ from azure.core.exceptions import AzureError
 
 from shared import identity
 from shared.identity import azure_credential
-from tests.integration.tcp_proxy import free_port, proxy_to
+from tests.doubles.tcp_proxy import free_port, proxy_to
 
 if TYPE_CHECKING:
-    from tests.integration.identity_endpoint import IdentityEndpoint
+    from tests.doubles.identity_endpoint import IdentityEndpoint
 
-pytest_plugins = ("tests.integration.identity_endpoint",)
+pytest_plugins = ("tests.doubles.identity_endpoint",)
 
 SCOPE = "https://storage.azure.com/.default"
 

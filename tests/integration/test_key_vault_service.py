@@ -13,8 +13,8 @@ from shared import identity, key_vault
 from shared.config import load_settings
 from shared.errors import ConfigurationError
 from shared.key_vault import LONGEST_PAUSE_SECONDS, key_vault_secrets
+from tests.doubles.silent_server import silent_server
 from tests.integration.key_vault_rig import IDENTITY, VAULT_HOST, KeyVaultRig, key_vault_rig
-from tests.integration.silent_server import silent_server
 
 TOKEN = "safetyamp-t0ken"
 COMPLETE = {

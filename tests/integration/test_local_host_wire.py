@@ -14,16 +14,16 @@ import azure.functions as func
 import pytest
 
 from local.amqp.server import ServiceBusServer
-from local.bus import InProcessBus, LockedMessage, QueueCounts, QueueOptions
-from local.host import LocalHost
-from local.host_index import HostOptions, index
-from local.service_bus_receiver import SdkReceiver
-from local.stack import LocalStack
+from local.bus.in_process import InProcessBus, LockedMessage, QueueCounts, QueueOptions
+from local.bus.service_bus_receiver import SdkReceiver
+from local.host.host import LocalHost
+from local.host.index import HostOptions, index
+from local.host.stack import LocalStack
 from shared.clock import SystemClock
 from shared.storage.bus import Message
 from shared.storage.service_bus import ServiceBusBus
+from tests.doubles.cutting_proxy import CuttingProxy
 from tests.integration.bus_sides import connection, connection_to
-from tests.integration.cutting_proxy import CuttingProxy
 from tests.real_parts import AMQP, required
 
 OPTIONS = HostOptions(route_prefix="", max_concurrent_calls=2, max_lock_renewal=timedelta(minutes=10))

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from fakeredis import FakeServer
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
-from shared.clients.time_limit import TimeLimit
+from shared.clients.http.time_limit import TimeLimit
 from shared.config import webhook_key
 from shared.errors import CircuitOpen, StorageError
 from shared.notices import sender
@@ -23,10 +23,10 @@ from shared.notices.signature import webhook_headers
 from shared.notices.tell import tell_notices
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
-from shared.sync.finish import finish_run
-from shared.sync.runs import EntityStatus, Run, RunRequest, change_run, request_run
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, request_run
+from shared.sync.runs.finish import finish_run
 from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
-from tests.integration.webhook_receiver import SECRET_PATH, Receiver, receiving
+from tests.doubles.webhook_receiver import SECRET_PATH, Receiver, receiving
 from tests.unit.engine_rig import REQUIRED, KeptBus
 from tests.unit.redis_rig import client_of
 

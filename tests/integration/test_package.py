@@ -45,7 +45,7 @@ STRAY = [
     "shared/sync/entities/__pycache__/x.cpython-313.pyc",
     "shared/sync/old.pyc",
     "tests/unit/test_x.py",
-    "local/cli.py",
+    "cli/main.py",
     "infra/main.bicep",
     "infra/rollback",
     "docs/runbook.md",

@@ -17,7 +17,7 @@ from shared.config import Settings
 from shared.errors import CacheError
 from shared.resilience.redis_connection import RedisConnection, connect
 from shared.storage.cache import Cache
-from tests.integration.tcp_proxy import free_port
+from tests.doubles.tcp_proxy import free_port
 from tests.unit.breaker_contract import BreakerContract
 from tests.unit.limiter_contract import LimiterContract
 from tests.unit.redis_rig import RedisRig, check_that_every_key_expires, command
@@ -25,9 +25,9 @@ from tests.unit.redis_rig import RedisRig, check_that_every_key_expires, command
 if TYPE_CHECKING:
     from redis import Redis
 
-    from tests.integration.redis_server import RedisServer, Starter
+    from tests.doubles.redis_server import RedisServer, Starter
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 SLOTS = 16_384
 READY_SECONDS = 15

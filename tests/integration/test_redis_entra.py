@@ -16,16 +16,16 @@ from shared.config import Settings
 from shared.errors import CacheError
 from shared.resilience.redis_connection import RedisConnection, connect
 from shared.resilience.redis_identity import RENEW_BEFORE_SECONDS
-from tests.integration.tcp_proxy import proxy_to
+from tests.doubles.tcp_proxy import proxy_to
 from tests.unit.redis_rig import command
 
 if TYPE_CHECKING:
     from redis import Redis
 
-    from tests.integration.identity_endpoint import IdentityEndpoint
-    from tests.integration.redis_server import TlsRedisServer
+    from tests.doubles.identity_endpoint import IdentityEndpoint
+    from tests.doubles.redis_server import TlsRedisServer
 
-pytest_plugins = ("tests.integration.redis_server", "tests.integration.identity_endpoint")
+pytest_plugins = ("tests.doubles.redis_server", "tests.doubles.identity_endpoint")
 
 OBJECT_ID = "0f3a7c1e-object-id"
 LIFETIME = 3600

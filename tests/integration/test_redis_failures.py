@@ -15,16 +15,16 @@ from shared.resilience.local_rate_limiter import LocalRateLimiter
 from shared.resilience.redis_connection import RedisConnection, connect
 from shared.resilience.shared_rate_limiter import SharedRateLimiter
 from shared.storage.cache import Cache
-from tests.integration.tcp_proxy import TcpProxy, proxy_to
+from tests.doubles.tcp_proxy import TcpProxy, proxy_to
 from tests.unit.limiter_contract import PERIOD, refusal, take
 from tests.unit.redis_rig import command
 
 if TYPE_CHECKING:
     from redis import Redis
 
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 LIMIT = 8
 SHARE = 2

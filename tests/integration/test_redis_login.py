@@ -19,9 +19,9 @@ from tests.unit.redis_rig import command
 if TYPE_CHECKING:
     from redis import Redis
 
-    from tests.integration.redis_server import TlsRedisServer, TlsStarter
+    from tests.doubles.redis_server import TlsRedisServer, TlsStarter
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 PASSWORD = "correct-horse"
 

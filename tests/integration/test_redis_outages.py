@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
-from local.embedded_redis import embedded_redis
 from local.fake_clock import FakeClock
+from local.host.embedded_redis import embedded_redis
 from shared.config import Settings
 from shared.errors import CacheError
 from shared.resilience.local_rate_limiter import LocalRateLimiter
@@ -20,9 +20,9 @@ from shared.storage.cache import Cache
 from tests.unit.limiter_contract import PERIOD, refusal, take
 
 if TYPE_CHECKING:
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 
 def ping(client: Redis) -> bool:

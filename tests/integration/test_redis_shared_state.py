@@ -22,9 +22,9 @@ from tests.unit.limiter_contract import PERIOD, LimiterContract, refusal
 from tests.unit.redis_rig import RedisRig, check_that_every_key_expires, make_older
 
 if TYPE_CHECKING:
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 PROCESSES = 3
 THREADS = 50

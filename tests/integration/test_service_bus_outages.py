@@ -12,15 +12,15 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from local.amqp.server import ServiceBusServer
-from local.bus import InProcessBus, LockLost, QueueOptions
-from local.service_bus_receiver import SdkReceiver
+from local.bus.in_process import InProcessBus, LockLost, QueueOptions
+from local.bus.service_bus_receiver import SdkReceiver
 from shared.clock import SystemClock
 from shared.errors import BusError
 from shared.storage.bus import Message
 from shared.storage.service_bus import PAUSES_SECONDS, ServiceBusBus
 from shared.storage.service_bus_connection import _PatientTls
+from tests.doubles.cutting_proxy import CuttingProxy
 from tests.integration.bus_sides import connection_to
-from tests.integration.cutting_proxy import CuttingProxy
 from tests.real_parts import AMQP, required
 
 ATTEMPT, GRACE = 1.0, 0.5

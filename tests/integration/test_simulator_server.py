@@ -18,7 +18,7 @@ import msal
 import pytest
 import requests
 
-from local.company import demo_company
+from local.company.demo import demo_company
 from local.simulators.server import SimulatorServer
 from shared.config import Settings
 

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 import trustme
 
-from shared.clients import time_limit, vista_connection
-from shared.clients.vista_connection import connect_factory
-from shared.clients.vista_errors import StatementRefused
+from shared.clients.http import time_limit
+from shared.clients.vista import connection
+from shared.clients.vista.connection import connect_factory
+from shared.clients.vista.errors import StatementRefused
 from shared.errors import DatabaseError
-from tests.integration import sql_server_plays as plays
-from tests.integration import tds_server as tds
-from tests.integration.sql_server_plays import Play
-from tests.integration.tds_server import SqlServer, serving
+from tests.doubles import sql_server_plays as plays
+from tests.doubles import tds_server as tds
+from tests.doubles.sql_server_plays import Play
+from tests.doubles.tds_server import SqlServer, serving
 from tests.real_parts import MSSQL_ODBC, required
 
 CREDENTIALS = "UID=pat;PWD={s3cret;{x}}}"
@@ -36,7 +37,7 @@ def driver() -> str:
 @pytest.fixture
 def _short_login(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second for the driver to log in, where the test is to see it run out of time."""
-    monkeypatch.setattr(vista_connection, "LOGIN_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(connection, "LOGIN_TIMEOUT_SECONDS", 1)
 
 
 def address(server: SqlServer, host: str = "127.0.0.1") -> str:
@@ -169,7 +170,7 @@ def test_the_newest_registered_driver_is_used_when_the_string_names_none(driver:
         f"[ODBC Driver 18 for SQL Server]\nDriver={driver}\n"
         "[ODBC Driver 9 for SQL Server]\nDriver=/no/such/file.so\n"
     )
-    code = "import sys; from shared.clients.vista_connection import connect_factory as c; c(sys.argv[1])()"
+    code = "import sys; from shared.clients.vista.connection import connect_factory as c; c(sys.argv[1])()"
     with serving(plays.login_answer(*LOGIN_FAILED)) as server:
         string = f"SERVER={address(server)};{CREDENTIALS};{PLAIN}"
         ended = subprocess.run(

@@ -7,18 +7,18 @@ from datetime import date, datetime
 import pytest
 
 from local.fake_clock import FakeClock
-from shared.clients.connection_pool import ConnectionPool
-from shared.clients.vista import VistaClient
-from shared.clients.vista_connection import connect_factory
-from shared.clients.vista_driver import VistaConnection
-from shared.clients.vista_errors import StatementRefused
+from shared.clients.vista.client import VistaClient
+from shared.clients.vista.connection import connect_factory
+from shared.clients.vista.connection_pool import ConnectionPool
+from shared.clients.vista.driver import VistaConnection
+from shared.clients.vista.errors import StatementRefused
 from shared.errors import DatabaseError
-from tests.integration import sql_server_plays as plays
-from tests.integration import tds_server as tds
-from tests.integration.sql_server_plays import Play
-from tests.integration.tds_server import SqlServer, serving
+from tests.doubles import sql_server_plays as plays
+from tests.doubles import tds_server as tds
+from tests.doubles.scripted_upstream import NotingBreaker
+from tests.doubles.sql_server_plays import Play
+from tests.doubles.tds_server import SqlServer, serving
 from tests.real_parts import MSSQL_ODBC, required
-from tests.unit.scripted_upstream import NotingBreaker
 
 
 @pytest.fixture(scope="module")

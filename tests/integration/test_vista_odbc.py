@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-from local.company import demo_company
+from local.company.demo import demo_company
+from local.company.vista_database import connection_string, create_vista_database
 from local.fake_clock import FakeClock
-from local.vista_database import connection_string, create_vista_database
-from shared.clients.connection_pool import ConnectionPool
 from shared.clients.receipts import Reading
-from shared.clients.rows import DepartmentRow, JobRow
-from shared.clients.vista import VistaClient
-from shared.clients.vista_connection import connect_factory
+from shared.clients.vista.client import VistaClient
+from shared.clients.vista.connection import connect_factory
+from shared.clients.vista.connection_pool import ConnectionPool
+from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.errors import DatabaseError
+from tests.doubles.scripted_upstream import NotingBreaker
 from tests.integration.odbc_vista import odbc_vista
 from tests.real_parts import SQLITE_ODBC, required
-from tests.unit.scripted_upstream import NotingBreaker
 from tests.unit.test_vista_client import JOBS, LATEST_JOB_CASES, TODAY, Row, employee_row, job
 
 COMPANY = demo_company(TODAY, employees=300, jobs=40, vehicles=2)

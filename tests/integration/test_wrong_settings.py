@@ -15,13 +15,13 @@ import pytest
 import trustme
 
 from local.fake_clock import FakeClock
-from shared.clients.http import HttpPipeline
-from shared.clients.http_transport import BASE_URL_SETTINGS, new_session
+from shared.clients.http.pipeline import HttpPipeline
+from shared.clients.http.transport import BASE_URL_SETTINGS, new_session
 from shared.errors import ConfigurationError, SettingProblem, UpstreamUnavailable
 from shared.resilience.retry import RetryPolicy
-from tests.integration.silent_server import silent_server
+from tests.doubles.scripted_upstream import NotingBreaker, NotingLimiter
+from tests.doubles.silent_server import silent_server
 from tests.integration.test_answers_of_any_shape import answering, of
-from tests.unit.scripted_upstream import NotingBreaker, NotingLimiter
 
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 NO_NAME_SERVER = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")

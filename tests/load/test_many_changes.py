@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from local.bench_company import bench_company
-from local.call_windows import fullest_window
+from local.bench.call_windows import fullest_window
+from local.bench.company import bench_company
 
 LOAD_CHANGES = int(os.environ.get("LOAD_CHANGES", "2000"))
 CALLS, PERIOD = 60, 61.0

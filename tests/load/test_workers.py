@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.bench_workers import WORKERS, Load, measure_workers
+from local.bench.workers import WORKERS, Load, measure_workers
 
 if TYPE_CHECKING:
-    from tests.integration.redis_server import RedisServer
+    from tests.doubles.redis_server import RedisServer
 
-pytest_plugins = ("tests.integration.redis_server",)
+pytest_plugins = ("tests.doubles.redis_server",)
 
 LOAD = Load(int(os.environ.get("LOAD_EMPLOYEES", "100")), jobs=12, vehicles=6, calls=60, period=1.0)
 NOBODY_LISTENS = 9

@@ -7,8 +7,8 @@ from typing import Any
 import requests
 from fakeredis import FakeServer
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.doctor.finding import Check, Finding
 from shared.doctor.running import run_checks
 from shared.runtime import Parts, Runtime

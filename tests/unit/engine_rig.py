@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.clients.receipts import Reading, Receipt
 from shared.config import Settings, load_settings
 from shared.errors import BusError

@@ -7,24 +7,24 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from shared.clients.call_meter import UpstreamCall, count_call, metered
+from shared.clients.http.call_meter import UpstreamCall, count_call, metered
 from shared.clients.receipts import Reading, Receipt
-from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
+from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.errors import NotFound
 from shared.storage.cache import Cache
 from shared.storage.documents import read_json, to_json, update_json
 from shared.sync import paths
+from shared.sync.documents.plans import plan_path, planning_path, read_batch
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, get_run, request_run
+from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.entities import mappings
-from shared.sync.entity_handler import sync_entity
 from shared.sync.lease import held_lease
-from shared.sync.listing import TargetLister
 from shared.sync.messages import EntityMessage, parse_entity_message
 from shared.sync.model import EntityName
-from shared.sync.planner import OnlyLeavers, make_plan
-from shared.sync.plans import plan_path, planning_path, read_batch
-from shared.sync.reader import mapping_options
-from shared.sync.runs import EntityStatus, Run, RunRequest, change_run, get_run, request_run
-from shared.sync.state import EntityState, Entry, read_state
+from shared.sync.planning.listing import TargetLister
+from shared.sync.planning.planner import OnlyLeavers, make_plan
+from shared.sync.planning.reader import mapping_options
+from shared.sync.runs.entity_handler import sync_entity
 from tests.unit.engine_rig import EngineRig
 from tests.unit.redis_rig import RedisRig
 

@@ -19,7 +19,7 @@ from opencensus.common.schedule import QueueEvent
 
 from local.fake_clock import FakeClock
 from shared import identity
-from shared.clients.call_meter import UpstreamCall
+from shared.clients.http.call_meter import UpstreamCall
 from shared.config import load_settings
 from shared.doctor.telemetry import problem_of
 from shared.telemetry import application_insights

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from shared.errors import AccessRefused, APIError, InvalidRecord, NotFound, RateLimited, UpstreamUnavailable
-from shared.sync.applier import AlreadyThere, ChangeApplier, Unresolved, is_taken
-from shared.sync.compare import Change
+from shared.sync.applying.applier import AlreadyThere, ChangeApplier, Unresolved, is_taken
+from shared.sync.documents.outcome import Outcome
+from shared.sync.documents.state import EntityState, Entry
 from shared.sync.entities import mappings
 from shared.sync.model import EntityName, Ref, Target
-from shared.sync.outcome import Outcome
-from shared.sync.reader import mapping_options
-from shared.sync.resolver import Resolver
-from shared.sync.state import EntityState, Entry
+from shared.sync.planning.compare import Change
+from shared.sync.planning.reader import mapping_options
+from shared.sync.planning.resolver import Resolver
 from tests.unit.engine_rig import EngineRig
 
 CORE = {"first_name": "Pat", "last_name": "Lee", "email": "old@x.example"}

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from shared.errors import IncompleteRead
-from shared.sync.approval import about_left_out, baselines, keep_approved, refuse_other_sizes
-from shared.sync.compare import Change
-from shared.sync.drafting import Draft
-from shared.sync.guard import GuardLimits, lost_much
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest
+from shared.sync.documents.state import EntityState
 from shared.sync.model import Rejected
-from shared.sync.runs import EntityStatus, Run, RunRequest
-from shared.sync.state import EntityState
+from shared.sync.planning.approval import about_left_out, baselines, keep_approved, refuse_other_sizes
+from shared.sync.planning.compare import Change
+from shared.sync.planning.drafting import Draft
+from shared.sync.planning.guard import GuardLimits, lost_much
 
 LIMITS = GuardLimits(max_deactivations=10, max_percent=20)
 RUN = Run("r", RunRequest(), "now", {"employees": EntityStatus()})

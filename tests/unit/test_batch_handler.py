@@ -18,14 +18,14 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.batch_handler import GIVE_UP_AFTER, apply_batch, give_up_batch
-from shared.sync.compare import Change
-from shared.sync.dead_letters import DeadLetter, bury
+from shared.sync.documents.outcome import Outcome, read_outcomes
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run
+from shared.sync.documents.state import OFF_BY, EntityState, Entry, read_state, rebuild
 from shared.sync.messages import BatchMessage, parse_batch_message
 from shared.sync.model import Action, EntityName, Target
-from shared.sync.outcome import Outcome, read_outcomes
-from shared.sync.runs import EntityStatus, Run, RunRequest, get_run
-from shared.sync.state import OFF_BY, EntityState, Entry, read_state, rebuild
+from shared.sync.planning.compare import Change
+from shared.sync.runs.batch_handler import GIVE_UP_AFTER, apply_batch, give_up_batch
+from shared.sync.runs.dead_letters import DeadLetter, bury
 from tests.unit.engine_rig import EngineRig, PagedSafetyAmp, a_plan
 
 RUN = "20260105-120000-abcdef"
@@ -566,7 +566,7 @@ class TestUnexpectedErrors:
         def fail(*_: Any) -> None:
             raise KeyError("nobody thought of it")
 
-        monkeypatch.setattr("shared.sync.batch_handler.Resolver", fail)
+        monkeypatch.setattr("shared.sync.runs.batch_handler.Resolver", fail)
         give_up_batch(rig.services, BatchMessage(RUN, "titles", 1, 1, "start"), "given up")
         assert [outcome.result for outcome in rig.outcomes()] == ["failed", "failed"]
         assert get_run(rig.documents, RUN).entities["titles"].ended
@@ -577,7 +577,7 @@ class TestUnexpectedErrors:
         def fail(*_: Any) -> None:
             raise KeyError("nobody thought of it")
 
-        monkeypatch.setattr("shared.sync.batch_handler.Resolver", fail)
+        monkeypatch.setattr("shared.sync.runs.batch_handler.Resolver", fail)
         assert self.deliver_all(rig) == 3
         assert [(outcome.result, outcome.unsure) for outcome in rig.outcomes()] == [
             ("failed", True),
@@ -593,7 +593,7 @@ class TestUnexpectedErrors:
         def fail(*_: Any) -> None:
             raise KeyError("nobody thought of it")
 
-        monkeypatch.setattr("shared.sync.dead_letters.give_up_batch", fail)
+        monkeypatch.setattr("shared.sync.runs.dead_letters.give_up_batch", fail)
         body = BatchMessage(RUN, "titles", 1, 1, "start").to("change-batches").body.encode()
         bury(rig.services, DeadLetter("batch", "m-1", body, "MaxDeliveryCountExceeded", 10))
         assert len(list(rig.documents.list(paths.DEAD_LETTERS))) == 1
@@ -607,7 +607,7 @@ class TestUnexpectedErrors:
         def fail(*_: Any) -> None:
             raise KeyError("nobody thought of it")
 
-        monkeypatch.setattr("shared.sync.finish.merge_outcomes", fail)
+        monkeypatch.setattr("shared.sync.runs.finish.merge_outcomes", fail)
         rig.deliver()
         status = get_run(rig.documents, RUN).entities["titles"]
         assert (status.phase, "unexpected KeyError" in (status.reason or "")) == ("failed", True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.clients.call_meter import is_interactive
-from shared.clients.heartbeat import beat
+from shared.clients.http.call_meter import is_interactive
+from shared.clients.http.heartbeat import beat
 from shared.errors import (
     APIError,
     CircuitOpen,
@@ -23,12 +23,12 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.batch_handler import HANDLER_SECONDS, STORE_EVERY, apply_batch, give_up_batch
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run
+from shared.sync.documents.state import EntityState, Entry
 from shared.sync.lease import LEASE_SECONDS
 from shared.sync.messages import BatchMessage, parse_batch_message, parse_entity_message
-from shared.sync.runs import EntityStatus, Run, RunRequest, get_run
-from shared.sync.state import EntityState, Entry
-from shared.sync.stopping import cancel
+from shared.sync.runs.batch_handler import HANDLER_SECONDS, STORE_EVERY, apply_batch, give_up_batch
+from shared.sync.runs.stopping import cancel
 from tests.unit.test_batch_handler import DENIED, LOST, RUN, BatchRig, ScriptedSafetyAmp, change
 
 AWAY = UpstreamUnavailable("503", 503)
@@ -541,7 +541,7 @@ def test_the_outcomes_say_what_it_cost_and_are_logged(caplog: pytest.LogCaptureF
         paths.progress(RUN, "titles", 1),
         {"outcomes": [], "started": None, "calls": {"safetyamp": 3}, "requests": {}, "waited_seconds": 1.5},
     )
-    with caplog.at_level(logging.INFO, "shared.sync.batch_handler"):
+    with caplog.at_level(logging.INFO, "shared.sync.runs.batch_handler"):
         apply_batch(rig.services, BatchMessage(RUN, "titles", 1, 4, "go-on/1"))
     stored = read_json(rig.documents, paths.outcome(RUN, "titles", 1))
     assert (stored["batch"], stored["attempts"]) == (1, 4)

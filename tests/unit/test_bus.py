@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from local.bus import DEAD_LETTER_QUEUE, InProcessBus, LockedMessage, QueueCounts, QueueOptions
+from local.bus.in_process import DEAD_LETTER_QUEUE, InProcessBus, LockedMessage, QueueCounts, QueueOptions
 from local.fake_clock import FakeClock
 from shared.errors import BusError
 from shared.storage.bus import Message

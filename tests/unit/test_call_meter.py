@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.clients.call_meter import (
+from shared.clients.http.call_meter import (
     Meter,
     UpstreamCall,
     count_call,

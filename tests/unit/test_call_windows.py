@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.call_windows import achieved_of_allowed, calls_per_window, fullest_window
+from local.bench.call_windows import achieved_of_allowed, calls_per_window, fullest_window
 
 PERIOD = 10.0
 

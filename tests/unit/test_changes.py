@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.operations.changes import (
+from shared.queries.changes import (
     MOST_BATCHES,
     START,
     ChangeFilter,
@@ -15,9 +15,9 @@ from shared.operations.changes import (
     list_changes,
     place_of,
 )
-from shared.operations.paging import Page
+from shared.queries.paging import Page
 from shared.sync import paths
-from shared.sync.runs import Run
+from shared.sync.documents.runs import Run
 from tests.unit.operations_rig import PLAN_ID, OperationsRig, answers, change, ended, outcome
 
 ALL = ChangeFilter()
@@ -109,7 +109,7 @@ def test_an_entity_that_is_planned_between_two_pages_is_on_a_later_one() -> None
 def test_a_request_looks_at_so_many_batches_only_and_the_next_goes_on_there(
     rig: ChangesRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.operations.changes.MOST_BATCHES", 2)
+    monkeypatch.setattr("shared.queries.changes.MOST_BATCHES", 2)
     assert rig.walked() == [["t1", "t2"], ["1", "2", "3"], ["4", "5"]]
     # Nobody matches within the first pages: they are empty, and yet not the end.
     assert rig.walked(ChangeFilter(key="5")) == [[], [], ["5"]]

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from local.adventureworks import load_company
-from local.company import Company, change_company, demo_company
+from local.company.adventureworks import load_company
+from local.company.demo import Company, change_company, demo_company
+from local.company.vista_database import TABLES, columns, create_vista_database
 from local.fake_clock import FakeClock
 from local.simulators.tenant import build_tenant
-from local.vista_database import TABLES, columns, create_vista_database
 
 TODAY = date(2026, 3, 11)
 

@@ -15,7 +15,7 @@ import yaml
 from azure.storage.blob import BlobServiceClient
 from pydantic import TypeAdapter
 
-from local.bus import QueueOptions
+from local.bus.in_process import QueueOptions
 from shared.config import Settings
 from tests.real_parts import PROJECT
 

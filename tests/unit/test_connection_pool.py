@@ -8,7 +8,7 @@ import time
 import pytest
 
 from local.fake_clock import FakeClock
-from shared.clients.connection_pool import ConnectionPool, NoFreeConnection
+from shared.clients.vista.connection_pool import ConnectionPool, NoFreeConnection
 from shared.errors import DatabaseError
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.errors import UnreadableDocument
 from shared.sync import paths
-from shared.sync.control import Pause, add_pauses, read_pauses, remove_pauses
+from shared.sync.documents.control import Pause, add_pauses, read_pauses, remove_pauses
 from shared.sync.model import ENTITIES
 
 AT = "2026-01-05T06:00:00+00:00"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.operations.changes import described
-from shared.operations.csv_text import COLUMNS, cell, changes_csv
+from shared.queries.changes import described
+from shared.queries.csv_text import COLUMNS, cell, changes_csv
 from tests.unit.operations_rig import change, outcome
 
 

@@ -9,15 +9,16 @@ import pytest
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import read_json, to_json
-from shared.sync import abandoning, paths
-from shared.sync.abandoning import readable_run
-from shared.sync.batch_handler import LOOK_AGAIN_SECONDS, apply_batch, give_up_batch
-from shared.sync.finish import finish_entity, give_up_entity, nobody_at_work
+from shared.sync import paths
+from shared.sync.documents.outcome import Outcome, read_outcomes
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, active_run_id, get_run, request_run
+from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
-from shared.sync.outcome import Outcome, read_outcomes
-from shared.sync.runs import EntityStatus, Run, RunRequest, active_run_id, get_run, request_run
-from shared.sync.state import EntityState, Entry, read_state
+from shared.sync.runs import abandoning
+from shared.sync.runs.abandoning import readable_run
+from shared.sync.runs.batch_handler import LOOK_AGAIN_SECONDS, apply_batch, give_up_batch
+from shared.sync.runs.finish import finish_entity, give_up_entity, nobody_at_work
 from tests.unit.engine_rig import EngineRig
 from tests.unit.test_batch_handler import (
     PLAN_ID,

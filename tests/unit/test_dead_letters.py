@@ -9,10 +9,10 @@ import pytest
 from shared.errors import BusError, StorageError
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.dead_letters import LONGEST_BODY, DeadLetter, bury
+from shared.sync.documents.plans import planning_path
+from shared.sync.documents.runs import Run, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
-from shared.sync.plans import planning_path
-from shared.sync.runs import Run, get_run
+from shared.sync.runs.dead_letters import LONGEST_BODY, DeadLetter, bury
 from tests.unit.planning_rig import PlanningRig
 from tests.unit.test_batch_handler import RUN, BatchRig, ScriptedSafetyAmp, change
 
@@ -153,7 +153,7 @@ def test_what_could_not_be_stored_or_sent_is_delivered_again(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("shared.sync.dead_letters.give_up_batch", fail)
+    monkeypatch.setattr("shared.sync.runs.dead_letters.give_up_batch", fail)
     rig = BatchRig(ScriptedSafetyAmp(), [change("A")])
     with pytest.raises(type(error)):
         bury(rig.services, letter(TestABatchMessage.MESSAGE))

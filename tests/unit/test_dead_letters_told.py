@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from shared.errors import BusError
-from shared.operations.dead_letters import list_dead_letters, resubmit
-from shared.operations.paging import Page
+from shared.queries.dead_letters import list_dead_letters, resubmit
+from shared.queries.paging import Page
 from shared.storage.documents import to_json
 from shared.sync import paths
+from shared.sync.documents.runs import EntityStatus
 from shared.sync.messages import BatchMessage, EntityMessage, parse_batch_message, parse_entity_message
-from shared.sync.runs import EntityStatus
 from tests.unit.operations_rig import OperationsRig, answers, change, ended, nth_run, outcome
 
 RUN = nth_run(1)
@@ -248,7 +248,7 @@ def test_without_ids_all_are_looked_at_and_those_that_are_of_no_use_stay(rig: Le
 
 
 def test_all_are_so_many_at_most(rig: LettersRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.operations.dead_letters.MOST_EXAMINED", 2)
+    monkeypatch.setattr("shared.queries.dead_letters.MOST_EXAMINED", 2)
     for name in "abc":
         rig.bury(name)
     assert len(rig.resubmit()) == 2

@@ -8,23 +8,23 @@ from typing import Any, Literal, TypedDict
 
 import pytest
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.errors import UnreadableDocument
 from shared.notices.episodes import NOTICES, book_from_json
-from shared.operations.dead_letters import list_dead_letters
+from shared.queries.dead_letters import list_dead_letters
 from shared.storage.decoding import Time, decode
 from shared.storage.documents import from_json, read_document, read_json, to_json, update_json
 from shared.sync import paths
-from shared.sync.control import read_pauses
-from shared.sync.lookups import read_lookup
-from shared.sync.outcome import read_outcomes
-from shared.sync.plans import plan_at, read_batch
-from shared.sync.progress import read_progress
-from shared.sync.report import read_report
-from shared.sync.runs import active_run_id, peek_active, read_run
-from shared.sync.state import decode_state
-from shared.sync.totals import read_totals
+from shared.sync.documents.control import read_pauses
+from shared.sync.documents.outcome import read_outcomes
+from shared.sync.documents.plans import plan_at, read_batch
+from shared.sync.documents.progress import read_progress
+from shared.sync.documents.runs import active_run_id, peek_active, read_run
+from shared.sync.documents.state import decode_state
+from shared.sync.planning.lookups import read_lookup
+from shared.sync.runs.report import read_report
+from shared.sync.runs.totals import read_totals
 from tests.unit.engine_rig import EngineRig
 
 OLD = Path(__file__).parents[1] / "fixtures" / "documents-0.1.0"

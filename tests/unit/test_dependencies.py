@@ -9,7 +9,7 @@ import pytest
 
 from local.fake_clock import FakeClock
 from shared.doctor import Finding
-from shared.operations.dependencies import KEEP_SECONDS, dependencies
+from shared.queries.dependencies import KEEP_SECONDS, dependencies
 from shared.runtime import Parts, Runtime
 
 
@@ -28,7 +28,7 @@ class Doctor:
 @pytest.fixture
 def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
     doctor = Doctor(Finding("vista", "ok", "answers"))
-    monkeypatch.setattr("shared.operations.dependencies.check_everything", doctor)
+    monkeypatch.setattr("shared.queries.dependencies.check_everything", doctor)
     return doctor
 
 

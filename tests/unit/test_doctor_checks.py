@@ -11,7 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import ErrorLevel, exp
 
-from shared.clients.call_meter import metered, note_server_time
+from shared.clients.http.call_meter import metered, note_server_time
 from shared.config import load_settings
 from shared.doctor import host_file, machine, odbc, telemetry, vista_login
 from shared.doctor.clocks import ahead, skew

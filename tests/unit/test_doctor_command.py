@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local.cli import main
-from local.doctor import exit_status_of, show
+from cli.doctor import exit_status_of, show
+from cli.main import main
 from shared.config import Settings
 from shared.doctor import Finding
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.doctor.documents import DEEP, FOLDER, QUICK, ROLE
 from shared.errors import LeaseHeld, StorageError
 from shared.storage.blob_documents import BlobDocuments

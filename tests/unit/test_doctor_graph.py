@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.doctor.graph import CONSENT, DEEP
+from tests.doubles.scripted_upstream import Step
 from tests.unit.doctor_rig import DoctorRig
-from tests.unit.scripted_upstream import Step
 from tests.unit.test_graph_client import FakeLogin, client
 
 READS = ("User.Read.All",)

@@ -13,11 +13,11 @@ import requests
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.safetyamp import SafetyAmpSimulator
 from local.simulators.safetyamp_seed import SafetyAmpSeed
-from shared.clients.http_transport import new_session
+from shared.clients.http.transport import new_session
 from shared.clients.receipts import Reading
 from shared.doctor import Finding
 from shared.doctor.safetyamp import DEEP, MEND
-from shared.sync.lookups import role_ids
+from shared.sync.planning.lookups import role_ids
 from tests.unit.doctor_rig import DoctorRig
 from tests.unit.engine_rig import REQUIRED
 

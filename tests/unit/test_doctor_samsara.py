@@ -6,8 +6,8 @@ import pytest
 
 from shared.clients.samsara import SamsaraClient
 from shared.doctor.samsara import DEEP
+from tests.doubles.scripted_upstream import Step, Upstream
 from tests.unit.doctor_rig import DoctorRig
-from tests.unit.scripted_upstream import Step, Upstream
 
 VEHICLES = {
     "SAFETYAMP_VEHICLE_SITE_ID": "1",

@@ -10,9 +10,9 @@ import pytest
 
 from local.fake_clock import FakeClock
 from shared.clients.receipts import Reading, Receipt
-from shared.clients.rows import DepartmentRow, JobRow
-from shared.clients.vista_driver import VistaConnection
-from shared.clients.vista_errors import StatementRefused
+from shared.clients.vista.driver import VistaConnection
+from shared.clients.vista.errors import StatementRefused
+from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.doctor.finding import Finding
 from shared.doctor.last_reads import last_counts
 from shared.doctor.vista import DEEP, QUICK, SERVER_TIME
@@ -20,8 +20,8 @@ from shared.doctor.vista_login import DATABASE_RIGHTS, SERVER_ROLE, TABLE_RIGHTS
 from shared.errors import DatabaseError, StorageError
 from shared.storage.documents import to_json
 from shared.sync import paths
-from shared.sync.reader import CHECK_VISTA
-from shared.sync.state import EntityState
+from shared.sync.documents.state import EntityState
+from shared.sync.planning.reader import CHECK_VISTA
 from tests.unit.doctor_rig import DoctorRig
 
 READS = ["vista.departments", "vista.jobs", "vista.titles", "vista.employees", "vista.latest_jobs"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from local.documents.folder import FolderDocuments
+from local.documents.kept import KeptDocuments
+from local.documents.memory import MemoryDocuments
+from local.documents.owner import current_owner, is_gone
 from local.fake_clock import FakeClock
-from local.folder_documents import FolderDocuments
-from local.kept_documents import KeptDocuments
-from local.memory_documents import MemoryDocuments
-from local.owner import current_owner, is_gone
 from shared.errors import LeaseHeld, LeaseLost
 
 PATH = "runs/r1/jobs/progress/0001.json"
@@ -85,7 +85,7 @@ def test_a_lease_that_azure_would_refuse_is_refused(documents: KeptDocuments, se
 
 TAKE_A_LEASE = """
 import sys
-from local.folder_documents import FolderDocuments
+from local.documents.folder import FolderDocuments
 from shared.clock import SystemClock
 FolderDocuments(sys.argv[1], SystemClock()).acquire_lease(sys.argv[2], 60)
 print("taken", flush=True)

@@ -10,11 +10,11 @@ import pytest
 
 from shared.storage.documents import update_json
 from shared.sync import paths
-from shared.sync.drafting import Draft, draft_changes
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest
+from shared.sync.documents.state import FAILURE, EntityState, Entry
 from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
-from shared.sync.resolver import Resolver
-from shared.sync.runs import EntityStatus, Run, RunRequest
-from shared.sync.state import FAILURE, EntityState, Entry
+from shared.sync.planning.drafting import Draft, draft_changes
+from shared.sync.planning.resolver import Resolver
 from tests.unit.engine_rig import EngineRig
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from shared.clients.rows import EmployeeRow
+from shared.clients.vista.rows import EmployeeRow
 from shared.storage.documents import to_json
 from shared.sync import paths
-from shared.sync.compare import Change, value_digest
-from shared.sync.drafting import Draft, draft_changes
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest
+from shared.sync.documents.state import FAILURE, REJECTED, TAKEN, EntityState, Entry
 from shared.sync.entities import mappings
-from shared.sync.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
-from shared.sync.reader import SourceReader, mapping_options
-from shared.sync.resolver import Resolver
-from shared.sync.runs import EntityStatus, Run, RunRequest
-from shared.sync.state import FAILURE, REJECTED, TAKEN, EntityState, Entry
+from shared.sync.planning.compare import Change, value_digest
+from shared.sync.planning.drafting import Draft, draft_changes
+from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
+from shared.sync.planning.reader import SourceReader, mapping_options
+from shared.sync.planning.resolver import Resolver
 from tests.unit.planning_rig import PlanningRig, a_leaver, a_person, a_user
 
 ANOTHER: dict[str, Any] = {"first_name": "Mary", "last_name": "Other", "date_of_birth": "1999-09-09"}

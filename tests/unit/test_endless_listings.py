@@ -16,14 +16,14 @@ from local.fake_clock import FakeClock
 from shared.clients import listings, safetyamp
 from shared.clients.graph import GraphClient
 from shared.clients.graph_tokens import GraphTokens
-from shared.clients.http import HttpPipeline
-from shared.clients.http_transport import new_session
+from shared.clients.http.pipeline import HttpPipeline
+from shared.clients.http.transport import new_session
 from shared.clients.listings import MOST_PAGES, MOST_RECORDS, PAGES_WITHOUT_NEWS, Pages
 from shared.clients.safetyamp import PAGE_SIZE, SafetyAmpClient
 from shared.clients.samsara import SamsaraClient
 from shared.errors import IncompleteRead
 from shared.resilience.retry import RetryPolicy
-from tests.unit.scripted_upstream import BASE_URL, NotingBreaker, NotingLimiter
+from tests.doubles.scripted_upstream import BASE_URL, NotingBreaker, NotingLimiter
 
 LARGEST_COMPANY = 100_000
 FUTILE = 3 * LARGEST_COMPANY // PAGE_SIZE

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.call_meter import is_interactive
+from shared.clients.http.call_meter import is_interactive
 from shared.errors import (
     APIError,
     BusError,
@@ -26,12 +26,12 @@ from shared.errors import (
 )
 from shared.storage.documents import create_json
 from shared.sync import paths
-from shared.sync.entity_handler import start_plan, sync_entity
+from shared.sync.documents.outcome import BatchOutcomes, outcomes_to_json
+from shared.sync.documents.plans import planning_path
+from shared.sync.documents.runs import Run, RunRequest, approve, get_run, request_run
+from shared.sync.documents.state import EntityState
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
-from shared.sync.outcome import BatchOutcomes, outcomes_to_json
-from shared.sync.plans import planning_path
-from shared.sync.runs import Run, RunRequest, approve, get_run, request_run
-from shared.sync.state import EntityState
+from shared.sync.runs.entity_handler import start_plan, sync_entity
 from tests.unit.engine_rig import EngineRig
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_leaver, a_person
 
@@ -57,7 +57,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, *errors: BaseException) -> None:
     def fail(*_arguments: Any) -> None:
         raise left.pop(0) if len(left) > 1 else left[0]
 
-    monkeypatch.setattr("shared.sync.entity_handler.make_plan", fail)
+    monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", fail)
 
 
 @pytest.fixture
@@ -365,7 +365,7 @@ class TestPlanningFails:
             raise KeyError("nobody thought of it")
 
         with monkeypatch.context() as patched:
-            patched.setattr("shared.sync.entity_handler.missing_batches", fail)
+            patched.setattr("shared.sync.runs.entity_handler.missing_batches", fail)
             rig.deliver(run)
         assert rig.status(run).stop_reason == "unexpected KeyError after planning, see the log"
         [message] = rig.bus.sent
@@ -388,7 +388,7 @@ class TestPlanningFails:
         def fail(*_: Any, **__: Any) -> None:
             raise damage
 
-        monkeypatch.setattr("shared.sync.entity_handler.change_run", fail)
+        monkeypatch.setattr("shared.sync.runs.entity_handler.change_run", fail)
         with pytest.raises(UnreadableDocument):
             rig.deliver(run)
         assert rig.status(run).phase == "pending"
@@ -575,7 +575,7 @@ class TestOnlyLeavers:
             error.add_note("nothing but SafetyAmp's listing could not be read")
             raise error
 
-        monkeypatch.setattr("shared.sync.entity_handler.make_plan", fail)
+        monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", fail)
         rig = self.rig()
         run = rig.run()
         rig.deliver(run)
@@ -623,7 +623,7 @@ def test_a_run_of_one_record_goes_first_in_the_window(
         seen.append(is_interactive())
         raise RateLimited("full", 1.0)
 
-    monkeypatch.setattr("shared.sync.entity_handler.make_plan", look)
+    monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", look)
     rig = PlanningRig("employees")
     rig.deliver(rig.run(keys=keys))
     assert seen == [first]
@@ -638,7 +638,7 @@ def test_the_garbage_collector_rests_while_planning_only(
         seen.append(gc.isenabled())
         raise KeyError
 
-    monkeypatch.setattr("shared.sync.entity_handler.make_plan", look)
+    monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", look)
     rig.deliver(run)
     assert (seen, gc.isenabled()) == ([False], True)
 
@@ -647,7 +647,7 @@ def test_what_is_logged_says_which_run_and_entity(
     rig: PlanningRig, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, UpstreamUnavailable("no answer"))
-    with caplog.at_level(logging.WARNING, "shared.sync.entity_handler"):
+    with caplog.at_level(logging.WARNING, "shared.sync.runs.entity_handler"):
         rig.deliver(run)
     assert [record.getMessage() for record in caplog.records] == [
         "planning titles failed, trying again: no answer"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseError
-from shared.operations.explain import explain
-from shared.operations.prospect import prospect
+from shared.queries.dry_run import prospect
+from shared.queries.explain import explain
 from shared.storage.documents import to_json
 from shared.sync import paths
+from shared.sync.documents.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, Entry
 from shared.sync.model import EntityName
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, Entry
 from tests.unit.operations_rig import (
     OperationsRig,
     Untouched,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared.operations.failures import MOST_KEYS, MOST_RUNS, failure_groups
+from shared.queries.failures import MOST_KEYS, MOST_RUNS, failure_groups
 from shared.sync import paths
+from shared.sync.documents.runs import EntityStatus
+from shared.sync.documents.state import FAILURE, Entry
 from shared.sync.model import EntityName
-from shared.sync.runs import EntityStatus
-from shared.sync.state import FAILURE, Entry
 from tests.unit.operations_rig import (
     PLAN_ID,
     OperationsRig,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from fakeredis import FakeServer
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.errors import CacheError, CircuitOpen
 from shared.runtime import Parts, Runtime
 from shared.telemetry.figures import Figures, read_figures

@@ -10,10 +10,8 @@ import pytest
 from shared.errors import BusError, StorageError
 from shared.storage.documents import create_json, read_json
 from shared.sync import paths
-from shared.sync.finish import advance, finish_entity, finish_run, phase_of
-from shared.sync.messages import parse_entity_message
-from shared.sync.outcome import Outcome, Result, outcomes_to_json
-from shared.sync.runs import (
+from shared.sync.documents.outcome import Outcome, Result, outcomes_to_json
+from shared.sync.documents.runs import (
     EntityPhase,
     EntityStatus,
     Run,
@@ -23,7 +21,9 @@ from shared.sync.runs import (
     get_run,
     request_run,
 )
-from shared.sync.state import EntityState, Entry, read_state
+from shared.sync.documents.state import EntityState, Entry, read_state
+from shared.sync.messages import parse_entity_message
+from shared.sync.runs.finish import advance, finish_entity, finish_run, phase_of
 from tests.unit.engine_rig import EngineRig, a_plan
 
 
@@ -173,7 +173,7 @@ class TestAnEntity:
             raise error
 
         with monkeypatch.context() as patched:
-            patched.setattr("shared.sync.finish.update_json", away)
+            patched.setattr("shared.sync.runs.finish.update_json", away)
             with pytest.raises(type(error)):
                 rig.finish()
         assert rig.run.entities["employees"].phase == "pending"
@@ -230,7 +230,7 @@ class TestARun:
         def fail(_: Any) -> bytes:
             raise KeyError("odd")
 
-        monkeypatch.setattr("shared.sync.finish.report_page", fail)
+        monkeypatch.setattr("shared.sync.runs.finish.report_page", fail)
         rig = self.ended()
         finish_run(rig.services, rig.run_id)
         assert rig.documents.read(paths.report(rig.run_id)) is not None
@@ -244,7 +244,7 @@ class TestARun:
         def fail(*_: Any) -> None:
             raise KeyError("odd")
 
-        monkeypatch.setattr("shared.sync.finish.add_run", fail)
+        monkeypatch.setattr("shared.sync.runs.finish.add_run", fail)
         rig = self.ended()
         finish_run(rig.services, rig.run_id)
         assert active_run_id(rig.documents) is None
@@ -258,7 +258,7 @@ class TestARun:
 
         rig = self.ended()
         with monkeypatch.context() as patched:
-            patched.setattr("shared.sync.finish.add_run", away)
+            patched.setattr("shared.sync.runs.finish.add_run", away)
             with pytest.raises(StorageError):
                 finish_run(rig.services, rig.run_id)
         assert active_run_id(rig.documents) == rig.run_id

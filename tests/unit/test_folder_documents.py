@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from local.documents.folder import FolderDocuments, FolderUnusable
 from local.fake_clock import FakeClock
-from local.folder_documents import FolderDocuments, FolderUnusable
 from shared.errors import DocumentChanged, StorageError
 from shared.storage.documents import read_json
 
 COUNT_UP = """
 import sys
-from local.folder_documents import FolderDocuments, FolderUnusable
+from local.documents.folder import FolderDocuments, FolderUnusable
 from shared.clock import SystemClock
 from shared.storage.documents import update_json
 documents = FolderDocuments(sys.argv[1], SystemClock())
@@ -29,7 +29,7 @@ for _ in range(60):
 
 WRITE_FOR_EVER = """
 import sys
-from local.folder_documents import FolderDocuments, FolderUnusable
+from local.documents.folder import FolderDocuments, FolderUnusable
 from shared.clock import SystemClock
 documents = FolderDocuments(sys.argv[1], SystemClock())
 print("writing", flush=True)
@@ -64,7 +64,7 @@ def test_a_killed_writer_leaves_a_whole_document_and_no_lock(tmp_path: Path) -> 
 def test_versions_differ_even_when_the_clock_stands_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.folder_documents.time.time_ns", lambda: 1_700_000_000_000_000_000)
+    monkeypatch.setattr("local.documents.folder.time.time_ns", lambda: 1_700_000_000_000_000_000)
     documents = FolderDocuments(tmp_path, FakeClock())
     etags = [documents.write("x.json", b"A") for _ in range(20)]
     assert len(set(etags)) == 20
@@ -181,7 +181,7 @@ class TestFolderThatCannotBeUsed:
         def refuse(*_: object, **__: object) -> None:
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr("local.folder_documents.os.utime", refuse)
+        monkeypatch.setattr("local.documents.folder.os.utime", refuse)
         with pytest.raises(FolderUnusable, match=why) as raised:
             documents.write("x.json", b"after")
         assert documents.trouble is raised.value

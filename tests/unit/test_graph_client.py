@@ -16,7 +16,7 @@ from msal.exceptions import MsalServiceError
 from shared.clients.graph import GraphClient
 from shared.clients.graph_tokens import GraphTokens, graph_scope
 from shared.errors import AccessRefused, APIError, ConfigurationError, IncompleteRead, UpstreamUnavailable
-from tests.unit.scripted_upstream import Step, Upstream
+from tests.doubles.scripted_upstream import Step, Upstream
 
 GRAPH = "https://graph.test/v1.0"
 TENANT = "11111111-aaaa-bbbb-cccc-222222222222"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import IncompleteRead
-from shared.sync.guard import (
+from shared.sync.planning.guard import (
     GuardLimits,
     guard,
     is_another_person,

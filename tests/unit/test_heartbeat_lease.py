@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from shared.clients.heartbeat import beat, beating
+from shared.clients.http.heartbeat import beat, beating
 from shared.errors import LeaseHeld, LeaseLost, Stopping, StorageError
 from shared.sync.lease import LEASE_SECONDS, RENEW_AFTER_SECONDS, held_lease
 from tests.unit.engine_rig import EngineRig

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.operations.history import ENOUGH, MOST_RUNS, SEARCH_SECONDS, change_in, last_changes
+from shared.queries.history import ENOUGH, MOST_RUNS, SEARCH_SECONDS, change_in, last_changes
 from shared.storage.documents import Document
 from shared.sync import paths
-from shared.sync.runs import EntityStatus
+from shared.sync.documents.runs import EntityStatus
 from tests.unit.operations_rig import PLAN_ID, OperationsRig, change, ended, nth_run, nth_time, outcome
 
 

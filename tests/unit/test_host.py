@@ -11,10 +11,10 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from local.bus import InProcessBus, QueueOptions
+from local.bus.in_process import InProcessBus, QueueOptions
 from local.fake_clock import FakeClock
-from local.host import LocalHost
-from local.host_index import HostOptions, host_options, index
+from local.host.host import LocalHost
+from local.host.index import HostOptions, host_options, index
 from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError
 from shared.storage.bus import Message

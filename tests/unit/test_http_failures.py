@@ -17,7 +17,7 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import SSLError as PoolSSLError
 
-from shared.clients.http_failures import (
+from shared.clients.http.failures import (
     CA_BUNDLES,
     may_pass,
     never_connected,

@@ -6,8 +6,8 @@ import azure.functions as func
 import pytest
 from werkzeug.test import Client
 
-from local.host_index import index
-from local.http_host import LARGEST_BODY_BYTES, HttpHost
+from local.host.http import LARGEST_BODY_BYTES, HttpHost
+from local.host.index import index
 
 KEY = "k3y"
 

@@ -18,13 +18,13 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from local.fake_clock import FakeClock
-from shared.clients import http_transport
-from shared.clients.call_meter import interactive, metered
-from shared.clients.headers import bearer_headers, user_agent
-from shared.clients.heartbeat import beating
-from shared.clients.http import HttpPipeline
-from shared.clients.http_answers import Call
-from shared.clients.http_transport import MAX_IDLE_SECONDS, HttpTransport, new_session
+from shared.clients.http import transport
+from shared.clients.http.answers import Call
+from shared.clients.http.call_meter import interactive, metered
+from shared.clients.http.headers import bearer_headers, user_agent
+from shared.clients.http.heartbeat import beating
+from shared.clients.http.pipeline import HttpPipeline
+from shared.clients.http.transport import MAX_IDLE_SECONDS, HttpTransport, new_session
 from shared.errors import (
     AccessRefused,
     APIError,
@@ -38,7 +38,7 @@ from shared.errors import (
     UpstreamUnavailable,
 )
 from shared.resilience.retry import RetryPolicy
-from tests.unit.scripted_upstream import BASE_URL, NotingBreaker, NotingLimiter, Step, Upstream
+from tests.doubles.scripted_upstream import BASE_URL, NotingBreaker, NotingLimiter, Step, Upstream
 
 OK: Step = (200, {"data": 1})
 LOST = requests.ReadTimeout("read timed out")
@@ -353,7 +353,7 @@ def test_a_login_that_fails_leaves_a_verdict_and_no_slot(login: APIError, verdic
 
 
 def test_an_answer_larger_than_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_transport, "LARGEST_ANSWER_BYTES", 100)
+    monkeypatch.setattr(transport, "LARGEST_ANSWER_BYTES", 100)
     with pytest.raises(UpstreamUnavailable, match="more than 100 bytes"):
         Upstream((200, b"1" * 101), attempts=1).pipeline.request("GET", "/a")
 

@@ -12,13 +12,13 @@ import pytest
 
 from functions.invocations import invoked
 from functions.responses import answers_problems
-from local.bus import InProcessBus, QueueOptions
+from local.bus.in_process import InProcessBus, QueueOptions
 from local.fake_clock import FakeClock
-from local.host import LocalHost
-from local.host_index import HostOptions, index
-from local.invocation_context import LocalContext
+from local.host.host import LocalHost
+from local.host.index import HostOptions, index
+from local.host.invocation_context import LocalContext
 from shared import runtime
-from shared.clients.call_meter import UpstreamCall, count_call
+from shared.clients.http.call_meter import UpstreamCall, count_call
 from shared.errors import ConfigurationError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message

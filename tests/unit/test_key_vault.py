@@ -25,7 +25,7 @@ from shared.key_vault import (
     _SeparateCredential,
     key_vault_secrets,
 )
-from tests.unit.scripted_upstream import Script, Step
+from tests.doubles.scripted_upstream import Script, Step
 
 URL = "https://secrets.vault.azure.net"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.operations.changes import ChangeFilter
+from shared.queries.changes import ChangeFilter
+from shared.sync.documents.runs import RunRequest, run_from_json
 from shared.sync.entities.keys import by_key, normal_key, title_key
 from shared.sync.model import EntityName, Rejected
-from shared.sync.runs import RunRequest, run_from_json
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.call_meter import Meter
+from shared.clients.http.call_meter import Meter
 from shared.errors import (
     AccessRefused,
     APIError,
@@ -22,8 +22,8 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json, to_json
 from shared.sync.entities import mappings
-from shared.sync.listing import MOST_ASKED_FOR, RESOURCES, TargetLister, within_root
 from shared.sync.model import ENTITIES
+from shared.sync.planning.listing import MOST_ASKED_FOR, RESOURCES, TargetLister, within_root
 from shared.sync.sources import MappingOptions
 from tests.unit.engine_rig import EngineRig, PagedSafetyAmp
 

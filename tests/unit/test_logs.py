@@ -242,10 +242,10 @@ def root() -> Iterator[Kept]:
 def test_a_line_reaches_the_root_logger_once_as_json_from_where_it_was_written(root: Kept) -> None:
     install_json_logs({})
     with bound(run="r"):
-        logging.getLogger("shared.sync.runs").warning("late: %s", 7, extra={"event": "late"})
+        logging.getLogger("shared.sync.documents.runs").warning("late: %s", 7, extra={"event": "late"})
     (record,) = root.records
     assert (record.name, record.levelname, record.funcName) == (
-        "shared.sync.runs",
+        "shared.sync.documents.runs",
         "WARNING",
         "test_a_line_reaches_the_root_logger_once_as_json_from_where_it_was_written",
     )

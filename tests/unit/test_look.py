@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from shared.clients.rows import DepartmentRow, JobRow
+from shared.clients.vista.rows import DepartmentRow, JobRow
+from shared.sync.documents.state import EntityState, Entry
 from shared.sync.entities import mappings
 from shared.sync.entities.shown import shown
-from shared.sync.look import Look, look_at
 from shared.sync.model import EntityName, SourceRecord
-from shared.sync.reader import SourceReader, mapping_options
-from shared.sync.resolver import Resolver
-from shared.sync.state import EntityState, Entry
+from shared.sync.planning.reader import SourceReader, mapping_options
+from shared.sync.planning.record_view import Look, look_at
+from shared.sync.planning.resolver import Resolver
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_leaver, a_person
 
 TRUCK = {"id": "281", "name": "Truck", "serial": "SN1", "licensePlate": "LA 1", "notes": "blue"}

@@ -9,14 +9,14 @@ import pytest
 from shared.errors import IncompleteRead, UpstreamUnavailable
 from shared.storage.documents import create_json, read_json
 from shared.sync import paths
-from shared.sync.compare import Change
+from shared.sync.applying.looking_up import LookUp, TooEarly
+from shared.sync.documents.progress import OpenCreation, Progress
+from shared.sync.documents.runs import get_run
 from shared.sync.entities import mappings
-from shared.sync.looking_up import LookUp, TooEarly
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
-from shared.sync.progress import OpenCreation, Progress
-from shared.sync.reader import mapping_options
-from shared.sync.runs import get_run
+from shared.sync.planning.compare import Change
+from shared.sync.planning.reader import mapping_options
 from tests.unit.test_batch_handler import RUN, BatchRig, ScriptedSafetyAmp, change
 
 SETTLED_AFTER = 100.0

@@ -9,9 +9,9 @@ import pytest
 from shared.errors import ConfigurationError, IncompleteRead, UnreadableDocument
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.lookups import forget_lookups, read_lookup, role_ids, sites_of_asset_types
 from shared.sync.model import ENTITIES, EntityName
-from shared.sync.prerequisites import check_prerequisites
+from shared.sync.planning.lookups import forget_lookups, read_lookup, role_ids, sites_of_asset_types
+from shared.sync.planning.prerequisites import check_prerequisites
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig
 
 

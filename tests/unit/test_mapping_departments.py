@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.rows import DepartmentRow
+from shared.clients.vista.rows import DepartmentRow
 from shared.sync.entities import departments
 from shared.sync.entities.regions import regions_of_departments
 from shared.sync.model import Desired, Ref, Rejected, SourceRecord

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.rows import EmployeeRow
+from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning, employees
 from shared.sync.entities.employee_facts import jobs_by_number
 from shared.sync.model import Claim, Desired, Ref, Rejected, SourceRecord

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.rows import DepartmentRow, JobRow
+from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.sync.entities import jobs
 from shared.sync.entities.regions import regions_of_departments
 from shared.sync.model import Desired, Ref, Rejected, SourceRecord

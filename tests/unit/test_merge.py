@@ -7,9 +7,19 @@ from typing import Any, ClassVar
 import pytest
 
 from shared.storage.decoding import decode
-from shared.sync.merge import merge_outcomes
-from shared.sync.outcome import Outcome, Result
-from shared.sync.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, UNKNOWN, UNSURE, EntityState, Entry
+from shared.sync.applying.merge import merge_outcomes
+from shared.sync.documents.outcome import Outcome, Result
+from shared.sync.documents.state import (
+    FAILURE,
+    GONE,
+    OFF_BY,
+    REJECTED,
+    TAKEN,
+    UNKNOWN,
+    UNSURE,
+    EntityState,
+    Entry,
+)
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
 OLD = Entry("aaaaa", "old", ANN, {})

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from shared.errors import MessageError
+from shared.sync.documents.runs import new_run_id
 from shared.sync.messages import BatchMessage, EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.model import ENTITIES
-from shared.sync.runs import new_run_id
 
 RUN = new_run_id(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC))
 LATER = datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)

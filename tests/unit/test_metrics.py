@@ -10,14 +10,14 @@ from itertools import pairwise
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.resilience.breaker_state import BreakerState
 from shared.resilience.rate_limiter import Usage
 from shared.storage.cache import CacheStatistics
-from shared.sync.backlog import Backlog
 from shared.sync.model import ENTITIES
-from shared.sync.totals import Overview, add_run, overview
+from shared.sync.runs.backlog import Backlog
+from shared.sync.runs.totals import Overview, add_run, overview
 from shared.telemetry.figures import Figures, Shared
 from shared.telemetry.metrics import prometheus_text
 from tests.unit.test_totals import NOW, SETTINGS, a_report, a_run

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.sync.documents.state import EntityState, Entry
 from shared.sync.model import SourceRecord
-from shared.sync.moved_keys import MovedKeys
-from shared.sync.state import EntityState, Entry
+from shared.sync.planning.moved_keys import MovedKeys
 
 PAT = {"first_name": "Pat", "last_name": "Old", "date_of_birth": "1980-05-17"}
 MARY = {"first_name": "Mary", "last_name": "New", "date_of_birth": "1999-01-01"}

@@ -12,7 +12,7 @@ from urllib3 import HTTPResponse
 
 from shared.notices import sender
 from shared.notices.sender import CONNECT_SECONDS, READ_SECONDS, NotDelivered, Sender
-from tests.unit.scripted_upstream import Script, Step
+from tests.doubles.scripted_upstream import Script, Step
 
 URL = "https://hooks.5ecret.test/5ecret?sig=5ecret"
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 from fakeredis import FakeServer
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.config import webhook_key
 from shared.errors import CircuitOpen, StorageError
 from shared.notices import tell
@@ -27,12 +27,12 @@ from shared.notices.tell import LONGEST_ROUND_SECONDS, tell_notices
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.control import Pause, add_pauses
-from shared.sync.finish import finish_run
-from shared.sync.runs import EntityStatus, Run, RunRequest, change_run, request_run
+from shared.sync.documents.control import Pause, add_pauses
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, request_run
+from shared.sync.runs.finish import finish_run
+from tests.doubles.scripted_upstream import Script
 from tests.unit.engine_rig import REQUIRED, KeptBus
 from tests.unit.redis_rig import client_of
-from tests.unit.scripted_upstream import Script
 
 URL = "https://hooks.5ecret.test/5ecret?sig=5ecret"
 SIGNING = "whsec_" + "A" * 32

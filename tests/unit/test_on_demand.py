@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.heartbeat import beat
+from shared.clients.http.heartbeat import beat
 from shared.errors import (
     BusError,
     DatabaseError,
@@ -17,12 +17,12 @@ from shared.errors import (
     RateLimited,
     RunConflict,
 )
-from shared.operations.on_demand import TRY_AGAIN_SECONDS, WORK_SECONDS, record_steps, sync_record
+from shared.queries.on_demand import TRY_AGAIN_SECONDS, WORK_SECONDS, record_steps, sync_record
 from shared.sync import paths
-from shared.sync.control import Pause, add_pauses
-from shared.sync.entity_handler import sync_entity
-from shared.sync.runs import RunRequest, active_run_id, request_run
-from shared.sync.state import Entry, read_state
+from shared.sync.documents.control import Pause, add_pauses
+from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.state import Entry, read_state
+from shared.sync.runs.entity_handler import sync_entity
 from tests.unit.engine_rig import PagedSafetyAmp
 from tests.unit.operations_rig import OperationsRig, answers
 
@@ -290,7 +290,7 @@ def test_a_batch_that_somebody_else_has_at_hand_is_tried_every_ten_seconds(
         rig.documents.write(paths.progress(run_id, "titles", 1), b'{"outcomes": [], "started": null}')
         rig.documents.acquire_lease(paths.progress(run_id, "titles", 1), 60)
 
-    monkeypatch.setattr("shared.operations.on_demand.sync_entity", planned_and_taken)
+    monkeypatch.setattr("shared.queries.on_demand.sync_entity", planned_and_taken)
     assert rig.sync()["phase"] == "done", "after that lease has run out"
     assert rig.seconds == 60
     # Each attempt leaves a message behind, so that there are few.
@@ -323,7 +323,7 @@ def test_a_plan_that_cannot_be_read_ends_the_run_with_that_reason(
         rig.damage(paths.plan(message.run_id, "titles"))
         sync_entity(services, message)
 
-    monkeypatch.setattr("shared.operations.on_demand.sync_entity", planned_and_damaged)
+    monkeypatch.setattr("shared.queries.on_demand.sync_entity", planned_and_damaged)
     answer = rig.sync()
     assert answer["phase"] == "failed"
     assert "plan.json cannot be read" in answer["reason"]
@@ -337,7 +337,7 @@ def test_a_plan_that_is_damaged_while_it_is_waited_for_is_left_to_others(
         sync_entity(services, message)
         rig.damage(paths.plan(message.run_id, "titles"))
 
-    monkeypatch.setattr("shared.operations.on_demand.sync_entity", planned_and_damaged)
+    monkeypatch.setattr("shared.queries.on_demand.sync_entity", planned_and_damaged)
     answer = rig.sync()
     assert (answer["phase"], answer["steps"], rig.target.at) == ("running", NO_STEPS, [])
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local import once
-from shared.sync.runs import RunRequest
+from cli import once
+from shared.sync.documents.runs import RunRequest
 
 UNFINISHED, NEW = "20260105-120000-aaaaaa", "20260105-130000-bbbbbb"
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from shared.operations.openapi.document import SERVERS, TITLES, openapi_document
-from shared.operations.openapi.operations import OPERATIONS, PROBLEM_JSON, Operation
-from shared.operations.openapi.shapes import (
+from shared.queries.openapi.document import SERVERS, TITLES, openapi_document
+from shared.queries.openapi.operations import OPERATIONS, PROBLEM_JSON, Operation
+from shared.queries.openapi.shapes import (
     COUNT,
     FLAG,
     LINE,

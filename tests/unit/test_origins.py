@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.clients.origins import Origin, origin_of
+from shared.clients.http.origins import Origin, origin_of
 from shared.errors import APIError, IncompleteRead
-from tests.unit.scripted_upstream import Upstream
+from tests.doubles.scripted_upstream import Upstream
 from tests.unit.test_graph_client import client, page
 
 BASE = "https://graph.test/v1.0"

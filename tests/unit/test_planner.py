@@ -21,11 +21,9 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.model import EntityName
-from shared.sync.planner import MOST_VANISHED_NAMED, ONLY_LISTING, OnlyLeavers, batch_size
-from shared.sync.plans import plan_path, read_batch
-from shared.sync.runs import EntityStatus, Run, approve, get_run
-from shared.sync.state import (
+from shared.sync.documents.plans import plan_path, read_batch
+from shared.sync.documents.runs import EntityStatus, Run, approve, get_run
+from shared.sync.documents.state import (
     GONE,
     UNSURE,
     UNSURE_AT,
@@ -34,6 +32,8 @@ from shared.sync.state import (
     decode_state,
     read_state,
 )
+from shared.sync.model import EntityName
+from shared.sync.planning.planner import MOST_VANISHED_NAMED, ONLY_LISTING, OnlyLeavers, batch_size
 from tests.unit.planning_rig import (
     VEHICLES_ON,
     PlanningRig,
@@ -176,7 +176,7 @@ class TestThePlanDocument:
         assert plan["requests"]["safetyamp|GET user_titles|2xx"] == 2
 
     def test_is_logged_with_its_counts(self, caplog: pytest.LogCaptureFixture) -> None:
-        with caplog.at_level(logging.INFO, "shared.sync.planner"):
+        with caplog.at_level(logging.INFO, "shared.sync.planning.planner"):
             PlanningRig().plan()
         [record] = caplog.records
         told = vars(record)
@@ -314,9 +314,9 @@ class TestListing:
         rig.know(state)
         if damage == "whole":
             rig.documents.write(paths.state("employees"), b"{")
-        with caplog.at_level(logging.ERROR, "shared.sync.planner"):
+        with caplog.at_level(logging.ERROR, "shared.sync.planning.planner"):
             rig.plan()
-        [record] = [one for one in caplog.records if one.name == "shared.sync.planner"]
+        [record] = [one for one in caplog.records if one.name == "shared.sync.planning.planner"]
         assert vars(record)["event"] == "document_unreadable"
         assert "state/employees" in record.getMessage()
 

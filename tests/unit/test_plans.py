@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.sync import paths
-from shared.sync.plans import plan_path, planning_path
-from shared.sync.runs import EntityStatus, Run, RunRequest
+from shared.sync.documents.plans import plan_path, planning_path
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 
 
 def a_run(phase: Any, approval: str | None) -> Run:

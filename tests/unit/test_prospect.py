@@ -15,11 +15,11 @@ from shared.errors import (
     IncompleteRead,
     StorageError,
 )
-from shared.operations.prospect import Prospect, prospect
+from shared.queries.dry_run import Prospect, prospect
 from shared.sync import paths
-from shared.sync.compare import wanted_digest
+from shared.sync.documents.state import FAILURE, REJECTED, Entry
 from shared.sync.model import EntityName
-from shared.sync.state import FAILURE, REJECTED, Entry
+from shared.sync.planning.compare import wanted_digest
 from tests.unit.operations_rig import OperationsRig, Untouched, employee, nth_run
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.clients.rows import DepartmentRow, JobRow
+from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.errors import APIError, IncompleteRead, SafetyAmpError, UpstreamUnavailable
+from shared.sync.documents.state import EntityState, Entry
 from shared.sync.model import EntityName
-from shared.sync.reader import (
+from shared.sync.planning.reader import (
     CHECK_GRAPH,
     CHECK_SAMSARA,
     CHECK_VISTA,
@@ -20,9 +21,8 @@ from shared.sync.reader import (
     mapping_options,
     with_known_regions,
 )
-from shared.sync.resolver import Resolver
+from shared.sync.planning.resolver import Resolver
 from shared.sync.sources import DepartmentsSource, EmployeesSource, JobsSource, MailDirectory, TitlesSource
-from shared.sync.state import EntityState, Entry
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_person
 
 ASSIGNED = {**VEHICLES_ON, "VEHICLE_ASSIGN_DRIVER": "true"}

@@ -6,10 +6,10 @@ import shlex
 
 import pytest
 
-from local.console import inert
-from local.remote.address import Address, address_of
-from local.remote.words import PROGRAM, command, plain, said, some, when
-from shared.operations.suggestions import SUGGESTIONS
+from cli.console import inert
+from cli.remote.address import Address, address_of
+from cli.remote.words import PROGRAM, command, plain, said, some, when
+from shared.queries.suggestions import SUGGESTIONS
 
 NOW = "2026-03-02T12:00:00.150000+00:00"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from shared.storage.documents import create_json
 from shared.sync import paths
-from shared.sync.outcome import Outcome
-from shared.sync.report import MOST_PROBLEMS, make_report
-from shared.sync.runs import EntityStatus, Run, RunRequest
+from shared.sync.documents.outcome import Outcome
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest
+from shared.sync.runs.report import MOST_PROBLEMS, make_report
 from tests.unit.engine_rig import EngineRig, a_plan
 
 RUN = "20260105-120000-abcdef"

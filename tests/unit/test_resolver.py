@@ -9,9 +9,9 @@ import pytest
 from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import create_json, update_json
 from shared.sync import paths
+from shared.sync.documents.state import GONE, EntityState, Entry
 from shared.sync.model import EntityName, Ref
-from shared.sync.resolver import Resolver
-from shared.sync.state import GONE, EntityState, Entry
+from shared.sync.planning.resolver import Resolver
 from tests.unit.engine_rig import EngineRig, a_plan
 
 RUN = "20260105-060000-abcdef"
@@ -157,7 +157,7 @@ def roles(monkeypatch: pytest.MonkeyPatch) -> Roles:
             kept[0] = dict(roles.ids)
         return kept[0]
 
-    monkeypatch.setattr("shared.sync.resolver.role_ids", role_ids)
+    monkeypatch.setattr("shared.sync.planning.resolver.role_ids", role_ids)
     return roles
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared.operations.run_detail import run_detail, stored_report
+from shared.queries.run_detail import run_detail, stored_report
 from shared.storage.documents import to_json
 from shared.sync import paths
-from shared.sync.report import make_report
-from shared.sync.runs import EntityStatus
+from shared.sync.documents.runs import EntityStatus
+from shared.sync.runs.report import make_report
 from tests.unit.operations_rig import OperationsRig, answers, change, ended, nth_time, outcome
 
 NOT_KNOWN = dict.fromkeys(("batches", "batches_done", "changes", "changes_done", "ends_about"))

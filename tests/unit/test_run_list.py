@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.operations.paging import Page
-from shared.operations.run_index import newest_runs
-from shared.operations.run_list import RunFilter, list_runs, summary
+from shared.queries.paging import Page
+from shared.queries.run_index import newest_runs
+from shared.queries.run_list import RunFilter, list_runs, summary
 from shared.sync import paths
 from tests.unit.operations_rig import OperationsRig, answers, ended, nth_run, nth_time
 
@@ -84,7 +84,7 @@ def test_a_request_looks_at_so_many_runs_only_and_the_next_goes_on_there(
 ) -> None:
     rig = RunsRig(5)
     rig.keep_run(1, cause="timer")
-    monkeypatch.setattr("shared.operations.run_list.MOST_EXAMINED", 2)
+    monkeypatch.setattr("shared.queries.run_list.MOST_EXAMINED", 2)
     assert rig.walked() == [[5, 4], [3, 2], [1]]
     # Nobody matches within the first pages: they are empty, and yet not the end.
     assert rig.walked(RunFilter(cause="timer")) == [[], [], [1]]

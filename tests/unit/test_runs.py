@@ -10,13 +10,10 @@ import pytest
 
 from shared.errors import BusError, DocumentChanged, Paused, RunConflict, StorageError, UnknownRun
 from shared.storage.documents import create_json, read_json, to_json
-from shared.sync import paths, runs
-from shared.sync.backlog import backlogs
-from shared.sync.finish import end_entity
-from shared.sync.messages import EntityMessage, parse_entity_message
-from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
-from shared.sync.plans import read_plan
-from shared.sync.runs import (
+from shared.sync import paths
+from shared.sync.documents import runs
+from shared.sync.documents.plans import read_plan
+from shared.sync.documents.runs import (
     EntityStatus,
     Run,
     RunRequest,
@@ -32,8 +29,12 @@ from shared.sync.runs import (
     request_run,
     run_from_json,
 )
-from shared.sync.stopping import cancel, pause
-from shared.sync.sweep import sweep
+from shared.sync.messages import EntityMessage, parse_entity_message
+from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
+from shared.sync.runs.backlog import backlogs
+from shared.sync.runs.finish import end_entity
+from shared.sync.runs.stopping import cancel, pause
+from shared.sync.runs.sweep import sweep
 from tests.unit.engine_rig import EngineRig, a_plan
 
 VEHICLES = {
@@ -450,7 +451,7 @@ def test_a_run_of_the_same_moment_gets_an_id_of_its_own(
 ) -> None:
     drawn = iter(["aaaa", "aaaa", "bbbb"])
     monkeypatch.setattr(
-        "shared.sync.runs.secrets.token_hex", lambda size: next(drawn) if size == len("id") else "0"
+        "shared.sync.documents.runs.secrets.token_hex", lambda size: next(drawn) if size == len("id") else "0"
     )
     first = request_run(rig.services, RunRequest())
     release_active(rig.documents, end(rig, first, "done"))

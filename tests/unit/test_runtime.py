@@ -14,9 +14,9 @@ import requests
 from fakeredis import FakeServer
 from redis.exceptions import ConnectionError
 
+from local.company.vista_database import connection_string, create_vista_database
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
-from local.vista_database import connection_string, create_vista_database
 from shared import runtime
 from shared.clock import SystemClock
 from shared.errors import CircuitOpen, ConfigurationError, RateLimited, UpstreamUnavailable
@@ -24,9 +24,9 @@ from shared.runtime import Parts, Runtime
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.service_bus import ServiceBusBus
 from shared.telemetry.telemetry import NoTelemetry
+from tests.doubles.scripted_upstream import Script, Step
 from tests.unit.engine_rig import REQUIRED, KeptBus
 from tests.unit.redis_rig import client_of
-from tests.unit.scripted_upstream import Script, Step
 from tests.unit.test_graph_client import FakeLogin
 
 BUS = "Endpoint=sb://n.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=a2V5"

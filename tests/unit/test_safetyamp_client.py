@@ -15,7 +15,7 @@ from shared.errors import (
     SafetyAmpError,
     UpstreamUnavailable,
 )
-from tests.unit.scripted_upstream import Step, Upstream
+from tests.doubles.scripted_upstream import Step, Upstream
 
 
 def page(*ids: int | str) -> Step:

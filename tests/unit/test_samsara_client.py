@@ -8,7 +8,7 @@ import pytest
 
 from shared.clients.samsara import SamsaraClient, samsara_headers
 from shared.errors import AccessRefused, ConfigurationError, IncompleteRead, SafetyAmpError
-from tests.unit.scripted_upstream import Step, Upstream
+from tests.doubles.scripted_upstream import Step, Upstream
 
 
 def page(*ids: str, after: str | None = None) -> Step:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from shared.clients.rows import DepartmentRow
+from shared.clients.vista.rows import DepartmentRow
 from shared.errors import DatabaseError
-from shared.operations.search import MOST_FOUND, search
+from shared.queries.search import MOST_FOUND, search
 from shared.sync import paths
+from shared.sync.documents.state import FAILURE, Entry
 from shared.sync.model import EntityName
-from shared.sync.state import FAILURE, Entry
 from tests.unit.operations_rig import OperationsRig, Untouched, answers, employee, nth_run
 
 

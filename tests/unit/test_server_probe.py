@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.clients import server_probe
-from shared.clients.server_probe import PROBE_SECONDS, name_is_unknown, why_unreachable
+from shared.clients.http import server_probe
+from shared.clients.http.server_probe import PROBE_SECONDS, name_is_unknown, why_unreachable
 
 HOST = "sql.5ecret.test"
 

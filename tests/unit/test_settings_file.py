@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.settings_file import BUS, local_environment
+from cli.settings_file import BUS, local_environment
 from shared.config import Settings, load_settings
 from shared.errors import ConfigurationError
 from tests.real_parts import PROJECT

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.bus import InProcessBus, LockLost, QueueOptions
+from local.bus.in_process import InProcessBus, LockLost, QueueOptions
+from local.bus.shared import BusServer, SharedBus
 from local.fake_clock import FakeClock
-from local.shared_bus import BusServer, SharedBus
 from shared.errors import BusError
 from shared.storage.bus import Message
 

@@ -10,10 +10,10 @@ import azure.functions as func
 import pytest
 
 from functions.access import DECLARED, SIGNED_IN
-from local.stack import fresh_app
+from local.host.stack import fresh_app
 from shared.errors import IdentityUnreadable
 from shared.sign_in import BY_KEY, ROLES, Caller, caller_of, is_entra, platform_signs_in
-from tests.e2e.sign_in_front import LONG_ROLE, OBJECT_ID, OLGA, ROBOT, Person, encoded
+from tests.doubles.sign_in_front import LONG_ROLE, OBJECT_ID, OLGA, ROBOT, Person, encoded
 
 OPEN = {"health", "ready", "dashboard"}
 NEEDED = {

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from shared.storage.documents import from_json, to_json
-from shared.sync.model import Target
-from shared.sync.state import (
+from shared.sync.documents.state import (
     FAILURE,
     GONE,
     NOTES,
@@ -28,6 +27,7 @@ from shared.sync.state import (
     reference_field,
     state_from_json,
 )
+from shared.sync.model import Target
 
 RUN, BEFORE = "20260302-030000-aaaaaa", "20260301-030000-aaaaaa"
 ANN = {"first_name": "Änn", "system_access": 1}

@@ -10,12 +10,12 @@ from fakeredis import FakeServer
 
 from shared.config import load_settings
 from shared.doctor import Finding
-from shared.operations.status import LAST_RUNS, UPSTREAMS, status
+from shared.queries.status import LAST_RUNS, UPSTREAMS, status
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import to_json
 from shared.sync import paths
-from shared.sync.control import Pause, add_pauses
-from shared.sync.runs import EntityStatus
+from shared.sync.documents.control import Pause, add_pauses
+from shared.sync.documents.runs import EntityStatus
 from shared.version import FULL_VERSION
 from tests.unit.engine_rig import REQUIRED
 from tests.unit.operations_rig import OperationsRig, answers, change, ended, nth_run, nth_time, outcome
@@ -62,7 +62,7 @@ class StatusRig(OperationsRig):
 @pytest.fixture(autouse=True)
 def doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Finding("vista", "ok", "answers")]
-    monkeypatch.setattr("shared.operations.dependencies.check_everything", lambda _runtime, *, deep: found)
+    monkeypatch.setattr("shared.queries.dependencies.check_everything", lambda _runtime, *, deep: found)
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_without_redis_the_status_is_told_nevertheless(rig: StatusRig) -> None:
 def test_versions_are_told_and_what_is_not_installed_has_none(
     rig: StatusRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.operations.status.PACKAGES", ("redis", "no-such-package"))
+    monkeypatch.setattr("shared.queries.status.PACKAGES", ("redis", "no-such-package"))
     versions = rig.status["versions"]
     assert (versions["app"], versions["no-such-package"]) == (FULL_VERSION, None)
     assert versions["redis"][0].isdigit()

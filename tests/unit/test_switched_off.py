@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.compare import Change
-from shared.sync.outcome import Outcome, Result
-from shared.sync.state import UNKNOWN, EntityState, Entry
-from shared.sync.switched_off import SwitchedOff, note_switched_off, note_to_be_switched_off
+from shared.sync.documents.outcome import Outcome, Result
+from shared.sync.documents.state import UNKNOWN, EntityState, Entry
+from shared.sync.documents.switched_off import SwitchedOff, note_switched_off, note_to_be_switched_off
+from shared.sync.planning.compare import Change
 
 
 def done(key: str, result: Result, access: int | None, **more: Any) -> Outcome:

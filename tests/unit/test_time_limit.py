@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from shared.clients.time_limit import TimeLimit
+from shared.clients.http.time_limit import TimeLimit
 
 LONG = 60.0
 AT_ONCE = 0.01

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
+from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
-from local.memory_documents import MemoryDocuments
 from shared.config import load_settings
 from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
-from shared.sync.backlog import Backlog, backlogs
+from shared.sync.documents.progress import Progress
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, read_run
 from shared.sync.model import EntityName
-from shared.sync.progress import Progress
-from shared.sync.runs import EntityStatus, Run, RunRequest, change_run, read_run
-from shared.sync.totals import RUNS_KEPT_APART, TOTALS, Figures, Overview, add_run, overview
+from shared.sync.runs.backlog import Backlog, backlogs
+from shared.sync.runs.totals import RUNS_KEPT_APART, TOTALS, Figures, Overview, add_run, overview
 from tests.unit.engine_rig import REQUIRED, a_plan
 
 CLOCK = FakeClock()

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared.sync.compare import Change, value_digest
-from shared.sync.drafting import Draft
+from shared.sync.documents.state import FAILURE, TAKEN, UNKNOWN, EntityState, Entry
 from shared.sync.model import Claim
-from shared.sync.state import FAILURE, TAKEN, UNKNOWN, EntityState, Entry
-from shared.sync.unique_values import Arranged, arrange
+from shared.sync.planning.compare import Change, value_digest
+from shared.sync.planning.drafting import Draft
+from shared.sync.planning.unique_values import Arranged, arrange
 
 CORE = ("first_name", "last_name", "email")
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from local import here, up
-from local.cli import main
-from local.remote.address import KEY_SETTING
+from cli import local_commands
+from cli.main import main
+from cli.remote.address import KEY_SETTING
+from local.host import up
 from tests.unit.engine_rig import REQUIRED
 
 UP = ("up", "--port", "0")
@@ -28,7 +29,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, str | None]]:
     """What `up` would serve: address, port and key."""
     asked: list[tuple[str, int, str | None]] = []
-    monkeypatch.setattr(here, "LocalStack", lambda _: None)
+    monkeypatch.setattr(local_commands, "LocalStack", lambda _: None)
     monkeypatch.setattr(up, "serve", lambda _stack, _console, *how: asked.append(how))
     return asked
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
+from local.company.vista_database import connection_string, create_vista_database
 from local.fake_clock import FakeClock
-from local.vista_database import connection_string, create_vista_database
-from shared.clients.call_meter import metered
-from shared.clients.connection_pool import ConnectionPool
-from shared.clients.rows import DepartmentRow, EmployeeRow, JobRow
-from shared.clients.vista import VistaClient
-from shared.clients.vista_connection import connect_factory
-from shared.clients.vista_driver import VistaConnection
-from shared.clients.vista_errors import sqlite_error
+from shared.clients.http.call_meter import metered
+from shared.clients.vista.client import VistaClient
+from shared.clients.vista.connection import connect_factory
+from shared.clients.vista.connection_pool import ConnectionPool
+from shared.clients.vista.driver import VistaConnection
+from shared.clients.vista.errors import sqlite_error
+from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.errors import CircuitOpen, ConfigurationError, DatabaseError
-from tests.unit.scripted_upstream import NotingBreaker
+from tests.doubles.scripted_upstream import NotingBreaker
 
 TODAY = date(2025, 7, 1)
 Row = dict[str, Any]

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from shared.clients import vista_connection
-from shared.clients.server_probe import name_is_unknown
-from shared.clients.vista_connection import connect_factory
-from shared.clients.vista_errors import StatementRefused, odbc_error
-from shared.clients.vista_login_errors import login_error
+from shared.clients.http.server_probe import name_is_unknown
+from shared.clients.vista import connection
+from shared.clients.vista.connection import connect_factory
+from shared.clients.vista.errors import StatementRefused, odbc_error
+from shared.clients.vista.login_errors import login_error
 from shared.errors import ConfigurationError, DatabaseError
 
 
@@ -155,7 +155,7 @@ class FakePyodbc(ModuleType):
 def pyodbc(monkeypatch: pytest.MonkeyPatch) -> FakePyodbc:
     fake = FakePyodbc()
     monkeypatch.setitem(sys.modules, "pyodbc", fake)
-    monkeypatch.setattr(vista_connection, "name_is_unknown", lambda _host: False)
+    monkeypatch.setattr(connection, "name_is_unknown", lambda _host: False)
     return fake
 
 
@@ -168,8 +168,8 @@ def looked_up(pyodbc: FakePyodbc, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         hosts.append(host)
         return True
 
-    monkeypatch.setattr(vista_connection, "name_is_unknown", unknown)
-    monkeypatch.setattr(vista_connection, "HOPELESS_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "name_is_unknown", unknown)
+    monkeypatch.setattr(connection, "HOPELESS_SECONDS", 0.01)
     return hosts
 
 

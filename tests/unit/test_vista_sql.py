@@ -18,14 +18,14 @@ from sqlglot.errors import OptimizeError, ParseError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
-from shared.clients import vista_queries
-from shared.clients.connection_pool import ConnectionPool
-from shared.clients.vista import VistaClient
-from shared.clients.vista_driver import Engine, VistaConnection
-from tests.unit.scripted_upstream import NotingBreaker
+from shared.clients.vista import queries
+from shared.clients.vista.client import VistaClient
+from shared.clients.vista.connection_pool import ConnectionPool
+from shared.clients.vista.driver import Engine, VistaConnection
+from tests.doubles.scripted_upstream import NotingBreaker
 from tests.vista_contract import READABLE
 
-SHARED = Path(vista_queries.__file__).resolve().parents[1]
+SHARED = Path(queries.__file__).resolve().parents[2]
 WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into, exp.Create, exp.Drop, exp.Command)
 CASE_COUNTS = "tsql, normalization_strategy=case_sensitive"
 """As in a database with a binary collation."""
@@ -98,8 +98,8 @@ def sent_by_the_client() -> Sent:
 def templates() -> dict[str, str]:
     """The statements of the queries' module by name."""
     return {
-        name: vista_queries.with_columns(value, "udEmpTitle", "udRegion")
-        for name, value in vars(vista_queries).items()
+        name: queries.with_columns(value, "udEmpTitle", "udRegion")
+        for name, value in vars(queries).items()
         if name.isupper() and isinstance(value, str)
     }
 
@@ -173,10 +173,10 @@ def test_one_place_executes_sql() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute) and node.attr == "cursor"
     ]
-    assert calling == ["vista_driver.py"]
+    assert calling == ["driver.py"]
     importing = [path.name for path in sorted(SHARED.rglob("*.py")) if _imports(path) & {"pyodbc", "sqlite3"}]
     # The driver asks for its version, the doctor which drivers are installed.
-    assert importing == ["vista_connection.py", "vista_driver.py", "odbc.py"]
+    assert importing == ["connection.py", "driver.py", "odbc.py"]
 
 
 def _imports(path: Path) -> set[str]:

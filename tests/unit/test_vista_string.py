@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.clients.vista_string import ignored_parts, server_address, with_driver
+from shared.clients.vista.connection_string import ignored_parts, server_address, with_driver
 from shared.errors import DatabaseError
 
 

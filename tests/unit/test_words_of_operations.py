@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from fakeredis import FakeServer
 
-from shared.operations.cache_names import ALL, CACHED, empty_cache
-from shared.operations.openapi.operations import PATH_PARAMETERS
-from shared.operations.record_calls import call_of
-from shared.operations.references import can_go_without, missing_references, why_missing
-from shared.operations.suggestions import SUGGESTIONS, refusal_kind, suggestion_for
+from shared.queries.cache_names import ALL, CACHED, empty_cache
+from shared.queries.openapi.operations import PATH_PARAMETERS
+from shared.queries.record_calls import call_of
+from shared.queries.references import can_go_without, missing_references, why_missing
+from shared.queries.suggestions import SUGGESTIONS, refusal_kind, suggestion_for
 from shared.resilience.redis_connection import RedisConnection
 from shared.storage.cache import Cache
-from shared.sync.control import Pause
-from shared.sync.listing import RESOURCES
+from shared.sync.documents.control import Pause
+from shared.sync.documents.outcome import RESULTS
+from shared.sync.documents.state import FAILURE, GONE, Entry
 from shared.sync.model import ENTITIES, EntityName, Ref
-from shared.sync.outcome import RESULTS
-from shared.sync.resolver import Resolver
-from shared.sync.state import FAILURE, GONE, Entry
+from shared.sync.planning.listing import RESOURCES
+from shared.sync.planning.resolver import Resolver
 from tests.unit.operations_rig import OperationsRig, change
 from tests.unit.redis_rig import client_of
 

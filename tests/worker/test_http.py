@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from local.company_model import vista_date
+from local.company.model import vista_date
 from shared import runtime
 from shared.runtime import Runtime
-from shared.sync.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.runs import RunRequest, active_run_id, request_run
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER
 from tests.worker.functions_host import Entry, FunctionsHost, Invoked

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from shared.telemetry import application_insights
+from tests.doubles.ingestion import ingesting
 from tests.e2e.rig import Rig
-from tests.integration.ingestion import ingesting
 from tests.worker.functions_host import PROJECT, FunctionsHost
 from tests.worker.trigger_data import timer
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.doubles.sign_in_front import ANA, IN_FRONT, OLGA, VERA
 from tests.e2e.rig import Rig
-from tests.e2e.sign_in_front import ANA, IN_FRONT, OLGA, VERA
 from tests.worker.functions_host import Entry, FunctionsHost
 from tests.worker.test_http import HTTP
 from tests.worker.test_indexing import OPEN

@@ -11,8 +11,8 @@ import pytest
 from shared.errors import StorageError
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.documents.runs import RunRequest, active_run_id, request_run
 from shared.sync.model import ENTITIES
-from shared.sync.runs import RunRequest, active_run_id, request_run
 from tests.e2e.rig import Rig
 from tests.e2e.small_company import DEPARTMENTS
 from tests.worker.functions_host import Entry, FunctionsHost

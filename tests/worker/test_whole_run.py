@@ -11,9 +11,9 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from local.company_model import vista_date
-from local.host import LocalHost
-from local.host_index import HostFunction
+from local.company.model import vista_date
+from local.host.host import LocalHost
+from local.host.index import HostFunction
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, PEOPLE
 from tests.worker.functions_host import Entry, FunctionsHost

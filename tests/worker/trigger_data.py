@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.routing import Map, Rule
 
-from local.host_index import HostOptions
+from local.host.index import HostOptions
 from tests.worker.functions_host import Entry, FunctionsHost, Invoked
 from tests.worker.wire import protos
 

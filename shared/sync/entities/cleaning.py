@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from shared.clients.rows import VistaDate
+from shared.clients.vista.rows import VistaDate
 from shared.sync.entities.phones import NORTH_AMERICA, e164
 
 EARLIEST_DAY = date(1900, 1, 1)
@@ -34,7 +34,7 @@ _IGNORABLE = (
 and more."""
 _CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u070f\u08e2\ufff9-\ufffb"
 _BROKEN = "\ud800-\udfff\ufffd"
-"""Half a character, and what stands for one that could not be read (`shared/clients/unreadable.py`)."""
+"""Half a character, and what stands for one that could not be read (`shared/clients/http/unreadable.py`)."""
 _INVISIBLE = re.compile(f"[{_IGNORABLE}{_CONTROLS}{_BROKEN}]")
 _BLANK_TO_THE_EYE = "\u2800"
 """The Braille pattern without dots is no white space to Python."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shared.clients.rows import DepartmentRow
+from shared.clients.vista.rows import DepartmentRow
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import REGION_PREFIX, by_key, title_key
 from shared.sync.entities.regions import region_namer

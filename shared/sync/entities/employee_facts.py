@@ -13,7 +13,7 @@ from datetime import date
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from shared.clients.rows import EmployeeRow
+from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.keys import by_key
 from shared.sync.model import Claim, Rejected, SourceRecord

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.clients.rows import EmployeeRow
+from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.employee_facts import (
     EmployeeFacts,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shared.clients.rows import JobRow
+from shared.clients.vista.rows import JobRow
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import by_key
 from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from shared.clients.rows import DepartmentRow
+from shared.clients.vista.rows import DepartmentRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.keys import REGION_PREFIX, best_spelling, title_key
 from shared.sync.sources import DepartmentsSource

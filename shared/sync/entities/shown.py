@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from shared.clients.rows import JobRow
+from shared.clients.vista.rows import JobRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.employee_facts import EmployeeFacts
 from shared.sync.entities.keys import REGION_PREFIX

@@ -22,8 +22,8 @@ import pytest
 from shared.runtime import Parts
 from shared.telemetry import application_insights
 from shared.telemetry.logs import JsonForwarder, install_json_logs
+from tests.doubles.ingestion import Ingestion, ingesting
 from tests.e2e.rig import Rig
-from tests.integration.ingestion import Ingestion, ingesting
 from tests.unit.infra.functions import bindings
 
 PATIENCE_SECONDS = 60.0

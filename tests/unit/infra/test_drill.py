@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ingestion import Ingestion, ingesting
+from tests.doubles.ingestion import Ingestion, ingesting
 from tests.unit.infra.bicep import read
 from tests.unit.infra.kusto import alert_rules, queries
 from tests.unit.infra.telemetry_rows import Row, holds, rows_of

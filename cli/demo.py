@@ -1,0 +1,101 @@
+"""The demo: a company of about 400 people, simulated upstreams, and three runs.
+
+SafetyAmp's real limit of 60 calls in 61 s would make the first load take ten minutes; the demo's simulator
+allows 60 calls in 3 s, with the same code waiting for it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.console import inert
+from cli.once import run_once
+from cli.progress import display
+from cli.show import show_report
+from local.company.demo import change_company, demo_company
+from local.host.stack import LocalStack
+from local.simulators.server import SimulatorServer
+from shared.clock import SystemClock
+from shared.sync.documents.runs import RunRequest
+
+PERIOD_SECONDS = 3.0
+ACTIONS = {"create": "created", "update": "updated", "deactivate": "deactivated"}
+
+
+def run_demo(console: Console, employees: int) -> bool:
+    """Show three runs; True when each did exactly what it should."""
+    company = demo_company(SystemClock().now().date(), employees=employees)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with SimulatorServer(company, folder / "simulators", period=PERIOD_SECONDS) as server:
+            environment = {
+                **server.settings(),
+                "LOCAL_FOLDER": str(folder / "documents"),
+                "MAX_PROCESSES": "1",
+                # The third run follows the change of the company at once: no listing may come from a cache.
+                "CACHE_TTL_HOURS": "0",
+            }
+            os.environ["REQUESTS_CA_BUNDLE"] = environment["REQUESTS_CA_BUNDLE"]
+            console.rule("1. First load: everything arrives in SafetyAmp")
+            first = _run(console, environment)
+            console.rule("2. Again: nothing has changed, nothing is called")
+            second = _run(console, environment, problems=False)
+            console.rule("3. The company changes")
+            expected = change_company(company)
+            server.replace_company(company)
+            for change in expected:
+                console.print(Text(f"  {change.entity} {inert(change.key)}: {change.action}"))
+            third = _run(console, environment, problems=False)
+    checks = {
+        "first run: everything that could be created was": first["phase"] == "done" and _changed(first) > 0,
+        f"second run: {_changed(second)} changes": _changed(second) == 0,
+        f"second run: {_calls(second)} SafetyAmp calls": _calls(second) == 0,
+        f"third run: exactly the {len(expected)} changes": _results(third) == _expected(expected),
+        f"third run: {_calls(third)} SafetyAmp calls, leavers are read first": (
+            _calls(third) == len(expected) + sum(change.action == "deactivate" for change in expected)
+        ),
+    }
+    console.rule("Result")
+    for text, good in checks.items():
+        console.print(f"{'[green]ok[/green]   ' if good else '[bold red]WRONG[/bold red]'} {text}")
+    return all(checks.values())
+
+
+def _run(console: Console, environment: dict[str, str], *, problems: bool = True) -> dict[str, Any]:
+    stack = LocalStack(environment)
+    try:
+        with display(console, silent=False) as shown:
+            report = run_once(stack, RunRequest(cause="demo"), shown).report
+    finally:
+        stack.close()
+    show_report(console, report, problems=problems)
+    return report
+
+
+def _results(report: dict[str, Any]) -> Counter[tuple[str, str]]:
+    counted = {
+        (name, result): entity.get(result, 0)
+        for name, entity in report["entities"].items()
+        for result in (*ACTIONS.values(), "failed")
+    }
+    return +Counter(counted)
+
+
+def _expected(changes: Iterable[Any]) -> Counter[tuple[str, str]]:
+    return Counter((change.entity, ACTIONS[change.action]) for change in changes)
+
+
+def _changed(report: dict[str, Any]) -> int:
+    return sum(_results(report).values())
+
+
+def _calls(report: dict[str, Any]) -> int:
+    return int(report["calls"].get("safetyamp", 0))

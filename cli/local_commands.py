@@ -1,0 +1,196 @@
+"""The commands that do their work in this process, on the stack that the settings make."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.arguments import LARGEST_PORT, seconds, whole_number
+from cli.console import OutputConsole, print_json, result_console
+from cli.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop_once, exit_status, run_once
+from cli.progress import display
+from cli.remote.address import KEY_SETTING, checked_key
+from cli.remote.client import KEY_HEADER
+from cli.settings_file import local_environment
+from cli.show import show_report
+from local.host.own_pages import is_loopback
+from local.host.stack import LocalStack
+from shared.errors import ConfigurationError
+from shared.queries.run_index import RUN_ID
+from shared.sync.documents.runs import RunRequest
+from shared.sync.model import ENTITIES
+
+if TYPE_CHECKING:
+    from cli.main import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    """demo, once, doctor, up, simulators and service-bus."""
+    demo = commands.add_parser("demo", help="three runs of a demo company against simulated systems")
+    demo.add_argument(
+        "--employees", type=whole_number(40), default=400, help="size of the demo company (400)"
+    )
+    demo.set_defaults(run=_demo)
+    once = commands.add_parser("once", help="one run against the systems that the settings name")
+    way = once.add_mutually_exclusive_group()
+    way.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
+    way.add_argument("--approve", metavar="RUN", help="let what the held plans of this run still want go on")
+    way.add_argument("--drop", metavar="RUN", help="drop what this run holds, or has not done yet")
+    once.add_argument("--refresh", action="store_true", help="list SafetyAmp anew, try refused records again")
+    once.add_argument("--entity", action="append", choices=ENTITIES, help="only this entity (repeatable)")
+    once.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    once.set_defaults(run=_once)
+    doctor = commands.add_parser("doctor", help="what is wrong with settings, connections and permissions")
+    doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
+    doctor.set_defaults(run=_doctor, log_level="ERROR")  # what its calls log is in its findings too
+    up = commands.add_parser("up", help="the whole app: timers, queues and HTTP")
+    up.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    up.add_argument(
+        "--port", type=whole_number(0, LARGEST_PORT), default=7071, help="port to listen on (7071)"
+    )
+    up.add_argument(
+        "--key", help=f"key that HTTP callers must send as {KEY_HEADER} (better: environment {KEY_SETTING})"
+    )
+    up.set_defaults(run=_up, log_level="DEBUG")
+    simulators = commands.add_parser("simulators", help="simulated SafetyAmp, Samsara and Graph over HTTP")
+    simulators.add_argument(
+        "--port",
+        type=whole_number(0, LARGEST_PORT),
+        default=8090,
+        help="port of the three APIs (8090; 0: any)",
+    )
+    simulators.add_argument(
+        "--login-port",
+        type=whole_number(0, LARGEST_PORT),
+        default=0,
+        help="port of the login over https (any)",
+    )
+    simulators.add_argument(
+        "--folder", type=Path, default=Path(".local-simulators"), help="where content is kept"
+    )
+    simulators.add_argument(
+        "--data", type=Path, help="a folder of CSV and JSON files instead of the demo company"
+    )
+    simulators.add_argument(
+        "--employees", type=whole_number(1), default=400, help="size of the demo company (400)"
+    )
+    simulators.add_argument(
+        "--calls", type=whole_number(1), default=60, help="SafetyAmp's limit: calls ... (60)"
+    )
+    simulators.add_argument("--period", type=seconds, default=61.0, help="... in so many seconds (61)")
+    simulators.set_defaults(run=_simulators)
+    bus = commands.add_parser(
+        "service-bus", help="the two queues over AMQP, for the settings of other commands"
+    )
+    bus.add_argument(
+        "--port", type=whole_number(0, LARGEST_PORT), default=5672, help="port to listen on (5672; 0: any)"
+    )
+    bus.add_argument("--key", help="the key of the connection string (a new one each time)")
+    bus.add_argument(
+        "--lock-seconds", type=seconds, default=60.0, help="how long a message stays locked (60)"
+    )
+    bus.add_argument("--queues", nargs="+", default=["entity-sync", "change-batches"], help="their names")
+    bus.set_defaults(run=_service_bus)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from cli.demo import run_demo
+
+    return NOTHING_FAILED if run_demo(result_console(), options.employees) else SOMETHING_FAILED
+
+
+def _once(options: argparse.Namespace) -> int:
+    if options.approve is not None and not RUN_ID.fullmatch(options.approve):
+        text = f"must be a run's id such as 20260131-120000-0a1b2c, not {options.approve[:40]!r}"
+        raise ConfigurationError.of("--approve", text)
+    console = result_console(stderr=options.json)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl+C: the changes at hand are finished
+    stack = LocalStack(_environment())
+    try:
+        with display(console, silent=options.json) as shown:
+            if options.approve:
+                finished = approve_once(stack, options.approve, shown)
+            elif options.drop:
+                finished = drop_once(stack, options.drop, shown)
+            else:
+                finished = run_once(stack, _request(options), shown)
+    finally:
+        stack.close()
+    if options.json:
+        print_json({**finished.report, "resumed": finished.resumed})
+    else:
+        show_report(console, finished.report)
+    return exit_status(finished.report)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from cli.doctor import exit_status_of, find, show
+
+    with OutputConsole(stderr=True).status("looking at everything, a minute at most ..."):
+        findings = find(_environment())
+    if options.json:
+        print_json({"findings": [finding.to_json() for finding in findings]})
+    else:
+        show(result_console(), findings)
+    return exit_status_of(findings)
+
+
+def _request(options: argparse.Namespace) -> RunRequest:
+    chosen = options.entity or ENTITIES
+    return RunRequest(
+        mode="plan" if options.plan else "apply",
+        entities=tuple(entity for entity in ENTITIES if entity in chosen),
+        refresh=options.refresh,
+        retry_failed=options.refresh,
+        cause="once",
+    )
+
+
+def _up(options: argparse.Namespace) -> int:
+    from local.host.up import serve
+
+    environment = _environment()
+    key = _key_of_up(options.key, environment)
+    if not is_loopback(options.host) and key is None:
+        text = f"is needed when others than this machine can call: set a function key (or {KEY_SETTING})"
+        raise ConfigurationError.of("--key", text)
+    serve(LocalStack(environment), OutputConsole(), options.host, options.port, key)
+    return NOTHING_FAILED
+
+
+def _key_of_up(option: str | None, environment: Mapping[str, str]) -> str | None:
+    """The option, else the environment's, None when neither is there. An empty one is no wish to be open: it
+    is what `--key "$KEY"` gives where KEY is not set."""
+    name, key = ("--key", option) if option is not None else (KEY_SETTING, environment.get(KEY_SETTING))
+    if key is not None and not key.strip():
+        raise ConfigurationError.of(name, "is empty: give a key, or leave it out to serve this machine only")
+    return checked_key(key, name)
+
+
+def _simulators(options: argparse.Namespace) -> int:
+    from local.simulators.server import run_simulators
+
+    run_simulators(
+        options.port,
+        options.folder,
+        options.data,
+        options.calls,
+        options.period,
+        employees=options.employees,
+        login_port=options.login_port,
+    )
+    return NOTHING_FAILED
+
+
+def _service_bus(options: argparse.Namespace) -> int:
+    from local.amqp.command import serve
+
+    serve(options.queues, options.port, options.key, options.lock_seconds)
+    return NOTHING_FAILED
+
+
+def _environment() -> Mapping[str, str]:
+    return local_environment(Path.cwd())

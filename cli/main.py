@@ -1,0 +1,110 @@
+"""The command line: which commands there are, what is logged, and how errors end."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.text import Text
+
+from cli import local_commands
+from cli.console import OutputConsole, inert, print_json, silence, take_any_text
+from cli.once import SETTINGS_WRONG, SOMETHING_FAILED, HalfDone
+from cli.remote import commands as remote
+from cli.settings_file import local_environment
+from local.documents.folder import FolderUnusable
+from shared.errors import (
+    BusError,
+    ConfigurationError,
+    Paused,
+    RunConflict,
+    StorageError,
+    UnknownRun,
+    UnreadableDocument,
+)
+from shared.telemetry.log_format import OUR_LOGGERS, ReadableFormatter
+from shared.telemetry.logs import LEVELS, log_level
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    take_any_text()
+    options = _parser().parse_args(arguments)
+    try:
+        # Results go to standard output, everything on the way to standard error.
+        _log_to(OutputConsole(stderr=True), options.log_level)
+        return int(options.run(options))
+    except ConfigurationError as error:
+        return _settings_wrong(error, as_json=getattr(options, "json", False))
+    except HalfDone as error:
+        if not options.json:
+            return _not_done(error, SETTINGS_WRONG)
+        print_json({"error": str(error), "run_id": error.run_id})
+        return SETTINGS_WRONG
+    except (FolderUnusable, UnreadableDocument) as error:
+        return _not_done(error, SETTINGS_WRONG)
+    except (BusError, RunConflict, UnknownRun, Paused, StorageError) as error:
+        return _not_done(error, SOMETHING_FAILED)
+    except KeyboardInterrupt:
+        OutputConsole(stderr=True).print(f"interrupted: {options.interrupted}")
+        return INTERRUPTED
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return SOMETHING_FAILED
+
+
+def _not_done(error: Exception, status: int) -> int:
+    text = Text.assemble(("not done: ", "bold red"), inert(error))
+    OutputConsole(stderr=True).print(text, soft_wrap=True)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local", description="SafetyAmp Sync: on this machine, and a running app from here."
+    )
+    # Beside the display of a run's progress there is room for warnings only, unless details are wanted.
+    parser.set_defaults(log_level="WARNING", interrupted="the same command goes on where this one stopped")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    local_commands.add_commands(commands)
+    remote.add_commands(commands)
+    return parser
+
+
+def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
+    problems: list[dict[str, Any]] = [{"setting": p.setting, "problem": p.text} for p in error.problems]
+    if as_json:
+        print_json({"error": "settings are wrong", "problems": problems})
+    else:
+        console = OutputConsole(stderr=True)
+        console.print("[bold red]The settings are wrong:[/bold red]")
+        for problem in error.problems:
+            console.print(Text(f"  {inert(problem)}"), soft_wrap=True)
+    return SETTINGS_WRONG
+
+
+def _log_to(console: Console, least: str) -> None:
+    """`least` is the lowest level that is shown, unless LOG_LEVEL is DEBUG."""
+    handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="%H:%M:%S")
+    handler.setFormatter(ReadableFormatter())
+    handler.addFilter(_is_worth_a_line)
+    level = log_level(local_environment(Path.cwd()))
+    if level != "DEBUG":
+        level = max(level, least, key=LEVELS.index)
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """All that we say, and the libraries' warnings."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in OUR_LOGGERS

@@ -1,0 +1,201 @@
+"""What each command asks the app, and what it tells of the answer."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from getpass import getuser
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.console import inert
+from cli.once import NOTHING_FAILED, exit_status
+from cli.remote.client import RECORD_SECONDS, Answer, RemoteApp, RemoteError
+from cli.remote.parts import show_commands
+from cli.remote.show_record import show_explanation
+from cli.remote.show_runs import show_changes, show_more, show_run, show_runs
+from cli.remote.show_status import (
+    failures_exit_status,
+    show_failures,
+    show_pauses,
+    show_status,
+    status_exit_status,
+)
+from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
+from cli.remote.words import command
+from shared.queries.run_index import RUN_ID
+
+
+def _ask_status(app: RemoteApp, _: argparse.Namespace) -> Answer:
+    return app.get("/api/status", ("at", "dependencies", "last_runs"))
+
+
+def _tell_status(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+    show_status(console, value)
+    return status_exit_status(value)
+
+
+def _ask_runs(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    if options.run_id is not None:
+        return app.get(f"/api/runs/{_checked(options.run_id)}", ("run_id", "entities"))
+    query = {name: getattr(options, name) for name in ("phase", "entity", "limit", "cursor")}
+    return app.get("/api/runs", ("runs", "next"), **query)
+
+
+def _tell_runs(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
+    if options.run_id is not None:
+        show_run(console, value)
+        return exit_status(value)
+    show_runs(console, value["runs"])
+    show_more(console, value["next"], "runs", *_given(options, "phase", "entity", "limit"))
+    return NOTHING_FAILED
+
+
+def _ask_changes(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    query = {name: getattr(options, name) for name in ("entity", "action", "limit", "cursor")}
+    return app.get(f"/api/runs/{_checked(options.run_id)}/changes", ("changes", "next"), **query)
+
+
+def _tell_changes(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
+    show_changes(console, value["changes"])
+    show_more(
+        console, value["next"], "changes", options.run_id, *_given(options, "entity", "action", "limit")
+    )
+    return NOTHING_FAILED
+
+
+def _ask_search(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    body = {"entity": options.entity, "text": " ".join(options.text)}
+    return app.post("/api/search", ("found", "more"), body)
+
+
+def _tell_found(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
+    show_found(console, value, options.entity)
+    return NOTHING_FAILED
+
+
+def _ask_explain(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    # As a parameter: no path can hold every key.
+    return app.get(f"/api/records/{options.entity}", ("summary", "next"), key=options.record)
+
+
+def _tell_explained(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+    show_explanation(console, value)
+    return NOTHING_FAILED
+
+
+def _ask_sync(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    query = {
+        "mode": "plan" if options.plan else "apply",
+        "refresh": "true" if options.refresh else None,
+        "key": options.record,
+    }
+    expects = ("run_id",) if options.record is None else ("run_id", "steps")
+    return app.post(f"/api/sync/{options.entity}", expects, seconds=RECORD_SECONDS, **query)
+
+
+def _tell_synced(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
+    if options.record is None:
+        return _tell_started(console, value, options)
+    show_record_sync(console, value)
+    return record_exit_status(value)
+
+
+def _ask_failures(app: RemoteApp, _: argparse.Namespace) -> Answer:
+    return app.get("/api/failures", ("total", "groups", "entities"))
+
+
+def _tell_failures(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+    show_failures(console, value)
+    return failures_exit_status(value)
+
+
+def _ask_retry(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    body = {"entity": options.entity} if options.entity else {}
+    return app.post("/api/failures/retry", ("run_id",), body)
+
+
+def _ask_approve(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    return app.post(f"/api/runs/{_checked(options.run_id)}/approve", ("run_id",))
+
+
+def _ask_cancel(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    return app.post(f"/api/runs/{_checked(options.run_id)}/cancel", ("run_id",))
+
+
+STARTED = {
+    "approve": "the held plans of run {run} go on",
+    "cancel": "run {run} ends: what was done stays done",
+}
+
+
+def _tell_started(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
+    told = STARTED.get(options.command, "run {run} has begun")
+    console.print(Text(told.format(run=inert(value["run_id"]))))
+    show_commands(console, command("runs", value["run_id"]))
+    return NOTHING_FAILED
+
+
+def _ask_pause(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    body = {"entity": options.entity, "who": options.who or _user()}
+    return app.post(
+        "/api/pause", ("paused",), {**body, **({"reason": options.reason} if options.reason else {})}
+    )
+
+
+def _ask_resume(app: RemoteApp, options: argparse.Namespace) -> Answer:
+    return app.post("/api/resume", ("paused",), {"entity": options.entity})
+
+
+def _tell_pauses(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+    show_pauses(console, value["paused"])
+    return NOTHING_FAILED
+
+
+def _user() -> str | None:
+    try:
+        return getuser()
+    except (OSError, KeyError, ImportError):
+        return None
+
+
+def _given(options: argparse.Namespace, *names: str) -> list[str]:
+    """The options again, for the same question about the next page."""
+    given = ((f"--{name}", getattr(options, name)) for name in names)
+    return [word for name, value in given if value is not None for word in (name, str(value))]
+
+
+def _checked(run_id: str) -> str:
+    """A run's id for a path. Raises RemoteError for what is none, and would lead elsewhere."""
+    if not RUN_ID.fullmatch(run_id):
+        raise RemoteError(
+            "a run's id looks like 20260131-120000-0a1b2c", "GET /api/runs lists the runs that are kept."
+        )
+    return run_id
+
+
+@dataclass(frozen=True)
+class Call:
+    """`tell` shows an answer and returns the exit status."""
+
+    ask: Callable[[RemoteApp, argparse.Namespace], Answer]
+    tell: Callable[[Console, dict[str, Any], argparse.Namespace], int]
+
+
+CALLS: Mapping[str, Call] = {
+    "status": Call(_ask_status, _tell_status),
+    "runs": Call(_ask_runs, _tell_runs),
+    "changes": Call(_ask_changes, _tell_changes),
+    "search": Call(_ask_search, _tell_found),
+    "explain": Call(_ask_explain, _tell_explained),
+    "sync": Call(_ask_sync, _tell_synced),
+    "failures": Call(_ask_failures, _tell_failures),
+    "retry": Call(_ask_retry, _tell_started),
+    "approve": Call(_ask_approve, _tell_started),
+    "cancel": Call(_ask_cancel, _tell_started),
+    "pause": Call(_ask_pause, _tell_pauses),
+    "resume": Call(_ask_resume, _tell_pauses),
+}

@@ -1,0 +1,149 @@
+"""The commands that ask a running app: what may be said, what is asked, and what is shown."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from cli.console import print_json, result_console
+from cli.once import NOTHING_FAILED, SOMETHING_FAILED
+from cli.remote.address import (
+    CLIENT_SETTING,
+    DEFAULT_URL,
+    KEY_SETTING,
+    URL_SETTING,
+    Address,
+    address_of,
+    looks_like_function_key,
+)
+from cli.remote.calls import CALLS
+from cli.remote.client import Answer, RemoteApp, RemoteError
+from cli.remote.sign_in import access_token
+from cli.remote.words import said
+from cli.settings_file import local_environment
+from shared.errors import ConfigurationError
+from shared.sync.documents.runs import RUN_PHASES
+from shared.sync.model import ACTIONS, ENTITIES
+
+if TYPE_CHECKING:
+    from cli.main import Commands
+
+ENTITY_OR_ALL = ("all", *ENTITIES)
+RUN_HELP = "a run's id, as `runs` shows it"
+
+
+def add_commands(commands: Commands) -> None:
+    """status, runs, changes, search, explain, sync, failures, retry, approve, cancel, pause and resume."""
+    _add(commands, "status", "how the running app is, and when it runs next")
+    runs = _add(commands, "runs", "its last runs, or one of them")
+    runs.add_argument("run_id", nargs="?", metavar="RUN", help=RUN_HELP)
+    runs.add_argument("--phase", choices=RUN_PHASES, help="only runs in this state")
+    runs.add_argument("--entity", choices=ENTITIES, help="only runs of this entity")
+    runs.add_argument("--limit", type=int, default=20, help="how many at most (20)")
+    runs.add_argument("--cursor", help="where the page before ended")
+    changes = _add(commands, "changes", "what a run changes, before and after")
+    changes.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    changes.add_argument("--entity", choices=ENTITIES, help="only of this entity")
+    changes.add_argument("--action", choices=ACTIONS, help="only such changes")
+    changes.add_argument("--limit", type=int, default=100, help="how many at most (100)")
+    changes.add_argument("--cursor", help="where the page before ended")
+    search = _add(commands, "search", "keys by name or e-mail")
+    search.add_argument("text", nargs="+", metavar="TEXT", help="words, all of which must be there")
+    search.add_argument("--entity", choices=ENTITIES, default="employees", help="of which entity (employees)")
+    explain = _add(commands, "explain", "one record: what happened, why, what comes next")
+    explain.add_argument("entity", choices=ENTITIES, metavar="ENTITY", help=", ".join(ENTITIES))
+    explain.add_argument("record", metavar="KEY", help="the record's key, as `search` finds it")
+    sync = _add(commands, "sync", "start a run, or sync one record now", has_key=False)
+    sync.add_argument("entity", choices=ENTITY_OR_ALL, metavar="ENTITY", help=", ".join(ENTITY_OR_ALL))
+    sync.add_argument("--key", dest="record", help="only the record with this key, step by step")
+    sync.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
+    sync.add_argument("--refresh", action="store_true", help="list SafetyAmp anew")
+    _add(commands, "failures", "what fails, by cause, with what to do")
+    retry = _add(commands, "retry", "a run that also tries what was refused")
+    retry.add_argument("entity", nargs="?", choices=ENTITIES, metavar="ENTITY", help="only of this entity")
+    approve = _add(commands, "approve", "let the held plans of a run go on")
+    approve.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    cancel = _add(commands, "cancel", "stop a run; what was done stays done")
+    cancel.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    pause = _add(commands, "pause", "stop, and start nothing until resumed")
+    pause.add_argument(
+        "entity", nargs="?", choices=ENTITY_OR_ALL, default="all", metavar="ENTITY", help="(all)"
+    )
+    pause.add_argument("--reason", help="why; shown wherever something is paused")
+    pause.add_argument("--who", help="who pauses it (this machine's user)")
+    resume = _add(commands, "resume", "end a pause")
+    resume.add_argument(
+        "entity", nargs="?", choices=ENTITY_OR_ALL, default="all", metavar="ENTITY", help="(all)"
+    )
+
+
+def _add(commands: Commands, name: str, about: str, *, has_key: bool = True) -> argparse.ArgumentParser:
+    # Without abbreviations: what begins like --key must not be taken for it.
+    parser = commands.add_parser(name, help=f"running app: {about}", allow_abbrev=False)
+    app = parser.add_argument_group("the running app")
+    app.add_argument("--url", help=f"its address (environment {URL_SETTING}, else {DEFAULT_URL})")
+    app.add_argument(
+        *(["--key"] if has_key else []),
+        "--function-key",
+        dest="function_key",
+        metavar="FUNCTION_KEY",
+        help=f"its function key (better: environment {KEY_SETTING})",
+    )
+    app.add_argument(
+        "--client-id",
+        metavar="CLIENT_ID",
+        help=f"sign in as `az login` has, to the registration of this id (environment {CLIENT_SETTING})",
+    )
+    parser.add_argument("--json", action="store_true", help="print the app's answer as it is")
+    interrupted = "what the app has been asked for goes on there"
+    parser.set_defaults(run=_run, command=name, log_level="ERROR", interrupted=interrupted)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Raises ConfigurationError for an address or key that cannot be one."""
+    environment = local_environment(Path.cwd())
+    address = address_of(options.url, options.function_key, options.client_id, environment)
+    _check_record(options, address)
+    errors = result_console(stderr=True)
+    if address.shows_secret:
+        what = "token" if address.client_id else "key"
+        errors.print(f"[yellow]the {what} goes over the network unencrypted: use https[/yellow]")
+    try:
+        token = access_token(address.client_id) if address.client_id else None
+        with RemoteApp(address, token) as app:
+            answer = CALLS[options.command].ask(app, options)
+        return _shown(answer, options)
+    except RemoteError as error:
+        if options.json:
+            print_json(error.to_json())
+        else:
+            errors.print(Text("not done: ", style="bold red") + said(error))
+            errors.print(Text("  ") + said(error.hint))
+        return SOMETHING_FAILED
+
+
+def _check_record(options: argparse.Namespace, address: Address) -> None:
+    record = getattr(options, "record", None)
+    if record is not None and looks_like_function_key(record, address):
+        text = f"must be a record's key here; this looks like a function key, which goes into {KEY_SETTING}"
+        raise ConfigurationError.of("--key" if options.command == "sync" else "KEY", text)
+
+
+def _shown(answer: Answer, options: argparse.Namespace) -> int:
+    """Also with --json the answer is gone through, for the exit status."""
+    console = result_console(quiet=options.json)
+    try:
+        status = CALLS[options.command].tell(console, answer.value, options)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if not options.json:
+            text = f"the app answers in another form than this command knows ({type(error).__name__})"
+            hint = "App and command line are of different versions: use the same, or --json."
+            raise RemoteError(text, hint) from error
+        status = NOTHING_FAILED
+    if options.json:
+        print_json(answer.value, answer.text)
+    return status

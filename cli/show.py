@@ -1,0 +1,90 @@
+"""A run's report for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.console import inert
+from shared.sync.planning.approval import PAST
+from shared.sync.runs.finish import COUNTS
+
+MOST_SHOWN = 12
+QUIET_KINDS = ("skipped",)
+
+
+def show_report(
+    console: Console, report: dict[str, Any], *, problems: bool = True, approve: str = "once --approve"
+) -> None:
+    """Print the table of counts, why entities ended badly, and what an operator should look at. `approve` is
+    the command that lets a held plan go on."""
+    mode = " (plan only: nothing was changed)" if report["mode"] == "plan" else ""
+    table = Table(title=f"Run {report['run_id']}: {report['phase']}{mode}", title_justify="left")
+    table.add_column("entity")
+    columns = (*COUNTS, "planned") if report["mode"] == "plan" else COUNTS
+    for name in columns:
+        table.add_column(name, justify="right")
+    for name, entity in report["entities"].items():
+        values = {**entity, "planned": sum(entity["planned"].values())}
+        table.add_row(name, *(_count(values.get(column, 0)) for column in columns))
+    console.print(table)
+    calls = ", ".join(f"{name} {count}" for name, count in sorted(report["calls"].items())) or "none"
+    console.print(
+        f"calls: {calls}; waited for limits {report['waited_seconds']:.1f} s; took "
+        f"{report['duration_seconds'] or 0:.1f} s",
+        highlight=False,
+    )
+    for name, entity in report["entities"].items():
+        _show_reason(console, f"{approve} {report['run_id']}", name, entity)
+        _show_left_out(console, name, entity)
+        if problems:
+            _show_problems(console, name, entity)
+
+
+def _count(value: int) -> str:
+    return str(value) if value else "[dim]0[/dim]"
+
+
+def _show_reason(console: Console, approve: str, name: str, entity: dict[str, Any]) -> None:
+    reason = inert(entity["reason"] or "")
+    if entity["held"]:
+        console.print(_after(f"{name} is held: ", "yellow", reason))
+        console.print(
+            f"  look at the plan, then approve it with: python -m local {approve}",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif entity["phase"] == "failed":
+        console.print(_after(f"{name} failed: ", "bold red", reason), soft_wrap=True)
+    elif entity["phase"] == "off":
+        console.print(Text(reason, style="dim"))
+
+
+def _after(heading: str, style: str, text: str) -> Text:
+    return Text.assemble((heading, style), text)
+
+
+def _show_left_out(console: Console, name: str, entity: dict[str, Any]) -> None:
+    """What was approved and is not wanted any more, which the reason counts."""
+    left_out = entity.get("left_out") or {"count": 0, "changes": []}
+    if left_out["count"]:
+        console.print(Text(inert(f"{name}: {entity['reason']}")), soft_wrap=True)
+    for change in left_out["changes"][:MOST_SHOWN]:
+        text = f"  {name} {change['key']} not {PAST[change['action']]}: {change['reason']}"
+        console.print(Text(inert(text)), soft_wrap=True)
+    if left_out["count"] > MOST_SHOWN:
+        more = left_out["count"] - MOST_SHOWN
+        console.print(f"  ... and {more} more left out of {name}, all with --json", highlight=False)
+
+
+def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:
+    shown = [problem for problem in entity["problems"] if problem["kind"] not in QUIET_KINDS]
+    for problem in shown[:MOST_SHOWN]:
+        where = f" ({problem['field']})" if problem["field"] else ""
+        text = f"  {name} {problem['key']} {problem['kind']}{where}: {problem['reason']}"
+        console.print(Text(inert(text)), soft_wrap=True)
+    if len(shown) > MOST_SHOWN:
+        console.print(f"  ... and {len(shown) - MOST_SHOWN} more of {name}, all with --json", highlight=False)

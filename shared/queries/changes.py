@@ -1,0 +1,157 @@
+"""The changes of a run with before and after, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from shared.errors import UnreadableDocument
+from shared.queries.paging import Page
+from shared.storage.documents import Documents
+from shared.sync.documents.outcome import Outcome, Result, read_outcomes
+from shared.sync.documents.plans import read_batch, read_plan
+from shared.sync.documents.progress import read_progress
+from shared.sync.documents.runs import Run
+from shared.sync.entities.keys import normal_key
+from shared.sync.model import ENTITIES, Action, EntityName
+from shared.sync.planning.compare import Change, reference
+
+MOST_BATCHES = 200
+"""Batches that one request reads, with two documents each."""
+
+PLANNED = "planned"
+"""The result of a change that has none yet, or was only planned."""
+
+
+@dataclass(frozen=True)
+class ChangeFilter:
+    """Which changes; None matches all. `result` may be PLANNED."""
+
+    entity: EntityName | None = None
+    action: Action | None = None
+    result: Result | str | None = None
+    key: str | None = None
+
+    def matches(self, change: dict[str, Any]) -> bool:
+        return (
+            self.action in (None, change["action"])
+            and self.result in (None, change["result"])
+            and (self.key is None or change["key"] in self._keys(self.key))
+        )
+
+    def _keys(self, key: str) -> tuple[str, ...]:
+        """As it is given, for runs of another release, and in the normal form."""
+        return (key,) if self.entity is None else (key, normal_key(self.entity, key))
+
+
+class Place(NamedTuple):
+    """Where a change is: the cursor of the page that begins after it."""
+
+    entity: int
+    batch: int
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.entity}.{self.batch}.{self.position}"
+
+
+START = Place(0, 1, -1)
+BEHIND_ALL = 999_999_999
+"""Position behind all changes of a batch, of which nobody can tell how many there are."""
+
+
+def place_of(cursor: str) -> Place:
+    """The place of a cursor. Raises ValueError."""
+    parts = cursor.split(".")
+    if len(parts) != len(START) or not all(
+        part.isascii() and part.isdigit() and len(part) < 10 for part in parts
+    ):
+        raise ValueError("no cursor of this listing")
+    return Place(*map(int, parts))
+
+
+def list_changes(documents: Documents, run: Run, wanted: ChangeFilter, limit: int, after: Place) -> Page:
+    """The changes that match, in the order of entities, batches and application."""
+    found: list[dict[str, Any]] = []
+    problems: list[str] = []
+    last, batches_read = after, 0
+    for number, entity in enumerate(ENTITIES):
+        if number < after.entity or entity not in run.entities or wanted.entity not in (None, entity):
+            continue
+        try:
+            plan = read_plan(documents, run, entity)
+        except UnreadableDocument as error:
+            problems.append(str(error))
+            continue
+        if plan is None:
+            continue
+        first = after.batch if number == after.entity else 1
+        for batch in range(first, plan["batches"] + 1):
+            if batches_read == MOST_BATCHES:
+                return Page(found, str(last), problems)
+            batches_read += 1
+            try:
+                changes = list(batch_changes(documents, run.run_id, entity, plan["plan_id"], batch))
+            except UnreadableDocument as error:
+                problems.append(str(error))
+                last = Place(number, batch, BEHIND_ALL)
+                continue
+            for index, change in enumerate(changes):
+                if (number, batch, index) <= after:
+                    continue
+                if len(found) == limit:
+                    return Page(found, str(last), problems)
+                last = Place(number, batch, index)
+                if wanted.matches(change):
+                    found.append(change)
+    return Page(found, None, problems)
+
+
+def batch_changes(
+    documents: Documents, run_id: str, entity: str, plan_id: str, number: int
+) -> Iterator[dict[str, Any]]:
+    """The changes of a batch with their outcomes, as far as there are any. Raises UnreadableDocument."""
+    changes = read_batch(documents, run_id, entity, plan_id, number)
+    outcomes = batch_outcomes(documents, run_id, entity, number)
+    for index, change in enumerate(changes):
+        yield described(entity, change, outcomes[index] if index < len(outcomes) else None)
+
+
+def batch_outcomes(documents: Documents, run_id: str, entity: str, number: int) -> list[Outcome]:
+    """The outcomes of a batch, or of the part of it that has been applied."""
+    stored = read_outcomes(documents, run_id, entity, number) or read_progress(
+        documents, run_id, entity, number
+    )
+    return stored.outcomes if stored else []
+
+
+def described(entity: str, change: Change, outcome: Outcome | None) -> dict[str, Any]:
+    """A change for people: `after` is what SafetyAmp took where an outcome says so, else what is planned."""
+    taken = outcome.fields if outcome and outcome.went_well else {}
+    dropped = outcome.dropped if outcome else {}
+    return {
+        "entity": entity,
+        "key": change.key,
+        "action": change.action,
+        "result": outcome.result if outcome else PLANNED,
+        "target_id": (outcome.target_id if outcome else None) or change.target_id,
+        "before": change.before,
+        "after": {
+            name: taken.get(name, readable(value))
+            for name, value in change.fields.items()
+            if name not in dropped
+        },
+        "adopted": outcome.adopted if outcome else False,
+        "dropped": dropped,
+        "errors": outcome.errors if outcome else {},
+        "reason": outcome.reason if outcome else None,
+        "at": outcome.at if outcome else None,
+        "warnings": change.warnings,
+    }
+
+
+def readable(value: Any) -> Any:
+    """A planned field's value; a reference that is not resolved yet as what it names."""
+    ref = reference(value)
+    return value if ref is None else {"entity": ref.entity, "key": ref.key}

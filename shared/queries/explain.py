@@ -1,0 +1,165 @@
+"""One record explained: what the source says now, what SafetyAmp is known to hold, what was tried, and what
+will happen next. Nothing is changed and SafetyAmp is not called."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from shared.queries.changes import readable
+from shared.queries.dry_run import Prospect, prospect
+from shared.queries.history import last_changes
+from shared.queries.next_step import NextStep, next_step
+from shared.queries.suggestions import refusal_kind, suggestion_for
+from shared.sync.documents.state import (
+    FAILURE,
+    GONE,
+    OFF_BY,
+    REJECTED,
+    TAKEN,
+    Entry,
+    not_listed,
+    refused_since,
+)
+from shared.sync.documents.switched_off import SwitchedOff
+from shared.sync.entities.keys import normal_key
+from shared.sync.model import EntityName
+from shared.sync.planning.compare import ACCESS, Change
+from shared.sync.services import Services
+
+
+def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] | None:
+    """Everything there is to say about a record; None when neither the source nor the state knows it.
+
+    Values are those of the fields that are synced, and nothing else. Raises StorageError.
+    """
+    key = normal_key(entity, key)
+    seen = prospect(services, entity, key)
+    if _is_unknown(seen):
+        return None
+    coming = next_step(services, entity, key, seen)
+    history = last_changes(services, entity, key)
+    look = seen.look
+    return {
+        "entity": entity,
+        "key": key,
+        "at": services.clock.now().isoformat(),
+        "summary": _summary(entity, seen, history["changes"], coming),
+        "source": {
+            "read": seen.problem is None,
+            "problem": seen.problem,
+            "found": look.in_source if look else None,
+            "record": look.source if look else None,
+        },
+        "mapped": _mapped(seen),
+        "rejected": look.rejected if look else None,
+        "notes": [*seen.notes, *history.pop("problems")],
+        "safetyamp": _known(seen, SwitchedOff(services.documents)),
+        "difference": _difference(seen.change),
+        "history": history,
+        "next": asdict(coming),
+    }
+
+
+def _is_unknown(seen: Prospect) -> bool:
+    in_source = seen.look is None or seen.look.in_source
+    return not in_source and seen.entry is None and not seen.ambiguous
+
+
+def _mapped(seen: Prospect) -> dict[str, Any] | None:
+    look = seen.look
+    if look is None or look.mapped is None:
+        return None
+    return {
+        "fields": {name: readable(value) for name, value in look.mapped.items()},
+        "defaults": {name: readable(value) for name, value in (look.defaults or {}).items()},
+        "active": look.active,
+        "warnings": list(look.warnings),
+    }
+
+
+def _known(seen: Prospect, switched_off: SwitchedOff) -> dict[str, Any]:
+    """What the state says: SafetyAmp as of the last run that changed or listed it."""
+    flags = seen.entry.flags if seen.entry else {}
+    there = seen.entry is not None and seen.entry.target_id is not None
+    failure = flags.get(FAILURE)
+    return {
+        "known": seen.state_known,
+        "as_of_run": (seen.updated_by or "").partition("/")[0] or None,
+        "found": "unsure" if GONE in flags else "yes" if there else "several" if seen.ambiguous else "no",
+        "not_listed_since_run": seen.missing_since,
+        "target_ids": [seen.entry.target_id] if there and seen.entry else list(seen.ambiguous),
+        "fields": seen.entry.fields if there and seen.entry else None,
+        "switched_off_by_run": _switched_off_by(seen.entry, switched_off) if seen.entry else None,
+        "refused_fields": sorted({*flags.get(REJECTED, {}), *flags.get(TAKEN, {})}),
+        "failure": failure
+        and {
+            "since": refused_since(failure),
+            "at": failure["at"],
+            "errors": failure["errors"],
+            "suggestion": suggestion_for(refusal_kind(failure["errors"])),
+        },
+    }
+
+
+def _switched_off_by(entry: Entry, switched_off: SwitchedOff) -> str | None:
+    run_id: str | None = entry.flags.get(OFF_BY)
+    if run_id is None and entry.fields.get(ACCESS) == 0:
+        return switched_off.run_of(entry.target_id)
+    return run_id
+
+
+def _difference(change: Change | None) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    return {
+        "action": change.action,
+        "before": change.before,
+        "after": {name: readable(value) for name, value in change.fields.items()},
+    }
+
+
+def _summary(
+    entity: EntityName, seen: Prospect, changes: list[dict[str, Any]], coming: NextStep
+) -> list[str]:
+    """The answer in four sentences, without values."""
+    return [
+        _about_source(entity, seen),
+        _about_safetyamp(seen),
+        _about_last(changes),
+        f"Next: {coming.reason}" + (f" ({coming.at})." if coming.at else "."),
+    ]
+
+
+def _about_source(entity: EntityName, seen: Prospect) -> str:
+    system = "Samsara" if entity == "vehicles" else "Vista"
+    look = seen.look
+    if look is None:
+        return f"Whether {system} has it is not known: it could not be read."
+    if not look.in_source:
+        return f"{system} does not have it."
+    if look.rejected:
+        return f"{system} has it, but it is {look.rejected['kind']}: {look.rejected['reason']}."
+    return f"{system} has it" + (", and the person has left." if look.active is False else ".")
+
+
+def _about_safetyamp(seen: Prospect) -> str:
+    if not seen.state_known:
+        return "SafetyAmp has not been listed yet."
+    if seen.ambiguous:
+        return f"SafetyAmp has it {len(seen.ambiguous)} times."
+    if seen.entry is None or seen.entry.target_id is None:
+        return "SafetyAmp does not have it, as far as is known."
+    if seen.missing_since:
+        return f"SafetyAmp: {not_listed(seen.entry.target_id)}."
+    access = seen.entry.fields.get("system_access")
+    state = {0: ", switched off", 1: ", with access"}.get(access, "") if access is not None else ""
+    return f"SafetyAmp has it as {seen.entry.target_id}{state}."
+
+
+def _about_last(changes: list[dict[str, Any]]) -> str:
+    if not changes:
+        return "No recent run had to change it."
+    last = changes[0]
+    reason = f": {last['reason']}" if last["reason"] else ""
+    return f"Run {last['run_id']} wanted to {last['action']} it, with the result {last['result']}{reason}."

@@ -1,0 +1,77 @@
+"""What the last runs did with one record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.errors import UnreadableDocument
+from shared.queries.changes import batch_changes
+from shared.queries.record_calls import call_of
+from shared.queries.run_index import newest_runs
+from shared.sync.documents.plans import read_batch, read_plan
+from shared.sync.documents.runs import Run
+from shared.sync.entities.keys import normal_key
+from shared.sync.model import EntityName
+from shared.sync.services import Services
+
+MOST_RUNS = 100
+"""Four days of hourly runs. Of a run without changes only the run document is read."""
+
+ENOUGH = 5
+SEARCH_SECONDS = 10.0
+"""An operator waits. The batches of a first load of 50 000 people are read in about as long."""
+
+
+def last_changes(services: Services, entity: EntityName, key: str) -> dict[str, Any]:
+    """The last changes of the record, newest first, with what became of them; and in how many runs was
+    looked for them, and which documents could not be read."""
+    until = services.clock.monotonic() + SEARCH_SECONDS
+    found: list[dict[str, Any]] = []
+    problems: list[str] = []
+    runs = 0
+    for run in newest_runs(services.documents, MOST_RUNS):
+        if len(found) == ENOUGH or services.clock.monotonic() > until:
+            break
+        runs += 1
+        try:
+            change = change_in(services, run, entity, key, until)
+        except UnreadableDocument as error:
+            problems.append(str(error))
+            continue
+        if change is not None:
+            found.append(change)
+    return {"changes": found, "runs_searched": runs, "problems": problems}
+
+
+def change_in(
+    services: Services, run: Run, entity: EntityName, key: str, until: float | None = None
+) -> dict[str, Any] | None:
+    """The record's change in a run, with its batch and outcome; None when it has none, or when looking for it
+    would take until after the monotonic time `until`. Raises UnreadableDocument."""
+    status = run.entities.get(entity)
+    if status is None or (status.ended and not any(status.planned.values())):
+        return None
+    if run.request.keys and key not in run.request.keys:
+        return None
+    plan = read_plan(services.documents, run, entity)
+    if plan is None:
+        return None
+    for number in range(1, plan["batches"] + 1):
+        if until is not None and services.clock.monotonic() > until:
+            return None
+        stored = read_batch(services.documents, run.run_id, entity, plan["plan_id"], number)
+        # A release before may have written the key otherwise.
+        if any(normal_key(entity, change.key) == key for change in stored):
+            changes = batch_changes(services.documents, run.run_id, entity, plan["plan_id"], number)
+            change = next(change for change in changes if normal_key(entity, change["key"]) == key)
+            return {
+                "run_id": run.run_id,
+                "url": f"/api/runs/{run.run_id}",
+                "run_phase": run.phase,
+                "entity_phase": status.phase,
+                "requested_at": run.requested_at,
+                "batch": number,
+                "call": call_of(entity, change),
+                **change,
+            }
+    return None

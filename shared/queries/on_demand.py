@@ -1,0 +1,173 @@
+"""One record on demand: a run of one entity restricted to one key, carried out while the caller waits.
+
+It is an ordinary run with the ordinary documents: planner, guard, limiter, breaker, leases and the rules of
+ambiguous writes are those of every run, and so is the rule that only one run is active at a time, so that
+nothing can race with it. Only the messages are not waited for: this process calls the handlers itself,
+which any process may do at any time, and so an idle or cold queue costs the caller nothing. Should this
+process die, or the time not be enough, messages and sweep bring the run to its end like any other.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, cast
+
+from shared.clock import Clock
+from shared.errors import BusError, Stopping, UnreadableDocument
+from shared.queries.changes import batch_changes
+from shared.queries.record_calls import call_of
+from shared.shutdown import Shutdown
+from shared.storage.documents import Documents
+from shared.sync.applying.batches import due_at, missing_batches
+from shared.sync.documents.plans import read_plan
+from shared.sync.documents.runs import Mode, Run, RunRequest, claim_run, get_run
+from shared.sync.messages import BatchMessage, EntityMessage
+from shared.sync.model import EntityName
+from shared.sync.runs.batch_handler import apply_batch
+from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.services import Services
+
+WORK_SECONDS = 90.0
+"""No call is begun later than this after the request, and a call lasts 35 s at most: Azure's front end gives
+up after 230 s (vendor page "Azure Functions scale and hosting")."""
+
+LOOK_AGAIN_SECONDS = 1.0
+TRY_AGAIN_SECONDS = 10.0
+"""Each attempt at a batch that somebody else has at hand leaves a message behind."""
+
+
+def sync_record(
+    services: Services, entity: EntityName, key: str, mode: Mode, *, refresh: bool, retry_failed: bool
+) -> dict[str, Any]:
+    """Plan and, unless `mode` is "plan", apply one record; returns what was done, step by step.
+
+    `phase` in the answer is "running" when the time was not enough: the run goes on by itself. Raises
+    Paused, and RunConflict while another run is under way.
+    """
+    request = RunRequest(
+        mode=mode, entities=(entity,), refresh=refresh, retry_failed=retry_failed, keys=(key,)
+    )
+    with services.shutdown.working():
+        run_id = claim_run(services, request)
+        _carry_out(_bounded(services, services.clock.monotonic() + WORK_SECONDS), run_id, entity)
+    return record_steps(services.documents, get_run(services.documents, run_id))
+
+
+def _carry_out(services: Services, run_id: str, entity: EntityName) -> None:
+    """Do the work of the run's messages, until it has ended or no call may be begun any more."""
+    with suppress(BusError):
+        sync_entity(services, EntityMessage(run_id, entity, "on-demand"))
+    tried_at = -TRY_AGAIN_SECONDS
+    while not (run := get_run(services.documents, run_id)).ended:
+        try:
+            services.shutdown.check()
+        except Stopping:
+            return
+        now = services.clock.monotonic()
+        if now - tried_at >= TRY_AGAIN_SECONDS and (due := _due_batches(services, run, entity)):
+            tried_at = now
+            for number in due:
+                with suppress(BusError):
+                    apply_batch(services, BatchMessage(run_id, entity, number, 1, "on-demand"))
+        else:
+            services.clock.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _due_batches(services: Services, run: Run, entity: EntityName) -> list[int]:
+    plan = _plan(services.documents, run, entity)
+    if plan is None or run.entities[entity].phase != "applying":
+        return []
+    now = services.clock.now()
+    missing = missing_batches(services.documents, run, entity, plan)
+    documents, settings = services.documents, services.settings
+    return [number for number in missing if due_at(documents, settings, run, entity, plan, number) <= now]
+
+
+def _plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
+    """None also for one that cannot be read: whoever acts on it ends the entity with that reason."""
+    try:
+        return read_plan(documents, run, entity)
+    except UnreadableDocument:
+        return None
+
+
+def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
+    """What a run of one record saw and did, from its documents: each step is None until it was taken."""
+    (entity,) = run.entities
+    status = run.entities[entity]
+    plan = _plan(documents, run, entity)
+    look = plan["looks"][0] if plan else None
+    change = _change(documents, run, entity, plan) if plan else None
+    return {
+        "run_id": run.run_id,
+        "url": f"/api/runs/{run.run_id}",
+        "entity": entity,
+        "key": run.request.keys[0],
+        "mode": run.request.mode,
+        "phase": run.phase,
+        "reason": status.reason,
+        "steps": {
+            "source": look and {"found": look["in_source"], "record": look["source"]},
+            "rejected": look and look["rejected"],
+            "mapped": look and _mapped(look),
+            "target": look and {name: look[name] for name in ("found", "target_ids", "known")},
+            "problems": [problem["reason"] for problem in plan["problems"]] if plan else None,
+            "difference": change and {name: change[name] for name in ("action", "before", "after")},
+            "call": change and call_of(entity, change),
+            "result": change and _result(change),
+        },
+    }
+
+
+def _mapped(look: dict[str, Any]) -> dict[str, Any] | None:
+    if look["mapped"] is None:
+        return None
+    return {name: look[name] for name in ("mapped", "defaults", "active", "warnings")}
+
+
+def _change(
+    documents: Documents, run: Run, entity: EntityName, plan: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The one change of the run, None when nothing had to be changed."""
+    if plan["batches"] == 0:
+        return None
+    try:
+        return next(batch_changes(documents, run.run_id, entity, plan["plan_id"], 1))
+    except UnreadableDocument:
+        return None
+
+
+def _result(change: dict[str, Any]) -> dict[str, Any]:
+    names = ("result", "target_id", "adopted", "dropped", "errors", "reason", "at")
+    return {name: change[name] for name in names}
+
+
+class _UntilDeadline(Shutdown):
+    """The process's shutdown, which for this work also begins at a deadline: what cannot be finished by then
+    is handed on like at the process's end."""
+
+    def __init__(self, inner: Shutdown, clock: Clock, deadline: float) -> None:
+        super().__init__()
+        self._inner = inner
+        self._clock = clock
+        self._deadline = deadline
+
+    def check(self) -> None:
+        self._inner.check()
+        if self._clock.monotonic() >= self._deadline:
+            raise Stopping("nobody waits for the answer any longer", LOOK_AGAIN_SECONDS)
+
+
+class _Bounded:
+    """The services with another `shutdown`."""
+
+    def __init__(self, services: Services, deadline: float) -> None:
+        self._services = services
+        self.shutdown = _UntilDeadline(services.shutdown, services.clock, deadline)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services, name)
+
+
+def _bounded(services: Services, deadline: float) -> Services:
+    return cast(Services, _Bounded(services, deadline))

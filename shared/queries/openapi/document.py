@@ -1,0 +1,94 @@
+"""The OpenAPI 3.1 description, made from the table of operations."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from shared.queries.openapi.operations import OPERATIONS, PROBLEM_JSON, Operation, parameters
+from shared.queries.openapi.schemas import SCHEMAS
+from shared.queries.openapi.shapes import ref
+from shared.version import VERSION
+
+TITLES = {
+    400: "The request asks for something that does not exist",
+    401: "The function key is missing or wrong (without a body), or nobody is signed in",
+    403: "A role is missing, which `needed_role` names, or another site's page asked; only where SIGN_IN is"
+    " entra",
+    404: "There is no such thing",
+    409: "A run is under way, the entity is paused, or the run's state does not allow it",
+    413: "The body is too large",
+    500: "Unexpected error; the log has the details",
+    503: "Settings are wrong, or storage, Service Bus or Redis is away",
+}
+
+SERVERS = [
+    {"url": "/", "description": "With a function key"},
+    {"url": "/entra", "description": "For whoever has signed in; only where SIGN_IN is entra"},
+]
+SCHEMES = {
+    "functionKey": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+    "accessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Of Entra, for this app's registration",
+    },
+    "signedIn": {"type": "apiKey", "in": "cookie", "name": "AppServiceAuthSession"},
+}
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The description of every route; the same object at each call, not to be changed."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "SafetyAmp Sync",
+            "version": VERSION,
+            "description": "What happened, why, and what to do about it. Times are UTC.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": SCHEMES,
+        },
+        "servers": SERVERS,
+        "security": [{name: []} for name in SCHEMES],
+    }
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": parameters(operation),
+        "responses": _responses(operation),
+    }
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": "required" in operation.body,
+            "content": {"application/json": {"schema": operation.body}},
+        }
+    if operation.anonymous:
+        described |= {"security": [], "servers": SERVERS[:1]}
+    return described
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for status, contents in operation.answers.items():
+        responses[str(status)] = {
+            "description": "As asked" if status < 300 else TITLES[status],
+            "content": {kind: {"schema": schema} for kind, schema in contents.items()},
+        }
+        for header in operation.headers.get(status, ()):
+            found = {header: {"required": True, "schema": {"type": "string"}}}
+            responses[str(status)].setdefault("headers", {}).update(found)
+    if not operation.anonymous:
+        for status in sorted({400, 401, 403, 500, 503, *operation.problems}):
+            problem = {PROBLEM_JSON: {"schema": ref("Problem")}}
+            responses.setdefault(str(status), {"description": TITLES[status], "content": problem})
+    return responses

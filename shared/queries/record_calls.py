@@ -1,0 +1,26 @@
+"""The call to SafetyAmp that a change stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.clients.safetyamp import PATCHED
+from shared.sync.model import EntityName
+from shared.sync.planning.listing import RESOURCES
+
+NOT_CALLED = frozenset({"planned", "waiting", "cancelled"})
+"""Results without a call."""
+
+
+def call_of(entity: EntityName, change: dict[str, Any]) -> dict[str, str] | None:
+    """Method and path of a change with its outcome; None when no call was made for it."""
+    not_tried = (change["reason"] or "").startswith("not tried")
+    if change["result"] in NOT_CALLED or not_tried:
+        return None
+    resource = RESOURCES[entity]
+    if change["action"] == "create":
+        return {"method": "POST", "path": f"/api/{resource}"}
+    return {
+        "method": "PATCH" if resource in PATCHED else "PUT",
+        "path": f"/api/{resource}/{change['target_id']}",
+    }

@@ -1,0 +1,422 @@
+"""Applying one change: resolve its references, call SafetyAmp, understand the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
+from shared.sync.applying.fresh import FreshReader
+from shared.sync.documents.outcome import DONE, Outcome
+from shared.sync.documents.state import UNIQUE
+from shared.sync.entities.keys import normal_key
+from shared.sync.model import EntityMapping, Ref, Target
+from shared.sync.planning.compare import ACCESS, Change, reference, wanted_digest
+from shared.sync.planning.listing import RESOURCES, UNIQUE_VALUE
+from shared.sync.planning.resolver import Resolver
+from shared.sync.services import Services
+
+UNDROPPABLE = frozenset(
+    {
+        *("first_name", "last_name", "email", "home_site_id", "emp_id", "roles", ACCESS),
+        *("name", "ext_id", "cluster_id", "parent_cluster_id", "osha_establishment", "external_code"),
+        *("site_id", "asset_type_id"),
+    }
+)
+"""Fields without which a record would not be what it is: when SafetyAmp refuses one of these, it is not
+created; any other refused field is left out and reported. A record that is there can go without all of them
+but access: it keeps what it has."""
+
+NUMBER = "emp_id"
+
+OPTIONAL = frozenset({"current_title_id", "current_user_id"})
+"""References that a new record can go without."""
+
+FORMAT_WORDS = ("valid", "must", "format", "required")
+TAKEN_WORDS = ("taken", "in use", "unique", "exists")
+
+
+class Unresolved(Exception):
+    """A reference has no target id yet."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(f"{ref.entity} {ref.key}")
+        self.ref = ref
+
+
+class AlreadyThere(Exception):
+    """A repeated creation was refused because its unique value is taken: by our own record, whose answer was
+    lost, or by somebody's."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__(", ".join(sorted(errors)))
+        self.errors = dict(errors)
+
+
+class OtherNumber(Exception):
+    """The user who is to be switched off has another employee number in SafetyAmp by now."""
+
+    def __init__(self, target_id: Any, number: str) -> None:
+        super().__init__(
+            f"SafetyAmp user {target_id} has the number {number} there by now, so access was not switched off"
+            " under the old one: the next run lists SafetyAmp and decides anew"
+        )
+
+
+class ChangeApplier:
+    """Applies changes of one entity within one handler.
+
+    Raises RetryLater, UpstreamUnavailable, AccessRefused and ConfigurationError, which concern more than
+    the one record; everything else becomes an outcome.
+    """
+
+    def __init__(self, services: Services, mapping: EntityMapping, resolver: Resolver) -> None:
+        self._client = services.safetyamp
+        self._clock = services.clock
+        self._mapping = mapping
+        self._resource = RESOURCES[mapping.name]
+        self._resolver = resolver
+        self._fresh = FreshReader(services.safetyamp, mapping.name)
+        self._resolved: dict[str, Any] = {}
+        self.repeated = False
+        """Whether what the last change wanted was refused after it had been sent without an answer."""
+
+    def apply(self, change: Change, *, again: bool = False) -> Outcome:
+        """Apply one change. `again`: an earlier attempt at this creation got no answer, and SafetyAmp refuses
+        a second record of its kind (`UNIQUE_VALUE`), so that sending it again is safe.
+
+        Raises Unresolved for a reference that may come later, and with `again` AlreadyThere.
+        """
+        fields, left_out = self._resolve(change)
+        self._resolved = fields
+        self.repeated = False
+        written, other = self._write_beside(change)
+        try:
+            outcome = (
+                self._create(change, fields, again)
+                if change.action == "create"
+                else self._update(change, fields)
+            )
+        except OtherNumber as moved:
+            outcome, other = self._outcome(change, "waiting", reason=str(moved)), True
+        outcome.beside, outcome.list_anew = written, other
+        return self._finished(change, outcome, left_out)
+
+    def look_for(
+        self, change: Change, targets: Iterable[Target], refused: Mapping[str, list[str]]
+    ) -> Outcome | None:
+        """What became of a creation without an answer, by a listing made since; None when it is not there and
+        can be sent anew. `refused` is what SafetyAmp answered when it was sent again, if it was.
+        """
+        fields, left_out = self._resolve(change)
+        self._resolved = fields
+        if found := self._look_up(change, fields, targets):
+            return self._finished(change, found, left_out)
+        if not refused:
+            return None
+        # Somebody else's, or ours and hidden because the listing shifted: the next run's listing tells.
+        reason = _advice(refused, _taken(change, refused))
+        unsure = self._outcome(change, "failed", unsure=True, errors=dict(refused), reason=reason)
+        return self._finished(change, unsure, left_out)
+
+    def _finished(self, change: Change, outcome: Outcome, left_out: dict[str, str]) -> Outcome:
+        outcome.at = self._clock.now().isoformat()
+        outcome.left_out = left_out
+        outcome.incomplete = change.incomplete or bool(left_out)
+        if outcome.target_id is not None:
+            self._resolver.created[Ref(self._mapping.name, outcome.key)] = outcome.target_id
+        return outcome
+
+    def _resolve(self, change: Change) -> tuple[dict[str, Any], dict[str, str]]:
+        """The fields with target ids, and those that are left out because what they refer to is not there.
+
+        Raises Unresolved where it has to be waited for: for what a new record cannot go without, for what
+        this run may still create, and when nothing else would be sent.
+        """
+        resolved: dict[str, Any] = {}
+        missing: dict[str, Ref] = {}
+        for name, value in change.fields.items():
+            ref = reference(value)
+            if ref is not None:
+                value = self._resolver.resolve(ref)
+                if value is None:
+                    missing[name] = ref
+                    continue
+            resolved[name] = value
+        for name, ref in missing.items():
+            needed = change.action == "create" and name not in OPTIONAL
+            if needed or ref.entity == self._mapping.name or not resolved:
+                raise Unresolved(ref)
+        text = "waiting for {0.entity} {0.key}, which SafetyAmp does not have yet"
+        return resolved, {name: text.format(ref) for name, ref in missing.items()}
+
+    def _write_beside(self, change: Change) -> tuple[list[dict[str, Any]], bool]:
+        """Write to other records what has to be there before this change: a value that is given up. What
+        SafetyAmp refuses is left as it is; the change finds out. Returns what was written, and whether a
+        user has another number by now."""
+        written, other = [], False
+        for beside in change.beside:
+            try:
+                core = self._repeated(
+                    change,
+                    beside["target_id"],
+                    beside["core"],
+                    beside["fresh"],
+                    is_leaver=beside["fields"].get(ACCESS) == 0,
+                )
+                self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
+            except (InvalidRecord, NotFound):
+                continue
+            except OtherNumber:
+                other = True
+                continue
+            except UpstreamUnavailable as error:
+                error.may_have_happened = False  # not of the change itself, which has not been sent yet
+                raise
+            written.append({name: beside[name] for name in ("key", "target_id", "fields")})
+        return written, other
+
+    def _repeated(
+        self,
+        change: Change,
+        target_id: Any,
+        core: Mapping[str, Any],
+        fresh: Iterable[str],
+        *,
+        is_leaver: bool = False,
+    ) -> dict[str, Any]:
+        """The core fields, those that the source does not own as they are now. Nobody keeps access because
+        they cannot be read.
+
+        Of a leaver's user the number is read with them: raises OtherNumber when somebody has given the user
+        another one, most likely that under which the person was hired again.
+        """
+        names = [*fresh]
+        if not names:
+            return dict(core)
+        urgent = change.action == "deactivate"
+        now = self._fresh.values(target_id, [*names, *([NUMBER] if is_leaver else ())], urgent=urgent)
+        number = normal_key(self._mapping.name, str(now.pop(NUMBER, change.key)))
+        if is_leaver and number != normal_key(self._mapping.name, change.key):
+            raise OtherNumber(target_id, number)
+        return {**core, **now}
+
+    def _create(self, change: Change, fields: dict[str, Any], again: bool) -> Outcome:
+        dropped: dict[str, list[str]] = {}
+        try:
+            created = self._client.create(self._resource, fields)
+        except InvalidRecord as error:
+            self._raise_if_there(again, error)
+            dropped = droppable(error, fields)
+            if not dropped:
+                return self._refused(change, error)
+            fields = {name: value for name, value in fields.items() if name not in dropped}
+            try:
+                created = self._client.create(self._resource, fields)
+            except InvalidRecord as second:
+                self._raise_if_there(again, second)
+                return self._refused(change, second)
+        return self._done(change, fields, created["id"], dropped)
+
+    def _raise_if_there(self, again: bool, error: InvalidRecord) -> None:
+        if again and UNIQUE_VALUE.get(self._mapping.name) in error.field_errors:
+            raise AlreadyThere(error.field_errors) from error
+
+    def _update(self, change: Change, fields: dict[str, Any]) -> Outcome:
+        """What SafetyAmp refuses of an update is left out, as long as something is left. A repeated field
+        that it refuses is read and sent as it is now, and then left out too: it must not cost the change."""
+        dropped: dict[str, list[str]] = {}
+        taken: dict[str, Any] = {}
+        is_leaver = change.fields.get(ACCESS) == 0
+        core = self._repeated(change, change.target_id, change.core, change.fresh, is_leaver=is_leaver)
+        known_now = set(change.fresh)
+        while True:
+            try:
+                self._send_update(change, core, fields, taken)
+                return self._done(change, fields, change.target_id, dropped)
+            except InvalidRecord as error:
+                self.repeated |= error.repeated
+                refused = refused_fields(error)
+                own = {name: refused[name] for name in refused if name in fields and name != ACCESS}
+                repeated = {name for name in refused if name in core and name not in fields}
+                if not own and not repeated:
+                    return self._refused(change, error, dropped, taken)
+                dropped |= own
+                fields = {name: value for name, value in fields.items() if name not in own}
+                if not fields.keys() - taken.keys():
+                    return self._after_refusals(change, error, fields, dropped, taken)
+                read = (repeated | (own.keys() & core.keys())) - known_now
+                now = self._repeated(change, change.target_id, core, sorted(read))
+                useless = {name for name in repeated if now[name] == core[name]}
+                core = {name: value for name, value in now.items() if name not in useless}
+                known_now |= read
+            except NotFound:
+                return self._outcome(
+                    change,
+                    "gone",
+                    reason="SafetyAmp no longer has this record; it is planned anew in the next run",
+                )
+
+    def _after_refusals(
+        self,
+        change: Change,
+        error: InvalidRecord,
+        fields: dict[str, Any],
+        dropped: dict[str, list[str]],
+        taken: dict[str, Any],
+    ) -> Outcome:
+        """Nothing is left to send: done if SafetyAmp took anything, refused if not."""
+        if taken:
+            return self._done(change, fields, change.target_id, dropped)
+        return self._refused(change, error, dropped, taken)
+
+    def _send_update(
+        self, change: Change, core: Mapping[str, Any], fields: dict[str, Any], taken: dict[str, Any]
+    ) -> None:
+        """Access that is switched on goes alone with the core fields, then the rest
+        (docs/contracts/safetyamp.md#users).
+
+        `taken` notes what SafetyAmp took; that is not sent again.
+        """
+        parts = [fields]
+        if fields.get(ACCESS) == 1:
+            rest = {name: value for name, value in fields.items() if name != ACCESS}
+            parts = [{ACCESS: 1}, rest]
+        assert change.target_id is not None, "only creations have no target id"
+        for part in parts:
+            if not part.keys() <= taken.keys():
+                self._client.update(self._resource, change.target_id, {**core, **part})
+                taken.update(part)
+
+    def _look_up(self, change: Change, fields: dict[str, Any], targets: Iterable[Target]) -> Outcome | None:
+        """The record of a creation that got no answer; None when it is not there."""
+        matches = [target for target in targets if self._is_ours(target, change, fields)]
+        if not matches:
+            return None
+        if len(matches) > 1:
+            ids = ", ".join(str(target.target_id) for target in matches)
+            # Unsure, so that the next run lists SafetyAmp and rejects the key instead of creating a third.
+            return self._outcome(
+                change,
+                "failed",
+                unsure=True,
+                reason=f"SafetyAmp has several records of this key (ids {ids}): keep one",
+            )
+        # What it holds, not what was sent: it may be older than the attempt, or have been changed since.
+        outcome = self._done(change, matches[0].fields, matches[0].target_id, {})
+        outcome.adopted = True
+        return outcome
+
+    def _is_ours(self, target: Target, change: Change, fields: dict[str, Any]) -> bool:
+        if target.key is not None:
+            return target.key == normal_key(self._mapping.name, change.key)
+        if target.match is None:
+            return False
+        # Vehicles have no key in SafetyAmp: the same content, and not known under another vehicle.
+        same = all(
+            target.fields.get(name) == value for name, value in fields.items() if name in target.fields
+        )
+        return same and not self._is_known(target)
+
+    def _is_known(self, target: Target) -> bool:
+        state = self._resolver.state(self._mapping.name)
+        known = {record[0] for record in state.records.values()} if state else set()
+        return target.target_id in known or target.target_id in self._resolver.created.values()
+
+    def _done(
+        self,
+        change: Change,
+        fields: dict[str, Any],
+        target_id: int | str | None,
+        dropped: dict[str, list[str]],
+    ) -> Outcome:
+        return self._outcome(
+            change,
+            DONE[change.action],
+            target_id=target_id,
+            fields=fields,
+            dropped=dropped,
+            dropped_digests=self._digests(change, dropped),
+            taken=_taken(change, dropped),
+        )
+
+    def _digests(self, change: Change, dropped: Iterable[str]) -> dict[str, str]:
+        """Of the values that were refused."""
+        return {
+            name: wanted_digest(reference(change.fields[name]) or change.fields[name], self._resolved[name])
+            for name in dropped
+        }
+
+    def _refused(
+        self,
+        change: Change,
+        error: InvalidRecord,
+        dropped: Mapping[str, list[str]] | None = None,
+        taken: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        errors = error.field_errors or {"record": [f"answered {error.status_code} without naming a field"]}
+        return self._outcome(
+            change,
+            "refused",
+            fields=dict(taken or {}),
+            errors=errors,
+            dropped_digests=self._digests(change, dropped or {}),
+            taken=_taken(change, errors),
+            reason=_advice(errors, _taken(change, errors)),
+        )
+
+    def _outcome(self, change: Change, result: Any, **facts: Any) -> Outcome:
+        return Outcome(change.key, change.action, result, change.digest, before=change.before, **facts)
+
+
+def droppable(error: InvalidRecord, sent: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The refused fields, when all of them can be left out; empty when the record cannot go without."""
+    refused = refused_fields(error)
+    if not refused or any(name in UNDROPPABLE or name not in sent for name in refused):
+        return {}
+    return refused
+
+
+def refused_fields(error: InvalidRecord) -> dict[str, list[str]]:
+    """The refused fields with SafetyAmp's texts."""
+    return {name.split(".")[0]: texts for name, texts in error.field_errors.items()}
+
+
+def is_taken(texts: Iterable[str]) -> bool:
+    """Whether the refusal of a unique field rather means that another record has its value. SafetyAmp's texts
+    are not dependable (docs/contracts/safetyamp.md#errors): what says neither is tried again like a taken
+    value."""
+    joined = " ".join(texts).lower()
+    if any(word in joined for word in TAKEN_WORDS):
+        return True
+    return not any(word in joined for word in FORMAT_WORDS)
+
+
+def _taken(change: Change, refused: Mapping[str, list[str]]) -> dict[str, str]:
+    return {
+        name: change.holders.get(name, "")
+        for name, texts in refused.items()
+        if name in UNIQUE and is_taken(texts)
+    }
+
+
+def is_ambiguous(change: Change, error: Exception) -> bool:
+    """Whether the change may have been carried out although no answer came, and must not be repeated
+    blindly: only creations, an update can be repeated."""
+    return change.action == "create" and isinstance(error, UpstreamUnavailable) and error.may_have_happened
+
+
+def _advice(errors: Mapping[str, list[str]], taken: Mapping[str, str]) -> str:
+    fields = ", ".join(sorted(errors))
+    if holders := ", ".join(sorted({holder for holder in taken.values() if holder})):
+        return (
+            f"SafetyAmp refused {fields}: {holders} has the same value there. If it is the same person, give"
+            " that record our key (emp_id) and run with refresh; otherwise change the value on either side"
+        )
+    if any("taken" in text or "in use" in text for texts in errors.values() for text in texts):
+        return (
+            f"SafetyAmp refused {fields}: another SafetyAmp record has the same value. If it is the same"
+            " person or thing, give that record our key there (emp_id, site code) and run with refresh;"
+            " otherwise change the value in the source"
+        )
+    return f"SafetyAmp refused {fields}: mend the data in the source; it is tried again when it changes"

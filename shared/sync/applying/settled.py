@@ -1,0 +1,42 @@
+"""The outcomes of batches that have ended, also of those whose documents cannot be read."""
+
+from __future__ import annotations
+
+import logging
+
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Documents
+from shared.sync.documents.outcome import BatchOutcomes, Outcome, in_doubt, read_outcomes
+from shared.sync.documents.plans import read_batch
+from shared.sync.planning.compare import Change
+
+logger = logging.getLogger(__name__)
+
+
+def settled(documents: Documents, run_id: str, entity: str, plan_id: str, number: int) -> BatchOutcomes:
+    """The outcomes of a batch that has ended. Where they cannot be read, what was done is not known: then
+    all its changes count as failed, and SafetyAmp has to be listed."""
+    try:
+        outcomes = read_outcomes(documents, run_id, entity, number)
+    except UnreadableDocument as error:
+        logger.error("%s", error, extra={"event": "document_unreadable"})
+        return unknown_outcomes(documents, run_id, entity, plan_id, number, str(error))
+    return outcomes or BatchOutcomes([])
+
+
+def unknown_outcomes(
+    documents: Documents, run_id: str, entity: str, plan_id: str, number: int, reason: str
+) -> BatchOutcomes:
+    """What is left to say of a batch of which nobody knows how far it came. Without its own document not even
+    which changes there were."""
+    try:
+        changes = read_batch(documents, run_id, entity, plan_id, number)
+    except UnreadableDocument:
+        changes = []
+    return BatchOutcomes([_unknown(change, reason) for change in changes], reason=reason, list_anew=True)
+
+
+def _unknown(change: Change, reason: str) -> Outcome:
+    outcome = in_doubt(change, "failed", f"whether it was done is not known: {reason}")
+    outcome.unsure = change.action == "create"
+    return outcome

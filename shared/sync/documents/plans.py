@@ -1,0 +1,138 @@
+"""The plan and its batches as documents: read by everybody, written by the planner.
+
+The plan in force is the one of its run, or the one that was made again when somebody approved it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from shared.errors import UnreadableDocument
+from shared.storage.decoding import Time
+from shared.storage.documents import Documents, read_document
+from shared.storage.paths import checked_path
+from shared.sync import paths
+from shared.sync.documents.newer_members import aside, read_whole
+from shared.sync.documents.outcome import DONE
+from shared.sync.planning.compare import NEWER_OF_CHANGES, Change
+
+if TYPE_CHECKING:
+    from shared.sync.documents.runs import Run
+    from shared.sync.model import EntityName
+
+
+class Problem(TypedDict):
+    """What is wrong with a record."""
+
+    key: str
+    kind: str
+    reason: str | None
+
+
+class Vanished(TypedDict):
+    """Records that have no source any more."""
+
+    count: int
+    keys: list[str]
+
+
+class _Later(TypedDict, total=False):
+    """What a plan of the first releases does not have."""
+
+    requests: dict[str, int]
+    refused: int | None
+    looks: list[dict[str, Any]]
+    approved_counts: dict[str, int]
+    left_out: list[dict[str, Any]]
+    failed: str | None
+
+
+class _Plan(_Later):
+    """What a plan must hold to be acted on."""
+
+    plan_id: Annotated[str, checked_path]
+    mode: str
+    created_at: Time
+    state_etag: str | None
+    state_by: str | None
+    base: Annotated[str, checked_path] | None
+    batches: int
+    counts: dict[str, int]
+    source_counts: dict[str, int]
+    counts_changed: bool
+    held: list[str]
+    problems: list[Problem]
+    vanished: Vanished
+    calls: dict[str, int]
+    waited_seconds: float
+
+
+class _Batch(TypedDict):
+    changes: list[Change]
+
+
+def plan_path(run: Run, entity: EntityName) -> str:
+    """Where the plan in force is, or will be once it is made."""
+    approval = run.entities[entity].approval_in_force
+    return (
+        paths.plan(run.run_id, entity) if approval is None else paths.approved(run.run_id, entity, approval)
+    )
+
+
+def planning_path(run: Run, entity: EntityName) -> str:
+    """What planners of the plan in force lease. Each approval has its own: pages that an earlier one listed
+    and left are too old."""
+    approval = run.entities[entity].approval_in_force
+    if approval is None:
+        return paths.planning(run.run_id, entity)
+    return paths.approving(run.run_id, entity, approval)
+
+
+def read_plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
+    """The plan in force, None before it is made. Raises UnreadableDocument."""
+    return plan_at(documents, plan_path(run, entity))
+
+
+def may_be_applied(run: Run, entity: EntityName, plan: Mapping[str, Any]) -> bool:
+    """Whether the changes of the plan in force may be sent at all: not when the run only plans, nor while the
+    guard holds it."""
+    return run.request.mode != "plan" and (not plan["held"] or run.entities[entity].approved)
+
+
+def plan_at(documents: Documents, path: str) -> dict[str, Any] | None:
+    """The plan that is stored there."""
+    plan = read_document(documents, path, _Plan)
+    return None if plan is None else dict(plan)
+
+
+def batch_to_json(entity: EntityName, changes: Iterable[Change]) -> dict[str, Any]:
+    """The document of a batch."""
+    document = aside("changes", [change.to_json() for change in changes], NEWER_OF_CHANGES)
+    if entity == "titles":
+        _call_by_name(document)
+    return document
+
+
+def _call_by_name(document: dict[str, Any]) -> None:
+    """Give titles the key that release 0.1.0 knows, in place, and today's beside them: by its key 0.1.0 looks
+    whether a title is there whose creation got no answer. Otherwise it would create it again."""
+    newer = document.setdefault("newer", {})
+    for place, change in enumerate(document["changes"]):
+        newer.setdefault(str(place), {})["key"] = change["key"]
+        change["key"] = change["fields"].get("name", change["key"])
+
+
+def read_batch(documents: Documents, run_id: str, entity: str, plan_id: str, number: int) -> list[Change]:
+    """The changes of a batch. Raises UnreadableDocument, also when there is no such document: a plan is
+    committed after its batches."""
+    path = paths.batch(run_id, entity, plan_id, number)
+    batch = read_whole(documents, path, _Batch, "changes")
+    if batch is None:
+        raise UnreadableDocument(path, "it is gone")
+    return batch["changes"]
+
+
+def planned_changes(plan: dict[str, Any]) -> int:
+    """How many changes all batches of the plan hold."""
+    return sum(plan["counts"].get(action, 0) for action in DONE)

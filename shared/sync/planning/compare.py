@@ -1,0 +1,216 @@
+"""Desired against existing: the one place where it is decided what is sent. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
+from shared.sync.model import Action, Desired, Ref
+
+Resolve = Callable[[Ref], Any]
+"""Gives the target id of a reference, None when it is not known (yet)."""
+
+REF_MARK = "$ref"
+ACCESS = "system_access"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One planned change of one record.
+
+    `fields` is what is sent beyond the core fields, `core` what an update must repeat, `before` the values
+    that `fields` replaces. References are kept as `{"$ref": [entity, key]}` until the change is applied.
+    """
+
+    key: str
+    action: Action
+    target_id: int | str | None
+    fields: dict[str, Any]
+    before: dict[str, Any]
+    core: dict[str, Any]
+    digest: str
+    warnings: list[str] = field(default_factory=list)
+    fresh: list[str] = field(default_factory=list)
+    """Core fields that the source does not own: they are read from SafetyAmp before they are repeated, so
+    that what somebody corrected there stays."""
+    incomplete: bool = False
+    """Something that the source says is left out: the record is looked at again in the next run."""
+    holders: dict[str, str] = field(default_factory=dict)
+    """Unique field -> who has its value in SafetyAmp, as far as planning knew."""
+    beside: list[dict[str, Any]] = field(default_factory=list)
+    """What is written to other records before this change: `key`, `target_id`, `fields`, `core`, `fresh`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All members, those that release 0.1.0 does not know only where they say something."""
+        return {name: value for name, value in vars(self).items() if value or name not in NEWER_OF_CHANGES}
+
+
+NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result for one record: a change, or none and perhaps something to report; `left_out` are fields
+    that differ and are not sent, with the reason."""
+
+    change: Change | None
+    note: str | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def digest_of(version: int, fingerprint: str, facts: tuple[Any, ...]) -> str:
+    """Digest of a source record with the mapping's version and settings.
+
+    `repr` of the flat tuple is exact, total and several times cheaper than JSON.
+    """
+    text = f"{version}|{fingerprint}|{facts!r}"
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def value_digest(value: Any) -> str:
+    """Digest of a single field's value."""
+    return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def compare(
+    desired: Desired,
+    entry: Entry | None,
+    digest: str,
+    *,
+    core: Callable[[dict[str, Any]], dict[str, Any]],
+    resolve: Resolve,
+    reenable: bool,
+    switched_off_by_sync: Callable[[Any], bool] = lambda _: False,
+    listed: bool = False,
+    retry: bool = False,
+) -> Comparison:
+    """What must be done for one record.
+
+    `core` picks the fields that an update must repeat from the existing record. With `reenable` a person
+    who was switched off by hand is switched on again, otherwise only one whom the sync switched off, by the
+    entry's flag or by `switched_off_by_sync` of the target's id. A value that SafetyAmp refused is left out
+    until it changes, or with `retry`; a refused reference also when SafetyAmp was `listed`: what it refers to
+    may be usable now.
+    """
+    if entry is None or entry.target_id is None:
+        return _creation(desired, digest)
+    if not desired.active:
+        return _deactivation(desired, entry, digest, core)
+    fields, left_out = _differences(desired, entry, resolve, listed=listed, retry=retry)
+    note = None
+    action: Action = "update"
+    is_off = entry.fields.get(ACCESS) == 0
+    # The flag alone: nobody knows whether it was done.
+    if OFF_BY in entry.flags or (is_off and (reenable or switched_off_by_sync(entry.target_id))):
+        action, fields = "reactivate", {ACCESS: 1, **fields}
+    elif is_off:
+        note = (
+            "is current in the source but was switched off in SafetyAmp by hand; switch it on there, "
+            "or set REENABLE_DISABLED=true"
+        )
+    if not fields:
+        return Comparison(None, note, left_out)
+    change = _update(action, desired, entry, fields, digest, core, left_out)
+    # What is said of it is said in the next run too.
+    return Comparison(replace(change, incomplete=change.incomplete or bool(note)), note, left_out)
+
+
+def _creation(desired: Desired, digest: str) -> Comparison:
+    if not desired.active:
+        return Comparison(None)
+    sent = json_fields({**desired.fields, **desired.create_only})
+    return Comparison(
+        Change(
+            key=desired.key,
+            action="create",
+            target_id=None,
+            fields=sent,
+            before={},
+            core={},
+            digest=digest,
+            warnings=list(desired.warnings),
+            incomplete=bool(desired.warnings),
+        )
+    )
+
+
+def _deactivation(
+    desired: Desired, entry: Entry, digest: str, core: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Comparison:
+    if entry.is_off:
+        return Comparison(None)
+    return Comparison(_update("deactivate", desired, entry, {ACCESS: 0}, digest, core))
+
+
+def _differences(
+    desired: Desired, entry: Entry, resolve: Resolve, *, listed: bool, retry: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is sent, and what is left out with the reason."""
+    rejected = {} if retry else entry.flags.get(REJECTED, {})
+    unknown = entry.flags.get(UNKNOWN, {})
+    sent: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
+    for name, value in desired.fields.items():
+        is_reference = isinstance(value, Ref)
+        wanted = resolve(value) if is_reference else value
+        # A reference that is not known yet equals nothing, not even an empty field: it has to be waited for.
+        if wanted is not None and wanted == entry.fields.get(name) and name not in unknown:
+            continue
+        if name in desired.contested:
+            left_out[name] = f"{name} left out: {desired.contested[name]}"
+        elif rejected.get(name) == wanted_digest(value, wanted) and not (is_reference and listed):
+            left_out[name] = (
+                f"{name} left out: SafetyAmp refused this value and it has not changed: mend it in the source"
+            )
+        else:
+            sent[name] = value
+    return sent, left_out
+
+
+def _update(
+    action: Action,
+    desired: Desired,
+    entry: Entry,
+    fields: dict[str, Any],
+    digest: str,
+    core: Callable[[dict[str, Any]], dict[str, Any]],
+    left_out: Mapping[str, str] | None = None,
+) -> Change:
+    repeated = core(entry.fields)
+    # What a deactivation repeats is what the record holds, whoever owns it: where that is not known, too.
+    unknown = entry.flags.get(UNKNOWN, {}).keys() - fields.keys()
+    owned = desired.fields.keys() - (left_out or {}).keys() - unknown
+    return Change(
+        key=desired.key,
+        action=action,
+        target_id=entry.target_id,
+        fields=json_fields(fields),
+        before={name: entry.fields.get(name) for name in fields},
+        core=repeated,
+        digest=digest,
+        warnings=list(desired.warnings),
+        fresh=[name for name in repeated if name not in owned],
+        incomplete=bool(left_out or desired.contested or desired.warnings),
+    )
+
+
+def wanted_digest(value: Any, resolved: Any) -> str:
+    """Digest of a value that may be a reference: the same key under another id is another value."""
+    return value_digest((value, resolved) if isinstance(value, Ref) else value)
+
+
+def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as documents hold them, references as `{"$ref": [entity, key]}`."""
+    return {
+        name: {REF_MARK: list(value)} if isinstance(value, Ref) else value for name, value in fields.items()
+    }
+
+
+def reference(value: Any) -> Ref | None:
+    """The reference that a stored field holds, None when it holds a plain value."""
+    if isinstance(value, dict) and REF_MARK in value:
+        return Ref(*value[REF_MARK])
+    return None

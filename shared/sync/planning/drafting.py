@@ -1,0 +1,445 @@
+"""From source records and state to a draft of changes; no I/O but looking references up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from typing import Any
+
+from shared.sync.documents.runs import Run
+from shared.sync.documents.state import FAILURE, REJECTED, TAKEN, UNIQUE, EntityState, Entry, reference_field
+from shared.sync.documents.switched_off import SwitchedOff
+from shared.sync.entities.employee_facts import has_left
+from shared.sync.entities.employees import EmployeesMapping
+from shared.sync.entities.guarded import desired_of
+from shared.sync.model import Action, Claim, Desired, EntityMapping, EntityName, Rejected, SourceRecord
+from shared.sync.planning.compare import ACCESS, Change, compare, digest_of
+from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, is_another_person
+from shared.sync.planning.moved_keys import MovedKeys, People, leavers_without_user
+from shared.sync.planning.reader import mapping_options
+from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.unique_values import arrange
+from shared.sync.services import Services
+
+FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2}
+"""Leavers before joiners, joiners before changes."""
+
+
+REFERENCES: Mapping[EntityName, Mapping[str, EntityName]] = {
+    "departments": {"parent_cluster_id": "departments"},
+    "jobs": {"cluster_id": "departments"},
+    "employees": {"home_site_id": "jobs", "current_title_id": "titles"},
+    "vehicles": {"current_user_id": "employees"},
+}
+"""Fields that hold the id of another record, of which entity."""
+
+
+@dataclass
+class Draft:
+    """A plan in the making: changes, everything to report, and which records the source had."""
+
+    changes: list[Change] = field(default_factory=list)
+    together: dict[str, int] = field(default_factory=dict)
+    """Keys of neighbouring changes that must be in one batch -> the number that they share."""
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    seen: set[str] = field(default_factory=set)
+    state_changed: bool = False
+
+    def reject(self, rejected: Rejected) -> None:
+        """Count and report a record that is not sent."""
+        self.counts[rejected.kind] += 1
+        self.problems.append(asdict(rejected))
+
+    def report(self, key: str, reason: str, field: str | None = None, kind: str = "reported") -> None:
+        """Something an operator should know of a record that is counted elsewhere."""
+        self.problems.append({"key": key, "kind": kind, "reason": reason, "field": field})
+
+    def _place(self, change: Change) -> int | str:
+        return self.together.get(change.key) or change.key
+
+    def batches(self, size: int) -> Iterator[list[Change]]:
+        """The changes in batches of `size`; what must be together is, although it may be more."""
+        batch: list[Change] = []
+        for _, found in groupby(self.changes, self._place):
+            group = list(found)
+            if batch and len(batch) + len(group) > size:
+                yield batch
+                batch = []
+            batch += group
+        if batch:
+            yield batch
+
+
+def draft_changes(
+    services: Services,
+    mapping: EntityMapping,
+    state: EntityState,
+    resolver: Resolver,
+    run: Run,
+    source: Any,
+    *,
+    trust_digests: bool,
+    listed: bool = False,
+    only_leavers: bool = False,
+) -> Draft:
+    """Compare every source record with the state, or only those that the run's request names.
+
+    With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
+    listing each is compared field by field. The state is changed in place where no call is needed
+    (digests, adopted records); `Draft.state_changed` tells. `listed`: it was just read from SafetyAmp. With
+    `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
+    """
+    drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
+    drafting.only_leavers = only_leavers
+    for record in mapping.records(source):
+        drafting.consider(record, source)
+    drafting.consider_moved(source)
+    drafting.arrange(source)
+    return drafting.draft
+
+
+class _Drafting:
+    def __init__(
+        self,
+        services: Services,
+        mapping: EntityMapping,
+        state: EntityState,
+        resolver: Resolver,
+        run: Run,
+        trust_digests: bool,
+        listed: bool,
+    ) -> None:
+        self.draft = Draft()
+        self.only_leavers = False
+        self._listed = listed
+        self._switched_off = SwitchedOff(services.documents)
+        self._doubtful: dict[str, Rejected] = {}
+        self._nobody: set[str] = set()
+        self._moved = MovedKeys(state)
+        self._with_moved_keys: dict[str, SourceRecord | Rejected] = {}
+        self._people: People | None = None
+        self._mapping = mapping
+        self._state = state
+        self._resolver = resolver
+        self._trust_digests = trust_digests
+        self._keys = frozenset(run.request.keys)
+        self._retry_failed = run.request.retry_failed
+        self._reenable = services.settings.reenable_disabled
+        self._references = self._known_references(services) if trust_digests else {}
+        # Whatever a comparison depends on beside the record: a changed setting must be noticed.
+        self._fingerprint = repr((mapping_options(services.settings), self._reenable))
+
+    def _known_references(self, services: Services) -> dict[str, set[str]]:
+        """Fields that refer to other records, with the ids that there are, where any are known."""
+        found: dict[str, set[str]] = {}
+        if self._mapping.name == "vehicles" and not services.settings.vehicle_assign_driver:
+            return found
+        for name, entity in REFERENCES.get(self._mapping.name, {}).items():
+            state = self._state if entity == self._mapping.name else self._resolver.state(entity)
+            if state is not None:
+                found[reference_field(name)] = state.reference_ids()
+        return found
+
+    def consider(self, record: SourceRecord | Rejected, source: Any) -> None:
+        self.draft.seen.add(record.key)
+        if record.key in self._moved.keys:
+            # What is right for them depends on one another's standing: see `consider_moved`.
+            self._with_moved_keys[record.key] = record
+        elif not self._keys or record.key in self._keys:
+            self._consider(record, source)
+
+    def consider_moved(self, source: Any) -> None:
+        """Consider the records whose user has got another number by hand, and those who have that number."""
+        moved, records = self._moved, self._with_moved_keys
+        moved.judge(records, lambda key: self._person(key, source))
+        for key in moved.outlived:
+            del self._state.moved[key]
+        for key in moved.freed:
+            self._state.free(key)
+        self.draft.state_changed |= bool(moved.outlived or moved.freed)
+        for key, record in records.items():
+            if not self._keys or key in self._keys:
+                self._consider(record, source)
+        for key, text in moved.told:
+            if not self._keys or key in self._keys:
+                self.draft.report(key, text)
+
+    def _person(self, key: str, source: Any) -> Mapping[str, Any]:
+        """Names and birth date that the source has of an employee."""
+        if self._people is None:
+            mapping = self._mapping
+            self._people = mapping.people(source) if isinstance(mapping, EmployeesMapping) else lambda _: {}
+        return self._people(key)
+
+    def _consider(self, record: SourceRecord | Rejected, source: Any) -> None:
+        draft = self.draft
+        draft.counts["source"] += 1
+        if isinstance(record, Rejected):
+            draft.reject(record)
+            return
+        if self.only_leavers and not has_left(record):
+            draft.counts["waiting"] += 1
+            return
+        if reason := self._moved.blocked.get(record.key):
+            draft.reject(Rejected(record.key, "invalid", reason))
+            return
+        digest = digest_of(self._mapping.version, self._fingerprint, record.facts)
+        if self._trust_digests and self._is_settled(record.key, digest):
+            draft.counts["unchanged"] += 1
+            for name, text in self._state.notes(record.key):
+                draft.report(record.key, text, name)
+            return
+        twins = self._twins(record)
+        desired = desired_of(self._mapping, record, source)
+        if twins:
+            self._several(record.key, twins, desired, digest, source)
+            return
+        if isinstance(desired, Rejected):
+            draft.reject(desired)
+            return
+        self._compare(record, desired, digest, source)
+
+    def _several(
+        self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str, source: Any
+    ) -> None:
+        """Which of several records is meant nobody can tell, but who has left loses access in all of them,
+        and gets it back where the sync took it when they return. Users that are known as somebody else's, or
+        plainly show another person, are left out of that."""
+        ids = ", ".join(str(target_id) for target_id in twins)
+        reason = f"several SafetyAmp records claim this key (ids {ids}): keep one"
+        strays = {twin: self._state.stray(twin) or {} for twin in twins}
+        wrong = [twin for twin in twins if self._has_wrong_access(twin, strays[twin], desired)]
+        for twin in list(wrong):
+            if why := self._not_meant(key, twin, strays[twin], desired, source):
+                wrong.remove(twin)
+                reason += f"; access of user {twin} stays as it is: {why}"
+        if isinstance(desired, Rejected) or not wrong or key not in self._state.ambiguous:
+            self.draft.reject(Rejected(key, "invalid", reason))
+            return
+        action: Action = "reactivate" if desired.active else "deactivate"
+        access = {ACCESS: int(desired.active)}
+        cores = {twin: self._mapping.core(strays[twin]) for twin in wrong}
+        beside: list[dict[str, Any]] = [
+            {"key": None, "target_id": twin, "fields": access, "core": core, "fresh": list(core)}
+            for twin, core in cores.items()
+        ]
+        first = wrong[0]
+        self.draft.counts[action] += 1
+        self.draft.report(key, reason)
+        self.draft.changes.append(
+            Change(
+                key=key,
+                action=action,
+                target_id=first,
+                fields=access,
+                before={ACCESS: strays[first].get(ACCESS)},
+                core=cores[first],
+                digest=digest,
+                fresh=list(cores[first]),
+                beside=beside[1:],
+            )
+        )
+
+    def _not_meant(
+        self, key: str, twin: int | str, fields: Mapping[str, Any], desired: Desired | Rejected, source: Any
+    ) -> str | None:
+        """Why a user with this number is not switched on or off with the others that have it."""
+        if twin in self._moved.spared:
+            return f"it was known as employee {self._moved.spared[twin]}"
+        if isinstance(desired, Desired) and not desired.active:
+            is_another = is_another_person(fields, self._person(key, source))
+            return "it is another person (other name and other birth date)" if is_another else None
+        return None
+
+    def _has_wrong_access(
+        self, twin: int | str, fields: Mapping[str, Any], desired: Desired | Rejected
+    ) -> bool:
+        if isinstance(desired, Rejected):
+            return False
+        if desired.active:
+            # Without a value it was sent, and no answer came.
+            is_off = fields.get(ACCESS) == 0
+            return (is_off and self._reenable) or (
+                not fields.get(ACCESS) and self._switched_off.by_sync(twin)
+            )
+        return fields.get(ACCESS) != 0
+
+    def _compare(self, record: SourceRecord, desired: Desired, digest: str, source: Any) -> None:
+        draft = self.draft
+        entry = self._state.entry(record.key)
+        if entry is None or entry.target_id is None:
+            entry = self._adopt(record) or entry
+        if rejected := self._hopeless(desired, entry, digest):
+            draft.reject(rejected)
+            return
+        if entry and (reason := self._is_another(record.key, entry, desired, source)):
+            draft.reject(Rejected(record.key, "invalid", reason))
+            return
+        result = compare(
+            desired,
+            entry,
+            digest,
+            core=self._mapping.core,
+            resolve=self._resolver.resolve,
+            reenable=self._reenable,
+            switched_off_by_sync=self._switched_off.by_sync,
+            listed=self._listed,
+            retry=self._retry_failed,
+        )
+        if result.note:
+            draft.report(record.key, result.note)
+        if result.change:
+            draft.counts[result.change.action] += 1
+            draft.changes.append(result.change)
+        elif entry is None or entry.target_id is None:
+            # Everybody who ever left is among these: counted, but not listed one by one.
+            draft.counts["skipped"] += 1
+            self._nobody.add(record.key)
+        elif result.left_out:
+            draft.counts["invalid"] += 1
+            self._unsettle(record.key)
+        else:
+            # Who is without access although the source says otherwise is not as it should be.
+            draft.counts["skipped" if result.note else "unchanged"] += 1
+            # What is said of it is said in every run, until it is mended.
+            notes = [*desired.contested.items(), *((None, text) for text in desired.warnings)]
+            draft.state_changed |= self._state.settle(
+                record.key, digest, noted=bool(result.note), notes=notes
+            )
+        for name, reason in {**desired.contested, **result.left_out}.items():
+            is_invalid = name in result.left_out and not result.change
+            draft.report(record.key, reason, name, "invalid" if is_invalid else "reported")
+        for warning in desired.warnings:
+            draft.report(record.key, warning)
+
+    def _is_another(self, key: str, entry: Entry, desired: Desired, source: Any) -> str | None:
+        """Why nothing is sent to a user who is plainly another person than the one of the number."""
+        if entry.target_id is None:
+            return None
+        if desired.active:
+            return ANOTHER_PERSON if is_another_person(entry.fields, desired.fields) else None
+        if entry.is_off or not is_another_person(entry.fields, self._person(key, source)):
+            return None
+        return LEAVER_IS_ANOTHER_PERSON
+
+    def _hopeless(self, desired: Desired, entry: Entry | None, digest: str) -> Rejected | None:
+        """Why there is no use in comparing: SafetyAmp refused the record as it is, or would. Somebody who has
+        left is tried again in every run: the record's data will not change any more."""
+        if not desired.active:
+            return None
+        is_new = entry is None or entry.target_id is None
+        if is_new and desired.contested:
+            name, reason = next(iter(desired.contested.items()))
+            if name == "home_site_id":
+                return Rejected(desired.key, "skipped", reason)
+            return Rejected(desired.key, "invalid", reason, "Email")
+        if entry is None or not self._is_known_failure(entry, digest):
+            return None
+        rejected = Rejected(desired.key, "invalid", _failure_text(entry))
+        failure = entry.flags[FAILURE]
+        refused = failure["errors"].keys()
+        if not is_new:
+            # What is remembered field by field is compared: some of it may be free or there by now.
+            remembered = {*entry.flags.get(TAKEN, {}), *entry.flags.get(REJECTED, {})}
+            from_older_release = "by" not in failure and refused <= set(UNIQUE)
+            return None if refused <= remembered or from_older_release else rejected
+        if not refused <= set(UNIQUE):
+            return rejected
+        self._doubtful[desired.key] = rejected  # the value may be free now
+        return None
+
+    def _tell_leavers_without_user(self, source: Any) -> None:
+        mapping = self._mapping
+        if not isinstance(mapping, EmployeesMapping) or not self._nobody:
+            return
+
+        def among(values: Collection[str]) -> Mapping[str, Collection[str]]:
+            return mapping.unique_values_among(source, self._nobody, values)
+
+        for key, text in leavers_without_user(self._state, among):
+            self.draft.report(key, text)
+
+    def arrange(self, source: Any) -> None:
+        """Put the changes in order, and settle who gets which unique value."""
+        draft = self.draft
+        self._tell_leavers_without_user(source)
+        draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
+        mapping = self._mapping
+
+        def claims(keys: Collection[str]) -> Mapping[str, Claim]:
+            return mapping.claims(source, keys) if isinstance(mapping, EmployeesMapping) else {}
+
+        result = arrange(
+            draft.changes,
+            self._state,
+            claims,
+            core=mapping.core,
+            listed=self._listed,
+            retry=self._retry_failed,
+            doubtful=self._doubtful,
+        )
+        draft.together = {
+            change.key: number
+            for number, group in enumerate(result.groups, start=1)
+            for change in group
+            if len(group) > 1
+        }
+        draft.changes = [change for group in result.groups for change in group]
+        waiting = {change.key for change in result.dropped}
+        for change in result.dropped:
+            draft.counts[change.action] -= 1
+            if change.key in self._doubtful:
+                draft.reject(self._doubtful[change.key])
+            else:
+                draft.counts["waiting"] += 1
+                self._unsettle(change.key)
+        for key, name, reason in result.left_out:
+            kind = "waiting" if key in waiting and key not in self._doubtful else "reported"
+            draft.report(key, reason, name, kind)
+        for key, name, reason in result.freed:
+            draft.report(key, reason, name)
+
+    def _unsettle(self, key: str) -> None:
+        """Looked at again in every run, until nothing is left out."""
+        self.draft.state_changed |= self._state.unsettle(key)
+
+    def _is_settled(self, key: str, digest: str) -> bool:
+        """Whether nothing has changed since the record was made equal, on either side of its references: a
+        site that was made anew has another id."""
+        return self._state.is_settled(key, digest) and not self._state.refers_to_others(key, self._references)
+
+    def _twins(self, record: SourceRecord) -> list[int | str]:
+        """Ids of several SafetyAmp records that claim the key, or the match value of an unknown key."""
+        if record.key in self._state.ambiguous:
+            return self._state.ambiguous[record.key]
+        match = self._match_value(record)
+        ids = self._state.unmatched_ids(match) if match else []
+        return ids if len(ids) > 1 else []
+
+    def _match_value(self, record: SourceRecord) -> str | None:
+        """The alternative match value of a record that is not known in SafetyAmp by its key."""
+        known = self._state.target_id(record.key) is not None
+        return None if known else self._mapping.match_value(record)
+
+    def _adopt(self, record: SourceRecord) -> Entry | None:
+        """A record that existed before the sync and is recognised by its alternative match value."""
+        match = self._match_value(record)
+        if not match or not self._state.unmatched_ids(match):
+            return None
+        entry = self._state.take_unmatched(match)
+        self._state.put(record.key, entry)
+        self.draft.state_changed = True
+        return entry
+
+    def _is_known_failure(self, entry: Entry, digest: str) -> bool:
+        failure = entry.flags.get(FAILURE)
+        return failure is not None and failure["digest"] == digest and not self._retry_failed
+
+
+def _failure_text(entry: Entry) -> str:
+    errors = entry.flags[FAILURE]["errors"]
+    fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items())
+    return f"SafetyAmp refused this record and its data has not changed ({fields}): mend it in the source"

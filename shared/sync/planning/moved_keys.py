@@ -1,0 +1,180 @@
+"""Records whose key somebody changed in SafetyAmp: whether it was meant, and what follows from that. Pure.
+
+A record is known by its id first. A user whose employee number was mistyped is still the user of the person
+under whose number it was known: nobody is created in its place, and that somebody else leaves does not lock
+it out. A change of the number is meant when the person of the old one has left or is not in the source any
+more, or when the user, as SafetyAmp shows it, is the person of the new number and not of the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from shared.sync.documents.state import EntityState
+from shared.sync.entities.employee_facts import has_left
+from shared.sync.model import Rejected, SourceRecord
+from shared.sync.planning.compare import ACCESS
+from shared.sync.planning.guard import is_another_person, is_same_person
+
+Records = Mapping[str, SourceRecord | Rejected]
+People = Callable[[str], Mapping[str, Any]]
+"""Names and birth date that the source has of an employee, also of one who has left; empty when unknown."""
+
+MEND = "Give it the right key there (emp_id, site or cluster code), then run with refresh"
+IF_RIGHT = "; if it has the right one, enter that person's names and birth date there"
+
+
+class MovedKeys:
+    """What planning must know of them. `keys` are those of which it matters what the source says.
+
+    After `judge`: `blocked` are keys for which nothing is sent, with the reason; `spared` are ids of users
+    that are not switched on or off with the others of a key that several claim, each with the number that it
+    had; `told` is what else has to be reported, key and text; `outlived` are old keys that need not be
+    remembered any more; `freed` are keys whose user has no number any more, and no access, while the number
+    belongs to another person.
+    """
+
+    def __init__(self, state: EntityState) -> None:
+        self._state = state
+        self.keys = frozenset(state.moved) | {place[1] for place in state.moved.values() if place[1]}
+        self.blocked: dict[str, str] = {}
+        self.spared: dict[int | str, str] = {}
+        self.told: list[tuple[str, str]] = []
+        self.outlived: list[str] = []
+        self.freed: list[str] = []
+
+    def judge(self, records: Records, people: People) -> None:
+        """`records` are those of the source that have one of the `keys`."""
+        moved = {key: place for key, place in self._state.moved.items() if place[1] is not None}
+        holders: dict[str, str] = {}
+        meant: list[str] = []
+        for old, (target_id, new) in moved.items():
+            if self._is_meant(old, target_id, new, records, people):
+                meant.append(old)
+                continue
+            self.blocked[old] = (
+                f"{self._where(target_id, new, records)}: nothing is created in its place. {MEND}"
+            )
+            if new in self._state.ambiguous:
+                self.spared[target_id] = old
+            elif new in records:
+                self.blocked[old] += IF_RIGHT
+                holders[new] = _not_theirs(target_id, old)
+        # Of two whose numbers were swapped, each is told where its own user is.
+        self.blocked = {**holders, **self.blocked}
+        in_doubt = {moved[old][0] for old in moved.keys() - set(meant)}
+        for old in meant:
+            target_id, new = moved[old]
+            if target_id in in_doubt:
+                continue
+            if (
+                old in records
+                and _has_left(records[old])
+                and not self._is_followed(target_id, new, records, people)
+            ):
+                self._left_behind(old, target_id, new, records)
+            elif old in records and self._is_taken(old, target_id):
+                # One whom the source lacks may be back tomorrow: it was read in half, say.
+                self.outlived.append(old)
+        for old in self._state.moved.keys() & records.keys() - moved.keys():
+            self._judge_cleared(old, records[old], people)
+
+    def _is_meant(self, old: str, target_id: int | str, new: str, records: Records, people: People) -> bool:
+        if old not in records or _has_left(records[old]):
+            return True
+        shown = self._shown(target_id, new)
+        if is_another_person(shown, people(old)):
+            return True
+        if new in self._state.ambiguous:
+            return False
+        if new not in records:
+            return self._is_taken(old, target_id)
+        if self._state.entity != "employees":
+            return True
+        return is_same_person(shown, people(new)) and not is_same_person(shown, people(old))
+
+    def _is_taken(self, old: str, target_id: int | str) -> bool:
+        return old in self._state.ambiguous or self._state.target_id(old) not in (None, target_id)
+
+    def _is_followed(self, target_id: int | str, new: str, records: Records, people: People) -> bool:
+        """Whether the user of somebody who has left is that of its new number from now on."""
+        if new not in records or new in self.blocked:
+            return False
+        if new in self._state.ambiguous and not _has_left(records[new]):
+            return False
+        return not is_another_person(self._shown(target_id, new), people(new))
+
+    def _left_behind(self, old: str, target_id: int | str, new: str, records: Records) -> None:
+        if new in self._state.ambiguous:
+            self.spared[target_id] = old
+        if self._shown(target_id, new).get(ACCESS) != 0:
+            text = (
+                f"{self._where(target_id, new, records)}: it still has access. {MEND}, or switch it off there"
+            )
+            self.told.append((old, text))
+
+    def _judge_cleared(self, key: str, record: SourceRecord | Rejected, people: People) -> None:
+        entry = self._state.entry(key)
+        if entry is None:
+            return
+        is_off = entry.is_off
+        if is_off and not _has_left(record) and is_another_person(entry.fields, people(key)):
+            self.freed.append(key)
+        elif not (is_off and _has_left(record)):
+            text = f"SafetyAmp user {entry.target_id} of employee {key} has no emp_id any more: give it back"
+            self.told.append((key, text))
+
+    def _shown(self, target_id: int | str, new: str) -> Mapping[str, Any]:
+        entry = self._state.entry(new)
+        if entry is not None and entry.target_id == target_id:
+            return entry.fields
+        return self._state.stray(target_id) or {}
+
+    def _where(self, target_id: int | str, new: str, records: Records) -> str:
+        if new in self._state.ambiguous:
+            about = ", which others there have too"
+        elif new not in records:
+            about = ", which the source does not know"
+        else:
+            about = ""
+        return f"SafetyAmp's record {target_id} had this key and has {new} now{about}"
+
+
+def _not_theirs(target_id: int | str, old: str) -> str:
+    return (
+        f"SafetyAmp user {target_id}, which has this number there, was known as employee {old}, who is"
+        f" current: nothing was sent, nobody is switched off. Give it {old} back as emp_id, then run with"
+        f" refresh{IF_RIGHT}"
+    )
+
+
+def _has_left(record: SourceRecord | Rejected) -> bool:
+    return isinstance(record, SourceRecord) and has_left(record)
+
+
+def leavers_without_user(
+    state: EntityState, among: Callable[[Collection[str]], Mapping[str, Collection[str]]]
+) -> list[tuple[str, str]]:
+    """Leavers whom SafetyAmp has not under their number although a user without number, who has access there,
+    has their e-mail or phone, with what to say of it. `among` gives, by leaver, which of these values are
+    theirs."""
+    owners: dict[str, int | str] = {}
+    for target_id, key, _ in state.strays.values():
+        fields = state.stray(target_id) or {}
+        if key is None and fields.get(ACCESS) != 0:
+            owners |= {fields[name]: target_id for name in ("email", "mobile_phone") if fields.get(name)}
+    if not owners:
+        return []
+    return [
+        (key, _perhaps_theirs(key, sorted({str(owners[value]) for value in found})))
+        for key, found in sorted(among(owners.keys()).items())
+    ]
+
+
+def _perhaps_theirs(key: str, target_ids: list[str]) -> str:
+    return (
+        f"has left, and SafetyAmp user {', '.join(target_ids)} without emp_id has the same e-mail or phone"
+        f" and still has access: if that is the same person, give it {key} as emp_id and run with refresh, or"
+        " switch it off there"
+    )

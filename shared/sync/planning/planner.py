@@ -1,0 +1,368 @@
+"""Planning an entity: read, compare, ask the guard, and commit the plan."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import Any, cast
+
+from shared.clients.http.call_meter import Meter
+from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
+from shared.storage.documents import Document, create_json, from_json, to_json
+from shared.sync import paths
+from shared.sync.applying.looking_up import settled_after
+from shared.sync.documents.plans import batch_to_json, plan_path
+from shared.sync.documents.runs import Run
+from shared.sync.documents.state import (
+    EntityState,
+    decode_state,
+    distrust_state,
+    missed_again,
+    not_listed,
+    rebuild,
+)
+from shared.sync.entities import mappings
+from shared.sync.model import EntityMapping, EntityName
+from shared.sync.planning.approval import (
+    approved_changes,
+    approved_plan,
+    baselines,
+    keep_approved,
+    refuse_other_sizes,
+    what_it_found,
+)
+from shared.sync.planning.compare import ACCESS
+from shared.sync.planning.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
+from shared.sync.planning.guard import FEWEST_EXCHANGED, GuardLimits, guard, keys_exchanged, source_doubled
+from shared.sync.planning.listing import UNIQUE_VALUE, TargetLister
+from shared.sync.planning.lookups import forget_lookups
+from shared.sync.planning.prerequisites import check_prerequisites
+from shared.sync.planning.reader import SourceRead, SourceReader, mapping_options, with_known_regions
+from shared.sync.planning.record_view import look_at
+from shared.sync.planning.resolver import Resolver
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+MOST_VANISHED_NAMED = 100
+
+OWN_READ: dict[EntityName, str] = {
+    "departments": "Vista departments",
+    "jobs": "Vista open jobs",
+    "titles": "Vista titles",
+    "employees": "Vista employees",
+    "vehicles": "Samsara vehicles",
+}
+"""The read that each entity's records come from, as its receipt calls it; it needs others besides."""
+
+
+ONLY_LISTING = "nothing but SafetyAmp's listing could not be read"
+"""Note on an error: whom the state knows can lose access without."""
+
+
+@dataclass(frozen=True)
+class OnlyLeavers:
+    """Only leavers are planned, and the entity ends as failed for the `reason`: Graph cannot be read, or
+    SafetyAmp cannot be listed (`unlisted`): then by the ids that the state knows."""
+
+    reason: str
+    unlisted: bool = False
+
+
+def make_plan(
+    services: Services,
+    run: Run,
+    entity: EntityName,
+    lister: TargetLister,
+    meter: Meter,
+    only_leavers: OnlyLeavers | None = None,
+) -> None:
+    """Plan `entity` and commit the plan document; a plan that is there already stays.
+
+    Raises RetryLater when a listing has to go on later (its pages are kept), and the errors of reading
+    (IncompleteRead, DatabaseError, APIError, ConfigurationError): then nothing was concluded.
+    """
+    path = paths.state(entity)
+    document = services.documents.read(path)
+    try:
+        known = decode_state(entity, from_json(document.data, path)) if document else None
+        _make_plan(services, run, entity, lister, meter, document, known, only_leavers)
+    except UnreadableDocument as error:
+        if error.path != path:
+            raise
+        # A record's fields are read when they are needed: what cannot be read may show late, too.
+        logger.error(
+            "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
+        )
+        _make_plan(services, run, entity, lister, meter, document, None, only_leavers)
+
+
+def _make_plan(
+    services: Services,
+    run: Run,
+    entity: EntityName,
+    lister: TargetLister,
+    meter: Meter,
+    document: Document | None,
+    known: EntityState | None,
+    leavers: OnlyLeavers | None,
+) -> None:
+    """`document` is the state's, `known` what it says."""
+    started = services.clock.monotonic()
+    documents = services.documents
+    resolver = Resolver(services, run.run_id, entity)
+    mapping = mappings(mapping_options(services.settings))[entity]
+    approved = approved_plan(documents, run, entity)
+    last_counts = known.source_counts if known else {}
+    only_leavers = leavers is not None
+    # Who approves wants to know how the sources are now, not how they were an hour ago.
+    refresh = run.request.refresh or approved is not None
+    reader = SourceReader(services, resolver, refresh=refresh, without_graph=only_leavers)
+    read = reader.read(entity, last_counts)
+    # What was not read this time keeps its size for the guard.
+    source_counts = {**last_counts, **read.counts} if only_leavers else read.counts
+    if approved is not None:
+        refuse_other_sizes(approved, read.counts, last_counts, _limits(services))
+    found = approved and what_it_found(documents, entity, approved, document.etag if document else None)
+    if found:
+        state, listed = found, True
+    elif leavers and leavers.unlisted and known:
+        state, listed = known, False
+    else:
+        state, listed = _current_state(services, mapping, known, lister, run)
+    resolver.provide(state)
+    read = replace(read, source=with_known_regions(read.source, state))
+    looks = _looks(run, mapping, state, read.source, listed)
+    held: list[str] = []
+    if run.request.keys and approved is None:
+        held = whole_entity_is_held(
+            services, mapping, state, run, read, listed, known, only_leavers=only_leavers
+        )
+    # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
+    trust_digests = not listed and not run.request.keys
+    draft = draft_changes(
+        services,
+        mapping,
+        state,
+        resolver,
+        run,
+        read.source,
+        trust_digests=trust_digests,
+        listed=listed,
+        only_leavers=only_leavers,
+    )
+    left_out: list[dict[str, Any]] = []
+    sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
+    if approved is not None:
+        meter.add(approved["calls"], approved.get("requests", {}), approved["waited_seconds"])
+        left_out = keep_approved(draft, approved_changes(documents, run.run_id, entity, approved))
+        sizes = baselines(run, approved, source_counts, state, _limits(services))
+    elif not run.request.keys or not draft.changes:
+        held = _held_reasons(services, draft, state, read.counts, known)
+    _report_missing(state, draft)
+    if draft.changes:
+        check_prerequisites(services, entity)
+    plan_id = secrets.token_hex(4)
+    base = _store_base(services, run, entity, plan_id, state) if listed or draft.state_changed else None
+    plan = {
+        "plan_id": plan_id,
+        "entity": entity,
+        "mode": run.request.mode,
+        "created_at": services.clock.now().isoformat(),
+        "state_etag": document.etag if document else None,
+        "state_by": known.updated_by if known else None,
+        "base": base,
+        "batches": _store_batches(services, run, entity, plan_id, draft),
+        "counts": dict(draft.counts),
+        "source_counts": sizes[0],
+        "approved_counts": sizes[1],
+        "counts_changed": sizes != (state.source_counts, state.approved_counts),
+        "failed": leavers.reason if leavers else None,
+        "held": held,
+        "left_out": left_out,
+        "problems": draft.problems,
+        "vanished": _vanished(state, draft),
+        "refused": state.refused(),
+        "looks": looks,
+        "calls": dict(meter.calls),
+        "requests": dict(meter.requests),
+        "waited_seconds": round(meter.waited_seconds, 3),
+    }
+    if entity == "titles" and plan["batches"] and not held and run.request.mode == "apply":
+        # A process of release 0.1.0 may apply the plan, and cannot note it in the state of titles. Until this
+        # release has, the state does not say what is there.
+        distrust_state(documents, entity)
+    create_json(documents, plan_path(run, entity), plan)
+    duration_ms = round((services.clock.monotonic() - started) * 1000)
+    facts = {"counts": plan["counts"], "batches": plan["batches"], "duration_ms": duration_ms}
+    text = "%s of run %s is planned"
+    logger.info(text, entity, run.run_id, extra={"event": "entity_planned", "entity": entity, **facts})
+
+
+def _looks(
+    run: Run, mapping: EntityMapping, state: EntityState, source: Any, listed: bool
+) -> list[dict[str, Any]]:
+    """What is seen of the one record that is asked for, before drafting changes the state."""
+    key = run.request.one_record
+    return [] if key is None else [asdict(look_at(mapping, state, source, key, listed=listed))]
+
+
+def _current_state(
+    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+) -> tuple[EntityState, bool]:
+    """The state to compare with, and whether SafetyAmp was listed for it."""
+    if known is not None and not run.request.refresh and not known.needs_listing():
+        return known, False
+    try:
+        return _listed_state(services, mapping, known, lister, run), True
+    except SafetyAmpError as error:
+        if known is not None:
+            error.add_note(ONLY_LISTING)
+        raise
+
+
+def _listed_state(
+    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+) -> EntityState:
+    if run.request.refresh:
+        forget_lookups(services)
+    if known is None:
+        # Nobody is known: whom one shifted listing hides would be created a second time.
+        targets = lister.believable_targets(mapping, None, twice=True)
+        return rebuild(mapping.name, targets, None, run.run_id)
+    # Users and sites of an unsure creation SafetyAmp refuses itself; of titles and assets there would be two.
+    twice = mapping.name not in UNIQUE_VALUE and known.has_unsure()
+    if twice:
+        _wait_until_settled(services, known)
+    targets = lister.believable_targets(mapping, known.listed, twice=twice)
+    found, gone = lister.ask_for(mapping, missed_again(known, targets, run.run_id))
+    return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
+
+
+def _wait_until_settled(services: Services, known: EntityState) -> None:
+    """What was sent without an answer may still be carried out, and no listing shows it before. Raises
+    RateLimited: another process has the time meanwhile."""
+    if (at := known.unsure_at()) is None:
+        return
+    settled = settled_after(services)
+    left = at + settled - services.clock.now()
+    # A time that lies far ahead is none that a clock of ours can have noted: nobody waits a day for it.
+    if timedelta() < left <= 2 * settled:
+        raise RateLimited("a creation without an answer may still be carried out", left.total_seconds())
+
+
+def _report_missing(state: EntityState, draft: Draft) -> None:
+    for key, target_id in sorted(state.missing_keys().items()):
+        draft.report(key, not_listed(target_id))
+
+
+def whole_entity_is_held(
+    services: Services,
+    mapping: EntityMapping,
+    state: EntityState,
+    run: Run,
+    read: SourceRead,
+    listed: bool,
+    known: EntityState | None,
+    *,
+    only_leavers: bool = False,
+) -> list[str]:
+    """Why the guard would hold a plan of all records; empty when it would not. `state` stays as it is;
+    `known` is what was known before SafetyAmp was listed.
+
+    For a run of single records: a wrong read that makes everybody a leaver must not lock out the one whom
+    somebody asks for, only because a plan of one person is a small one.
+    """
+    everything = replace(run, request=replace(run.request, keys=()))
+    resolver = Resolver(services, run.run_id, mapping.name)
+    # Drafting changes the state in place.
+    copied = deepcopy(state)
+    resolver.provide(copied)
+    draft = draft_changes(
+        services,
+        mapping,
+        copied,
+        resolver,
+        everything,
+        read.source,
+        trust_digests=not listed,
+        listed=listed,
+        only_leavers=only_leavers,
+    )
+    return _held_reasons(services, draft, copied, read.counts, known)
+
+
+def _held_reasons(
+    services: Services,
+    draft: Draft,
+    state: EntityState,
+    source_counts: dict[str, int],
+    known: EntityState | None,
+) -> list[str]:
+    limits = _limits(services)
+    there = sum(1 for record in state.records.values() if record[0] is not None)
+    wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
+    reasons = guard(
+        limits,
+        deactivations=draft.counts["deactivate"],
+        size=max(there, wanted),
+        source_counts=source_counts,
+        last_counts=state.source_counts,
+        approved_counts=state.approved_counts,
+    )
+    read = OWN_READ[cast(EntityName, state.entity)]
+    reasons += source_doubled(read, source_counts.get(read, 0), state.source_counts.get(read))
+    return reasons + _exchanged(limits, draft, known)
+
+
+def _exchanged(limits: GuardLimits, draft: Draft, known: EntityState | None) -> list[str]:
+    created = draft.counts["create"]
+    if known is None or created < FEWEST_EXCHANGED:
+        return []
+    # A digest is what a record has that a good run saw in the source: neither what somebody made in SafetyAmp
+    # by hand nor what was closed long ago, and was listed since, counts.
+    settled = [key for key, record in known.records.items() if record[1] is not None]
+    vanished = sum(1 for key in settled if key not in draft.seen and _is_active(known, key))
+    return keys_exchanged(limits, known=len(settled), vanished=vanished, created=created)
+
+
+def _is_active(known: EntityState, key: str) -> bool:
+    entry = known.entry(key)
+    return entry is not None and entry.fields.get(ACCESS) != 0
+
+
+def _limits(services: Services) -> GuardLimits:
+    return GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
+
+
+def _store_base(services: Services, run: Run, entity: EntityName, plan_id: str, state: EntityState) -> str:
+    path = paths.base(run.run_id, entity, plan_id)
+    services.documents.write(path, to_json(state.to_json()))
+    return path
+
+
+def _store_batches(services: Services, run: Run, entity: EntityName, plan_id: str, draft: Draft) -> int:
+    """Store the changes in batches of about one window of calls; returns their number."""
+    number = 0
+    for number, batch in enumerate(draft.batches(batch_size(services)), start=1):
+        path = paths.batch(run.run_id, entity, plan_id, number)
+        create_json(services.documents, path, batch_to_json(entity, batch))
+    return number
+
+
+def batch_size(services: Services) -> int:
+    """About one window of calls, less what is kept for interactive work."""
+    return services.settings.api_rate_limit_calls - services.settings.api_rate_limit_reserve
+
+
+def _vanished(state: EntityState, draft: Draft) -> dict[str, Any]:
+    """Records of SafetyAmp that have no source record: reported, never removed."""
+    gone = sorted(
+        key
+        for key, record in state.records.items()
+        if record[0] is not None and key not in draft.seen and key != "root" and not key.startswith("office:")
+    )
+    return {"count": len(gone), "keys": gone[:MOST_VANISHED_NAMED]}

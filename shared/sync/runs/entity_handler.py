@@ -1,0 +1,237 @@
+"""Handling an entity message: plan the entity once, then see to it that its batches are on their way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.clients.http.call_meter import Meter, metered
+from shared.errors import (
+    APIError,
+    BusError,
+    ConfigurationError,
+    DatabaseError,
+    IncompleteRead,
+    LeaseHeld,
+    RateLimited,
+    RetryLater,
+    SafetyAmpError,
+    StorageError,
+    UnreadableDocument,
+    UpstreamUnavailable,
+)
+from shared.sync import paths
+from shared.sync.applying.batches import missing_batches, send_batches
+from shared.sync.bulk import bulk_work
+from shared.sync.documents.plans import may_be_applied, planning_path, read_plan
+from shared.sync.documents.runs import EntityStatus, Run, change_run
+from shared.sync.lease import LEASE_SECONDS, held_lease
+from shared.sync.messages import EntityMessage
+from shared.sync.model import EntityName
+from shared.sync.planning.listing import TargetLister
+from shared.sync.planning.planner import ONLY_LISTING, OnlyLeavers, make_plan
+from shared.sync.planning.reader import ONLY_GRAPH
+from shared.sync.priority import priority
+from shared.sync.runs.abandoning import readable_run
+from shared.sync.runs.finish import (
+    advance,
+    end_entity,
+    end_unapplied,
+    finish_entity,
+    give_up_entity,
+    hold_again,
+)
+from shared.sync.runs.stopping import stop_entity
+from shared.sync.services import Services
+from shared.telemetry.context import bound
+
+logger = logging.getLogger(__name__)
+
+SOONEST = timedelta(milliseconds=1)
+"""A delay that rounds to nothing would give the copy the id of the message at hand, whose duplicate it would
+be taken for."""
+
+SWEEP = "sweep/"
+"""How the causes of the sweep's messages begin."""
+
+
+def sync_entity(services: Services, message: EntityMessage) -> None:
+    """Bring the entity as far as it can come now. Safe to repeat at any time, from the start.
+
+    Returns normally when the message is done with, also when the work has been handed on to a later
+    message; raises StorageError or BusError when the message must be delivered again.
+    """
+    with bound(run=message.run_id, entity=message.entity):
+        _bring_forward(services, message)
+
+
+def _bring_forward(services: Services, message: EntityMessage) -> None:
+    run = readable_run(services, message.run_id)
+    if run is None or run.ended or message.entity not in run.entities:
+        logger.info("nothing to do for %s", message.message_id)
+        return
+    if run.entities[message.entity].ended:
+        advance(services, run)
+        return
+    if not run.ready(message.entity):
+        # Whoever finishes what this entity needs sends a message that releases it.
+        return
+    try:
+        plan = read_plan(services.documents, run, message.entity)
+        if plan is None and not _plan(services, run, message):
+            return
+        start_plan(services, run, message.entity, cause=message.cause)
+    except UnreadableDocument as error:
+        if error.path == paths.run(run.run_id):
+            raise  # whoever reads it next gives up the run
+        give_up_entity(services, run, message.entity, str(error))
+    except SafetyAmpError:
+        raise
+    except Exception as error:
+        # It would be met again by every message, and keep this run going round for ever.
+        logger.exception("acting on the plan of %s met an unexpected error", message.entity)
+        reason = f"unexpected {type(error).__name__} after planning, see the log"
+        stop_entity(services, run.run_id, message.entity, reason)
+
+
+def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
+    """Make the plan; False when the message was handed on or the entity has failed."""
+    entity = message.entity
+    with metered() as meter, bulk_work(), priority(run):
+        try:
+            _make_plan(services, run, entity, meter)
+        except LeaseHeld:
+            # Somebody plans, or died while planning. A message of the sweep is not kept alive for that: the
+            # next sweep looks again, and copies of each would pile up during a long listing.
+            if not message.cause.startswith(SWEEP):
+                _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
+        except RateLimited as error:
+            _hand_on(services, message, error.delay_seconds, message.attempt, "wait")
+        except ConfigurationError as error:
+            # Before DatabaseError, which it may be too: a wrong setting is as wrong in a minute.
+            return _plan_leavers(services, run, message, error, meter)
+        except (RetryLater, UpstreamUnavailable, DatabaseError) as error:
+            if message.attempt < services.settings.max_retry_attempts:
+                logger.warning("planning %s failed, trying again: %s", entity, error)
+                delay = getattr(error, "delay_seconds", services.settings.retry_delay_seconds)
+                _hand_on(services, message, delay, message.attempt + 1, "retry")
+            else:
+                return _plan_leavers(services, run, message, error, meter)
+        except (IncompleteRead, APIError) as error:
+            return _plan_leavers(services, run, message, error, meter)
+        except (StorageError, BusError):
+            raise
+        except Exception as error:
+            # A record that nobody thought of must not keep this run, and with it all later ones, going round
+            # for ever.
+            logger.exception("planning %s of run %s met an unexpected error", entity, run.run_id)
+            unexpected = SafetyAmpError(f"unexpected {type(error).__name__} while planning, see the log")
+            _fail(services, run, message, unexpected, meter)
+        else:
+            return True
+    return False
+
+
+def _make_plan(
+    services: Services, run: Run, entity: EntityName, meter: Meter, only_leavers: OnlyLeavers | None = None
+) -> None:
+    path = planning_path(run, entity)
+    with held_lease(services, path) as lease:
+        lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
+        try:
+            make_plan(services, run, entity, lister, meter, only_leavers)
+        except RetryLater:
+            lister.keep()
+            raise
+
+
+def _plan_leavers(
+    services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter
+) -> bool:
+    """Planning has failed for good. Where only Graph or SafetyAmp's listing is the cause, who has left loses
+    access nevertheless; True when there is a plan for that."""
+    # Who approved a plan approved more than its leavers: it stays held until all of it can be done.
+    is_approval = run.entities[message.entity].approval_in_force is not None
+    only_leavers = None if is_approval else _only_leavers(message.entity, error)
+    while only_leavers is not None:
+        logger.error("only leavers of run %s are looked at: %s", run.run_id, error)
+        try:
+            _make_plan(services, run, message.entity, meter, only_leavers)
+        except LeaseHeld:
+            _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
+            return False
+        except RateLimited as wait:
+            _hand_on(services, message, wait.delay_seconds, message.attempt, "wait")
+            return False
+        except (StorageError, BusError):
+            raise
+        except SafetyAmpError as second:
+            logger.warning("nor could leavers be looked at: %s", second)
+            no_listing = not only_leavers.unlisted and ONLY_LISTING in getattr(second, "__notes__", ())
+            only_leavers = replace(only_leavers, unlisted=True) if no_listing else None
+        else:
+            return True
+    _fail(services, run, message, error, meter)
+    return False
+
+
+def _only_leavers(entity: EntityName, error: Exception) -> OnlyLeavers | None:
+    """How leavers can be planned in spite of the error, None where they cannot."""
+    notes = getattr(error, "__notes__", ())
+    text = "only leavers were looked at, because"
+    if ONLY_GRAPH in notes:
+        return OnlyLeavers(f"{text} Microsoft Graph could not be read: {error}")
+    if ONLY_LISTING in notes and entity == "employees":
+        return OnlyLeavers(f"{text} SafetyAmp could not be listed: {error}", unlisted=True)
+    return None
+
+
+def _hand_on(
+    services: Services, message: EntityMessage, delay_seconds: float, attempt: int, why: str
+) -> None:
+    """Send the same work again, scheduled: the copy first, then the message at hand is completed."""
+    at = services.clock.now() + max(timedelta(seconds=delay_seconds), SOONEST)
+    copy = EntityMessage(message.run_id, message.entity, f"{why}/{at:%Y%m%d%H%M%S%f}", attempt)
+    services.bus.send([copy.to(services.settings.entity_queue, at)])
+
+
+def _fail(services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter) -> None:
+    logger.error("planning %s of run %s failed: %s", message.entity, run.run_id, error)
+    if run.entities[message.entity].approval_in_force:
+        hold_again(services, run.run_id, message.entity, str(error))
+        return
+
+    def fail(status: EntityStatus) -> None:
+        status.phase, status.reason = "failed", str(error)
+        status.calls, status.requests = dict(meter.calls), dict(meter.requests)
+        status.waited_seconds = round(meter.waited_seconds, 3)
+
+    end_entity(services, run.run_id, message.entity, fail)
+
+
+def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) -> None:
+    """Act on the committed plan: end the entity, or send its batches."""
+    plan = read_plan(services.documents, run, entity)
+    assert plan is not None, "a plan is acted on after it was made"
+    if not may_be_applied(run, entity, plan):
+        if plan["held"] and run.request.mode != "plan":
+            extra = {"event": "guard_held", "entity": entity, "reasons": plan["held"]}
+            logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
+        end_unapplied(services, run, entity, plan)
+    elif plan["batches"] == 0:
+        finish_entity(services, run, entity)
+    else:
+        change_run(services.documents, run.run_id, _applying(entity, run.entities[entity].approval))
+        missing = missing_batches(services.documents, run, entity, plan)
+        send_batches(services, run, entity, missing, cause=cause)
+
+
+def _applying(entity: EntityName, approval: str | None) -> Callable[[Run], None]:
+    def change(run: Run) -> None:
+        status = run.entities[entity]
+        if status.phase == "pending" and status.approval == approval:
+            status.phase = "applying"
+
+    return change

@@ -1,0 +1,373 @@
+"""Ending: merge outcomes into the state, release the entities that waited, and close the run.
+
+An entity is finished when every batch has an outcome: a listing, not a counter. Every function here may be
+called again at any time; each step finds out by itself whether it has been done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from shared.clients.http.call_meter import folded
+from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
+from shared.reports.page import report_page
+from shared.storage.documents import read_json, to_json, update_json
+from shared.sync import paths
+from shared.sync.applying.merge import merge_outcomes, note_unknown
+from shared.sync.applying.settled import settled
+from shared.sync.documents.outcome import DONE, BatchOutcomes, Outcome
+from shared.sync.documents.plans import planned_changes, read_plan
+from shared.sync.documents.runs import EntityStatus, Run, RunPhase, change_run, release_active, send_entities
+from shared.sync.documents.state import EntityState, decode_state, distrust_state, state_from_json
+from shared.sync.documents.switched_off import note_switched_off
+from shared.sync.model import ENTITY_NEEDS, EntityName
+from shared.sync.planning.approval import about_left_out
+from shared.sync.runs.report import make_report
+from shared.sync.runs.totals import add_run
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+SHORT_LEASE_SECONDS = 15
+"""The shortest that Azure gives."""
+
+COUNTED_AS = {
+    "created": "created",
+    "updated": "updated",
+    "reactivated": "updated",
+    "deactivated": "deactivated",
+    "waiting": "waiting",
+    "gone": "waiting",
+    "refused": "failed",
+    "failed": "failed",
+    "cancelled": "skipped",
+}
+"""In which of the report's counts each result goes."""
+
+COUNTS = (
+    "source",
+    "unchanged",
+    "created",
+    "updated",
+    "deactivated",
+    "skipped",
+    "invalid",
+    "failed",
+    "waiting",
+)
+
+
+def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
+    """End the entity if every batch has an outcome; otherwise do nothing."""
+    try:
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        give_up_entity(services, run, entity, str(error))
+        return
+    if (
+        plan is None
+        or sum(1 for _ in services.documents.list(paths.outcomes(run.run_id, entity))) < plan["batches"]
+    ):
+        return
+    batches = [
+        settled(services.documents, run.run_id, entity, plan["plan_id"], number)
+        for number in range(1, plan["batches"] + 1)
+    ]
+    outcomes = [outcome for batch in batches for outcome in batch.outcomes]
+    refused, trouble = plan.get("refused"), next((batch.reason for batch in batches if batch.reason), None)
+    if plan["base"] or plan["batches"] or plan["counts_changed"]:
+        try:
+            refused = _merge(services, run, entity, plan, batches)
+        except UnreadableDocument as error:
+            trouble = _not_merged(services, entity, str(error))
+        except (StorageError, BusError):
+            raise
+        except Exception as error:
+            # A value that nobody thought of must not keep this run, and with it all later ones, going round.
+            logger.exception("merging %s of run %s met an unexpected error", entity, run.run_id)
+            trouble = _not_merged(services, entity, f"unexpected {type(error).__name__}, see the log")
+    calls, waited = Counter(plan["calls"]), plan["waited_seconds"]
+    requests: Counter[str] = Counter(plan.get("requests"))
+    for batch in batches:
+        calls.update(batch.calls)
+        requests.update(batch.requests)
+        waited += batch.waited_seconds
+
+    def end(status: EntityStatus) -> None:
+        failed = status.stop_reason or trouble or plan.get("failed")
+        status.phase = "done" if not failed else "cancelled" if status.cancelled else "failed"
+        status.reason = failed or about_left_out(plan)
+        set_figures(status, plan, outcomes)
+        if trouble:
+            # A batch that cannot be read has no outcomes, and the counts must add up nevertheless.
+            status.counts["failed"] += max(0, planned_changes(plan) - len(outcomes))
+        if refused is not None:
+            status.failing = refused + sum(1 for outcome in outcomes if outcome.result == "failed")
+        status.calls, status.requests, status.waited_seconds = dict(calls), folded(requests), round(waited, 3)
+
+    end_entity(services, run.run_id, entity, end)
+
+
+def _not_merged(services: Services, entity: EntityName, why: str) -> str:
+    """What was done is in SafetyAmp and not in the state."""
+    distrust_state(services.documents, entity)
+    return f"what was done could not be noted, SafetyAmp is listed again by the next run: {why}"
+
+
+def give_up_entity(services: Services, run: Run, entity: EntityName, reason: str) -> None:
+    """End an entity whose plan cannot be read as failed. What was done by then is not known: the next run
+    lists SafetyAmp, and does what is left.
+
+    Whoever is at work on a batch ends it first; the sweep looks again.
+    """
+
+    def stop(run: Run) -> None:
+        status = run.entities[entity]
+        if not status.ended and status.stop_reason is None:
+            status.stop_reason = reason
+
+    run = change_run(services.documents, run.run_id, stop)
+    if not nobody_at_work(services, run.run_id, entity):
+        logger.warning("%s of run %s is given up when its batch at hand has ended", entity, run.run_id)
+        return
+    distrust_begun(services, run.run_id, entity)
+
+    def end(status: EntityStatus) -> None:
+        status.phase, status.reason = ("cancelled" if status.cancelled else "failed"), reason
+
+    end_entity(services, run.run_id, entity, end)
+
+
+def nobody_at_work(services: Services, run_id: str, entity: EntityName) -> bool:
+    """Whether no batch of the entity is in hand. A batch that has ended has no lease any more."""
+    there = set(services.documents.list(paths.outcomes(run_id, entity)))
+    for path in services.documents.list(paths.progresses(run_id, entity)):
+        if path.replace(paths.progresses(run_id, entity), paths.outcomes(run_id, entity)) not in there:
+            try:
+                lease = services.documents.acquire_lease(path, SHORT_LEASE_SECONDS)
+            except LeaseHeld:
+                return False
+            services.documents.release_lease(path, lease)
+    return True
+
+
+def distrust_begun(services: Services, run_id: str, entity: EntityName) -> None:
+    """Have SafetyAmp listed before the entity's next plan, if any of its batches was begun."""
+    if next(iter(services.documents.list(paths.progresses(run_id, entity))), None) is not None:
+        distrust_state(services.documents, entity)
+
+
+def hold_again(services: Services, run_id: str, entity: EntityName, why: str) -> None:
+    """An approval came to nothing before a plan was made for it: what was held is held as before."""
+
+    def hold(status: EntityStatus) -> None:
+        if status.cancelled:
+            status.phase = "cancelled"
+            status.reason = f"{status.stop_reason}; it was held: {status.held_because}"
+            return
+        status.phase, status.stop_reason = "held", None
+        status.reason = (
+            f"it was approved, but nothing was applied: {why}; it is held because {status.held_because}"
+        )
+
+    end_entity(services, run_id, entity, hold)
+
+
+def end_unapplied(services: Services, run: Run, entity: EntityName, plan: dict[str, Any]) -> None:
+    """End an entity whose plan only says what would be done, or is held: nothing of it is applied or merged.
+    One that was stopped in the moment in which its plan was stored is not held: nobody waits for it."""
+    why = "; ".join([*plan["held"], *filter(None, [plan.get("failed")])]) or None
+
+    def end(status: EntityStatus) -> None:
+        set_figures(status, plan)
+        status.phase = "planned" if run.request.mode == "plan" else "held"
+        status.reason = why
+        if status.stop_reason:
+            status.phase = "cancelled" if status.cancelled else "failed"
+            status.reason = (
+                f"{status.stop_reason}; it was held: {why}" if plan["held"] else status.stop_reason
+            )
+
+    end_entity(services, run.run_id, entity, end)
+
+
+def end_entity(
+    services: Services, run_id: str, entity: EntityName, end: Callable[[EntityStatus], None]
+) -> None:
+    """Set the entity's final status unless it has one, then let everything go on that waited for it."""
+
+    def change(run: Run) -> None:
+        status = run.entities[entity]
+        if not status.ended:
+            end(status)
+            status.finished_at = services.clock.now().isoformat()
+
+    run = change_run(services.documents, run_id, change)
+    status = run.entities[entity]
+    facts = {"run": run_id, "entity": entity, "phase": status.phase, "reason": status.reason}
+    figures = {"counts": status.counts}
+    logger.info("%s of run %s ended: %s", entity, run_id, status.phase, extra={**facts, **figures})
+    advance(services, run, finished=entity)
+
+
+def advance(services: Services, run: Run, *, finished: EntityName | None = None) -> None:
+    """Send what can go on now that an entity has ended, or close the run after the last one."""
+    if all(status.ended for status in run.entities.values()):
+        finish_run(services, run.run_id)
+        return
+    released: list[EntityName] = [
+        name
+        for name, status in run.entities.items()
+        if status.phase == "pending" and ENTITY_NEEDS[name] and run.ready(name)
+    ]
+    if released:
+        # An approval releases the same entities once more, which would be taken for a repeat.
+        parts = ("release", finished or "again", run.entities[released[0]].approval)
+        send_entities(services, run.run_id, released, "/".join(part for part in parts if part))
+
+
+def finish_run(services: Services, run_id: str) -> None:
+    """Write the report (JSON and a page), close the run's document, and let the next run start, in this
+    order: a crash in between leaves the run active, and the sweep does the rest."""
+
+    def close(run: Run) -> None:
+        if not run.ended:
+            run.phase = phase_of(run)
+            run.finished_at = services.clock.now().isoformat()
+
+    run = change_run(services.documents, run_id, close)
+    report = make_report(services.documents, run)
+    services.documents.write(paths.report(run_id), to_json(report))
+    _write_page(services, run_id, report)
+    _count(services, run, report)
+    if release_active(services.documents, run):
+        _tell(run, report["duration_seconds"])
+
+
+def _write_page(services: Services, run_id: str, report: dict[str, Any]) -> None:
+    try:
+        page = report_page(report)
+    except Exception:
+        # A report that cannot be shown must not keep the run from ending, and all later ones from starting.
+        logger.exception("the page of the report of run %s could not be made", run_id)
+        return
+    services.documents.write(paths.report_page(run_id), page)
+
+
+def _count(services: Services, run: Run, report: dict[str, Any]) -> None:
+    try:
+        add_run(services.documents, run, report)
+    except StorageError:
+        raise
+    except Exception:
+        logger.exception("run %s could not be counted", run.run_id)
+
+
+def _tell(run: Run, duration_seconds: float | None) -> None:
+    counts: Counter[str] = Counter()
+    for status in run.entities.values():
+        counts.update(status.counts)
+    facts = {"run": run.run_id, "phase": run.phase, "mode": run.request.mode, "cause": run.request.cause}
+    duration = None if duration_seconds is None else round(duration_seconds * 1000)
+    figures = {"counts": dict(counts), "duration_ms": duration}
+    level = logging.ERROR if run.phase == "failed" else logging.INFO
+    extra = {"event": "run_ended", **facts, **figures}
+    logger.log(level, "run %s ended: %s", run.run_id, run.phase, extra=extra)
+    held = {name: status.reason for name, status in run.entities.items() if status.phase == "held"}
+    if held:
+        about = {"event": "run_held", "run": run.run_id, "held": held}
+        logger.warning("run %s holds plans until somebody approves them", run.run_id, extra=about)
+
+
+def phase_of(run: Run) -> RunPhase:
+    """How a run ended whose entities have all ended."""
+    phases = [status.phase for status in run.entities.values()]
+    order: tuple[RunPhase, ...] = ("failed", "held", "cancelled", "planned")
+    return next((phase for phase in order if phase in phases), "done")
+
+
+def _merge(
+    services: Services, run: Run, entity: EntityName, plan: dict[str, Any], batches: list[BatchOutcomes]
+) -> int | None:
+    """Merge once, into the state that the plan was made from: the state notes who changed it last. Returns
+    how many records SafetyAmp refuses for now. Raises UnreadableDocument when there is nothing to merge
+    into."""
+    base = _base_state(services, entity, plan)
+    now = services.clock.now().isoformat()
+    for batch in batches:
+        for outcome in batch.outcomes:
+            if outcome.unsure:
+                outcome.at = outcome.at or now
+
+    def change(value: Any) -> Any:
+        current = state_from_json(entity, value)
+        if not _is_due(current, plan, run):
+            # It has been merged before, and a later run may have gone on from there; or the document was
+            # deleted or damaged meanwhile, and a state of these outcomes alone would know nothing of all the
+            # others.
+            return None
+        state = base or current
+        if state is None:
+            return None
+        state.list_anew = False
+        for batch in batches:
+            merge_outcomes(state, batch.outcomes, run.run_id)
+            if batch.list_anew:
+                note_unknown(state, batch.outcomes, run.run_id)
+        state.source_counts, state.updated_by = plan["source_counts"], f"{run.run_id}/{plan['plan_id']}"
+        state.approved_counts = plan.get("approved_counts", {})
+        return state.to_json()
+
+    if entity == "employees":
+        # First, so that a crash in between loses nothing: it is done again with the merge.
+        known = _known_state(services, entity)
+        if (known.updated_by if known else None) == plan["state_by"]:
+            outcomes = [outcome for batch in batches for outcome in batch.outcomes]
+            note_switched_off(services.documents, outcomes, base or known, run.run_id)
+    written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)
+    merged = state_from_json(entity, written)
+    return merged.refused() if merged else None
+
+
+def _is_due(current: EntityState | None, plan: dict[str, Any], run: Run) -> bool:
+    """Whether the state is still the one that the plan was made from. Release 0.1.0 cannot read that of
+    titles (`FOLDED_TITLES_VERSION`) and plans from a listing, as if there was none: what its plan found takes
+    the place of a state from before the run."""
+    by = current.updated_by if current else None
+    if by is not None and plan["state_by"] is None and plan["base"]:
+        return by.partition("/")[0] < run.run_id
+    return bool(by == plan["state_by"])
+
+
+def _known_state(services: Services, entity: EntityName) -> EntityState | None:
+    try:
+        return state_from_json(entity, read_json(services.documents, paths.state(entity)))
+    except UnreadableDocument:
+        return None
+
+
+def _base_state(services: Services, entity: EntityName, plan: dict[str, Any]) -> EntityState | None:
+    """None when the plan was made from the state as it is. What only the base knows, the state would be
+    without: records that a listing found, which would be created once more."""
+    if not plan["base"]:
+        return None
+    base = decode_state(entity, read_json(services.documents, plan["base"]), plan["base"])
+    if base is None:
+        raise UnreadableDocument(plan["base"], "it is gone")
+    return base
+
+
+def set_figures(status: EntityStatus, plan: dict[str, Any], outcomes: Iterable[Outcome] = ()) -> None:
+    """The entity's counts, calls and waits from its plan and outcomes."""
+    counts = dict.fromkeys(COUNTS, 0)
+    for name in ("source", "unchanged", "skipped", "invalid", "waiting"):
+        counts[name] = plan["counts"].get(name, 0)
+    for outcome in outcomes:
+        counts[COUNTED_AS[outcome.result]] += 1
+    status.counts = counts
+    status.planned = {action: plan["counts"].get(action, 0) for action in DONE}
+    status.calls, status.requests = dict(plan["calls"]), folded(plan.get("requests", {}))
+    status.waited_seconds, status.failing = plan["waited_seconds"], plan.get("refused")

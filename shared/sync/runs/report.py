@@ -1,0 +1,123 @@
+"""The report of a run: what an operator is told, made from documents alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from shared.errors import UnreadableDocument
+from shared.storage.documents import Documents, read_document
+from shared.sync import paths
+from shared.sync.applying.settled import settled
+from shared.sync.documents.plans import read_plan
+from shared.sync.documents.runs import Run
+from shared.sync.model import EntityName
+
+MOST_PROBLEMS = 200
+"""Problems, and changes that an approval left out, named in a report; all are in the plan and outcome
+documents."""
+
+LEAST_URGENT = ("invalid", "reported", "waiting", "skipped")
+"""Kinds of problems that come after all others, in this order."""
+
+
+def make_report(documents: Documents, run: Run) -> dict[str, Any]:
+    """The report as one JSON object: per entity status, counts and problems; calls, waits, duration."""
+    calls: Counter[str] = Counter()
+    for status in run.entities.values():
+        calls.update(status.calls)
+    return {
+        "run_id": run.run_id,
+        "phase": run.phase,
+        "mode": run.request.mode,
+        "cause": run.request.cause,
+        "refresh": run.request.refresh,
+        "keys": list(run.request.keys),
+        "requested_at": run.requested_at,
+        "finished_at": run.finished_at,
+        "duration_seconds": _duration(run),
+        "calls": dict(calls),
+        "waited_seconds": round(sum(status.waited_seconds for status in run.entities.values()), 3),
+        "entities": {
+            name: {
+                **status.counts,
+                "phase": status.phase,
+                "held": status.phase == "held",
+                "reason": status.reason,
+                "planned": status.planned,
+                **_findings(documents, run, name),
+            }
+            for name, status in run.entities.items()
+        },
+    }
+
+
+def _duration(run: Run) -> float | None:
+    if run.finished_at is None:
+        return None
+    return (
+        datetime.fromisoformat(run.finished_at) - datetime.fromisoformat(run.requested_at)
+    ).total_seconds()
+
+
+def read_report(documents: Documents, run_id: str) -> dict[str, Any] | None:
+    """The report that was written at the run's end; None when there is none, or none that can be read."""
+    try:
+        report = read_document(documents, paths.report(run_id), dict[str, Any])
+    except UnreadableDocument:
+        return None
+    return report if report and {"phase", "calls", "entities"} <= report.keys() else None
+
+
+def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any]:
+    try:
+        plan = read_plan(documents, run, entity)
+    except UnreadableDocument:
+        plan = None  # the entity's reason says so
+    if plan is None:
+        return {
+            **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
+            **{"vanished": {"count": 0, "keys": []}, "left_out": {"count": 0, "changes": []}},
+        }
+    problems = [*plan["problems"], *_outcome_problems(documents, run.run_id, entity, plan["plan_id"])]
+    left_out = plan.get("left_out", [])
+    # Thousands who left long ago must not crowd out the one record that somebody has to mend.
+    problems.sort(key=_urgency)
+    return {
+        "problems": problems[:MOST_PROBLEMS],
+        "problems_total": len(problems),
+        "problems_by_kind": dict(Counter(problem["kind"] for problem in problems)),
+        "vanished": plan["vanished"],
+        "left_out": {"count": len(left_out), "changes": left_out[:MOST_PROBLEMS]},
+    }
+
+
+def _urgency(problem: dict[str, Any]) -> int:
+    return LEAST_URGENT.index(problem["kind"]) if problem["kind"] in LEAST_URGENT else -1
+
+
+def _outcome_problems(
+    documents: Documents, run_id: str, entity: str, plan_id: str
+) -> Iterator[dict[str, Any]]:
+    """What went wrong while applying, without the values: texts name fields only."""
+    prefix = paths.outcomes(run_id, entity)
+    for path in documents.list(prefix):
+        number = int(path.removeprefix(prefix).removesuffix(".json"))
+        for outcome in settled(documents, run_id, entity, plan_id, number).outcomes:
+            if not outcome.went_well:
+                yield _problem(outcome.key, outcome.result, outcome.reason, sorted(outcome.errors))
+            elif outcome.dropped:
+                names = ", ".join(sorted(outcome.dropped))
+                text = f"SafetyAmp refused {names}; the record went without"
+                if holders := ", ".join(sorted({holder for holder in outcome.taken.values() if holder})):
+                    text += f", as far as is known {holders} has it"
+                yield _problem(outcome.key, "reported", text, sorted(outcome.dropped))
+            if outcome.went_well:
+                for name, reason in outcome.left_out.items():
+                    yield _problem(outcome.key, "reported", f"{name} left out: {reason}", [name])
+
+
+def _problem(key: str, kind: str, reason: str | None, fields: list[str]) -> dict[str, Any]:
+    return {"key": key, "kind": kind, "reason": reason, "field": ", ".join(fields) or None}

@@ -1,0 +1,112 @@
+"""The sweep: whatever got lost is sent again.
+
+Sending any message again is safe, so the sweep needs no knowledge of what went wrong: it looks at the
+documents of the active run and sends what they lack.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.errors import UnreadableDocument
+from shared.sync.applying.batches import due_at, missing_batches, send_batches
+from shared.sync.documents.plans import read_plan
+from shared.sync.documents.runs import Run, active_run_id, ensure_run, get_run, read_run, send_entities
+from shared.sync.model import EntityName
+from shared.sync.runs.abandoning import readable_run
+from shared.sync.runs.entity_handler import SWEEP
+from shared.sync.runs.finish import finish_entity, finish_run, give_up_entity
+from shared.sync.runs.stopping import stop_entity
+from shared.sync.services import Services
+from shared.telemetry.context import bound
+
+logger = logging.getLogger(__name__)
+
+OVERDUE_AFTER = timedelta(minutes=3)
+"""A batch is sent again when it is so much later than planned; less would pile up copies of batches that
+wait for their window."""
+
+DEADLINE = timedelta(hours=48)
+"""A run that has not ended so long after it was asked for, or approved, is stopped, so that it does not keep
+later ones out for ever. The first load of 100 000 people takes 28 hours at SafetyAmp's limit."""
+
+
+def sweep(services: Services, *, at_once: bool = False) -> str | None:
+    """Heal the active run; returns its id, None when there is none.
+
+    `at_once` sends everything that has no outcome, overdue or not: for a process that starts with an empty
+    bus and knows that no message is on its way.
+    """
+    if (active := active_run_id(services.documents)) is not None:
+        readable_run(services, active)
+    run_id = ensure_run(services)
+    if run_id is not None:
+        with bound(run=run_id, operation="sweep"):
+            _heal(services, run_id, at_once)
+    return run_id
+
+
+def _heal(services: Services, run_id: str, at_once: bool) -> None:
+    run = readable_run(services, run_id)
+    if run is None:
+        return
+    if run.ended:
+        finish_run(services, run_id)
+        return
+    if services.clock.now() - datetime.fromisoformat(run.begun_at) > DEADLINE:
+        _give_up(services, run)
+        run = get_run(services.documents, run_id)
+    cause = f"{SWEEP}{services.clock.now():%Y%m%d%H%M}"
+    for entity, status in run.entities.items():
+        if not status.ended:
+            _heal_entity(services, run, entity, cause, at_once)
+    after = read_run(services.documents, run_id)
+    if after and all(status.ended for status in after.entities.values()):
+        finish_run(services, run_id)
+
+
+def _give_up(services: Services, run: Run) -> None:
+    hours = f"{DEADLINE.total_seconds() / 3600:.0f} hours"
+    for entity, status in run.entities.items():
+        if not status.ended:
+            missing = _what_is_missing(services, run, entity)
+            reason = f"the run had not ended after {hours}: {missing}"
+            stop_entity(services, run.run_id, entity, reason)
+
+
+def _what_is_missing(services: Services, run: Run, entity: EntityName) -> str:
+    try:
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        return str(error)
+    if plan is None:
+        return "there is no plan yet"
+    missing = missing_batches(services.documents, run, entity, plan)
+    return f"{len(missing)} of {plan['batches']} batches have no outcome"
+
+
+def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, at_once: bool) -> None:
+    try:
+        plan = read_plan(services.documents, run, entity)
+    except UnreadableDocument as error:
+        give_up_entity(services, run, entity, str(error))
+        return
+    if plan is None or run.entities[entity].phase == "pending":
+        if run.ready(entity):
+            send_entities(services, run.run_id, [entity], cause)
+        return
+    missing = missing_batches(services.documents, run, entity, plan)
+    if not missing:
+        finish_entity(services, run, entity)
+        return
+    due = [number for number in missing if at_once or _is_overdue(services, run, entity, plan, number)]
+    if due:
+        logger.info("sending %d batches of %s of run %s again", len(due), entity, run.run_id)
+        send_batches(services, run, entity, due, cause=cause, spread=at_once)
+
+
+def _is_overdue(services: Services, run: Run, entity: EntityName, plan: dict[str, Any], number: int) -> bool:
+    due = due_at(services.documents, services.settings, run, entity, plan, number)
+    return services.clock.now() > due + OVERDUE_AFTER
