@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from shared.errors import ConfigurationError
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 LARGEST_PORT = 65535
 LARGEST_NUMBER = 10_000_000
@@ -38,19 +38,3 @@ def seconds(text: str) -> float:
     if not 0 < number <= 86_400:
         raise argparse.ArgumentTypeError(f"must be seconds, more than 0 and at most 86400, not {text[:20]!r}")
     return number
-
-
-@contextmanager
-def telling_of_port(option: str, port: int, address: str) -> Iterator[None]:
-    """Within the block somebody begins to listen. Raises ConfigurationError where that cannot be."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            text = f"{port} is in use by another program on this machine: end that one, or take another port"
-        elif error.errno == errno.EACCES:
-            text = f"{port} needs an administrator's rights: take a port from 1024 on"
-        else:
-            option, reason = "--host", error.strerror or type(error).__name__
-            text = f"{address} is no address of this machine ({reason})"
-        raise ConfigurationError.of(option, text) from error

@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.console import inert
-from cli.once import run_once
-from cli.progress import display
 from cli.show import show_report
 from local.company.demo import change_company, demo_company
+from local.host.once import run_once
+from local.host.progress import display
 from local.host.stack import LocalStack
-from local.simulators.server import SimulatorServer
+from local.host.upstreams import SimulatorServer
 from shared.clock import SystemClock
 from shared.sync.documents.runs import RunRequest
 

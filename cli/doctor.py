@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.once import NOTHING_FAILED, SETTINGS_WRONG, SOMETHING_FAILED
+from local.host.once import NOTHING_FAILED, SETTINGS_WRONG, SOMETHING_FAILED
 from local.host.stack import LocalStack
 from shared.doctor import Finding, check_everything
 from shared.doctor.settings import NAME as SETTINGS

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from cli.arguments import LARGEST_PORT, seconds, whole_number
 from cli.console import OutputConsole, print_json, result_console
-from cli.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop_once, exit_status, run_once
-from cli.progress import display
 from cli.remote.address import KEY_SETTING, checked_key
 from cli.remote.client import KEY_HEADER
 from cli.settings_file import local_environment
 from cli.show import show_report
+from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop_once, exit_status, run_once
 from local.host.own_pages import is_loopback
+from local.host.progress import display
 from local.host.stack import LocalStack
 from shared.errors import ConfigurationError
 from shared.queries.run_index import RUN_ID
@@ -24,7 +24,7 @@ from shared.sync.documents.runs import RunRequest
 from shared.sync.model import ENTITIES
 
 if TYPE_CHECKING:
-    from cli.main import Commands
+    from cli.arguments import Commands
 
 
 def add_commands(commands: Commands) -> None:
@@ -171,7 +171,7 @@ def _key_of_up(option: str | None, environment: Mapping[str, str]) -> str | None
 
 
 def _simulators(options: argparse.Namespace) -> int:
-    from local.simulators.server import run_simulators
+    from local.host.upstreams import run_simulators
 
     run_simulators(
         options.port,

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -15,10 +15,10 @@ from rich.text import Text
 
 from cli import local_commands
 from cli.console import OutputConsole, inert, print_json, silence, take_any_text
-from cli.once import SETTINGS_WRONG, SOMETHING_FAILED, HalfDone
 from cli.remote import commands as remote
 from cli.settings_file import local_environment
 from local.documents.folder import FolderUnusable
+from local.host.once import SETTINGS_WRONG, SOMETHING_FAILED, HalfDone
 from shared.errors import (
     BusError,
     ConfigurationError,
@@ -30,9 +30,6 @@ from shared.errors import (
 )
 from shared.telemetry.log_format import OUR_LOGGERS, ReadableFormatter
 from shared.telemetry.logs import LEVELS, log_level
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 INTERRUPTED = 130
 

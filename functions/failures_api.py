@@ -12,7 +12,8 @@ from functions.responses import BadRequest, json_response
 from shared import runtime
 from shared.queries.dead_letters import list_dead_letters, resubmit
 from shared.queries.failures import failure_groups
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
 

@@ -5,9 +5,10 @@ import azure.functions as func
 from functions.access import VIEWER, operation
 from functions.responses import json_response
 from shared import runtime
-from shared.telemetry.figures import read_figures
+from shared.doctor.readiness import missing
+from shared.figures.figures import read_figures
+from shared.figures.metrics import metrics_of
 from shared.telemetry.metrics import prometheus_text
-from shared.telemetry.readiness import missing
 from shared.version import FULL_VERSION
 
 blueprint = func.Blueprint()
@@ -31,7 +32,7 @@ def ready(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
 def metrics(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
     """Prometheus text, from what all instances share."""
     return func.HttpResponse(
-        prometheus_text(read_figures(runtime.current())),
+        prometheus_text(metrics_of(read_figures(runtime.current()))),
         mimetype="text/plain",
         headers={"Cache-Control": "no-store"},
     )

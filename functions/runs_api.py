@@ -17,8 +17,9 @@ from shared.queries.run_detail import run_detail, stored_report
 from shared.queries.run_index import RUN_ID
 from shared.queries.run_list import RunFilter, list_runs
 from shared.reports.page import report_page, report_policy
+from shared.sync.decisions.approve import approve
 from shared.sync.documents.outcome import RESULTS
-from shared.sync.documents.runs import RUN_PHASES, approve, get_run
+from shared.sync.documents.runs import RUN_PHASES, get_run
 from shared.sync.model import ACTIONS, ENTITIES
 from shared.sync.runs.stopping import cancel
 

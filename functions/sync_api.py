@@ -11,8 +11,9 @@ from functions.api_input import Params, entities_of, key_of, route
 from functions.responses import CHECK_KEY, BadRequest, Problem, json_response
 from shared import runtime
 from shared.queries.on_demand import sync_record
-from shared.sync.documents.runs import Mode, RunRequest, request_run
+from shared.sync.documents.runs import Mode, RunRequest
 from shared.sync.model import EntityName
+from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
 

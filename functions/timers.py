@@ -7,10 +7,11 @@ import azure.functions as func
 from functions.invocations import invoked
 from shared import runtime
 from shared.errors import Paused, RunConflict
+from shared.figures.sending import send_figures
 from shared.notices.tell import tell_notices
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.sweep import sweep as heal
-from shared.telemetry.sending import send_figures
 
 logger = logging.getLogger(__name__)
 blueprint = func.Blueprint()

@@ -122,7 +122,7 @@ class Runtime:
 
     @_Once
     def telemetry(self) -> Telemetry:
-        from shared.telemetry.telemetry import telemetry_for
+        from shared.telemetry.backend import telemetry_for
 
         return telemetry_for(self.settings)
 
@@ -208,6 +208,12 @@ class Runtime:
             settings.vista_region_column,
             self.breaker("vista"),
         )
+
+    def report_page(self, report: dict[str, Any]) -> bytes:
+        """A run's report for people."""
+        from shared.reports.page import report_page
+
+        return report_page(report)
 
     def unlimited_pipeline(self, upstream: str, base_url: str, headers: HeaderSource) -> HttpPipeline:
         """A pipeline without a limiter of ours: Samsara and Graph allow far more than we ask."""

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.console import inert
-from cli.once import NOTHING_FAILED, exit_status
 from cli.remote.client import RECORD_SECONDS, Answer, RemoteApp, RemoteError
 from cli.remote.parts import show_commands
 from cli.remote.show_record import show_explanation
@@ -26,6 +25,7 @@ from cli.remote.show_status import (
 )
 from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
 from cli.remote.words import command
+from local.host.once import NOTHING_FAILED, exit_status
 from shared.queries.run_index import RUN_ID
 
 

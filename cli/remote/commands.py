@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cli.console import print_json, result_console
-from cli.once import NOTHING_FAILED, SOMETHING_FAILED
 from cli.remote.address import (
     CLIENT_SETTING,
     DEFAULT_URL,
@@ -24,12 +23,13 @@ from cli.remote.client import Answer, RemoteApp, RemoteError
 from cli.remote.sign_in import access_token
 from cli.remote.words import said
 from cli.settings_file import local_environment
+from local.host.once import NOTHING_FAILED, SOMETHING_FAILED
 from shared.errors import ConfigurationError
 from shared.sync.documents.runs import RUN_PHASES
 from shared.sync.model import ACTIONS, ENTITIES
 
 if TYPE_CHECKING:
-    from cli.main import Commands
+    from cli.arguments import Commands
 
 ENTITY_OR_ALL = ("all", *ENTITIES)
 RUN_HELP = "a run's id, as `runs` shows it"

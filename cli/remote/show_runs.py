@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import inert
-from cli.progress import PHASE_STYLES
 from cli.remote.parts import difference_lines, error_lines, show_commands, show_lines
 from cli.remote.words import command, plain, said, some, when
 from cli.show import show_report
+from local.host.progress import PHASE_STYLES
 from shared.sync.model import ENTITIES
 
 WRITTEN = ("created", "updated", "deactivated")

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from cli.console import inert
 from cli.doctor import SYMBOLS
-from cli.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
 from cli.remote.parts import heading, show_commands
 from cli.remote.show_runs import show_runs
 from cli.remote.words import command, plain, said, some, when
+from local.host.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
 
 MOST_KEYS = 12
 

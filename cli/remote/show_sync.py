@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
 from cli.remote.parts import difference_lines, error_lines, heading, show_commands, show_lines
 from cli.remote.words import command, plain, said
+from local.host.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
 
 WENT_WELL = ("created", "updated", "deactivated", "reactivated", "planned")
 FOUND_AS = {

@@ -16,15 +16,15 @@ from typing import Any
 
 from azure.servicebus import ServiceBusClient
 
-from cli.once import run_once
-from cli.progress import Silent
 from local.amqp.process import ServiceBusProcess
 from local.bus.service_bus_receiver import SdkReceiver
 from local.company.demo import demo_company
 from local.documents.memory import MemoryDocuments
+from local.host.once import run_once
+from local.host.progress import Silent
 from local.host.redis_server import HOST, redis_for_all
 from local.host.stack import LocalStack
-from local.simulators.server import SimulatorServer
+from local.host.upstreams import SimulatorServer
 from shared.clock import SystemClock
 from shared.runtime import Parts
 from shared.storage.bus import Message

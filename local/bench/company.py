@@ -24,18 +24,20 @@ from local.fake_clock import FakeClock
 from local.host.host import LocalHost
 from local.host.stack import LocalStack
 from local.host.stopwatch import Stopwatch
+from local.host.upstreams import SimulatorServer
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.exchange import Handler
 from local.simulators.safetyamp import SafetyAmpSimulator
-from local.simulators.server import SimulatorServer
 from shared.clock import SystemClock
 from shared.resilience.redis_connection import connect
 from shared.runtime import Parts
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest
 from shared.sync.documents.state import EntityState, state_from_json
 from shared.sync.model import EntityName
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.sweep import sweep
 
 SWEEP_EVERY = timedelta(minutes=5)

@@ -22,9 +22,10 @@ from shared.resilience.redis_connection import connect
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
 from shared.sync.messages import EntityMessage
 from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.runs.requests import request_run
 
 PROC_STATUS = Path("/proc/self/status")
 NEXT_RUN = timedelta(hours=2)

@@ -21,13 +21,15 @@ from local.documents.folder import FolderDocuments
 from local.host.redis_server import HOST
 from local.host.stack import PROJECT
 from local.host.stopwatch import HandlerFigures
+from local.host.upstreams import SimulatorServer
 from local.host.worker import READY, Order
 from local.simulators.safetyamp import SafetyAmpSimulator
-from local.simulators.server import SimulatorServer
 from shared.clock import SystemClock
 from shared.resilience.redis_connection import connect
 from shared.runtime import Parts, Runtime
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 
 LOCK_SECONDS = 3.0
 """A message of a killed worker comes again after so long; the others' locks are renewed every second."""

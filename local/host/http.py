@@ -16,9 +16,9 @@ from werkzeug.routing import Map, Rule
 from werkzeug.serving import WSGIRequestHandler, make_server, select_address_family
 from werkzeug.wrappers import Request, Response
 
-from cli.arguments import telling_of_port
 from local.host.index import HostFunction
 from local.host.own_pages import READING, is_for_this_machine, is_from_own_page, is_from_own_site
+from local.host.ports import telling_of_port
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

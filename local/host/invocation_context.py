@@ -12,7 +12,7 @@ from typing import Any
 import azure.functions as func
 from azure.functions import _abc
 
-from shared.telemetry.context import Trace, new_span_id, new_trace, parse_trace
+from shared.context import Trace, new_span_id, new_trace, parse_trace
 
 
 class LocalTraceContext(_abc.TraceContext):

@@ -13,11 +13,12 @@ from shared.errors import UnreadableDocument
 from shared.notices.episodes import NOTICES, book_from_json
 from shared.storage.documents import Documents, read_document, read_json
 from shared.sync import paths
+from shared.sync.documents.active import peek_active
 from shared.sync.documents.control import UNKNOWN_PAUSES, read_pauses
 from shared.sync.documents.outcome import read_outcomes
 from shared.sync.documents.plans import read_batch, read_plan
 from shared.sync.documents.progress import read_progress
-from shared.sync.documents.runs import Run, peek_active, read_run, run_ids
+from shared.sync.documents.runs import Run, read_run, run_ids
 from shared.sync.documents.state import decode_state
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.planning.lookups import read_lookup

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared.errors import UnreadableDocument
+from shared.figures.figures import read_figures
 from shared.notices.conditions import Observation, RunTrouble
 from shared.storage.documents import Documents
 from shared.sync.documents.runs import read_run
-from shared.telemetry.figures import read_figures
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime

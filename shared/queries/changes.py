@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from shared.errors import UnreadableDocument
 from shared.queries.paging import Page
 from shared.storage.documents import Documents
+from shared.sync.documents.change import Change, reference
 from shared.sync.documents.outcome import Outcome, Result, read_outcomes
 from shared.sync.documents.plans import read_batch, read_plan
 from shared.sync.documents.progress import read_progress
 from shared.sync.documents.runs import Run
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import ENTITIES, Action, EntityName
-from shared.sync.planning.compare import Change, reference
 
 MOST_BATCHES = 200
 """Batches that one request reads, with two documents each."""

@@ -15,11 +15,11 @@ from shared.errors import (
     UnreadableDocument,
 )
 from shared.sync.bulk import bulk_work
+from shared.sync.documents.change import Change
 from shared.sync.documents.runs import Run, RunRequest
 from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.entities import mappings
 from shared.sync.model import EntityName
-from shared.sync.planning.compare import Change
 from shared.sync.planning.drafting import draft_changes
 from shared.sync.planning.planner import whole_entity_is_held
 from shared.sync.planning.reader import SourceReader, mapping_options, with_known_regions

@@ -10,7 +10,7 @@ from shared.queries.changes import readable
 from shared.queries.dry_run import Prospect, prospect
 from shared.queries.history import last_changes
 from shared.queries.next_step import NextStep, next_step
-from shared.queries.suggestions import refusal_kind, suggestion_for
+from shared.sync.documents.change import Change
 from shared.sync.documents.state import (
     FAILURE,
     GONE,
@@ -23,9 +23,9 @@ from shared.sync.documents.state import (
 )
 from shared.sync.documents.switched_off import SwitchedOff
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import EntityName
-from shared.sync.planning.compare import ACCESS, Change
+from shared.sync.model import ACCESS, EntityName
 from shared.sync.services import Services
+from shared.sync.suggestions import refusal_kind, suggestion_for
 
 
 def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] | None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from shared.errors import UnreadableDocument
 from shared.queries.run_index import newest_runs, run_ids
-from shared.queries.suggestions import refusal_kind, suggestion_for
 from shared.storage.documents import Documents
 from shared.sync.applying.settled import settled
 from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import FAILURE, read_state, refused_since
 from shared.sync.model import ENTITIES, EntityName
+from shared.sync.suggestions import refusal_kind, suggestion_for
 
 MOST_RUNS = 24
 """How far back the beginning of a failure is looked for: a day of hourly runs."""

@@ -14,17 +14,18 @@ from shared.queries.dry_run import NO_RUN, Prospect
 from shared.queries.history import change_in
 from shared.queries.references import can_go_without, missing_references, why_missing
 from shared.queries.run_index import newest_runs
-from shared.queries.suggestions import SETTLED, suggestion_for
 from shared.sync.applying.batches import due_at
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.change import Change
 from shared.sync.documents.control import UNKNOWN_PAUSES, read_pauses
 from shared.sync.documents.plans import read_plan
-from shared.sync.documents.runs import active_run_id, read_run
+from shared.sync.documents.runs import read_run
 from shared.sync.documents.state import FAILURE, GONE
 from shared.sync.model import EntityName
-from shared.sync.planning.compare import Change
 from shared.sync.planning.record_view import Look
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
+from shared.sync.suggestions import SETTLED, suggestion_for
 
 Verdict = Literal[
     "create",

@@ -20,11 +20,12 @@ from shared.shutdown import Shutdown
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, missing_batches
 from shared.sync.documents.plans import read_plan
-from shared.sync.documents.runs import Mode, Run, RunRequest, claim_run, get_run
+from shared.sync.documents.runs import Mode, Run, RunRequest, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.model import EntityName
 from shared.sync.runs.batch_handler import apply_batch
 from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.runs.requests import claim_run
 from shared.sync.services import Services
 
 WORK_SECONDS = 90.0

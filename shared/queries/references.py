@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from shared.sync.applying.applier import OPTIONAL
+from shared.sync.documents.change import Change, reference
 from shared.sync.documents.control import Pause
 from shared.sync.documents.state import FAILURE
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName, Ref
-from shared.sync.planning.compare import Change, reference
 from shared.sync.planning.resolver import Resolver
 
 

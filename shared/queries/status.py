@@ -17,9 +17,10 @@ from shared.runtime import Runtime
 from shared.storage.documents import Documents
 from shared.sync import paths
 from shared.sync.applying.batches import due_at, missing_batches
+from shared.sync.documents.active import read_active
 from shared.sync.documents.control import Pause, read_pauses
 from shared.sync.documents.plans import read_plan
-from shared.sync.documents.runs import Run, read_active, read_run
+from shared.sync.documents.runs import Run, read_run
 from shared.sync.documents.state import STATE_VERSION
 from shared.sync.model import EntityName
 from shared.version import FULL_VERSION

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.queries.suggestions import suggestion_for
 from shared.reports.elements import Html, data, joined, tag
 from shared.reports.problems import keys_line, left_out_section, problems_section
+from shared.sync.suggestions import suggestion_for
 
 STYLE = Path(__file__).parent / "style.css"
 

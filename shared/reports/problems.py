@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared.queries.suggestions import suggestion_for
 from shared.reports.elements import Html, data, joined, tag
+from shared.sync.suggestions import suggestion_for
 
 MOST_OF_A_KIND = 50
 """Rows per entity and kind of problem; all are counted."""

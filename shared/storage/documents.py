@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from shared.clients.http.unreadable import readable
 from shared.errors import DocumentChanged, DocumentExists, UnreadableDocument
 from shared.storage.decoding import decode
+from shared.unreadable import readable
 
 T = TypeVar("T")
 

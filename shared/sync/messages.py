@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from shared.context import message_properties
 from shared.errors import MessageError
 from shared.storage.bus import Message
 from shared.storage.paths import checked_path
 from shared.sync.model import ENTITIES, EntityName
-from shared.telemetry.context import message_properties
 
 MESSAGE_VERSION = 1
 

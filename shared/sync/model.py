@@ -23,6 +23,9 @@ ENTITY_NEEDS: dict[EntityName, tuple[EntityName, ...]] = {
 ENTITIES: tuple[EntityName, ...] = tuple(ENTITY_NEEDS)
 
 Action = Literal["create", "update", "deactivate", "reactivate"]
+
+ACCESS = "system_access"
+"""The field of a user that says who may sign in: 1 or 0."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 RejectionKind = Literal["skipped", "invalid"]
 

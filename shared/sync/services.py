@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from shared.clients.graph import GraphClient
@@ -40,3 +40,7 @@ class Services(Protocol):
     def graph(self) -> GraphClient: ...
     @property
     def samsara(self) -> SamsaraClient: ...
+
+    def report_page(self, report: dict[str, Any]) -> bytes:
+        """A run's report for people."""
+        ...

@@ -19,7 +19,7 @@ from opencensus.trace.span_context import SpanContext
 from opencensus.trace.span_data import SpanData
 from opencensus.trace.status import Status
 
-from shared.telemetry.context import new_span_id
+from shared.context import new_span_id
 from shared.telemetry.metrics import Metric
 from shared.telemetry.telemetry import Dependency
 

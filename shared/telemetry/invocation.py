@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from shared.clients.http.call_meter import UpstreamCall, observed
+from shared.clock import Clock
+from shared.context import Trace, bound, bound_facts, new_trace, parse_trace, traced
 from shared.errors import ConfigurationError, SafetyAmpError
-from shared.runtime import Runtime
-from shared.telemetry.context import Trace, bound, bound_facts, new_trace, parse_trace, traced
 from shared.telemetry.telemetry import Dependency, NoTelemetry, Telemetry
 
 logger = logging.getLogger(__name__)
@@ -18,8 +18,19 @@ logger = logging.getLogger(__name__)
 TOLD_FACTS = ("run", "entity", "batch", "function")
 
 
+class Owner(Protocol):
+    """Whose telemetry it is: the composition root as this module sees it (`shared/runtime.py`)."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def telemetry(self) -> Telemetry:
+        """Raises ConfigurationError."""
+        ...
+
+
 @contextmanager
-def invocation(runtime: Runtime, function: str, traceparent: str | None) -> Iterator[None]:
+def invocation(runtime: Owner, function: str, traceparent: str | None) -> Iterator[None]:
     """Run a function's work as the host's invocation `traceparent`; without one, as a trace of its own.
 
     What it sends and calls belongs to that trace, and its telemetry is on its way when the block ends.
@@ -40,7 +51,7 @@ def invocation(runtime: Runtime, function: str, traceparent: str | None) -> Iter
             calls.flush()
 
 
-def telemetry_of(runtime: Runtime) -> Telemetry:
+def telemetry_of(runtime: Owner) -> Telemetry:
     """The process's telemetry; none while the settings are wrong, which others complain about."""
     try:
         return runtime.telemetry
@@ -51,7 +62,7 @@ def telemetry_of(runtime: Runtime) -> Telemetry:
 class _Calls:
     """Passes the calls of one execution on; asks for no telemetry before the first."""
 
-    def __init__(self, runtime: Runtime, trace: Trace) -> None:
+    def __init__(self, runtime: Owner, trace: Trace) -> None:
         self._runtime = runtime
         self._trace = trace
         self._telemetry: Telemetry | None = None

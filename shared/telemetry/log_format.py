@@ -13,8 +13,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.context import bound_facts, current_trace
 from shared.errors import SafetyAmpError
-from shared.telemetry.context import bound_facts, current_trace
 from shared.version import FULL_VERSION
 
 OUR_LOGGERS = ("shared", "functions", "function_app", "local")

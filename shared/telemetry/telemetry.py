@@ -12,10 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared.clients.http.call_meter import UpstreamCall
-from shared.telemetry.context import Trace
+from shared.context import Trace
 
 if TYPE_CHECKING:
-    from shared.config import Settings
     from shared.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
@@ -93,26 +92,3 @@ class Guarded:
         except Exception:
             logger.warning("telemetry failed and is off until the process ends", exc_info=True)
             self._backend = NoTelemetry()
-
-
-def telemetry_for(settings: Settings) -> Telemetry:
-    """The backend that the settings name. Without a connection string nothing is even imported; with one that
-    is wrong, or without the backend's package, telemetry is off and one warning says so."""
-    connection = settings.applicationinsights_connection_string
-    if connection is None:
-        return NoTelemetry()
-    try:
-        from shared.telemetry.application_insights import ApplicationInsights
-
-        return Guarded(
-            ApplicationInsights(
-                connection.get_secret_value(), settings.applicationinsights_authentication_string
-            )
-        )
-    except Exception as error:
-        logger.warning(
-            "telemetry is off (%s): check APPLICATIONINSIGHTS_CONNECTION_STRING, which looks like "
-            "InstrumentationKey=...;IngestionEndpoint=https://...",
-            type(error).__name__,
-        )
-        return NoTelemetry()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from shared.errors import MessageError
 from shared.runtime import Runtime
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs.batch_handler import apply_batch
 from shared.sync.runs.dead_letters import DeadLetter, Kind, bury
 from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.runs.requests import request_run
 
 QUEUES = ("entity-sync", "change-batches")
 

@@ -26,11 +26,13 @@ from local.simulators.tenant import Tenant, build_tenant
 from shared.clients.graph import GraphClient
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest
 from shared.sync.messages import parse_batch_message, parse_entity_message
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.runs.batch_handler import apply_batch
 from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.sweep import sweep
 from tests.chaos.world import HOSTS, START, SimulatedTokens
 from tests.e2e.power import Crash, Power

@@ -10,8 +10,9 @@ from shared.queries.on_demand import sync_record
 from shared.runtime import Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.decisions.approve import approve
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import read_pauses, remove_pauses
-from shared.sync.documents.runs import active_run_id, approve
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.runs.stopping import cancel, pause
 

@@ -17,11 +17,11 @@ from shared.storage.decoding import decode
 from shared.storage.documents import to_json
 from shared.sync.applying.applier import ChangeApplier
 from shared.sync.documents import state
+from shared.sync.documents.change import Change
 from shared.sync.documents.progress import ProgressKeeper
 from shared.sync.documents.state import EntityState
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.planning import drafting, planner, unique_values
-from shared.sync.planning.compare import Change
 from shared.sync.planning.drafting import Draft
 from shared.sync.planning.moved_keys import MovedKeys
 from tests.chaos.seeds import run_seed

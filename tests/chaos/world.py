@@ -30,7 +30,7 @@ from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import active_run_id
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.state import state_from_json
 from shared.sync.runs.sweep import sweep
 from tests.chaos import beginnings

@@ -8,9 +8,10 @@ from typing import Any
 
 from local.company.model import vista_date
 from shared.storage.documents import create_json
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
 from shared.sync.messages import BatchMessage
 from shared.sync.runs.dead_letters import DeadLetter, bury
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import pause
 from tests.e2e.http_rig import Api
 from tests.e2e.rig import START, Rig

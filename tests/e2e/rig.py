@@ -26,7 +26,9 @@ from shared.clients.graph_tokens import GraphTokens
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.sweep import sweep
 from tests.e2e.power import Crash, Power, PoweredAdapter, PoweredBus, PoweredDocuments
 from tests.e2e.small_company import small_company

@@ -20,9 +20,10 @@ from shared.queries import run_list
 from shared.storage.bus import Message
 from shared.storage.documents import to_json
 from shared.sync import paths
-from shared.sync.documents.runs import EntityStatus, Run, RunRequest, request_run
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 from shared.sync.model import ENTITIES
 from shared.sync.runs.dead_letters import DeadLetter, bury
+from shared.sync.runs.requests import request_run
 from tests.e2e.http_rig import Api, api_for
 
 PERSON = 1001

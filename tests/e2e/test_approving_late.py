@@ -19,8 +19,10 @@ from shared.queries.on_demand import sync_record
 from shared.reports.page import report_page
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.decisions.approve import approve
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import remove_pauses
-from shared.sync.documents.runs import active_run_id, approve, get_run
+from shared.sync.documents.runs import get_run
 from shared.sync.documents.state import state_from_json
 from shared.sync.runs.stopping import cancel, pause
 from shared.sync.runs.totals import overview

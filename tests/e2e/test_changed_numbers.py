@@ -8,7 +8,7 @@ import pytest
 
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import approve
+from shared.sync.decisions.approve import approve
 from tests.e2e.people_rig import YESTERDAY, NewRig, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import Ran
 

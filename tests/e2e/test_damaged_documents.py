@@ -16,12 +16,14 @@ import pytest
 from shared.errors import Paused, UnreadableDocument
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import remove_pauses
 from shared.sync.documents.outcome import read_outcomes
-from shared.sync.documents.runs import RunRequest, active_run_id, get_run, request_run
+from shared.sync.documents.runs import RunRequest, get_run
 from shared.sync.messages import BatchMessage
 from shared.sync.model import ENTITIES
 from shared.sync.runs.batch_handler import give_up_batch
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import pause
 from shared.sync.runs.totals import TOTALS
 from tests.e2e.rig import START, Rig

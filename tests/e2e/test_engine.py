@@ -12,7 +12,8 @@ import pytest
 from local.company.model import vista_date
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, PEOPLE, new_person
 

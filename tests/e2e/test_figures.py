@@ -17,8 +17,9 @@ from local.simulators.simulator import Call
 from shared.clients.http.call_meter import UpstreamCall, endpoint_of
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
 from shared.sync.runs.finish import finish_run
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.totals import TOTALS
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER, PEOPLE

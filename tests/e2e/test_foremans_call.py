@@ -11,7 +11,8 @@ import pytest
 
 from local.company.model import vista_date
 from shared.queries.on_demand import WORK_SECONDS
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import contract_row, job_row, small_company

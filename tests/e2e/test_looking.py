@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from cli.once import HalfDone, approve_once, drop_once, run_once
-from cli.progress import Silent
 from local.company.model import vista_date
-from shared.sync.documents.runs import RunRequest, active_run_id, approve, get_run
+from local.host.once import HalfDone, approve_once, drop_once, run_once
+from local.host.progress import Silent
+from shared.sync.decisions.approve import approve
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest, get_run
 from tests.e2e.http_rig import Api
 from tests.e2e.power import Crash
 from tests.e2e.rig import START, Rig
@@ -28,7 +30,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
         built.drain()
         return {"entities": {}}
 
-    monkeypatch.setattr("cli.once._to_the_end", at_once)
+    monkeypatch.setattr("local.host.once._to_the_end", at_once)
     built = Rig(tmp_path, GUARD_MAX_PERCENT="5")
     yield built
     built.close()
@@ -98,7 +100,7 @@ def test_at_a_run_that_died_while_it_was_asked_for_is_refused_or_finds_nothing(r
 def test_completes_no_approval_that_was_claimed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = held(rig)
     with monkeypatch.context() as patched:
-        patched.setattr("shared.sync.documents.runs._reopen", lambda *_: (_ for _ in ()).throw(Crash()))
+        patched.setattr("shared.sync.decisions.approve.reopen", lambda *_: (_ for _ in ()).throw(Crash()))
         with pytest.raises(Crash):
             approve(rig.stack.runtime, run_id)
     look_in_vain(rig)

@@ -18,8 +18,9 @@ from local.company.model import Company
 from local.simulators.adapter import SimulatorAdapter
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
 from shared.sync.documents.state import GONE, UNSURE, UNSURE_AT
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel
 from tests.e2e.rig import START, Rig, doubles
 from tests.e2e.small_company import small_company

@@ -16,7 +16,7 @@ import pytest
 
 from cli.remote.address import URL_SETTING
 from local.company.demo import demo_company
-from local.simulators.server import SimulatorServer
+from local.host.upstreams import SimulatorServer
 from tests.e2e.app_process import UpProcess, app_settings, local
 from tests.e2e.processes import environment
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from tests.e2e.people_rig import PeopleRig, adds_up
 from tests.e2e.rig import START
 from tests.e2e.small_company import small_company

@@ -19,8 +19,9 @@ from shared.storage.bus import Message
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.documents.control import read_pauses, remove_pauses
-from shared.sync.documents.runs import RunRequest, get_run, request_run
+from shared.sync.documents.runs import RunRequest, get_run
 from shared.sync.model import ENTITIES
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import pause
 from tests.e2e.rig import Rig
 from tests.e2e.small_company import PEOPLE

@@ -10,7 +10,7 @@ import pytest
 
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import active_run_id
+from shared.sync.documents.active import active_run_id
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.remote_rig import KEY, Terminal, served_rig
 from tests.e2e.small_company import FIRST_NUMBER

@@ -14,7 +14,8 @@ import pytest
 from cli.remote.address import KEY_SETTING, URL_SETTING
 from local.company.model import vista_date
 from shared.sync.documents.control import read_pauses
-from shared.sync.documents.runs import RunRequest, get_run, request_run
+from shared.sync.documents.runs import RunRequest, get_run
+from shared.sync.runs.requests import request_run
 from tests.e2e.busy_world import HOSTILE, INVALID, LEAVERS, REFUSED, busy_world
 from tests.e2e.http_rig import Api, api_for
 from tests.e2e.processes import environment

@@ -17,8 +17,10 @@ from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import RunConflict
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, approve, request_run
+from shared.sync.decisions.approve import approve
+from shared.sync.documents.runs import RunRequest
 from shared.sync.documents.state import state_from_json
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel
 from shared.sync.runs.sweep import sweep
 from tests.e2e.demo_rig import DemoRig

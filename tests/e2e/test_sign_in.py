@@ -15,7 +15,8 @@ from functions.access import DECLARED
 from local.company.model import vista_date
 from local.host.http import HttpHost
 from shared.sync.documents.control import read_pauses
-from shared.sync.documents.runs import RunRequest, get_run, request_run
+from shared.sync.documents.runs import RunRequest, get_run
+from shared.sync.runs.requests import request_run
 from tests.doubles.sign_in_front import ANA, COOKIE, EVERYBODY, IN_FRONT, OLGA, ROBOT, VERA, SignInFront
 from tests.e2e.http_rig import Api, api_for, check
 from tests.e2e.rig import START

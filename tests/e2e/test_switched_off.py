@@ -9,7 +9,8 @@ import pytest
 from shared.queries.explain import explain
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel
 from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import START, Ran

@@ -11,7 +11,8 @@ import pytest
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.documents.control import remove_pauses
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel, pause
 from tests.e2e.people_rig import NewRig, PeopleRig, new_rig, rig
 from tests.e2e.rig import START

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from shared.queries.explain import explain
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from tests.e2e.people_rig import YESTERDAY, NewRig, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import Ran, Rig
 from tests.e2e.small_company import account, new_person, small_company

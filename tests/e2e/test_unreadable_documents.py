@@ -11,7 +11,9 @@ import pytest
 from shared.notices.episodes import NOTICES
 from shared.storage.documents import create_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.totals import TOTALS
 from tests.e2e.http_rig import Api, api_for
 

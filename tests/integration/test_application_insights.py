@@ -22,14 +22,15 @@ from local.fake_clock import FakeClock
 from shared import identity
 from shared.clients.http.call_meter import UpstreamCall, count_call
 from shared.config import load_settings
+from shared.context import Trace, bound
+from shared.figures.sending import send_figures
 from shared.runtime import Parts, Runtime
 from shared.telemetry import application_insights
 from shared.telemetry.application_insights import ApplicationInsights
-from shared.telemetry.context import Trace, bound
+from shared.telemetry.backend import telemetry_for
 from shared.telemetry.invocation import invocation
 from shared.telemetry.metrics import Metric
-from shared.telemetry.sending import send_figures
-from shared.telemetry.telemetry import Dependency, NoTelemetry, telemetry_for
+from shared.telemetry.telemetry import Dependency, NoTelemetry
 from tests.doubles.ingestion import KEY, Health, Ingestion, ingesting
 from tests.unit.engine_rig import REQUIRED
 

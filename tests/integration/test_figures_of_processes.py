@@ -19,10 +19,10 @@ from local.host.stack import DEFAULT_NAMES, fresh_app
 from shared import runtime
 from shared.clients.http.call_meter import UpstreamCall, endpoint_of
 from shared.clock import SystemClock
+from shared.figures.figures import Figures, read_figures
 from shared.storage.documents import read_json
 from shared.sync.documents.outcome import RESULTS
 from shared.sync.documents.runs import RunRequest, get_run
-from shared.telemetry.figures import Figures, read_figures
 
 if TYPE_CHECKING:
     from tests.doubles.redis_server import RedisServer

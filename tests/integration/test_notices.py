@@ -23,8 +23,9 @@ from shared.notices.signature import webhook_headers
 from shared.notices.tell import tell_notices
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
-from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, request_run
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run
 from shared.sync.runs.finish import finish_run
+from shared.sync.runs.requests import request_run
 from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
 from tests.doubles.webhook_receiver import SECRET_PATH, Receiver, receiving
 from tests.unit.engine_rig import REQUIRED, KeptBus

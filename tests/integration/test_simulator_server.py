@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from local.company.demo import demo_company
-from local.simulators.server import SimulatorServer
+from local.host.upstreams import SimulatorServer
 from shared.config import Settings
 
 TODAY = date(2026, 3, 11)
@@ -183,7 +183,7 @@ def test_run_simulators_prints_settings_and_keeps_content_over_restarts(tmp_path
 def run_until_terminated(folder: Path, new_title: str | None) -> list[str]:
     """Titles that a fresh process holds; `new_title` is added before it is ended cleanly."""
     code = (
-        "import sys; from pathlib import Path; from local.simulators.server import run_simulators; "
+        "import sys; from pathlib import Path; from local.host.upstreams import run_simulators; "
         "run_simulators(0, Path(sys.argv[1]), employees=5)"
     )
     command = [sys.executable, "-c", code, str(folder)]

@@ -10,6 +10,7 @@ from local.fake_clock import FakeClock
 from shared.clients.receipts import Reading, Receipt
 from shared.config import Settings, load_settings
 from shared.errors import BusError
+from shared.reports.page import report_page
 from shared.shutdown import Shutdown
 from shared.storage.bus import Message
 from shared.sync.services import Services
@@ -101,6 +102,9 @@ class EngineRig:
         self.shutdown = Shutdown()
         self.settings: Settings = load_settings({**REQUIRED, **settings})
         self.safetyamp: Any = safetyamp or PagedSafetyAmp()
+
+    def report_page(self, report: dict[str, Any]) -> bytes:
+        return report_page(report)
 
     @property
     def services(self) -> Services:

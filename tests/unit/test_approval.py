@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from shared.errors import IncompleteRead
+from shared.sync.documents.change import Change
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 from shared.sync.documents.state import EntityState
 from shared.sync.model import Rejected
 from shared.sync.planning.approval import about_left_out, baselines, keep_approved, refuse_other_sizes
-from shared.sync.planning.compare import Change
 from shared.sync.planning.drafting import Draft
 from shared.sync.planning.guard import GuardLimits, lost_much
 

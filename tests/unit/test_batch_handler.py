@@ -18,12 +18,12 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome, read_outcomes
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run
 from shared.sync.documents.state import OFF_BY, EntityState, Entry, read_state, rebuild
 from shared.sync.messages import BatchMessage, parse_batch_message
 from shared.sync.model import Action, EntityName, Target
-from shared.sync.planning.compare import Change
 from shared.sync.runs.batch_handler import GIVE_UP_AFTER, apply_batch, give_up_batch
 from shared.sync.runs.dead_letters import DeadLetter, bury
 from tests.unit.engine_rig import EngineRig, PagedSafetyAmp, a_plan

@@ -9,17 +9,10 @@ from typing import Any
 
 import pytest
 
+from shared.sync.documents.change import Change, reference
 from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
 from shared.sync.model import Desired, Ref
-from shared.sync.planning.compare import (
-    Change,
-    Comparison,
-    compare,
-    digest_of,
-    reference,
-    value_digest,
-    wanted_digest,
-)
+from shared.sync.planning.compare import Comparison, compare, digest_of, value_digest, wanted_digest
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
 SITE = Ref("jobs", "100.")

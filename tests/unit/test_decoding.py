@@ -16,11 +16,12 @@ from shared.queries.dead_letters import list_dead_letters
 from shared.storage.decoding import Time, decode
 from shared.storage.documents import from_json, read_document, read_json, to_json, update_json
 from shared.sync import paths
+from shared.sync.documents.active import active_run_id, peek_active
 from shared.sync.documents.control import read_pauses
 from shared.sync.documents.outcome import read_outcomes
 from shared.sync.documents.plans import plan_at, read_batch
 from shared.sync.documents.progress import read_progress
-from shared.sync.documents.runs import active_run_id, peek_active, read_run
+from shared.sync.documents.runs import read_run
 from shared.sync.documents.state import decode_state
 from shared.sync.planning.lookups import read_lookup
 from shared.sync.runs.report import read_report

@@ -11,8 +11,8 @@ from fakeredis import FakeServer
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
 from shared.errors import CacheError, CircuitOpen
+from shared.figures.figures import Figures, read_figures
 from shared.runtime import Parts, Runtime
-from shared.telemetry.figures import Figures, read_figures
 from tests.unit.engine_rig import REQUIRED
 from tests.unit.redis_rig import client_of
 

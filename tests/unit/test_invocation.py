@@ -19,10 +19,10 @@ from local.host.index import HostOptions, index
 from local.host.invocation_context import LocalContext
 from shared import runtime
 from shared.clients.http.call_meter import UpstreamCall, count_call
+from shared.context import Trace, bound, bound_facts, current_trace, message_properties
 from shared.errors import ConfigurationError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
-from shared.telemetry.context import Trace, bound, bound_facts, current_trace, message_properties
 from shared.telemetry.invocation import invocation
 from shared.telemetry.metrics import Metric
 from shared.telemetry.telemetry import Dependency, Guarded

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import StorageError
-from shared.telemetry.context import (
+from shared.context import (
     Trace,
     bound,
     bound_facts,
@@ -22,6 +21,7 @@ from shared.telemetry.context import (
     parse_trace,
     traced,
 )
+from shared.errors import StorageError
 from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
 from shared.telemetry.logs import JsonForwarder, install_json_logs, log_level
 from shared.version import FULL_VERSION
@@ -152,7 +152,7 @@ class Root(logging.Handler):
 logging.getLogger().addHandler(Root())
 logging.getLogger().setLevel(logging.INFO)
 import function_app
-from shared.telemetry.context import bound
+from shared.context import bound
 with bound(run="r"):
     logging.getLogger("shared.sync").debug("debug", extra={"key": "1"})
     logging.getLogger("functions.timers").info("info", extra={"key": "2"})

@@ -9,9 +9,9 @@ import pytest
 from shared.errors import CircuitOpen, IncompleteRead, InvalidRecord, RateLimited, UpstreamUnavailable
 from shared.storage.documents import to_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome
 from shared.sync.messages import parse_batch_message
-from shared.sync.planning.compare import Change
 from shared.sync.runs.batch_handler import GIVE_UP_AFTER, apply_batch
 from shared.sync.runs.stopping import cancel
 from tests.unit.test_batch_handler import (

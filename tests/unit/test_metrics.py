@@ -12,13 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
+from shared.figures.figures import Figures, Shared
+from shared.figures.metrics import metrics_of
 from shared.resilience.breaker_state import BreakerState
 from shared.resilience.rate_limiter import Usage
 from shared.storage.cache import CacheStatistics
 from shared.sync.model import ENTITIES
 from shared.sync.runs.backlog import Backlog
 from shared.sync.runs.totals import Overview, add_run, overview
-from shared.telemetry.figures import Figures, Shared
 from shared.telemetry.metrics import prometheus_text
 from tests.unit.test_totals import NOW, SETTINGS, a_report, a_run
 
@@ -132,7 +133,7 @@ EMPTY = Figures(Overview({}, active=False, last_done_at=None))
 
 
 def test_the_text_of_an_empty_company_is_well_formed() -> None:
-    assert samples_of(prometheus_text(EMPTY)) == {
+    assert samples_of(prometheus_text(metrics_of(EMPTY))) == {
         "sync_duration_seconds_sum": 0,
         "sync_duration_seconds_count": 0,
         "sync_waited_seconds_total": 0,
@@ -144,7 +145,7 @@ def test_the_text_of_an_empty_company_is_well_formed() -> None:
 
 
 def test_the_text_tells_every_figure() -> None:
-    samples = samples_of(prometheus_text(full_figures()))
+    samples = samples_of(prometheus_text(metrics_of(full_figures())))
     assert samples['sync_operations_total{operation="jobs",status="created"}'] == 6
     assert samples['sync_operations_total{operation="jobs",status="failed"}'] == 0
     endpoint = 'api_requests_total{service="safetyamp",endpoint="POST /api/users",status="2xx"}'
@@ -173,9 +174,8 @@ def test_the_text_tells_every_figure() -> None:
 
 
 def test_names_and_labels_are_those_that_others_rely_on() -> None:
-    families = {
-        family.name: family for family in text_string_to_metric_families(prometheus_text(full_figures()))
-    }
+    text = prometheus_text(metrics_of(full_figures()))
+    families = {family.name: family for family in text_string_to_metric_families(text)}
     for name, labels in SEED_PLAN.items():
         # The parser takes `_total` off a counter's name.
         family = families[name.removesuffix("_total")]
@@ -185,11 +185,11 @@ def test_names_and_labels_are_those_that_others_rely_on() -> None:
 
 @pytest.mark.parametrize("figures", [EMPTY, full_figures()], ids=["empty", "full"])
 def test_lint_finds_nothing(figures: Figures) -> None:
-    assert list(lint(prometheus_text(figures))) == []
+    assert list(lint(prometheus_text(metrics_of(figures)))) == []
 
 
 def test_prometheus_s_own_parser_reads_the_same_samples() -> None:
-    text = prometheus_text(full_figures())
+    text = prometheus_text(metrics_of(full_figures()))
     parsed = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     assert sorted(sample.value for sample in parsed) == sorted(samples_of(text).values())
     assert "unknown" not in {family.type for family in text_string_to_metric_families(text)}
@@ -197,13 +197,13 @@ def test_prometheus_s_own_parser_reads_the_same_samples() -> None:
 
 def test_calls_of_a_version_that_knew_no_endpoints_are_still_told() -> None:
     runs = Overview({"calls": {"safetyamp": 7.0}}, active=False, last_done_at=None)
-    samples = samples_of(prometheus_text(Figures(runs)))
+    samples = samples_of(prometheus_text(metrics_of(Figures(runs))))
     assert samples['api_requests_total{service="safetyamp",endpoint="unknown",status="unknown"}'] == 7
 
 
 def test_labels_are_escaped_and_big_figures_are_exact() -> None:
     runs = Overview({"calls": {'a"b\\c\nd': 123_456_789_012}}, active=False, last_done_at=None)
-    text = prometheus_text(Figures(runs))
+    text = prometheus_text(metrics_of(Figures(runs)))
     [sample] = [
         sample
         for family in text_string_to_metric_families(text)
@@ -216,7 +216,7 @@ def test_labels_are_escaped_and_big_figures_are_exact() -> None:
 def test_no_counter_ever_gets_less() -> None:
     """A counter that falls looks to Prometheus like a restart, and its whole value like an increase."""
     documents = MemoryDocuments(FakeClock())
-    texts = [prometheus_text(Figures(overview(documents, SETTINGS, NOW)))]
+    texts = [prometheus_text(metrics_of(Figures(overview(documents, SETTINGS, NOW))))]
     steps = [
         (a_run(1), a_report(phase="held")),
         (a_run(1), a_report()),
@@ -225,7 +225,7 @@ def test_no_counter_ever_gets_less() -> None:
     ]
     for run, report in steps:
         add_run(documents, run, report)
-        texts.append(prometheus_text(Figures(overview(documents, SETTINGS, NOW))))
+        texts.append(prometheus_text(metrics_of(Figures(overview(documents, SETTINGS, NOW)))))
     for before, after in pairwise(map(samples_of, texts)):
         counters = [sample for sample in before if "_total" in sample or sample.endswith(("_sum", "_count"))]
         assert all(after[sample] >= before[sample] for sample in counters)

@@ -12,9 +12,9 @@ from local.fake_clock import FakeClock
 from shared.errors import UnreadableDocument
 from shared.storage.documents import create_json, read_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome, outcomes_to_json, read_outcomes
 from shared.sync.documents.plans import batch_to_json, read_batch
-from shared.sync.planning.compare import Change
 
 CHANGE_0_1_0 = {"key", "action", "target_id", "fields", "before", "core", "digest", "warnings"}
 OUTCOME_0_1_0 = {

@@ -10,14 +10,15 @@ from shared.queries.dry_run import Prospect
 from shared.queries.next_step import NextStep, next_step
 from shared.storage.documents import create_json, update_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.control import Pause, add_pauses
 from shared.sync.documents.outcome import Outcome, outcomes_to_json
 from shared.sync.documents.plans import batch_to_json
-from shared.sync.documents.runs import Run, RunRequest, change_run, request_run
+from shared.sync.documents.runs import Run, RunRequest, change_run
 from shared.sync.documents.state import FAILURE, GONE, EntityState, Entry
 from shared.sync.model import EntityName
-from shared.sync.planning.compare import Change
 from shared.sync.planning.record_view import Look
+from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig, a_plan
 
 KEY = "10029"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli import once
+from local.host import once
 from shared.sync.documents.runs import RunRequest
 
 UNFINISHED, NEW = "20260105-120000-aaaaaa", "20260105-130000-bbbbbb"

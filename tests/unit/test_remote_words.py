@@ -9,7 +9,7 @@ import pytest
 from cli.console import inert
 from cli.remote.address import Address, address_of
 from cli.remote.words import PROGRAM, command, plain, said, some, when
-from shared.queries.suggestions import SUGGESTIONS
+from shared.sync.suggestions import SUGGESTIONS
 
 NOW = "2026-03-02T12:00:00.150000+00:00"
 

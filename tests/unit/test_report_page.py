@@ -15,9 +15,10 @@ from shared.reports.page import report_page, report_policy
 from shared.reports.problems import MOST_OF_A_KIND
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import Run, RunRequest, change_run, request_run
+from shared.sync.documents.runs import Run, RunRequest, change_run
 from shared.sync.runs.finish import finish_run
 from shared.sync.runs.report import make_report
+from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig
 from tests.unit.test_report import a_run, problem, rig_with
 
@@ -184,8 +185,8 @@ def page_of(rig: EngineRig, run_id: str) -> bytes:
 def test_that_cannot_be_made_does_not_keep_the_run_from_ending(
     ended: tuple[EngineRig, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.sync.runs.finish.report_page", lambda report: report["no such thing"])
     rig, run_id = ended
+    monkeypatch.setattr(rig, "report_page", lambda report: report["no such thing"])
     finish_run(rig.services, run_id)
     assert read_json(rig.documents, paths.report(run_id))["phase"] == "done"
     assert read_json(rig.documents, paths.ACTIVE)["run_id"] is None

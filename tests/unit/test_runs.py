@@ -11,28 +11,25 @@ import pytest
 from shared.errors import BusError, DocumentChanged, Paused, RunConflict, StorageError, UnknownRun
 from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
-from shared.sync.documents import runs
+from shared.sync.decisions.approve import approve
+from shared.sync.documents.active import active_run_id, read_active, release_active
 from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import (
     EntityStatus,
     Run,
     RunRequest,
-    active_run_id,
-    approve,
     change_run,
-    ensure_run,
     get_run,
     new_run_id,
-    read_active,
     read_run,
-    release_active,
-    request_run,
     run_from_json,
 )
 from shared.sync.messages import EntityMessage, parse_entity_message
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
 from shared.sync.runs.backlog import backlogs
 from shared.sync.runs.finish import end_entity
+from shared.sync.runs.reopening import reopen
+from shared.sync.runs.requests import ensure_run, request_run
 from shared.sync.runs.stopping import cancel, pause
 from shared.sync.runs.sweep import sweep
 from tests.unit.engine_rig import EngineRig, a_plan
@@ -42,6 +39,8 @@ VEHICLES = {
     "SAFETYAMP_VEHICLE_ASSET_TYPE_ID": "8",
     "SAMSARA_API_KEY": "k",
 }
+
+APPROVE_REOPENS = "shared.sync.decisions.approve.reopen"
 
 
 @pytest.fixture
@@ -405,7 +404,7 @@ class TestApproval:
     ) -> None:
         run_id = held(rig, "jobs")
         with monkeypatch.context() as patched:
-            patched.setattr(runs, "_reopen", lambda *_: None)
+            patched.setattr(APPROVE_REOPENS, lambda *_: None)
             approve(rig.services, run_id)
         rig.documents.delete(paths.plan(run_id, "jobs"))
         assert sweep(rig.services) is None
@@ -417,14 +416,13 @@ class TestApproval:
     ) -> None:
         """Found by a seed: the sweep closed the claimed run, and the approver opened it again."""
         run_id = held(rig, "jobs")
-        reopen = runs._reopen
 
         def swept_before(*given: Any) -> None:
-            monkeypatch.setattr(runs, "_reopen", reopen)
+            monkeypatch.setattr(APPROVE_REOPENS, reopen)
             sweep(rig.services)
             reopen(*given)
 
-        monkeypatch.setattr(runs, "_reopen", swept_before)
+        monkeypatch.setattr(APPROVE_REOPENS, swept_before)
         approve(rig.services, run_id)
         assert active_run_id(rig.documents) == run_id
         assert get_run(rig.documents, run_id).entities["jobs"].approval

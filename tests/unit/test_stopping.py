@@ -11,21 +11,15 @@ from shared.errors import RunConflict, UnknownRun
 from shared.storage.bus import Message
 from shared.storage.documents import create_json
 from shared.sync import paths
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import read_pauses
 from shared.sync.documents.outcome import Outcome, outcomes_to_json
-from shared.sync.documents.runs import (
-    EntityStatus,
-    Run,
-    RunRequest,
-    active_run_id,
-    change_run,
-    get_run,
-    request_run,
-)
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.runs.batch_handler import apply_batch, give_up_batch
 from shared.sync.runs.entity_handler import sync_entity
 from shared.sync.runs.finish import hold_again
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel, pause, stop_entity
 from tests.unit.engine_rig import EngineRig, a_plan
 

@@ -11,7 +11,8 @@ from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.documents.outcome import Outcome, outcomes_to_json
 from shared.sync.documents.progress import Progress
-from shared.sync.documents.runs import Run, RunRequest, change_run, get_run, request_run
+from shared.sync.documents.runs import Run, RunRequest, change_run, get_run
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.sweep import DEADLINE, OVERDUE_AFTER, sweep
 from tests.unit.engine_rig import EngineRig, a_plan
 

@@ -10,10 +10,10 @@ from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome, Result
 from shared.sync.documents.state import UNKNOWN, EntityState, Entry
 from shared.sync.documents.switched_off import SwitchedOff, note_switched_off, note_to_be_switched_off
-from shared.sync.planning.compare import Change
 
 
 def done(key: str, result: Result, access: int | None, **more: Any) -> Outcome:

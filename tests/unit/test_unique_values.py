@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from shared.sync.documents.change import Change
 from shared.sync.documents.state import FAILURE, TAKEN, UNKNOWN, EntityState, Entry
 from shared.sync.model import Claim
-from shared.sync.planning.compare import Change, value_digest
+from shared.sync.planning.compare import value_digest
 from shared.sync.planning.drafting import Draft
 from shared.sync.planning.unique_values import Arranged, arrange
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shared.clients.http.answers import Answer, Call, value_of
-from shared.clients.http.unreadable import LENIENT, readable, readable_json, register_lenient_codec
 from shared.errors import InvalidRecord
 from shared.storage.documents import from_json, to_json
+from shared.unreadable import LENIENT, readable, readable_json, register_lenient_codec
 
 HALF = "\ud83d"
 CALL = Call("safetyamp", "POST", "/api/users")

@@ -13,7 +13,9 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from local.company.model import vista_date
 from shared import runtime
 from shared.runtime import Runtime
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from tests.e2e.rig import START, Rig
 from tests.e2e.small_company import FIRST_NUMBER
 from tests.worker.functions_host import Entry, FunctionsHost, Invoked

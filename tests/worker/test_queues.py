@@ -12,7 +12,8 @@ from shared import runtime
 from shared.runtime import Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, request_run
+from shared.sync.documents.runs import RunRequest
+from shared.sync.runs.requests import request_run
 from tests.e2e.rig import Rig
 from tests.e2e.small_company import DEPARTMENTS
 from tests.worker.functions_host import Entry, FunctionsHost

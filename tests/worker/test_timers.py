@@ -11,8 +11,10 @@ import pytest
 from shared.errors import StorageError
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.active import active_run_id
+from shared.sync.documents.runs import RunRequest
 from shared.sync.model import ENTITIES
+from shared.sync.runs.requests import request_run
 from tests.e2e.rig import Rig
 from tests.e2e.small_company import DEPARTMENTS
 from tests.worker.functions_host import Entry, FunctionsHost

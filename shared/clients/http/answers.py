@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.clients.http.unreadable import readable_json
 from shared.errors import (
     EXCERPT_CHARACTERS,
     AccessRefused,
@@ -17,6 +16,7 @@ from shared.errors import (
     NotFound,
     UpstreamUnavailable,
 )
+from shared.unreadable import readable_json
 
 UPSTREAM_TITLES = {"safetyamp": "SafetyAmp", "samsara": "Samsara", "graph": "Microsoft Graph"}
 CREDENTIALS = {

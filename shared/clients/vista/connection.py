@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from shared.clients.http.server_probe import name_is_unknown, why_unreachable
 from shared.clients.http.time_limit import TimeLimit
-from shared.clients.http.unreadable import LENIENT, register_lenient_codec
 from shared.clients.vista.connection_string import ignored_parts, server_address, server_host, with_driver
 from shared.clients.vista.driver import Engine, VistaConnection
 from shared.clients.vista.errors import StatementRefused, missing_driver, odbc_error, sqlite_error
@@ -23,6 +22,7 @@ from shared.clients.vista.login_errors import (
     timed_out,
     unknown_host,
 )
+from shared.unreadable import LENIENT, register_lenient_codec
 
 HOPELESS_SECONDS = 0.2
 """For a server whose name is not known: the driver would look it up again and again until its own time is

@@ -7,11 +7,12 @@ from typing import Any
 
 from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
 from shared.sync.applying.fresh import FreshReader
+from shared.sync.documents.change import Change, reference
 from shared.sync.documents.outcome import DONE, Outcome
 from shared.sync.documents.state import UNIQUE
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import EntityMapping, Ref, Target
-from shared.sync.planning.compare import ACCESS, Change, reference, wanted_digest
+from shared.sync.model import ACCESS, EntityMapping, Ref, Target
+from shared.sync.planning.compare import wanted_digest
 from shared.sync.planning.listing import RESOURCES, UNIQUE_VALUE
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services

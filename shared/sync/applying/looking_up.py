@@ -16,16 +16,11 @@ from shared.sync.documents.progress import Progress, read_progress
 from shared.sync.documents.runs import Run
 from shared.sync.entities.keys import normal_key
 from shared.sync.lease import LEASE_SECONDS, held_lease
+from shared.sync.lost_answers import settled_after
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityMapping, Target
 from shared.sync.planning.listing import UNIQUE_VALUE, TargetLister, kept_form
 from shared.sync.services import Services
-
-
-def settled_after(services: Services) -> timedelta:
-    """So much later a creation that got no answer has been carried out or never will be. What takes longer
-    still can be there twice, where SafetyAmp has no unique value to refuse it by."""
-    return timedelta(seconds=services.settings.lost_answer_seconds)
 
 
 class TooEarly(Exception):

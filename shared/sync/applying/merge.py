@@ -21,8 +21,7 @@ from shared.sync.documents.state import (
     without_unknown,
 )
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import EntityName
-from shared.sync.planning.compare import ACCESS
+from shared.sync.model import ACCESS, EntityName
 
 
 def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str) -> None:

@@ -6,9 +6,9 @@ import logging
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import BatchOutcomes, Outcome, in_doubt, read_outcomes
 from shared.sync.documents.plans import read_batch
-from shared.sync.planning.compare import Change
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 from shared.storage.documents import Documents
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.newer_members import aside, read_whole
-from shared.sync.planning.compare import Change
 
 Result = Literal[
     "created", "updated", "deactivated", "reactivated", "refused", "failed", "waiting", "gone", "cancelled"

@@ -13,9 +13,9 @@ from shared.storage.decoding import Time
 from shared.storage.documents import Documents, read_document
 from shared.storage.paths import checked_path
 from shared.sync import paths
+from shared.sync.documents.change import NEWER_OF_CHANGES, Change
 from shared.sync.documents.newer_members import aside, read_whole
 from shared.sync.documents.outcome import DONE
-from shared.sync.planning.compare import NEWER_OF_CHANGES, Change
 
 if TYPE_CHECKING:
     from shared.sync.documents.runs import Run

@@ -13,9 +13,10 @@ from typing import Any
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.state import OFF_BY, UNKNOWN, EntityState, Entry
-from shared.sync.planning.compare import ACCESS, Change
+from shared.sync.model import ACCESS
 
 logger = logging.getLogger(__name__)
 

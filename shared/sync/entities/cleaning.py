@@ -34,7 +34,7 @@ _IGNORABLE = (
 and more."""
 _CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u070f\u08e2\ufff9-\ufffb"
 _BROKEN = "\ud800-\udfff\ufffd"
-"""Half a character, and what stands for one that could not be read (`shared/clients/http/unreadable.py`)."""
+"""Half a character, and what stands for one that could not be read (`shared/unreadable.py`)."""
 _INVISIBLE = re.compile(f"[{_IGNORABLE}{_CONTROLS}{_BROKEN}]")
 _BLANK_TO_THE_EYE = "\u2800"
 """The Braille pattern without dots is no white space to Python."""

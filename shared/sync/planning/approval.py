@@ -19,9 +19,9 @@ from shared.sync.documents.state import EntityState, decode_state
 from shared.sync.planning.guard import GuardLimits, lost_much
 
 if TYPE_CHECKING:
+    from shared.sync.documents.change import Change
     from shared.sync.documents.runs import Run
     from shared.sync.model import EntityName
-    from shared.sync.planning.compare import Change
     from shared.sync.planning.drafting import Draft
 
 NOT_WANTED = "there is nothing to be done for it any more: SafetyAmp holds what the source says"

@@ -7,48 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shared.sync.documents.change import Change, json_fields
 from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
-from shared.sync.model import Action, Desired, Ref
+from shared.sync.model import ACCESS, Action, Desired, Ref
 
 Resolve = Callable[[Ref], Any]
 """Gives the target id of a reference, None when it is not known (yet)."""
-
-REF_MARK = "$ref"
-ACCESS = "system_access"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One planned change of one record.
-
-    `fields` is what is sent beyond the core fields, `core` what an update must repeat, `before` the values
-    that `fields` replaces. References are kept as `{"$ref": [entity, key]}` until the change is applied.
-    """
-
-    key: str
-    action: Action
-    target_id: int | str | None
-    fields: dict[str, Any]
-    before: dict[str, Any]
-    core: dict[str, Any]
-    digest: str
-    warnings: list[str] = field(default_factory=list)
-    fresh: list[str] = field(default_factory=list)
-    """Core fields that the source does not own: they are read from SafetyAmp before they are repeated, so
-    that what somebody corrected there stays."""
-    incomplete: bool = False
-    """Something that the source says is left out: the record is looked at again in the next run."""
-    holders: dict[str, str] = field(default_factory=dict)
-    """Unique field -> who has its value in SafetyAmp, as far as planning knew."""
-    beside: list[dict[str, Any]] = field(default_factory=list)
-    """What is written to other records before this change: `key`, `target_id`, `fields`, `core`, `fresh`."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All members, those that release 0.1.0 does not know only where they say something."""
-        return {name: value for name, value in vars(self).items() if value or name not in NEWER_OF_CHANGES}
-
-
-NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside")
 
 
 @dataclass(frozen=True)
@@ -200,17 +164,3 @@ def _update(
 def wanted_digest(value: Any, resolved: Any) -> str:
     """Digest of a value that may be a reference: the same key under another id is another value."""
     return value_digest((value, resolved) if isinstance(value, Ref) else value)
-
-
-def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields as documents hold them, references as `{"$ref": [entity, key]}`."""
-    return {
-        name: {REF_MARK: list(value)} if isinstance(value, Ref) else value for name, value in fields.items()
-    }
-
-
-def reference(value: Any) -> Ref | None:
-    """The reference that a stored field holds, None when it holds a plain value."""
-    if isinstance(value, dict) and REF_MARK in value:
-        return Ref(*value[REF_MARK])
-    return None

@@ -8,14 +8,24 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
+from shared.sync.documents.change import Change
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import FAILURE, REJECTED, TAKEN, UNIQUE, EntityState, Entry, reference_field
 from shared.sync.documents.switched_off import SwitchedOff
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
-from shared.sync.model import Action, Claim, Desired, EntityMapping, EntityName, Rejected, SourceRecord
-from shared.sync.planning.compare import ACCESS, Change, compare, digest_of
+from shared.sync.model import (
+    ACCESS,
+    Action,
+    Claim,
+    Desired,
+    EntityMapping,
+    EntityName,
+    Rejected,
+    SourceRecord,
+)
+from shared.sync.planning.compare import compare, digest_of
 from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, is_another_person
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_without_user
 from shared.sync.planning.reader import mapping_options

@@ -13,8 +13,7 @@ from typing import Any
 
 from shared.sync.documents.state import EntityState
 from shared.sync.entities.employee_facts import has_left
-from shared.sync.model import Rejected, SourceRecord
-from shared.sync.planning.compare import ACCESS
+from shared.sync.model import ACCESS, Rejected, SourceRecord
 from shared.sync.planning.guard import is_another_person, is_same_person
 
 Records = Mapping[str, SourceRecord | Rejected]

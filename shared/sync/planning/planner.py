@@ -13,7 +13,6 @@ from shared.clients.http.call_meter import Meter
 from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, create_json, from_json, to_json
 from shared.sync import paths
-from shared.sync.applying.looking_up import settled_after
 from shared.sync.documents.plans import batch_to_json, plan_path
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import (
@@ -25,7 +24,8 @@ from shared.sync.documents.state import (
     rebuild,
 )
 from shared.sync.entities import mappings
-from shared.sync.model import EntityMapping, EntityName
+from shared.sync.lost_answers import settled_after
+from shared.sync.model import ACCESS, EntityMapping, EntityName
 from shared.sync.planning.approval import (
     approved_changes,
     approved_plan,
@@ -34,7 +34,6 @@ from shared.sync.planning.approval import (
     refuse_other_sizes,
     what_it_found,
 )
-from shared.sync.planning.compare import ACCESS
 from shared.sync.planning.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
 from shared.sync.planning.guard import FEWEST_EXCHANGED, GuardLimits, guard, keys_exchanged, source_doubled
 from shared.sync.planning.listing import UNIQUE_VALUE, TargetLister

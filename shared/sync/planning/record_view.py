@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from shared.sync.documents.change import json_fields
 from shared.sync.documents.state import EntityState
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.shown import shown
 from shared.sync.model import EntityMapping, Rejected, SourceRecord
-from shared.sync.planning.compare import json_fields
 
 Found = Literal["known id", "listed now", "match value", "several", "nothing"]
 

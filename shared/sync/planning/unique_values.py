@@ -22,9 +22,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from shared.sync.documents.change import Change
 from shared.sync.documents.state import FAILURE, TAKEN, UNIQUE, EntityState
 from shared.sync.model import Claim
-from shared.sync.planning.compare import Change, value_digest
+from shared.sync.planning.compare import value_digest
 
 EMAIL, PHONE = UNIQUE
 

@@ -8,7 +8,8 @@ from typing import Any
 from shared.errors import UnreadableDocument
 from shared.storage.documents import update_json
 from shared.sync import paths
-from shared.sync.documents.runs import EntityStatus, Run, read_active, read_run, request_of, run_from_json
+from shared.sync.documents.active import read_active, request_of
+from shared.sync.documents.runs import EntityStatus, Run, read_run, run_from_json
 from shared.sync.model import ENTITIES
 from shared.sync.runs.finish import distrust_begun, finish_run, nobody_at_work
 from shared.sync.services import Services

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, goes_on_at, missing_batches
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.plans import read_plan
-from shared.sync.documents.runs import Run, active_run_id, read_run
+from shared.sync.documents.runs import Run, read_run
 from shared.sync.model import ENTITY_NEEDS, EntityName
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clients.http.call_meter import Meter, metered
+from shared.context import bound
 from shared.errors import (
     AccessRefused,
     APIError,
@@ -26,8 +27,9 @@ from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.applying.applier import AlreadyThere, ChangeApplier, Unresolved, is_ambiguous
 from shared.sync.applying.batches import good_until
-from shared.sync.applying.looking_up import LookUp, TooEarly, settled_after
+from shared.sync.applying.looking_up import LookUp, TooEarly
 from shared.sync.applying.settled import unknown_outcomes
+from shared.sync.documents.change import Change, reference
 from shared.sync.documents.outcome import (
     BatchOutcomes,
     Outcome,
@@ -42,9 +44,9 @@ from shared.sync.documents.runs import Run, get_run
 from shared.sync.documents.switched_off import note_to_be_switched_off
 from shared.sync.entities import mappings
 from shared.sync.lease import LEASE_SECONDS, held_lease
+from shared.sync.lost_answers import settled_after
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref, Target
-from shared.sync.planning.compare import Change, reference
 from shared.sync.planning.listing import UNIQUE_VALUE
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
@@ -53,7 +55,6 @@ from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.finish import advance, finish_entity, give_up_entity
 from shared.sync.runs.stopping import stop_entity
 from shared.sync.services import Services
-from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 

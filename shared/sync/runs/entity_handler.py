@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.clients.http.call_meter import Meter, metered
+from shared.context import bound
 from shared.errors import (
     APIError,
     BusError,
@@ -45,7 +46,6 @@ from shared.sync.runs.finish import (
 )
 from shared.sync.runs.stopping import stop_entity
 from shared.sync.services import Services
-from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 

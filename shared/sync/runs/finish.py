@@ -13,19 +13,20 @@ from typing import Any
 
 from shared.clients.http.call_meter import folded
 from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
-from shared.reports.page import report_page
 from shared.storage.documents import read_json, to_json, update_json
 from shared.sync import paths
 from shared.sync.applying.merge import merge_outcomes, note_unknown
 from shared.sync.applying.settled import settled
+from shared.sync.documents.active import release_active
 from shared.sync.documents.outcome import DONE, BatchOutcomes, Outcome
 from shared.sync.documents.plans import planned_changes, read_plan
-from shared.sync.documents.runs import EntityStatus, Run, RunPhase, change_run, release_active, send_entities
+from shared.sync.documents.runs import EntityStatus, Run, RunPhase, change_run
 from shared.sync.documents.state import EntityState, decode_state, distrust_state, state_from_json
 from shared.sync.documents.switched_off import note_switched_off
 from shared.sync.model import ENTITY_NEEDS, EntityName
 from shared.sync.planning.approval import about_left_out
 from shared.sync.runs.report import make_report
+from shared.sync.runs.requests import send_entities
 from shared.sync.runs.totals import add_run
 from shared.sync.services import Services
 
@@ -249,7 +250,7 @@ def finish_run(services: Services, run_id: str) -> None:
 
 def _write_page(services: Services, run_id: str, report: dict[str, Any]) -> None:
     try:
-        page = report_page(report)
+        page = services.report_page(report)
     except Exception:
         # A report that cannot be shown must not keep the run from ending, and all later ones from starting.
         logger.exception("the page of the report of run %s could not be made", run_id)

@@ -14,7 +14,7 @@ from shared.errors import RunConflict, UnreadableDocument
 from shared.sync.applying.batches import missing_batches, send_batches
 from shared.sync.documents.control import Pause, add_pauses
 from shared.sync.documents.plans import may_be_applied, read_plan
-from shared.sync.documents.runs import EntityStatus, Run, change_run, ensure_run, get_run
+from shared.sync.documents.runs import EntityStatus, Run, change_run, get_run
 from shared.sync.model import EntityName
 from shared.sync.runs.finish import (
     end_entity,
@@ -25,6 +25,7 @@ from shared.sync.runs.finish import (
     hold_again,
     phase_of,
 )
+from shared.sync.runs.requests import ensure_run
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)

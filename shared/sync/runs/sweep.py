@@ -10,17 +10,19 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.context import bound
 from shared.errors import UnreadableDocument
 from shared.sync.applying.batches import due_at, missing_batches, send_batches
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.plans import read_plan
-from shared.sync.documents.runs import Run, active_run_id, ensure_run, get_run, read_run, send_entities
+from shared.sync.documents.runs import Run, get_run, read_run
 from shared.sync.model import EntityName
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.entity_handler import SWEEP
 from shared.sync.runs.finish import finish_entity, finish_run, give_up_entity
+from shared.sync.runs.requests import ensure_run, send_entities
 from shared.sync.runs.stopping import stop_entity
 from shared.sync.services import Services
-from shared.telemetry.context import bound
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,9 @@ from shared.errors import UnreadableDocument
 from shared.storage.decoding import decode
 from shared.storage.documents import Documents, read_document, update_json
 from shared.sync import paths
+from shared.sync.documents.active import active_run_id, read_active
 from shared.sync.documents.control import read_pauses
-from shared.sync.documents.runs import Run, active_run_id, read_active
+from shared.sync.documents.runs import Run
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.runs.backlog import Backlog, backlogs
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 from shared.errors import ConfigurationError, StorageError
+from shared.figures.figures import read_figures
+from shared.figures.metrics import metrics_of
 from shared.runtime import Runtime
-from shared.telemetry.figures import read_figures
 from shared.telemetry.invocation import telemetry_of
-from shared.telemetry.metrics import metrics_of
 
 logger = logging.getLogger(__name__)
 

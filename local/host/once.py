@@ -7,13 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cli.progress import Display, run_progress
 from local.documents.folder import FolderDocuments
+from local.host.progress import Display, run_progress
 from local.host.stack import LocalStack
 from shared.errors import BusError, RunConflict, StorageError, UnreadableDocument
 from shared.storage.documents import Documents
-from shared.sync.documents.runs import RunRequest, active_run_id, approve, get_run, read_active, request_run
+from shared.sync.decisions.approve import approve
+from shared.sync.documents.active import active_run_id, read_active
+from shared.sync.documents.runs import RunRequest, get_run
 from shared.sync.runs.report import make_report, read_report
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel
 from shared.sync.runs.sweep import sweep
 

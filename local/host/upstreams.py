@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from cli.arguments import telling_of_port
 from local.company.adventureworks import load_company
 from local.company.demo import DEMO_EMPLOYEES, Company, demo_company
 from local.company.vista_database import connection_string, create_vista_database
+from local.host.ports import telling_of_port
 from local.simulators.certificate import loopback_certificate
 from local.simulators.exchange import Handler
 from local.simulators.inspection import PREFIX, Inspection

@@ -1,0 +1,116 @@
+"""Requesting a run, and making sure that the one that is active goes on.
+
+Everything that must survive a crash is in the documents; messages only make things go on sooner.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from shared.context import bound
+from shared.errors import BusError, Paused, RunConflict
+from shared.storage.documents import Documents, create_json
+from shared.sync import paths
+from shared.sync.documents.active import claim_active, read_active, release_active, request_of
+from shared.sync.documents.control import Pause, read_pauses
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run, new_run_id
+from shared.sync.messages import EntityMessage
+from shared.sync.model import ENTITIES, EntityName
+from shared.sync.runs.reopening import reopen
+from shared.sync.services import Services
+
+logger = logging.getLogger(__name__)
+
+
+def request_run(services: Services, request: RunRequest) -> str:
+    """Start a run and return its id.
+
+    Raises as `claim_run`. When Service Bus cannot be reached the run stands nevertheless: the sweep sends
+    its messages later.
+    """
+    run_id = claim_run(services, request)
+    with bound(run=run_id):
+        try:
+            send_entities(services, run_id, request.entities, "start")
+        except BusError as error:
+            logger.warning("run %s waits for the sweep, its messages could not be sent: %s", run_id, error)
+    return run_id
+
+
+def claim_run(services: Services, request: RunRequest) -> str:
+    """Make a run the active one and return its id, without sending its messages: for a caller that handles
+    them itself. Should it die of that, the sweep sends them.
+
+    Raises Paused when an operator paused all of its entities, and RunConflict with the active run's id when
+    one is under way.
+    """
+    refuse_paused(services.documents, request.entities)
+    now = services.clock.now()
+    run_id = new_run_id(now)
+    while services.documents.read(paths.run(run_id)) is not None:
+        run_id = new_run_id(now)  # a run of the very same moment has it
+    claim_active(services.documents, run_id, request, now.isoformat())
+    with bound(run=run_id):
+        facts = {"event": "run_requested", "mode": request.mode, "cause": request.cause}
+        logger.info("run %s was requested", run_id, extra={**facts, "entities": list(request.entities)})
+        ensure_run(services)
+    return run_id
+
+
+def ensure_run(services: Services) -> str | None:
+    """Make sure that the active run has its document (the claim comes first, a crash may separate them).
+
+    Pauses are read here, after the claim: one that comes later finds the run active and stops it. An
+    approval that was claimed is completed here too. Returns the active run's id."""
+    active = read_active(services.documents)
+    if not active or active["run_id"] is None:
+        return None
+    run_id = cast(str, active["run_id"])
+    if services.documents.read(paths.run(run_id)) is None:
+        _create_run(services, active)
+    try:
+        reopen(services.documents, active)
+    except (RunConflict, Paused) as error:
+        logger.warning("the approval of run %s is void: %s", run_id, error)
+        release_active(services.documents, get_run(services.documents, run_id))
+        return None
+    return run_id
+
+
+def _create_run(services: Services, active: Mapping[str, Any]) -> None:
+    request = request_of(active)
+    pauses = read_pauses(services.documents)
+    run = Run(
+        run_id=active["run_id"],
+        request=request,
+        requested_at=active["at"],
+        entities={
+            name: _first_status(services, name, pauses) for name in ENTITIES if name in request.entities
+        },
+    )
+    create_json(services.documents, paths.run(run.run_id), run.to_json())
+
+
+def refuse_paused(documents: Documents, entities: Sequence[EntityName]) -> None:
+    pauses = read_pauses(documents)
+    if all(name in pauses for name in entities):
+        raise Paused("; ".join(pauses[name].about(name) for name in entities))
+
+
+def _first_status(services: Services, entity: EntityName, pauses: Mapping[EntityName, Pause]) -> EntityStatus:
+    if entity in pauses:
+        return EntityStatus("off", reason=pauses[entity].about(entity))
+    if entity == "vehicles" and not services.settings.vehicles_enabled:
+        return EntityStatus(
+            "off",
+            reason="vehicles are off: set SAFETYAMP_VEHICLE_SITE_ID and SAFETYAMP_VEHICLE_ASSET_TYPE_ID",
+        )
+    return EntityStatus()
+
+
+def send_entities(services: Services, run_id: str, entities: Sequence[EntityName], cause: str) -> None:
+    """Send one message per entity. Raises BusError."""
+    queue = services.settings.entity_queue
+    services.bus.send([EntityMessage(run_id, entity, cause).to(queue) for entity in entities])
