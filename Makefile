@@ -28,7 +28,7 @@ check: $(VENV)/installed   ## formatter, linters, type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy function_app.py functions shared cli local tests infra/*.py
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/hadolint Dockerfile

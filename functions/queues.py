@@ -15,7 +15,7 @@ from shared import runtime
 from shared.errors import BusError, MessageError, StorageError
 from shared.sync.messages import parse_batch_message, parse_entity_message
 from shared.sync.runs.batch_handler import apply_batch as apply_changes
-from shared.sync.runs.dead_letters import DeadLetter, Kind, bury
+from shared.sync.runs.dead_letters import DeadLetter, Kind, archive
 from shared.sync.runs.entity_handler import sync_entity as bring_forward
 from shared.sync.services import Services
 
@@ -73,7 +73,7 @@ def _handle(
         try:
             parsed = parse(message.get_body())
         except MessageError as error:
-            bury(services, _dead_letter(kind, message, str(error)))
+            archive(services, _dead_letter(kind, message, str(error)))
             return
         handle(services, parsed)
 
@@ -83,7 +83,7 @@ def _bury_dead(kind: Kind, message: func.ServiceBusMessage) -> None:
     reason = _reason(message)
     with services.shutdown.working():
         try:
-            bury(services, _dead_letter(kind, message, reason))
+            archive(services, _dead_letter(kind, message, reason))
         except (StorageError, BusError):
             services.clock.sleep(DEAD_LETTER_PAUSE_SECONDS)
             raise

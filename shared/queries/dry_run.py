@@ -23,7 +23,7 @@ from shared.sync.model import EntityName
 from shared.sync.planning.drafting import draft_changes
 from shared.sync.planning.planner import whole_entity_is_held
 from shared.sync.planning.reader import SourceReader, mapping_options, with_known_regions
-from shared.sync.planning.record_view import Look, look_at
+from shared.sync.planning.record_view import RecordView, view_record
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
 
@@ -35,7 +35,7 @@ NO_RUN = "none"
 
 
 @dataclass(frozen=True)
-class Prospect:
+class DryRun:
     """What would be done. `problem` set: the source could not be read, and then nothing else is known but
     `entry`, what the state says of the record.
 
@@ -47,7 +47,7 @@ class Prospect:
     """
 
     problem: str | None = None
-    look: Look | None = None
+    view: RecordView | None = None
     entry: Entry | None = None
     ambiguous: tuple[int | str, ...] = ()
     change: Change | None = None
@@ -60,17 +60,17 @@ class Prospect:
     missing_since: str | None = None
 
 
-def prospect(services: Services, entity: EntityName, key: str) -> Prospect:
+def dry_run(services: Services, entity: EntityName, key: str) -> DryRun:
     """What a run that began now would do with the record. Raises StorageError."""
     with bulk_work():
         try:
-            return _prospect(services, entity, key, read_state(services.documents, entity))
+            return _dry_run(services, entity, key, read_state(services.documents, entity))
         except UnreadableDocument:
             # Damage that is only met at a record. Planning lists SafetyAmp then, as without any state.
-            return _prospect(services, entity, key, None)
+            return _dry_run(services, entity, key, None)
 
 
-def _prospect(services: Services, entity: EntityName, key: str, known: EntityState | None) -> Prospect:
+def _dry_run(services: Services, entity: EntityName, key: str, known: EntityState | None) -> DryRun:
     resolver = Resolver(services, NO_RUN, entity)
     state = known or EntityState(entity)
     entry = state.entry(key)
@@ -85,16 +85,16 @@ def _prospect(services: Services, entity: EntityName, key: str, known: EntitySta
     try:
         read = SourceReader(services, resolver, refresh=False).read(entity, state.source_counts)
     except UNREADABLE as error:
-        return Prospect(problem=str(error), **about_state)
+        return DryRun(problem=str(error), **about_state)
     read = replace(read, source=with_known_regions(read.source, state))
     mapping = mappings(mapping_options(services.settings))[entity]
-    look = look_at(mapping, state, read.source, key, listed=False)
+    view = view_record(mapping, state, read.source, key, listed=False)
     run = _run(services, entity, key)
     held = whole_entity_is_held(services, mapping, state, run, read, listed=False, known=known)
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=False)
     change = draft.changes[0] if draft.changes else None
-    return Prospect(
-        look=look,
+    return DryRun(
+        view=view,
         change=change,
         notes=tuple(problem["reason"] for problem in draft.problems if problem["key"] == key),
         held=tuple(held) if change else (),

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from shared.queries.changes import readable
-from shared.queries.dry_run import Prospect, prospect
+from shared.queries.dry_run import DryRun, dry_run
 from shared.queries.history import last_changes
 from shared.queries.next_step import NextStep, next_step
 from shared.sync.documents.change import Change
@@ -34,12 +34,12 @@ def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] 
     Values are those of the fields that are synced, and nothing else. Raises StorageError.
     """
     key = normal_key(entity, key)
-    seen = prospect(services, entity, key)
+    seen = dry_run(services, entity, key)
     if _is_unknown(seen):
         return None
     coming = next_step(services, entity, key, seen)
     history = last_changes(services, entity, key)
-    look = seen.look
+    view = seen.view
     return {
         "entity": entity,
         "key": key,
@@ -48,11 +48,11 @@ def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] 
         "source": {
             "read": seen.problem is None,
             "problem": seen.problem,
-            "found": look.in_source if look else None,
-            "record": look.source if look else None,
+            "found": view.in_source if view else None,
+            "record": view.source if view else None,
         },
         "mapped": _mapped(seen),
-        "rejected": look.rejected if look else None,
+        "rejected": view.rejected if view else None,
         "notes": [*seen.notes, *history.pop("problems")],
         "safetyamp": _known(seen, SwitchedOff(services.documents)),
         "difference": _difference(seen.change),
@@ -61,24 +61,24 @@ def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] 
     }
 
 
-def _is_unknown(seen: Prospect) -> bool:
-    in_source = seen.look is None or seen.look.in_source
+def _is_unknown(seen: DryRun) -> bool:
+    in_source = seen.view is None or seen.view.in_source
     return not in_source and seen.entry is None and not seen.ambiguous
 
 
-def _mapped(seen: Prospect) -> dict[str, Any] | None:
-    look = seen.look
-    if look is None or look.mapped is None:
+def _mapped(seen: DryRun) -> dict[str, Any] | None:
+    view = seen.view
+    if view is None or view.mapped is None:
         return None
     return {
-        "fields": {name: readable(value) for name, value in look.mapped.items()},
-        "defaults": {name: readable(value) for name, value in (look.defaults or {}).items()},
-        "active": look.active,
-        "warnings": list(look.warnings),
+        "fields": {name: readable(value) for name, value in view.mapped.items()},
+        "defaults": {name: readable(value) for name, value in (view.defaults or {}).items()},
+        "active": view.active,
+        "warnings": list(view.warnings),
     }
 
 
-def _known(seen: Prospect, switched_off: SwitchedOff) -> dict[str, Any]:
+def _known(seen: DryRun, switched_off: SwitchedOff) -> dict[str, Any]:
     """What the state says: SafetyAmp as of the last run that changed or listed it."""
     flags = seen.entry.flags if seen.entry else {}
     there = seen.entry is not None and seen.entry.target_id is not None
@@ -119,9 +119,7 @@ def _difference(change: Change | None) -> dict[str, Any] | None:
     }
 
 
-def _summary(
-    entity: EntityName, seen: Prospect, changes: list[dict[str, Any]], coming: NextStep
-) -> list[str]:
+def _summary(entity: EntityName, seen: DryRun, changes: list[dict[str, Any]], coming: NextStep) -> list[str]:
     """The answer in four sentences, without values."""
     return [
         _about_source(entity, seen),
@@ -131,19 +129,19 @@ def _summary(
     ]
 
 
-def _about_source(entity: EntityName, seen: Prospect) -> str:
+def _about_source(entity: EntityName, seen: DryRun) -> str:
     system = "Samsara" if entity == "vehicles" else "Vista"
-    look = seen.look
-    if look is None:
+    view = seen.view
+    if view is None:
         return f"Whether {system} has it is not known: it could not be read."
-    if not look.in_source:
+    if not view.in_source:
         return f"{system} does not have it."
-    if look.rejected:
-        return f"{system} has it, but it is {look.rejected['kind']}: {look.rejected['reason']}."
-    return f"{system} has it" + (", and the person has left." if look.active is False else ".")
+    if view.rejected:
+        return f"{system} has it, but it is {view.rejected['kind']}: {view.rejected['reason']}."
+    return f"{system} has it" + (", and the person has left." if view.active is False else ".")
 
 
-def _about_safetyamp(seen: Prospect) -> str:
+def _about_safetyamp(seen: DryRun) -> str:
     if not seen.state_known:
         return "SafetyAmp has not been listed yet."
     if seen.ambiguous:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
-from shared.queries.dry_run import NO_RUN, Prospect
+from shared.queries.dry_run import NO_RUN, DryRun
 from shared.queries.history import change_in
 from shared.queries.references import can_go_without, missing_references, why_missing
 from shared.queries.run_index import newest_runs
@@ -22,7 +22,7 @@ from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import read_run
 from shared.sync.documents.state import FAILURE, GONE
 from shared.sync.model import EntityName
-from shared.sync.planning.record_view import Look
+from shared.sync.planning.record_view import RecordView
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
 from shared.sync.suggestions import SETTLED, suggestion_for
@@ -61,28 +61,28 @@ class NextStep:
     approve_url: str | None = None
 
 
-def next_step(services: Services, entity: EntityName, key: str, seen: Prospect) -> NextStep:
+def next_step(services: Services, entity: EntityName, key: str, seen: DryRun) -> NextStep:
     """The first of the reasons that decides: a pause goes before the guard, the guard before the rest."""
     return next(step for step in _reasons(services, entity, key, seen) if step is not None)
 
 
-def _reasons(services: Services, entity: EntityName, key: str, seen: Prospect) -> Iterator[NextStep | None]:
+def _reasons(services: Services, entity: EntityName, key: str, seen: DryRun) -> Iterator[NextStep | None]:
     yield _paused(services, entity, seen)
     yield _off(services, entity)
     yield _under_way(services, entity, key)
-    if seen.look is None:
+    if seen.view is None:
         yield _unreadable(services, seen)
         return
-    yield _not_in_source(entity, key, seen.look)
-    yield _rejected(seen, seen.look)
+    yield _not_in_source(entity, key, seen.view)
+    yield _rejected(seen, seen.view)
     yield _waiting(services, seen.change)
     yield _held(services, entity, key, seen)
     yield _change(services, entity, seen)
     yield _left_out(services, seen)
-    yield _nothing(seen, seen.look)
+    yield _nothing(seen, seen.view)
 
 
-def _paused(services: Services, entity: EntityName, seen: Prospect) -> NextStep | None:
+def _paused(services: Services, entity: EntityName, seen: DryRun) -> NextStep | None:
     try:
         pause = read_pauses(services.documents).get(entity)
     except UnreadableDocument as error:
@@ -137,7 +137,7 @@ def _under_way(services: Services, entity: EntityName, key: str) -> NextStep | N
     return NextStep("under way", reason, "Wait for the run to end.", at=_text(due), run_url=url)
 
 
-def _unreadable(services: Services, seen: Prospect) -> NextStep:
+def _unreadable(services: Services, seen: DryRun) -> NextStep:
     return NextStep(
         "unknown",
         f"the source could not be read just now: {seen.problem}",
@@ -146,8 +146,8 @@ def _unreadable(services: Services, seen: Prospect) -> NextStep:
     )
 
 
-def _not_in_source(entity: EntityName, key: str, look: Look) -> NextStep | None:
-    if look.in_source:
+def _not_in_source(entity: EntityName, key: str, view: RecordView) -> NextStep | None:
+    if view.in_source:
         return None
     if entity in ("departments", "jobs") and (key == "root" or key.startswith("office:")):
         reason = "it is SafetyAmp's own record: the sync refers to it and never changes it"
@@ -161,13 +161,13 @@ def _not_in_source(entity: EntityName, key: str, look: Look) -> NextStep | None:
     )
 
 
-def _rejected(seen: Prospect, look: Look) -> NextStep | None:
-    if seen.ambiguous or look.found == "several":
+def _rejected(seen: DryRun, view: RecordView) -> NextStep | None:
+    if seen.ambiguous or view.found == "several":
         return NextStep("invalid", "; ".join(seen.notes), suggestion_for("several"))
-    if look.rejected is not None:
-        kind = look.rejected["kind"]
-        return NextStep(kind, look.rejected["reason"], suggestion_for(kind))
-    if seen.change is None and seen.entry and FAILURE in seen.entry.flags and look.active:
+    if view.rejected is not None:
+        kind = view.rejected["kind"]
+        return NextStep(kind, view.rejected["reason"], suggestion_for(kind))
+    if seen.change is None and seen.entry and FAILURE in seen.entry.flags and view.active:
         return NextStep("refused", "; ".join(seen.notes), suggestion_for("refused"))
     return None
 
@@ -184,7 +184,7 @@ def _waiting(services: Services, change: Change | None) -> NextStep | None:
     return NextStep("waiting", "; ".join(reasons), suggestion_for("waiting")) if reasons else None
 
 
-def _held(services: Services, entity: EntityName, key: str, seen: Prospect) -> NextStep | None:
+def _held(services: Services, entity: EntityName, key: str, seen: DryRun) -> NextStep | None:
     if not seen.held or seen.change is None:
         return None
     run_id = _holding_run(services, entity, key)
@@ -208,7 +208,7 @@ def _holding_run(services: Services, entity: EntityName, key: str) -> str | None
     return None
 
 
-def _change(services: Services, entity: EntityName, seen: Prospect) -> NextStep | None:
+def _change(services: Services, entity: EntityName, seen: DryRun) -> NextStep | None:
     change = seen.change
     if change is None:
         return None
@@ -231,9 +231,9 @@ def _change(services: Services, entity: EntityName, seen: Prospect) -> NextStep 
     return NextStep(change.action, reason, do, at=when)
 
 
-def _left_out(services: Services, seen: Prospect) -> NextStep | None:
+def _left_out(services: Services, seen: DryRun) -> NextStep | None:
     """There is nothing to send, and yet SafetyAmp does not hold what the source says."""
-    if not seen.left_out or (seen.look and seen.look.active is False):
+    if not seen.left_out or (seen.view and seen.view.active is False):
         return None
     when = _next_run(services, services.settings.refresh_schedule)
     is_there = seen.entry is not None and seen.entry.target_id is not None
@@ -241,11 +241,11 @@ def _left_out(services: Services, seen: Prospect) -> NextStep | None:
     return NextStep(verdict, "; ".join(seen.left_out), suggestion_for("left out"), at=when)
 
 
-def _nothing(seen: Prospect, look: Look) -> NextStep:
-    if look.active is False and not (seen.entry and seen.entry.target_id is not None):
+def _nothing(seen: DryRun, view: RecordView) -> NextStep:
+    if view.active is False and not (seen.entry and seen.entry.target_id is not None):
         reason = "has left, and SafetyAmp does not have the person: there is nothing to be done"
         return NextStep("skipped", reason, "If the person is back, mend TermDate and HireDate in Vista.")
-    if look.active is False:
+    if view.active is False:
         return NextStep("nothing", "has left, and is switched off in SafetyAmp", SETTLED)
     if seen.notes:
         # A value that was dropped while mapping, or that two share: nothing is sent, yet somebody must act.

@@ -97,7 +97,7 @@ def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
     (entity,) = run.entities
     status = run.entities[entity]
     plan = _plan(documents, run, entity)
-    look = plan["looks"][0] if plan else None
+    view = plan["looks"][0] if plan else None
     change = _change(documents, run, entity, plan) if plan else None
     return {
         "run_id": run.run_id,
@@ -108,10 +108,10 @@ def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
         "phase": run.phase,
         "reason": status.reason,
         "steps": {
-            "source": look and {"found": look["in_source"], "record": look["source"]},
-            "rejected": look and look["rejected"],
-            "mapped": look and _mapped(look),
-            "target": look and {name: look[name] for name in ("found", "target_ids", "known")},
+            "source": view and {"found": view["in_source"], "record": view["source"]},
+            "rejected": view and view["rejected"],
+            "mapped": view and _mapped(view),
+            "target": view and {name: view[name] for name in ("found", "target_ids", "known")},
             "problems": [problem["reason"] for problem in plan["problems"]] if plan else None,
             "difference": change and {name: change[name] for name in ("action", "before", "after")},
             "call": change and call_of(entity, change),
@@ -120,10 +120,10 @@ def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
     }
 
 
-def _mapped(look: dict[str, Any]) -> dict[str, Any] | None:
-    if look["mapped"] is None:
+def _mapped(view: dict[str, Any]) -> dict[str, Any] | None:
+    if view["mapped"] is None:
         return None
-    return {name: look[name] for name in ("mapped", "defaults", "active", "warnings")}
+    return {name: view[name] for name in ("mapped", "defaults", "active", "warnings")}
 
 
 def _change(

@@ -7,7 +7,7 @@ from shared.runtime import Runtime
 from shared.sync.documents.runs import RunRequest
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs.batch_handler import apply_batch
-from shared.sync.runs.dead_letters import DeadLetter, Kind, bury
+from shared.sync.runs.dead_letters import DeadLetter, Kind, archive
 from shared.sync.runs.entity_handler import sync_entity
 from shared.sync.runs.requests import request_run
 
@@ -25,12 +25,12 @@ def handle(
     """What the queue functions do."""
     kind: Kind = "entity" if queue.startswith("entity") else "batch"
     if queue not in QUEUES:
-        bury(runtime, DeadLetter(kind, message_id, body, dead_letter_reason or "", deliveries))
+        archive(runtime, DeadLetter(kind, message_id, body, dead_letter_reason or "", deliveries))
         return
     try:
         message = parse_entity_message(body) if kind == "entity" else parse_batch_message(body)
     except MessageError as error:
-        bury(runtime, DeadLetter(kind, message_id, body, str(error), 1))
+        archive(runtime, DeadLetter(kind, message_id, body, str(error), 1))
         return
     if isinstance(message, EntityMessage):
         sync_entity(runtime, message)

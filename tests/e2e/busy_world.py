@@ -10,7 +10,7 @@ from local.company.model import vista_date
 from shared.storage.documents import create_json
 from shared.sync.documents.runs import RunRequest
 from shared.sync.messages import BatchMessage
-from shared.sync.runs.dead_letters import DeadLetter, bury
+from shared.sync.runs.dead_letters import DeadLetter, archive
 from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import pause
 from tests.e2e.http_rig import Api
@@ -100,4 +100,4 @@ def give_up_messages(rig: Rig) -> None:
         **{"reason": "it was delivered ten times", "delivery_count": 10, "at": rig.clock.now().isoformat()},
     }
     create_json(rig.documents, "dead-letters/change-batches/lost.json", document)
-    bury(rig.stack.runtime, DeadLetter("entity", "odd", HOSTILE.encode(), f"no JSON: {HOSTILE}", 1))
+    archive(rig.stack.runtime, DeadLetter("entity", "odd", HOSTILE.encode(), f"no JSON: {HOSTILE}", 1))

@@ -22,7 +22,7 @@ from shared.storage.documents import to_json
 from shared.sync import paths
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 from shared.sync.model import ENTITIES
-from shared.sync.runs.dead_letters import DeadLetter, bury
+from shared.sync.runs.dead_letters import DeadLetter, archive
 from shared.sync.runs.requests import request_run
 from tests.e2e.http_rig import Api, api_for
 
@@ -329,14 +329,14 @@ class TestDeadLetters:
         assert loaded.rig.finish(run_id).report["phase"] == "done"
 
     def test_that_nobody_can_read_stand_for_nothing(self, loaded: Api) -> None:
-        bury(loaded.rig.stack.runtime, DeadLetter("batch", "/odd id", b"\xff<script>", "not JSON", 1))
+        archive(loaded.rig.stack.runtime, DeadLetter("batch", "/odd id", b"\xff<script>", "not JSON", 1))
         (letter,) = loaded.get("/api/dead-letters")["dead_letters"]
         assert letter["message_id"] == "/odd id"
         assert "Nobody can read" in letter["advice"]
 
     def test_come_page_by_page(self, loaded: Api) -> None:
         for number in range(3):
-            bury(loaded.rig.stack.runtime, DeadLetter("batch", f"m{number}", b"x", "r", 1))
+            archive(loaded.rig.stack.runtime, DeadLetter("batch", f"m{number}", b"x", "r", 1))
         first = loaded.get("/api/dead-letters", limit=2)
         assert len(first["dead_letters"]) == 2
         rest = loaded.get("/api/dead-letters", limit=2, cursor=first["next"])
@@ -581,7 +581,7 @@ def count_reads(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def keep(api: Api, body: dict[str, Any]) -> None:
-    bury(
+    archive(
         api.rig.stack.runtime,
         DeadLetter("entity", "late", json.dumps(body).encode(), "TTLExpiredException", 10),
     )
@@ -593,7 +593,7 @@ def keep_without_ending(api: Api, message: Message) -> str:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("shared.sync.runs.dead_letters.stop_entity", _away)
         with pytest.raises(BusError):
-            bury(api.rig.stack.runtime, DeadLetter("entity", message.message_id, body, "r", 10))
+            archive(api.rig.stack.runtime, DeadLetter("entity", message.message_id, body, "r", 10))
     (path,) = api.rig.documents.list(paths.DEAD_LETTERS)
     return path.removeprefix(paths.DEAD_LETTERS).removesuffix(".json")
 

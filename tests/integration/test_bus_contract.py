@@ -43,7 +43,7 @@ def later(side: Side, seconds: float) -> datetime:
     return side.clock.now() + timedelta(seconds=seconds)
 
 
-def bury(side: Side, *message_ids: str) -> None:
+def archive(side: Side, *message_ids: str) -> None:
     """Put messages among the dead letters."""
     side.bus.send([message(message_id) for message_id in message_ids])
     for _ in message_ids:
@@ -198,7 +198,7 @@ class TestDeadLetters:
         assert (dead.delivery_count, dead.enqueued) == (1, enqueued)
 
     def test_a_dead_letter_is_received_from_its_queue_with_its_reason(self, side: Side) -> None:
-        bury(side, "m")
+        archive(side, "m")
         locked = side.receive(DEAD)
         assert (locked.message, locked.dead_letter_reason) == (message(), "refused")
         assert locked.dead_letter_description is None
@@ -206,7 +206,7 @@ class TestDeadLetters:
         assert side.queues.dead_letters("q") == []
 
     def test_a_dead_letter_comes_as_often_as_it_takes(self, side: Side) -> None:
-        bury(side, "m")
+        archive(side, "m")
         for delivery in range(2, 7):
             locked = side.receive(DEAD)
             assert locked.delivery_count == delivery
@@ -234,7 +234,7 @@ class TestDeadLetters:
         assert side.receive().message.message_id == "m"
 
     def test_the_oldest_dead_letters_are_shown_up_to_a_number(self, side: Side) -> None:
-        bury(side, "a", "b", "c")
+        archive(side, "a", "b", "c")
         assert [dead.message_id for dead in side.queues.dead_letters("q", most=2)] == ["a", "b"]
         assert side.queues.depth("q", most=2) == QueueDepth(waiting=0, scheduled=0, dead=2, cut=True)
 
@@ -253,7 +253,7 @@ class TestResubmitting:
         assert (again.message, again.delivery_count) == (expected, 1)
 
     def test_as_many_as_asked_and_the_oldest_first(self, side: Side) -> None:
-        bury(side, "a", "b", "c")
+        archive(side, "a", "b", "c")
         assert side.queues.resubmit("q", most=2) == 2
         assert [dead.message_id for dead in side.queues.dead_letters("q")] == ["c"]
         assert side.queues.resubmit("q") == 1
@@ -261,14 +261,14 @@ class TestResubmitting:
         assert waiting(side) == 3
 
     def test_a_copy_that_was_sent_before_is_not_sent_twice(self, side: Side) -> None:
-        bury(side, "m")
+        archive(side, "m")
         (dead,) = side.queues.dead_letters("q")
         side.bus.send([message(f"m~{dead.sequence_number}")])
         assert side.queues.resubmit("q") == 1
         assert side.queues.depth("q") == QueueDepth(waiting=1, scheduled=0, dead=0, cut=False)
 
     def test_the_id_of_a_copy_is_no_longer_than_allowed(self, side: Side) -> None:
-        bury(side, "x" * 128)
+        archive(side, "x" * 128)
         assert side.queues.resubmit("q") == 1
         assert len(side.receive().message.message_id) == 128
 

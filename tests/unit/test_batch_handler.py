@@ -25,7 +25,7 @@ from shared.sync.documents.state import OFF_BY, EntityState, Entry, read_state, 
 from shared.sync.messages import BatchMessage, parse_batch_message
 from shared.sync.model import Action, EntityName, Target
 from shared.sync.runs.batch_handler import GIVE_UP_AFTER, apply_batch, give_up_batch
-from shared.sync.runs.dead_letters import DeadLetter, bury
+from shared.sync.runs.dead_letters import DeadLetter, archive
 from tests.unit.engine_rig import EngineRig, PagedSafetyAmp, a_plan
 
 RUN = "20260105-120000-abcdef"
@@ -595,7 +595,7 @@ class TestUnexpectedErrors:
 
         monkeypatch.setattr("shared.sync.runs.dead_letters.give_up_batch", fail)
         body = BatchMessage(RUN, "titles", 1, 1, "start").to("change-batches").body.encode()
-        bury(rig.services, DeadLetter("batch", "m-1", body, "MaxDeliveryCountExceeded", 10))
+        archive(rig.services, DeadLetter("batch", "m-1", body, "MaxDeliveryCountExceeded", 10))
         assert len(list(rig.documents.list(paths.DEAD_LETTERS))) == 1
 
     def test_merging_that_fails_ends_the_entity_and_has_safetyamp_listed(

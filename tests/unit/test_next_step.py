@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.queries.dry_run import Prospect
+from shared.queries.dry_run import DryRun
 from shared.queries.next_step import NextStep, next_step
 from shared.storage.documents import create_json, update_json
 from shared.sync import paths
@@ -17,12 +17,12 @@ from shared.sync.documents.plans import batch_to_json
 from shared.sync.documents.runs import Run, RunRequest, change_run
 from shared.sync.documents.state import FAILURE, GONE, EntityState, Entry
 from shared.sync.model import EntityName
-from shared.sync.planning.record_view import Look
+from shared.sync.planning.record_view import RecordView
 from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig, a_plan
 
 KEY = "10029"
-LOOK = Look(KEY, in_source=True, active=True)
+VIEW = RecordView(KEY, in_source=True, active=True)
 NOW_IS = "2026-01-05T06:00:00+00:00"
 
 
@@ -42,7 +42,7 @@ class Asker:
         self.rig = EngineRig(**settings)
 
     def ask(self, entity: EntityName = "employees", *, key: str = KEY, **seen: Any) -> NextStep:
-        return next_step(self.rig.services, entity, key, Prospect(**{"look": LOOK, **seen}))
+        return next_step(self.rig.services, entity, key, DryRun(**{"view": VIEW, **seen}))
 
     def run(self, *changes: Change, phase: Any = "applying", **request: Any) -> str:
         """A run under way whose plan has these changes, in one batch."""
@@ -145,8 +145,8 @@ def test_an_optional_reference_is_not_waited_for(asker: Asker) -> None:
 
 @pytest.mark.parametrize("kind", ["skipped", "invalid"])
 def test_what_the_mapping_rejects_is_told_with_its_reason(asker: Asker, kind: Any) -> None:
-    look = Look(KEY, in_source=True, rejected={"kind": kind, "reason": "no last name"})
-    step = asker.ask(look=look)
+    view = RecordView(KEY, in_source=True, rejected={"kind": kind, "reason": "no last name"})
+    step = asker.ask(view=view)
     assert (step.verdict, step.reason, step.at) == (kind, "no last name", None)
 
 
@@ -161,7 +161,7 @@ def test_what_safetyamp_refused_is_told_until_its_data_changes(asker: Asker) -> 
     assert asker.ask(**refused).verdict == "refused"
     assert asker.ask(**refused, change=change()).verdict == "update"
     # Somebody who has left is tried again in every run.
-    assert asker.ask(**refused, look=Look(KEY, in_source=True, active=False)).verdict != "refused"
+    assert asker.ask(**refused, view=RecordView(KEY, in_source=True, active=False)).verdict != "refused"
 
 
 @pytest.mark.parametrize(("target_id", "verdict"), [("u1", "waiting"), (None, "invalid")])
@@ -175,20 +175,32 @@ def test_a_value_that_is_left_out_is_told_with_the_time_of_the_nightly_listing(
 
 
 @pytest.mark.parametrize(
-    ("look", "entry", "notes", "verdict", "reason"),
+    ("view", "entry", "notes", "verdict", "reason"),
     [
-        (LOOK, known(), (), "nothing", "SafetyAmp holds what the source says"),
-        (LOOK, known(), ("mobile_phone dropped: too short",), "nothing", "mobile_phone dropped: too short"),
-        (LOOK, known(), ("switched off by hand",), "nothing", "switched off by hand"),
-        (Look(KEY, in_source=True, active=False), known(), (), "nothing", "has left, and is switched off"),
-        (Look(KEY, in_source=True, active=False), None, (), "skipped", "SafetyAmp does not have the person"),
-        (Look(KEY, in_source=False), known(), (), "nothing", "Vista no longer has this record"),
+        (VIEW, known(), (), "nothing", "SafetyAmp holds what the source says"),
+        (VIEW, known(), ("mobile_phone dropped: too short",), "nothing", "mobile_phone dropped: too short"),
+        (VIEW, known(), ("switched off by hand",), "nothing", "switched off by hand"),
+        (
+            RecordView(KEY, in_source=True, active=False),
+            known(),
+            (),
+            "nothing",
+            "has left, and is switched off",
+        ),
+        (
+            RecordView(KEY, in_source=True, active=False),
+            None,
+            (),
+            "skipped",
+            "SafetyAmp does not have the person",
+        ),
+        (RecordView(KEY, in_source=False), known(), (), "nothing", "Vista no longer has this record"),
     ],
 )
 def test_where_nothing_will_be_done_the_reason_is_told(
-    asker: Asker, look: Look, entry: Entry | None, notes: tuple[str, ...], verdict: str, reason: str
+    asker: Asker, view: RecordView, entry: Entry | None, notes: tuple[str, ...], verdict: str, reason: str
 ) -> None:
-    step = asker.ask(look=look, entry=entry, notes=notes)
+    step = asker.ask(view=view, entry=entry, notes=notes)
     assert step.verdict == verdict
     assert reason in step.reason
     assert step.at is None
@@ -201,17 +213,17 @@ def test_whoever_was_switched_off_by_hand_can_be_switched_on_there(asker: Asker)
 
 @pytest.mark.parametrize(("entity", "key"), [("departments", "root"), ("jobs", "office:4")])
 def test_safetyamps_own_records_are_no_loss(asker: Asker, entity: EntityName, key: str) -> None:
-    step = asker.ask(entity, key=key, look=Look(key, in_source=False))
+    step = asker.ask(entity, key=key, view=RecordView(key, in_source=False))
     assert (step.verdict, step.suggestion) == ("nothing", "Nothing has to be done.")
 
 
 def test_a_vehicle_that_vanished_is_mended_in_samsara() -> None:
     asker = Asker(SAFETYAMP_VEHICLE_SITE_ID="1", SAFETYAMP_VEHICLE_ASSET_TYPE_ID="2", SAMSARA_API_KEY="k")
-    assert "mend it in Samsara" in asker.ask("vehicles", look=Look(KEY, in_source=False)).suggestion
+    assert "mend it in Samsara" in asker.ask("vehicles", view=RecordView(KEY, in_source=False)).suggestion
 
 
 def test_a_source_that_cannot_be_read_says_when_it_is_tried_again(asker: Asker) -> None:
-    step = asker.ask(look=None, problem="Vista is away")
+    step = asker.ask(view=None, problem="Vista is away")
     assert step.verdict == "unknown"
     assert "Vista is away" in step.reason
     assert step.at is not None

@@ -40,7 +40,7 @@ from shared.sync.planning.listing import UNIQUE_VALUE, TargetLister
 from shared.sync.planning.lookups import forget_lookups
 from shared.sync.planning.prerequisites import check_prerequisites
 from shared.sync.planning.reader import SourceRead, SourceReader, mapping_options, with_known_regions
-from shared.sync.planning.record_view import look_at
+from shared.sync.planning.record_view import view_record
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
 
@@ -206,7 +206,7 @@ def _looks(
 ) -> list[dict[str, Any]]:
     """What is seen of the one record that is asked for, before drafting changes the state."""
     key = run.request.one_record
-    return [] if key is None else [asdict(look_at(mapping, state, source, key, listed=listed))]
+    return [] if key is None else [asdict(view_record(mapping, state, source, key, listed=listed))]
 
 
 def _current_state(

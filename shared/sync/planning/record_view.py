@@ -15,7 +15,7 @@ Found = Literal["known id", "listed now", "match value", "several", "nothing"]
 
 
 @dataclass(frozen=True)
-class Look:
+class RecordView:
     """What planning sees of one record, before it decides. JSON values; only fields that are synced.
 
     `source` None: the source has no such record (`rejected` says why, if it has one that cannot be used).
@@ -37,20 +37,22 @@ class Look:
     known: dict[str, Any] | None = None
 
 
-def look_at(mapping: EntityMapping, state: EntityState, source: Any, key: str, *, listed: bool) -> Look:
+def view_record(
+    mapping: EntityMapping, state: EntityState, source: Any, key: str, *, listed: bool
+) -> RecordView:
     """Look at the record `key`. `listed`: the state is that of a listing made just now. Pure."""
     record = next((found for found in mapping.records(source) if found.key == key), None)
     found, target_ids, known = _target(mapping, state, record, key, listed)
     if record is None:
-        return Look(key, in_source=False, found=found, target_ids=target_ids, known=known)
+        return RecordView(key, in_source=False, found=found, target_ids=target_ids, known=known)
     seen: dict[str, Any] = {"found": found, "target_ids": target_ids, "known": known}
     if isinstance(record, Rejected):
-        return Look(key, in_source=True, rejected=asdict(record), **seen)
+        return RecordView(key, in_source=True, rejected=asdict(record), **seen)
     desired = desired_of(mapping, record, source)
     row = shown(mapping.name, record)
     if isinstance(desired, Rejected):
-        return Look(key, in_source=True, source=row, rejected=asdict(desired), **seen)
-    return Look(
+        return RecordView(key, in_source=True, source=row, rejected=asdict(desired), **seen)
+    return RecordView(
         key,
         in_source=True,
         source=row,

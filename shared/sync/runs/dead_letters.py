@@ -36,7 +36,7 @@ class DeadLetter:
     delivery_count: int
 
 
-def bury(services: Services, letter: DeadLetter) -> None:
+def archive(services: Services, letter: DeadLetter) -> None:
     """Keep the message as a document, log it, and end the work it stood for as failed: the next run tries
     again. Safe to repeat.
 

@@ -46,11 +46,11 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     run_id = ensure_run(services)
     if run_id is not None:
         with bound(run=run_id, operation="sweep"):
-            _heal(services, run_id, at_once)
+            _resend(services, run_id, at_once)
     return run_id
 
 
-def _heal(services: Services, run_id: str, at_once: bool) -> None:
+def _resend(services: Services, run_id: str, at_once: bool) -> None:
     run = readable_run(services, run_id)
     if run is None:
         return
@@ -63,7 +63,7 @@ def _heal(services: Services, run_id: str, at_once: bool) -> None:
     cause = f"{SWEEP}{services.clock.now():%Y%m%d%H%M}"
     for entity, status in run.entities.items():
         if not status.ended:
-            _heal_entity(services, run, entity, cause, at_once)
+            _resend_entity(services, run, entity, cause, at_once)
     after = read_run(services.documents, run_id)
     if after and all(status.ended for status in after.entities.values()):
         finish_run(services, run_id)
@@ -89,7 +89,7 @@ def _what_is_missing(services: Services, run: Run, entity: EntityName) -> str:
     return f"{len(missing)} of {plan['batches']} batches have no outcome"
 
 
-def _heal_entity(services: Services, run: Run, entity: EntityName, cause: str, at_once: bool) -> None:
+def _resend_entity(services: Services, run: Run, entity: EntityName, cause: str, at_once: bool) -> None:
     try:
         plan = read_plan(services.documents, run, entity)
     except UnreadableDocument as error:
