@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from local.fake_clock import FakeClock
 from local.host.stack import LocalStack
 from shared.resilience.redis_connection import connect
 from shared.runtime import Parts, Runtime
-from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.documents.plans import Plan, plan_at
 from shared.sync.documents.runs import RunRequest
 from shared.sync.messages import EntityMessage
 from shared.sync.runs.entity_handler import sync_entity
@@ -56,16 +55,18 @@ def measure(now: datetime, settings: Mapping[str, str]) -> Planning:
         cpu_seconds, second = _plan(stack.runtime)
     finally:
         stack.close()
-    changes = sum(plan["counts"].get(action, 0) for plan in (first, second) for action in ACTIONS)
-    return Planning(first_cpu_seconds, cpu_seconds, peak_megabytes(), second["counts"]["source"], changes)
+    changes = sum(plan.counts.get(action, 0) for plan in (first, second) for action in ACTIONS)
+    return Planning(first_cpu_seconds, cpu_seconds, peak_megabytes(), second.counts["source"], changes)
 
 
-def _plan(services: Runtime) -> tuple[float, dict[str, Any]]:
+def _plan(services: Runtime) -> tuple[float, Plan]:
     run_id = request_run(services, RunRequest(entities=("employees",), cause="bench"))
     before = time.process_time()
     sync_entity(services, EntityMessage(run_id, "employees", "bench"))
     cpu_seconds = time.process_time() - before
-    return cpu_seconds, read_json(services.documents, paths.plan(run_id, "employees"))
+    plan = plan_at(services.documents, paths.plan(run_id, "employees"))
+    assert plan is not None
+    return cpu_seconds, plan
 
 
 def peak_megabytes() -> float:

@@ -62,8 +62,8 @@ def run_progress(documents: Documents, run: Run, usage: Usage) -> RunProgress:
             plan = None
         results: Counter[str] = Counter()
         if plan:
-            calls.update(plan["calls"])
-            waited += plan["waited_seconds"]
+            calls.update(plan.calls)
+            waited += plan.waited_seconds
         for batch in _batches(documents, run.run_id, name, plan):
             calls.update(batch.calls)
             waited += batch.waited_seconds
@@ -83,7 +83,7 @@ def _unplanned_phase(run: Run, name: Any) -> str:
 
 def _batches(documents: Documents, run_id: str, entity: str, plan: Any) -> Iterator[BatchOutcomes | Progress]:
     """Of each batch that was begun its outcome if there is one, else its progress."""
-    for number in range(1, plan["batches"] + 1) if plan else ():
+    for number in range(1, plan.batches + 1) if plan else ():
         with suppress(UnreadableDocument):  # a look is not where that is settled
             batch = read_outcomes(documents, run_id, entity, number) or read_progress(
                 documents, run_id, entity, number

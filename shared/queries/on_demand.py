@@ -19,7 +19,7 @@ from shared.queries.record_calls import call_of
 from shared.shutdown import Shutdown
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, missing_batches
-from shared.sync.documents.plans import read_plan
+from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.runs import Mode, Run, RunRequest, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.model import EntityName
@@ -84,7 +84,7 @@ def _due_batches(services: Services, run: Run, entity: EntityName) -> list[int]:
     return [number for number in missing if due_at(documents, settings, run, entity, plan, number) <= now]
 
 
-def _plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
+def _plan(documents: Documents, run: Run, entity: EntityName) -> Plan | None:
     """None also for one that cannot be read: whoever acts on it ends the entity with that reason."""
     try:
         return read_plan(documents, run, entity)
@@ -97,7 +97,7 @@ def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
     (entity,) = run.entities
     status = run.entities[entity]
     plan = _plan(documents, run, entity)
-    view = plan["looks"][0] if plan else None
+    view = plan.looks[0] if plan else None
     change = _change(documents, run, entity, plan) if plan else None
     return {
         "run_id": run.run_id,
@@ -112,7 +112,7 @@ def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
             "rejected": view and view["rejected"],
             "mapped": view and _mapped(view),
             "target": view and {name: view[name] for name in ("found", "target_ids", "known")},
-            "problems": [problem["reason"] for problem in plan["problems"]] if plan else None,
+            "problems": [problem["reason"] for problem in plan.problems] if plan else None,
             "difference": change and {name: change[name] for name in ("action", "before", "after")},
             "call": change and call_of(entity, change),
             "result": change and _result(change),
@@ -126,14 +126,12 @@ def _mapped(view: dict[str, Any]) -> dict[str, Any] | None:
     return {name: view[name] for name in ("mapped", "defaults", "active", "warnings")}
 
 
-def _change(
-    documents: Documents, run: Run, entity: EntityName, plan: dict[str, Any]
-) -> dict[str, Any] | None:
+def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> dict[str, Any] | None:
     """The one change of the run, None when nothing had to be changed."""
-    if plan["batches"] == 0:
+    if plan.batches == 0:
         return None
     try:
-        return next(batch_changes(documents, run.run_id, entity, plan["plan_id"], 1))
+        return next(batch_changes(documents, run.run_id, entity, plan.plan_id, 1))
     except UnreadableDocument:
         return None
 

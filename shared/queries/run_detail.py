@@ -79,10 +79,10 @@ def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:
         return None
     if plan is None:
         return None
-    work = _Work(plan["batches"], planned_changes(plan))
-    work.calls.update(plan["calls"])
-    work.waited_seconds = plan["waited_seconds"]
-    for number in range(1, plan["batches"] + 1):
+    work = _Work(plan.batches, planned_changes(plan))
+    work.calls.update(plan.calls)
+    work.waited_seconds = plan.waited_seconds
+    for number in range(1, plan.batches + 1):
         try:
             outcomes = read_outcomes(documents, run.run_id, entity, number)
             begun = outcomes or read_progress(documents, run.run_id, entity, number)

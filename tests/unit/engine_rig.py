@@ -13,6 +13,8 @@ from shared.errors import BusError
 from shared.reports.page import report_page
 from shared.shutdown import Shutdown
 from shared.storage.bus import Message
+from shared.storage.decoding import decode
+from shared.sync.documents.plans import Plan
 from shared.sync.services import Services
 
 REQUIRED = {
@@ -45,6 +47,11 @@ def a_plan(**members: Any) -> dict[str, Any]:
         "waited_seconds": 0.0,
         **members,
     }
+
+
+def plan_of(**members: Any) -> Plan:
+    """The same as a value."""
+    return decode(Plan, a_plan(**members), "plan.json")
 
 
 class KeptBus:

@@ -14,6 +14,7 @@ from shared.sync.model import Rejected
 from shared.sync.planning.approval import about_left_out, baselines, keep_approved, refuse_other_sizes
 from shared.sync.planning.drafting import Draft
 from shared.sync.planning.guard import GuardLimits, lost_much
+from tests.unit.engine_rig import plan_of
 
 LIMITS = GuardLimits(max_deactivations=10, max_percent=20)
 RUN = Run("r", RunRequest(), "now", {"employees": EntityStatus()})
@@ -168,12 +169,12 @@ class TestChangesThatExchangeAValue:
     ],
 )
 def test_what_an_entity_says_of_its_approval(left_out: int, batches: int, said: str | None) -> None:
-    found = about_left_out({"left_out": [{}] * left_out, "batches": batches})
+    found = about_left_out(plan_of(left_out=[{}] * left_out, batches=batches))
     assert found is said if said is None else found is not None and found.startswith(said)
 
 
 def test_a_plan_of_release_0_1_0_left_nothing_out() -> None:
-    assert about_left_out({"batches": 0}) is None
+    assert about_left_out(plan_of(batches=0)) is None
 
 
 @pytest.mark.parametrize(
@@ -202,12 +203,12 @@ def test_a_read_that_lost_much_is_believed_when_somebody_approved_that_size(
 
 
 def test_a_read_that_is_not_made_any_more_lost_nothing() -> None:
-    refuse_other_sizes({"source_counts": {"Samsara drivers": 50, "a": 10}}, {"a": 10}, {"a": 10}, LIMITS)
+    refuse_other_sizes(plan_of(source_counts={"Samsara drivers": 50, "a": 10}), {"a": 10}, {"a": 10}, LIMITS)
 
 
 def test_without_a_state_the_approved_plan_says_how_large_a_source_is() -> None:
     with pytest.raises(IncompleteRead, match="start a new run and approve its plan"):
-        refuse_other_sizes({"source_counts": {"a": 100}}, {"a": 79}, {}, LIMITS)
+        refuse_other_sizes(plan_of(source_counts={"a": 100}), {"a": 79}, {}, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -225,21 +226,29 @@ def test_what_later_reads_are_compared_with(
     held: int, now: int, last: int, sizes: int, agreed: dict[str, int]
 ) -> None:
     state = EntityState("employees", source_counts={"a": last})
-    found = baselines(RUN, {"source_counts": {"a": held}}, {"a": now}, state, LIMITS)
+    found = baselines(RUN, plan_of(source_counts={"a": held}), {"a": now}, state, LIMITS)
     assert found == ({"a": sizes}, agreed)
 
 
 def test_a_read_that_is_made_for_the_first_time_is_compared_with_from_now_on() -> None:
-    found = baselines(RUN, {"source_counts": {"a": 5}}, {"a": 5, "b": 3}, EntityState("employees"), LIMITS)
+    found = baselines(
+        RUN, plan_of(source_counts={"a": 5}), {"a": 5, "b": 3}, EntityState("employees"), LIMITS
+    )
     assert found == ({"a": 5, "b": 3}, {})
 
 
 def test_a_read_that_the_held_plan_did_not_need_is_believed_as_it_is() -> None:
     state = EntityState("employees", source_counts={"a": 100})
-    assert baselines(RUN, {"source_counts": {}}, {"a": 50}, state, LIMITS) == ({"a": 100}, {"a": 50})
+    assert baselines(RUN, plan_of(source_counts={}), {"a": 50}, state, LIMITS) == (
+        {"a": 100},
+        {"a": 50},
+    )
 
 
 def test_who_approves_single_records_says_nothing_of_sizes() -> None:
     run = Run("r", RunRequest(entities=("employees",), keys=("1",)), "now", {"employees": EntityStatus()})
     state = EntityState("employees", source_counts={"a": 100}, approved_counts={"a": 60})
-    assert baselines(run, {"source_counts": {"a": 50}}, {"a": 50}, state, LIMITS) == ({"a": 100}, {"a": 60})
+    assert baselines(run, plan_of(source_counts={"a": 50}), {"a": 50}, state, LIMITS) == (
+        {"a": 100},
+        {"a": 60},
+    )

@@ -153,7 +153,7 @@ class TestDocumentsOfRelease010:
         assert len(found) == 7
         plan = plans[paths.plan("RUN-1", "employees")]
         assert plan is not None
-        changes = read_batch(rig.documents, "RUN-1", "employees", plan["plan_id"], 1)
+        changes = read_batch(rig.documents, "RUN-1", "employees", plan.plan_id, 1)
         assert [change.action for change in changes] == ["create", "update"]
 
     def test_a_run_with_its_progress_outcome_and_report(self, rig: EngineRig) -> None:

@@ -9,10 +9,11 @@ import pytest
 from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import create_json, update_json
 from shared.sync import paths
+from shared.sync.documents.plans import Plan
 from shared.sync.documents.state import GONE, EntityState, Entry
 from shared.sync.model import EntityName, Ref
 from shared.sync.planning.resolver import Resolver
-from tests.unit.engine_rig import EngineRig, a_plan
+from tests.unit.engine_rig import EngineRig, a_plan, plan_of
 
 RUN = "20260105-060000-abcdef"
 
@@ -30,10 +31,9 @@ class ResolverRig(EngineRig):
     def store(self, state: EntityState, path: str | None = None) -> None:
         update_json(self.documents, path or paths.state(state.entity), lambda _: state.to_json())
 
-    def plan(self, entity: EntityName, *, base: str | None, mode: str = "apply") -> dict[str, Any]:
-        plan = a_plan(base=base, mode=mode)
-        create_json(self.documents, paths.plan(RUN, entity), plan)
-        return plan
+    def plan(self, entity: EntityName, *, base: str | None, mode: str = "apply") -> Plan:
+        create_json(self.documents, paths.plan(RUN, entity), a_plan(base=base, mode=mode))
+        return plan_of(base=base, mode=mode)
 
     def ask(self, ref: Ref, own: EntityName = "employees", **more: Any) -> Any:
         return Resolver(self.services, RUN, own, **more).resolve(ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
@@ -17,24 +17,25 @@ from shared.sync.services import Services
 
 if TYPE_CHECKING:
     from shared.config import Settings
+    from shared.sync.documents.plans import Plan
 
 
-def missing_batches(documents: Documents, run: Run, entity: EntityName, plan: dict[str, Any]) -> list[int]:
+def missing_batches(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[int]:
     """Numbers of the batches without an outcome."""
     there = set(documents.list(paths.outcomes(run.run_id, entity)))
     return [
         number
-        for number in range(1, plan["batches"] + 1)
+        for number in range(1, plan.batches + 1)
         if paths.outcome(run.run_id, entity, number) not in there
     ]
 
 
 def due_at(
-    documents: Documents, settings: Settings, run: Run, entity: EntityName, plan: dict[str, Any], number: int
+    documents: Documents, settings: Settings, run: Run, entity: EntityName, plan: Plan, number: int
 ) -> datetime:
     """When the batch was meant to go on: as its progress says, else as the plan spread the batches."""
     spread = timedelta(seconds=(number - 1) * settings.api_rate_limit_period)
-    planned = datetime.fromisoformat(plan["created_at"]) + spread
+    planned = datetime.fromisoformat(plan.created_at) + spread
     return goes_on_at(documents, run, entity, number) or planned
 
 
@@ -47,10 +48,10 @@ because a change may need two calls. Not the time up to the batch at hand: where
 first batch ends last, since new ones find the slots."""
 
 
-def good_until(settings: Settings, plan: dict[str, Any]) -> datetime:
+def good_until(settings: Settings, plan: Plan) -> datetime:
     """Until when changes of the plan in force may be sent."""
-    needed = timedelta(seconds=plan["batches"] * settings.api_rate_limit_period)
-    return datetime.fromisoformat(plan["created_at"]) + TOO_OLD_AFTER + SLOWNESS * needed
+    needed = timedelta(seconds=plan.batches * settings.api_rate_limit_period)
+    return datetime.fromisoformat(plan.created_at) + TOO_OLD_AFTER + SLOWNESS * needed
 
 
 def goes_on_at(documents: Documents, run: Run, entity: EntityName, number: int) -> datetime | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.errors import LeaseHeld, UnreadableDocument
 from shared.storage.decoding import decode
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.applying.batches import due_at, missing_batches
+from shared.sync.documents.plans import Plan
 from shared.sync.documents.progress import Progress, read_progress
 from shared.sync.documents.runs import Run
 from shared.sync.entities.keys import normal_key
@@ -43,7 +43,7 @@ class LookUp:
         self,
         services: Services,
         run: Run,
-        plan: dict[str, Any],
+        plan: Plan,
         message: BatchMessage,
         mapping: EntityMapping,
     ) -> None:

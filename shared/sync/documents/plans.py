@@ -5,7 +5,8 @@ The plan in force is the one of its run, or the one that was made again when som
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from shared.errors import UnreadableDocument
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
     from shared.sync.model import EntityName
 
 
-class Problem(TypedDict):
-    """What is wrong with a record."""
+class _Where(TypedDict, total=False):
+    field: str | None
+
+
+class Problem(_Where):
+    """What is wrong with a record, and in which field."""
 
     key: str
     kind: str
-    reason: str | None
+    reason: str
 
 
 class Vanished(TypedDict):
@@ -37,19 +42,17 @@ class Vanished(TypedDict):
     keys: list[str]
 
 
-class _Later(TypedDict, total=False):
-    """What a plan of the first releases does not have."""
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for an entity of a run, and all that was seen when that was decided.
 
-    requests: dict[str, int]
-    refused: int | None
-    looks: list[dict[str, Any]]
-    approved_counts: dict[str, int]
-    left_out: list[dict[str, Any]]
-    failed: str | None
-
-
-class _Plan(_Later):
-    """What a plan must hold to be acted on."""
+    `base`: where the state lies that the plan was made from, where it is not the stored one; `state_etag`
+    and `state_by` say which one that was. `counts` are by action and kind of problem, `source_counts` the
+    sizes of the reads, `approved_counts` those of reads that somebody approved, `counts_changed` whether the
+    state does not say so yet. `held` are the guard's reasons, `failed` why only leavers were looked at.
+    `left_out` are approved changes that are no longer true. `looks` is what was seen of the one record that
+    was asked for.
+    """
 
     plan_id: Annotated[str, checked_path]
     mode: str
@@ -66,6 +69,17 @@ class _Plan(_Later):
     vanished: Vanished
     calls: dict[str, int]
     waited_seconds: float
+    # Plans of the first releases do not have these.
+    requests: dict[str, int] = field(default_factory=dict)
+    refused: int | None = None
+    looks: list[dict[str, Any]] = field(default_factory=list)
+    approved_counts: dict[str, int] = field(default_factory=dict)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+    failed: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document."""
+        return dict(vars(self))
 
 
 class _Batch(TypedDict):
@@ -89,21 +103,20 @@ def planning_path(run: Run, entity: EntityName) -> str:
     return paths.approving(run.run_id, entity, approval)
 
 
-def read_plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
+def read_plan(documents: Documents, run: Run, entity: EntityName) -> Plan | None:
     """The plan in force, None before it is made. Raises UnreadableDocument."""
     return plan_at(documents, plan_path(run, entity))
 
 
-def may_be_applied(run: Run, entity: EntityName, plan: Mapping[str, Any]) -> bool:
+def may_be_applied(run: Run, entity: EntityName, plan: Plan) -> bool:
     """Whether the changes of the plan in force may be sent at all: not when the run only plans, nor while the
     guard holds it."""
-    return run.request.mode != "plan" and (not plan["held"] or run.entities[entity].approved)
+    return run.request.mode != "plan" and (not plan.held or run.entities[entity].approved)
 
 
-def plan_at(documents: Documents, path: str) -> dict[str, Any] | None:
+def plan_at(documents: Documents, path: str) -> Plan | None:
     """The plan that is stored there."""
-    plan = read_document(documents, path, _Plan)
-    return None if plan is None else dict(plan)
+    return read_document(documents, path, Plan)
 
 
 def batch_to_json(entity: EntityName, changes: Iterable[Change]) -> dict[str, Any]:
@@ -133,6 +146,6 @@ def read_batch(documents: Documents, run_id: str, entity: str, plan_id: str, num
     return batch["changes"]
 
 
-def planned_changes(plan: dict[str, Any]) -> int:
+def planned_changes(plan: Plan) -> int:
     """How many changes all batches of the plan hold."""
-    return sum(plan["counts"].get(action, 0) for action in DONE)
+    return sum(plan.counts.get(action, 0) for action in DONE)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import IncompleteRead
 from shared.storage.documents import Documents, read_json
 from shared.sync import paths
-from shared.sync.documents.plans import plan_at, read_batch
+from shared.sync.documents.plans import Plan, plan_at, read_batch
 from shared.sync.documents.state import EntityState, decode_state
 from shared.sync.planning.guard import GuardLimits, lost_much
 
@@ -30,7 +30,7 @@ GONE = "the source does not have it any more"
 PAST = {"create": "created", "update": "updated", "deactivate": "deactivated", "reactivate": "reactivated"}
 
 
-def approved_plan(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any] | None:
+def approved_plan(documents: Documents, run: Run, entity: EntityName) -> Plan | None:
     """The held plan whose approval is being carried out, None when nobody approved one."""
     if run.entities[entity].approval_in_force is None:
         return None
@@ -41,35 +41,35 @@ def approved_plan(documents: Documents, run: Run, entity: EntityName) -> dict[st
 
 
 def approved_changes(
-    documents: Documents, run_id: str, entity: EntityName, plan: Mapping[str, Any]
+    documents: Documents, run_id: str, entity: EntityName, plan: Plan
 ) -> Iterator[dict[str, Any]]:
     """The changes of the held plan."""
-    for number in range(1, plan["batches"] + 1):
-        for change in read_batch(documents, run_id, entity, plan["plan_id"], number):
+    for number in range(1, plan.batches + 1):
+        for change in read_batch(documents, run_id, entity, plan.plan_id, number):
             yield change.to_json()
 
 
 def what_it_found(
-    documents: Documents, entity: EntityName, plan: Mapping[str, Any], state_etag: str | None
+    documents: Documents, entity: EntityName, plan: Plan, state_etag: str | None
 ) -> EntityState | None:
     """What the held plan's listing found in SafetyAmp, which was never merged into the state; None when it
     found nothing new, or when the state has changed since and SafetyAmp has to be asked again."""
-    if not plan["base"] or plan["state_etag"] != state_etag:
+    if not plan.base or plan.state_etag != state_etag:
         return None
-    return decode_state(entity, read_json(documents, plan["base"]), plan["base"])
+    return decode_state(entity, read_json(documents, plan.base), plan.base)
 
 
 def refuse_other_sizes(
-    plan: Mapping[str, Any], counts: Mapping[str, int], known: Mapping[str, int], limits: GuardLimits
+    plan: Plan, counts: Mapping[str, int], known: Mapping[str, int], limits: GuardLimits
 ) -> None:
     """Somebody approved what these reads said: raises IncompleteRead when one of them has lost much since."""
-    approved = plan["source_counts"]
+    approved = plan.source_counts
     if reasons := lost_much(limits, counts, {**approved, **known}, approved):
         raise IncompleteRead(f"{'; '.join(reasons)}: if that is right, start a new run and approve its plan")
 
 
 def baselines(
-    run: Run, plan: Mapping[str, Any], counts: Mapping[str, int], state: EntityState, limits: GuardLimits
+    run: Run, plan: Plan, counts: Mapping[str, int], state: EntityState, limits: GuardLimits
 ) -> tuple[dict[str, int], dict[str, int]]:
     """The sizes of the last good reads, and of reads that somebody approved, as they are after this approval.
 
@@ -82,7 +82,7 @@ def baselines(
         return {**counts, **last}, state.approved_counts
     small = {name for name, count in counts.items() if lost_much(limits, {name: count}, last, {})}
     sizes = {name: last[name] if name in small else count for name, count in counts.items()}
-    return sizes, {name: max(counts[name], plan["source_counts"].get(name, 0)) for name in small}
+    return sizes, {name: max(counts[name], plan.source_counts.get(name, 0)) for name in small}
 
 
 def keep_approved(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -145,11 +145,11 @@ def _left_with(change: Change, other: str) -> dict[str, Any]:
     return {"key": change.key, "action": change.action, "reason": reason, "now": instead}
 
 
-def about_left_out(plan: Mapping[str, Any]) -> str | None:
+def about_left_out(plan: Plan) -> str | None:
     """What a finished entity says of its approval; None when nothing was left out."""
-    count = len(plan.get("left_out", ()))
+    count = len(plan.left_out)
     if not count:
         return None
-    if not plan["batches"]:
+    if not plan.batches:
         return f"nothing that was approved is wanted any more: nothing was changed, {count} left out"
     return f"of what was approved, {count} left out: no longer wanted in that form"

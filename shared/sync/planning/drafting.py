@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from shared.sync.documents.change import Change
+from shared.sync.documents.plans import Problem
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import FAILURE, REJECTED, TAKEN, UNIQUE, EntityState, Entry, reference_field
 from shared.sync.documents.switched_off import SwitchedOff
@@ -53,7 +54,7 @@ class Draft:
     changes: list[Change] = field(default_factory=list)
     together: dict[str, int] = field(default_factory=dict)
     """Keys of neighbouring changes that must be in one batch -> the number that they share."""
-    problems: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
     state_changed: bool = False
@@ -61,10 +62,13 @@ class Draft:
     def reject(self, rejected: Rejected) -> None:
         """Count and report a record that is not sent."""
         self.counts[rejected.kind] += 1
-        self.problems.append(asdict(rejected))
+        self._add(rejected.key, rejected.kind, rejected.reason, rejected.field)
 
     def report(self, key: str, reason: str, field: str | None = None, kind: str = "reported") -> None:
         """Something an operator should know of a record that is counted elsewhere."""
+        self._add(key, kind, reason, field)
+
+    def _add(self, key: str, kind: str, reason: str, field: str | None) -> None:
         self.problems.append({"key": key, "kind": kind, "reason": reason, "field": field})
 
     def _place(self, change: Change) -> int | str:

@@ -13,7 +13,7 @@ from shared.clients.http.call_meter import Meter
 from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, create_json, from_json, to_json
 from shared.sync import paths
-from shared.sync.documents.plans import batch_to_json, plan_path
+from shared.sync.documents.plans import Plan, Vanished, batch_to_json, plan_path
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import (
     EntityState,
@@ -156,7 +156,7 @@ def _make_plan(
     left_out: list[dict[str, Any]] = []
     sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
     if approved is not None:
-        meter.add(approved["calls"], approved.get("requests", {}), approved["waited_seconds"])
+        meter.add(approved.calls, approved.requests, approved.waited_seconds)
         left_out = keep_approved(draft, approved_changes(documents, run.run_id, entity, approved))
         sizes = baselines(run, approved, source_counts, state, _limits(services))
     elif not run.request.keys or not draft.changes:
@@ -166,37 +166,36 @@ def _make_plan(
         check_prerequisites(services, entity)
     plan_id = secrets.token_hex(4)
     base = _store_base(services, run, entity, plan_id, state) if listed or draft.state_changed else None
-    plan = {
-        "plan_id": plan_id,
-        "entity": entity,
-        "mode": run.request.mode,
-        "created_at": services.clock.now().isoformat(),
-        "state_etag": document.etag if document else None,
-        "state_by": known.updated_by if known else None,
-        "base": base,
-        "batches": _store_batches(services, run, entity, plan_id, draft),
-        "counts": dict(draft.counts),
-        "source_counts": sizes[0],
-        "approved_counts": sizes[1],
-        "counts_changed": sizes != (state.source_counts, state.approved_counts),
-        "failed": leavers.reason if leavers else None,
-        "held": held,
-        "left_out": left_out,
-        "problems": draft.problems,
-        "vanished": _vanished(state, draft),
-        "refused": state.refused(),
-        "looks": looks,
-        "calls": dict(meter.calls),
-        "requests": dict(meter.requests),
-        "waited_seconds": round(meter.waited_seconds, 3),
-    }
-    if entity == "titles" and plan["batches"] and not held and run.request.mode == "apply":
+    plan = Plan(
+        plan_id=plan_id,
+        mode=run.request.mode,
+        created_at=services.clock.now().isoformat(),
+        state_etag=document.etag if document else None,
+        state_by=known.updated_by if known else None,
+        base=base,
+        batches=_store_batches(services, run, entity, plan_id, draft),
+        counts=dict(draft.counts),
+        source_counts=sizes[0],
+        approved_counts=sizes[1],
+        counts_changed=sizes != (state.source_counts, state.approved_counts),
+        failed=leavers.reason if leavers else None,
+        held=held,
+        left_out=left_out,
+        problems=draft.problems,
+        vanished=_vanished(state, draft),
+        refused=state.refused(),
+        looks=looks,
+        calls=dict(meter.calls),
+        requests=dict(meter.requests),
+        waited_seconds=round(meter.waited_seconds, 3),
+    )
+    if entity == "titles" and plan.batches and not held and run.request.mode == "apply":
         # A process of release 0.1.0 may apply the plan, and cannot note it in the state of titles. Until this
         # release has, the state does not say what is there.
         distrust_state(documents, entity)
-    create_json(documents, plan_path(run, entity), plan)
+    create_json(documents, plan_path(run, entity), {"entity": entity, **plan.to_json()})
     duration_ms = round((services.clock.monotonic() - started) * 1000)
-    facts = {"counts": plan["counts"], "batches": plan["batches"], "duration_ms": duration_ms}
+    facts = {"counts": plan.counts, "batches": plan.batches, "duration_ms": duration_ms}
     text = "%s of run %s is planned"
     logger.info(text, entity, run.run_id, extra={"event": "entity_planned", "entity": entity, **facts})
 
@@ -357,7 +356,7 @@ def batch_size(services: Services) -> int:
     return services.settings.api_rate_limit_calls - services.settings.api_rate_limit_reserve
 
 
-def _vanished(state: EntityState, draft: Draft) -> dict[str, Any]:
+def _vanished(state: EntityState, draft: Draft) -> Vanished:
     """Records of SafetyAmp that have no source record: reported, never removed."""
     gone = sorted(
         key

@@ -7,7 +7,7 @@ from typing import Any, cast
 from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import read_json
 from shared.sync import paths
-from shared.sync.documents.plans import plan_at
+from shared.sync.documents.plans import Plan, plan_at
 from shared.sync.documents.state import EntityState, decode_state, read_state
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName, Ref
@@ -24,9 +24,7 @@ class Resolver:
     hand that is being applied.
     """
 
-    def __init__(
-        self, services: Services, run_id: str, own: EntityName, plan: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, services: Services, run_id: str, own: EntityName, plan: Plan | None = None) -> None:
         self._services = services
         self._run_id = run_id
         self._own = own
@@ -68,11 +66,11 @@ class Resolver:
         documents = self._services.documents
         plan = self._plan if entity == self._own else None
         plan = plan or self._read_plan(entity)
-        if plan and plan["base"] and (plan["mode"] == "plan" or entity == self._own):
-            return decode_state(entity, read_json(documents, plan["base"]), plan["base"])
+        if plan and plan.base and (plan.mode == "plan" or entity == self._own):
+            return decode_state(entity, read_json(documents, plan.base), plan.base)
         return read_state(documents, entity)
 
-    def _read_plan(self, entity: EntityName) -> dict[str, Any] | None:
+    def _read_plan(self, entity: EntityName) -> Plan | None:
         try:
             return plan_at(self._services.documents, paths.plan(self._run_id, entity))
         except UnreadableDocument:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, goes_on_at, missing_batches
 from shared.sync.documents.active import active_run_id
-from shared.sync.documents.plans import read_plan
+from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.runs import Run, read_run
 from shared.sync.model import ENTITY_NEEDS, EntityName
 
@@ -67,7 +67,7 @@ def _due(
     settings: Settings,
     run: Run,
     entity: EntityName,
-    plan: dict[str, Any],
+    plan: Plan,
     numbers: Iterable[int],
 ) -> list[datetime]:
     if run.entities[entity].approved:

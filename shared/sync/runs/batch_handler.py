@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.clients.http.call_meter import Meter, metered
 from shared.context import bound
@@ -38,7 +37,7 @@ from shared.sync.documents.outcome import (
     outcomes_to_json,
     read_outcomes,
 )
-from shared.sync.documents.plans import may_be_applied, read_batch, read_plan
+from shared.sync.documents.plans import Plan, may_be_applied, read_batch, read_plan
 from shared.sync.documents.progress import OpenCreation, ProgressKeeper, begin_progress
 from shared.sync.documents.runs import Run, get_run
 from shared.sync.documents.switched_off import note_to_be_switched_off
@@ -123,7 +122,7 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
     except UnreadableDocument as error:
         give_up_entity(services, run, message.entity, str(error))
         return
-    if plan is None or message.batch > plan["batches"]:
+    if plan is None or message.batch > plan.batches:
         logger.warning("%s belongs to no committed plan", message.message_id)
         return
     if not may_be_applied(run, message.entity, plan):
@@ -143,7 +142,7 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
 
 
 def _work_on(
-    services: Services, run: Run, plan: dict[str, Any], message: BatchMessage, stop_reason: str | None = None
+    services: Services, run: Run, plan: Plan, message: BatchMessage, stop_reason: str | None = None
 ) -> None:
     """Complete the batch under its lease, one way or another; raises HandOn when it has to go on later."""
     begin_progress(services.documents, message)
@@ -188,10 +187,10 @@ def _count_try(services: Services, message: BatchMessage, lease_id: str) -> None
         raise HandOn(services.settings.retry_delay_seconds)
 
 
-def _end_unknown(services: Services, plan: dict[str, Any], message: BatchMessage, reason: str) -> None:
+def _end_unknown(services: Services, plan: Plan, message: BatchMessage, reason: str) -> None:
     """End a batch of which nobody can tell how far it came; creations may have happened."""
     unknown = unknown_outcomes(
-        services.documents, message.run_id, message.entity, plan["plan_id"], message.batch, reason
+        services.documents, message.run_id, message.entity, plan.plan_id, message.batch, reason
     )
     _store(services, message, unknown)
 
@@ -227,7 +226,7 @@ def give_up_batch(services: Services, message: BatchMessage, reason: str) -> Non
     except UnreadableDocument as error:
         give_up_entity(services, run, message.entity, str(error))
         return
-    if plan is None or message.batch > plan["batches"] or not may_be_applied(run, message.entity, plan):
+    if plan is None or message.batch > plan.batches or not may_be_applied(run, message.entity, plan):
         return
     with suppress(LeaseHeld):
         if services.documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
@@ -250,7 +249,7 @@ class _BatchWork:
     """The work on one batch within one handler."""
 
     def __init__(
-        self, services: Services, run: Run, plan: dict[str, Any], message: BatchMessage, lease_id: str
+        self, services: Services, run: Run, plan: Plan, message: BatchMessage, lease_id: str
     ) -> None:
         self._services = services
         self._run = run
@@ -327,13 +326,13 @@ class _BatchWork:
         services = self._services
         if services.clock.now() <= good_until(services.settings, self._plan):
             return None
-        planned_at = datetime.fromisoformat(self._plan["created_at"])
+        planned_at = datetime.fromisoformat(self._plan.created_at)
         self._late = f"planned at {planned_at:%Y-%m-%d %H:%M} UTC, too long ago: the next run plans it anew"
         return self._late
 
     def _changes(self) -> list[Change]:
         message = self._message
-        documents, plan_id = self._services.documents, self._plan["plan_id"]
+        documents, plan_id = self._services.documents, self._plan.plan_id
         return read_batch(documents, message.run_id, message.entity, plan_id, message.batch)
 
     def _apply(self, change: Change) -> Outcome:

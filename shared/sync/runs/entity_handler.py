@@ -216,11 +216,11 @@ def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) 
     plan = read_plan(services.documents, run, entity)
     assert plan is not None, "a plan is acted on after it was made"
     if not may_be_applied(run, entity, plan):
-        if plan["held"] and run.request.mode != "plan":
-            extra = {"event": "guard_held", "entity": entity, "reasons": plan["held"]}
+        if plan.held and run.request.mode != "plan":
+            extra = {"event": "guard_held", "entity": entity, "reasons": plan.held}
             logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
         end_unapplied(services, run, entity, plan)
-    elif plan["batches"] == 0:
+    elif plan.batches == 0:
         finish_entity(services, run, entity)
     else:
         change_run(services.documents, run.run_id, _applying(entity, run.entities[entity].approval))

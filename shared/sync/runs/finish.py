@@ -19,7 +19,7 @@ from shared.sync.applying.merge import merge_outcomes, note_unknown
 from shared.sync.applying.settled import settled
 from shared.sync.documents.active import release_active
 from shared.sync.documents.outcome import DONE, BatchOutcomes, Outcome
-from shared.sync.documents.plans import planned_changes, read_plan
+from shared.sync.documents.plans import Plan, planned_changes, read_plan
 from shared.sync.documents.runs import EntityStatus, Run, RunPhase, change_run
 from shared.sync.documents.state import EntityState, decode_state, distrust_state, state_from_json
 from shared.sync.documents.switched_off import note_switched_off
@@ -70,16 +70,16 @@ def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
         return
     if (
         plan is None
-        or sum(1 for _ in services.documents.list(paths.outcomes(run.run_id, entity))) < plan["batches"]
+        or sum(1 for _ in services.documents.list(paths.outcomes(run.run_id, entity))) < plan.batches
     ):
         return
     batches = [
-        settled(services.documents, run.run_id, entity, plan["plan_id"], number)
-        for number in range(1, plan["batches"] + 1)
+        settled(services.documents, run.run_id, entity, plan.plan_id, number)
+        for number in range(1, plan.batches + 1)
     ]
     outcomes = [outcome for batch in batches for outcome in batch.outcomes]
-    refused, trouble = plan.get("refused"), next((batch.reason for batch in batches if batch.reason), None)
-    if plan["base"] or plan["batches"] or plan["counts_changed"]:
+    refused, trouble = plan.refused, next((batch.reason for batch in batches if batch.reason), None)
+    if plan.base or plan.batches or plan.counts_changed:
         try:
             refused = _merge(services, run, entity, plan, batches)
         except UnreadableDocument as error:
@@ -90,15 +90,15 @@ def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
             # A value that nobody thought of must not keep this run, and with it all later ones, going round.
             logger.exception("merging %s of run %s met an unexpected error", entity, run.run_id)
             trouble = _not_merged(services, entity, f"unexpected {type(error).__name__}, see the log")
-    calls, waited = Counter(plan["calls"]), plan["waited_seconds"]
-    requests: Counter[str] = Counter(plan.get("requests"))
+    calls, waited = Counter(plan.calls), plan.waited_seconds
+    requests: Counter[str] = Counter(plan.requests)
     for batch in batches:
         calls.update(batch.calls)
         requests.update(batch.requests)
         waited += batch.waited_seconds
 
     def end(status: EntityStatus) -> None:
-        failed = status.stop_reason or trouble or plan.get("failed")
+        failed = status.stop_reason or trouble or plan.failed
         status.phase = "done" if not failed else "cancelled" if status.cancelled else "failed"
         status.reason = failed or about_left_out(plan)
         set_figures(status, plan, outcomes)
@@ -177,10 +177,10 @@ def hold_again(services: Services, run_id: str, entity: EntityName, why: str) ->
     end_entity(services, run_id, entity, hold)
 
 
-def end_unapplied(services: Services, run: Run, entity: EntityName, plan: dict[str, Any]) -> None:
+def end_unapplied(services: Services, run: Run, entity: EntityName, plan: Plan) -> None:
     """End an entity whose plan only says what would be done, or is held: nothing of it is applied or merged.
     One that was stopped in the moment in which its plan was stored is not held: nobody waits for it."""
-    why = "; ".join([*plan["held"], *filter(None, [plan.get("failed")])]) or None
+    why = "; ".join([*plan.held, *filter(None, [plan.failed])]) or None
 
     def end(status: EntityStatus) -> None:
         set_figures(status, plan)
@@ -188,9 +188,7 @@ def end_unapplied(services: Services, run: Run, entity: EntityName, plan: dict[s
         status.reason = why
         if status.stop_reason:
             status.phase = "cancelled" if status.cancelled else "failed"
-            status.reason = (
-                f"{status.stop_reason}; it was held: {why}" if plan["held"] else status.stop_reason
-            )
+            status.reason = f"{status.stop_reason}; it was held: {why}" if plan.held else status.stop_reason
 
     end_entity(services, run.run_id, entity, end)
 
@@ -291,7 +289,7 @@ def phase_of(run: Run) -> RunPhase:
 
 
 def _merge(
-    services: Services, run: Run, entity: EntityName, plan: dict[str, Any], batches: list[BatchOutcomes]
+    services: Services, run: Run, entity: EntityName, plan: Plan, batches: list[BatchOutcomes]
 ) -> int | None:
     """Merge once, into the state that the plan was made from: the state notes who changed it last. Returns
     how many records SafetyAmp refuses for now. Raises UnreadableDocument when there is nothing to merge
@@ -318,14 +316,14 @@ def _merge(
             merge_outcomes(state, batch.outcomes, run.run_id)
             if batch.list_anew:
                 note_unknown(state, batch.outcomes, run.run_id)
-        state.source_counts, state.updated_by = plan["source_counts"], f"{run.run_id}/{plan['plan_id']}"
-        state.approved_counts = plan.get("approved_counts", {})
+        state.source_counts, state.updated_by = plan.source_counts, f"{run.run_id}/{plan.plan_id}"
+        state.approved_counts = plan.approved_counts
         return state.to_json()
 
     if entity == "employees":
         # First, so that a crash in between loses nothing: it is done again with the merge.
         known = _known_state(services, entity)
-        if (known.updated_by if known else None) == plan["state_by"]:
+        if (known.updated_by if known else None) == plan.state_by:
             outcomes = [outcome for batch in batches for outcome in batch.outcomes]
             note_switched_off(services.documents, outcomes, base or known, run.run_id)
     written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)
@@ -333,14 +331,14 @@ def _merge(
     return merged.refused() if merged else None
 
 
-def _is_due(current: EntityState | None, plan: dict[str, Any], run: Run) -> bool:
+def _is_due(current: EntityState | None, plan: Plan, run: Run) -> bool:
     """Whether the state is still the one that the plan was made from. Release 0.1.0 cannot read that of
     titles (`FOLDED_TITLES_VERSION`) and plans from a listing, as if there was none: what its plan found takes
     the place of a state from before the run."""
     by = current.updated_by if current else None
-    if by is not None and plan["state_by"] is None and plan["base"]:
+    if by is not None and plan.state_by is None and plan.base:
         return by.partition("/")[0] < run.run_id
-    return bool(by == plan["state_by"])
+    return bool(by == plan.state_by)
 
 
 def _known_state(services: Services, entity: EntityName) -> EntityState | None:
@@ -350,25 +348,25 @@ def _known_state(services: Services, entity: EntityName) -> EntityState | None:
         return None
 
 
-def _base_state(services: Services, entity: EntityName, plan: dict[str, Any]) -> EntityState | None:
+def _base_state(services: Services, entity: EntityName, plan: Plan) -> EntityState | None:
     """None when the plan was made from the state as it is. What only the base knows, the state would be
     without: records that a listing found, which would be created once more."""
-    if not plan["base"]:
+    if not plan.base:
         return None
-    base = decode_state(entity, read_json(services.documents, plan["base"]), plan["base"])
+    base = decode_state(entity, read_json(services.documents, plan.base), plan.base)
     if base is None:
-        raise UnreadableDocument(plan["base"], "it is gone")
+        raise UnreadableDocument(plan.base, "it is gone")
     return base
 
 
-def set_figures(status: EntityStatus, plan: dict[str, Any], outcomes: Iterable[Outcome] = ()) -> None:
+def set_figures(status: EntityStatus, plan: Plan, outcomes: Iterable[Outcome] = ()) -> None:
     """The entity's counts, calls and waits from its plan and outcomes."""
     counts = dict.fromkeys(COUNTS, 0)
     for name in ("source", "unchanged", "skipped", "invalid", "waiting"):
-        counts[name] = plan["counts"].get(name, 0)
+        counts[name] = plan.counts.get(name, 0)
     for outcome in outcomes:
         counts[COUNTED_AS[outcome.result]] += 1
     status.counts = counts
-    status.planned = {action: plan["counts"].get(action, 0) for action in DONE}
-    status.calls, status.requests = dict(plan["calls"]), folded(plan.get("requests", {}))
-    status.waited_seconds, status.failing = plan["waited_seconds"], plan.get("refused")
+    status.planned = {action: plan.counts.get(action, 0) for action in DONE}
+    status.calls, status.requests = dict(plan.calls), folded(plan.requests)
+    status.waited_seconds, status.failing = plan.waited_seconds, plan.refused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -81,20 +81,21 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, A
             **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
             **{"vanished": {"count": 0, "keys": []}, "left_out": {"count": 0, "changes": []}},
         }
-    problems = [*plan["problems"], *_outcome_problems(documents, run.run_id, entity, plan["plan_id"])]
-    left_out = plan.get("left_out", [])
+    of_outcomes = _outcome_problems(documents, run.run_id, entity, plan.plan_id)
+    problems: list[Mapping[str, Any]] = [*plan.problems, *of_outcomes]
+    left_out = plan.left_out
     # Thousands who left long ago must not crowd out the one record that somebody has to mend.
     problems.sort(key=_urgency)
     return {
         "problems": problems[:MOST_PROBLEMS],
         "problems_total": len(problems),
         "problems_by_kind": dict(Counter(problem["kind"] for problem in problems)),
-        "vanished": plan["vanished"],
+        "vanished": plan.vanished,
         "left_out": {"count": len(left_out), "changes": left_out[:MOST_PROBLEMS]},
     }
 
 
-def _urgency(problem: dict[str, Any]) -> int:
+def _urgency(problem: Mapping[str, Any]) -> int:
     return LEAST_URGENT.index(problem["kind"]) if problem["kind"] in LEAST_URGENT else -1
 
 

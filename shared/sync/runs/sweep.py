@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.context import bound
 from shared.errors import UnreadableDocument
 from shared.sync.applying.batches import due_at, missing_batches, send_batches
 from shared.sync.documents.active import active_run_id
-from shared.sync.documents.plans import read_plan
+from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.runs import Run, get_run, read_run
 from shared.sync.model import EntityName
 from shared.sync.runs.abandoning import readable_run
@@ -86,7 +85,7 @@ def _what_is_missing(services: Services, run: Run, entity: EntityName) -> str:
     if plan is None:
         return "there is no plan yet"
     missing = missing_batches(services.documents, run, entity, plan)
-    return f"{len(missing)} of {plan['batches']} batches have no outcome"
+    return f"{len(missing)} of {plan.batches} batches have no outcome"
 
 
 def _resend_entity(services: Services, run: Run, entity: EntityName, cause: str, at_once: bool) -> None:
@@ -109,6 +108,6 @@ def _resend_entity(services: Services, run: Run, entity: EntityName, cause: str,
         send_batches(services, run, entity, due, cause=cause, spread=at_once)
 
 
-def _is_overdue(services: Services, run: Run, entity: EntityName, plan: dict[str, Any], number: int) -> bool:
+def _is_overdue(services: Services, run: Run, entity: EntityName, plan: Plan, number: int) -> bool:
     due = due_at(services.documents, services.settings, run, entity, plan, number)
     return services.clock.now() > due + OVERDUE_AFTER
