@@ -67,8 +67,8 @@ def approve_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
     """Let the held plans of a run go on, to the end; also an approval that an earlier process left half
     done. Raises UnknownRun, Paused, RunConflict and BusError."""
     stack.reach_service_bus()
-    active = read_active(stack.runtime.documents) or {}
-    resumed = active.get("run_id") == run_id and bool(active.get("approves"))
+    claim = read_active(stack.runtime.documents).claim
+    resumed = claim is not None and claim.run_id == run_id and bool(claim.approves)
     if resumed:
         sweep(stack.runtime, at_once=True)
     else:
@@ -87,9 +87,9 @@ def drop_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
 
 def _refuse_half_done(documents: Documents) -> None:
     """Reads only: the claim, not the run's document, which may not be there yet."""
-    active = read_active(documents)
-    if active and active["run_id"] is not None and active["request"]["mode"] != "plan":
-        run_id, entities = active["run_id"], ", ".join(active["request"]["entities"])
+    claim = read_active(documents).claim
+    if claim is not None and claim.request.mode != "plan":
+        run_id, entities = claim.run_id, ", ".join(claim.request.entities)
         raise HalfDone(
             f"run {run_id} applies changes to {entities} and is half done: nothing was planned or changed. "
             "Go on with it: python -m local once. Drop what it has not done: "

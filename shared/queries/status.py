@@ -17,7 +17,7 @@ from shared.runtime import Runtime
 from shared.storage.documents import Documents
 from shared.sync import paths
 from shared.sync.applying.batches import due_at, missing_batches
-from shared.sync.documents.active import read_active
+from shared.sync.documents.active import Active, read_active
 from shared.sync.documents.control import Pause, read_pauses
 from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import Run, read_run
@@ -37,7 +37,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
     Raises ConfigurationError and StorageError: without settings or documents there is nothing to say.
     """
     documents = runtime.documents
-    active = read_active(documents) or {}
+    active = read_active(documents)
     problems: list[str] = []
     run = _active_run(documents, active, problems)
     return {
@@ -50,7 +50,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "paused": {entity: asdict(pause) for entity, pause in _pauses(documents, problems).items()},
         "active_run": summary(run) if run else None,
         "last_runs": [summary(found) for found in islice(newest_runs(documents, LAST_RUNS), LAST_RUNS)],
-        "last_good_run_ended_at": active.get("last_done_at"),
+        "last_good_run_ended_at": active.last_done_at,
         "problems": problems,
         "versions": {
             "app": FULL_VERSION,
@@ -61,9 +61,9 @@ def status(runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def _active_run(documents: Documents, active: dict[str, Any], problems: list[str]) -> Run | None:
+def _active_run(documents: Documents, active: Active, problems: list[str]) -> Run | None:
     try:
-        return read_run(documents, active["run_id"]) if active.get("run_id") else None
+        return read_run(documents, active.claim.run_id) if active.claim else None
     except UnreadableDocument as error:
         problems.append(str(error))
         return None

@@ -266,12 +266,14 @@ class TestRelease:
         self, rig: EngineRig, phase: Any
     ) -> None:
         finished(rig, "done")
-        good = (read_active(rig.documents) or {})["last_done_at"]
+        good = read_active(rig.documents).last_done_at
         finished(rig, phase)
-        last = (read_active(rig.documents) or {})["last_done_at"]
+        last = read_active(rig.documents).last_done_at
+        assert last is not None
+        assert good is not None
         assert (last > good) is (phase == "done")
         run_id = request_run(rig.services, RunRequest())
-        assert read_active(rig.documents) == {**(read_active(rig.documents) or {}), "last_done_at": last}
+        assert read_active(rig.documents).last_done_at == last
         assert active_run_id(rig.documents) == run_id
 
     def test_by_a_run_that_is_not_active_changes_nothing(self, rig: EngineRig) -> None:

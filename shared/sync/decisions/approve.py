@@ -31,4 +31,4 @@ def approve(services: Services, run_id: str) -> None:
     except (RunConflict, Paused):
         release_active(services.documents, run)
         raise
-    send_entities(services, run_id, held, f"approve/{claim['token']}")
+    send_entities(services, run_id, held, f"approve/{claim.token}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Annotated, Any, TypedDict, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
 
 from shared.errors import RunConflict, UnreadableDocument
 from shared.storage.decoding import Time, decode
@@ -23,67 +23,104 @@ from shared.sync.documents.runs import (
     requested_at,
     run_ids,
 )
-from shared.sync.model import EntityName
+from shared.sync.model import ENTITIES, EntityName
 
 logger = logging.getLogger(__name__)
 
 
-def request_of(active: Mapping[str, Any]) -> RunRequest:
-    """What the active run is to do."""
-    return request_from_json(active["request"])
+@dataclass(frozen=True)
+class Claim:
+    """The run under way, and since `at` by whose wish: a request, or an approval at `approved_at` of the held
+    plans of the entities in `approves`. `token` tells this claim from all others, also of the same run."""
+
+    run_id: str
+    request: RunRequest
+    at: str
+    approves: tuple[EntityName, ...] = ()
+    approved_at: str | None = None
+    token: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its members of the document."""
+        return {**vars(self), "request": self.request.to_json(), "approves": list(self.approves)}
 
 
-class _ActiveLater(TypedDict, total=False):
+@dataclass(frozen=True)
+class Active:
+    """`claim` is None when no run is under way; `last_done_at` is when one last ended well."""
+
+    claim: Claim | None = None
+    last_done_at: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document."""
+        claim = self.claim.to_json() if self.claim else {"run_id": None}
+        return {**claim, "last_done_at": self.last_done_at}
+
+
+class _Later(TypedDict, total=False):
     request: WrittenRequest
     at: Time
     approves: list[str]
-    token: str
+    approved_at: Time | None
+    token: str | None
     last_done_at: Time | None
 
 
-class _Active(_ActiveLater):
+class _Document(_Later):
     run_id: Annotated[str, checked_path] | None
 
 
-def read_active(documents: Documents) -> dict[str, Any] | None:
-    """The document that says which run is active, if any, and when one last ended well. One that cannot be
-    read is made anew from the runs."""
+def read_active(documents: Documents) -> Active:
+    """Which run is active, if any, and when one last ended well. A document that cannot be read is made anew
+    from the runs."""
     try:
         return peek_active(documents)
     except UnreadableDocument:
 
         def change(value: Any) -> Any:
-            return None if value is not None and _checked_active(value) else _active_from_runs(documents)
+            if value is not None:
+                _active_of(value)
+                return None
+            return _active_from_runs(documents).to_json()
 
-        return cast("dict[str, Any]", update_json(documents, paths.ACTIVE, change, lost=_tell_lost))
+        return _active_of(update_json(documents, paths.ACTIVE, change, lost=_tell_lost))
 
 
-def peek_active(documents: Documents) -> dict[str, Any] | None:
+def peek_active(documents: Documents) -> Active:
     """The same as it is. Raises UnreadableDocument."""
-    return _checked_active(read_document(documents, paths.ACTIVE, _Active))
+    return _active_of(read_document(documents, paths.ACTIVE, _Document))
 
 
-def _checked_active(value: Any) -> dict[str, Any] | None:
+def _active_of(value: Any) -> Active:
+    """The value of the document, which there may not be yet. Raises UnreadableDocument."""
     if value is None:
-        return None
-    active: dict[str, Any] = dict(decode(_Active, value, paths.ACTIVE))
-    if active["run_id"] is None:
-        return active
-    if not {"at", "request"} <= active.keys():
+        return Active()
+    written = decode(_Document, value, paths.ACTIVE)
+    last_done_at = written.get("last_done_at")
+    if written["run_id"] is None:
+        return Active(None, last_done_at)
+    if "at" not in written or "request" not in written:
         raise UnreadableDocument(paths.ACTIVE, "has no request")
-    request_from_json(active["request"])
-    return active
+    claim = Claim(
+        written["run_id"],
+        request_from_json(written["request"]),
+        written["at"],
+        tuple(name for name in ENTITIES if name in written.get("approves", ())),
+        written.get("approved_at"),
+        written.get("token"),
+    )
+    return Active(claim, last_done_at)
 
 
 def _tell_lost(error: UnreadableDocument) -> None:
     logger.error("%s; it is made anew", error, extra={"event": "document_unreadable"})
 
 
-def _active_from_runs(documents: Documents) -> dict[str, Any]:
+def _active_from_runs(documents: Documents) -> Active:
     """What the document would say: only one run has not ended, if any. Of a run whose own document is lost
     too and that has no report, everything is taken to be asked for; it is given up next."""
-    claim: dict[str, Any] = {"run_id": None}
-    last_done_at = None
+    claim, last_done_at = None, None
     for run_id in run_ids(documents):
         try:
             run = read_run(documents, run_id)
@@ -91,18 +128,17 @@ def _active_from_runs(documents: Documents) -> dict[str, Any]:
             if documents.read(paths.report(run_id)) is not None:
                 continue
             run = Run(run_id, RunRequest(), requested_at(run_id), {})
-        if run is not None and not run.ended and claim["run_id"] is None:
-            request = run.to_json()["request"]
-            claim = {"run_id": run_id, "request": request, "at": run.requested_at, "approves": []}
+        if run is not None and not run.ended and claim is None:
+            claim = Claim(run_id, run.request, run.requested_at)
         elif run is not None and last_done_at is None and is_good(run):
             last_done_at = run.finished_at
-    return {**claim, "last_done_at": last_done_at}
+    return Active(claim, last_done_at)
 
 
 def active_run_id(documents: Documents) -> str | None:
     """The run under way, if there is one."""
-    active = read_active(documents)
-    return active["run_id"] if active else None
+    claim = read_active(documents).claim
+    return claim.run_id if claim else None
 
 
 def claim_active(
@@ -112,27 +148,24 @@ def claim_active(
     at: str,
     approves: Sequence[EntityName] = (),
     approved_at: str | None = None,
-) -> dict[str, Any]:
-    """Make the run the active one; returns the claim. Raises RunConflict."""
+) -> Claim:
+    """Make the run the active one. Raises RunConflict."""
     # The token tells our own claim, whose confirmation got lost, from somebody else's of the same run.
-    claim = {
-        **{"run_id": run_id, "request": asdict(request), "at": at, "approves": list(approves)},
-        **{"approved_at": approved_at, "token": secrets.token_hex(8)},
-    }
+    claim = Claim(run_id, request, at, tuple(approves), approved_at, secrets.token_hex(8))
 
     def change(value: Any) -> Any:
         active = _active_now(documents, value)
-        if active and active["run_id"] is not None and active.get("token") != claim["token"]:
-            raise RunConflict(f"run {active['run_id']} is under way", active["run_id"])
-        return {**claim, "last_done_at": (active or {}).get("last_done_at")}
+        if active.claim and active.claim.token != claim.token:
+            raise RunConflict(f"run {active.claim.run_id} is under way", active.claim.run_id)
+        return Active(claim, active.last_done_at).to_json()
 
     update_json(documents, paths.ACTIVE, change, lost=_tell_lost)
     return claim
 
 
-def _active_now(documents: Documents, value: Any) -> dict[str, Any] | None:
+def _active_now(documents: Documents, value: Any) -> Active:
     """The document's value; where there is none, or none that can be read, what the runs say."""
-    return _checked_active(value) if value is not None else _active_from_runs(documents)
+    return _active_of(value) if value is not None else _active_from_runs(documents)
 
 
 def release_active(documents: Documents, run: Run) -> bool:
@@ -142,14 +175,10 @@ def release_active(documents: Documents, run: Run) -> bool:
     def change(value: Any) -> Any:
         nonlocal released
         active = _active_now(documents, value)
-        if active is None or active["run_id"] != run.run_id:
-            released = False
+        released = active.claim is not None and active.claim.run_id == run.run_id
+        if not released:
             return None
-        released = True
-        return {
-            "run_id": None,
-            "last_done_at": run.finished_at if is_good(run) else active.get("last_done_at"),
-        }
+        return Active(None, run.finished_at if is_good(run) else active.last_done_at).to_json()
 
     update_json(documents, paths.ACTIVE, change, lost=_tell_lost)
     return released

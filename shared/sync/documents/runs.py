@@ -53,6 +53,10 @@ class RunRequest:
             keys = dict.fromkeys(normal_key(entity, key) for key in self.keys)
             object.__setattr__(self, "keys", tuple(keys))
 
+    def to_json(self) -> dict[str, Any]:
+        """As JSON gives it back: a tuple never equals a list, and every update would write the document."""
+        return {**asdict(self), "entities": list(self.entities), "keys": list(self.keys)}
+
     @property
     def one_record(self) -> str | None:
         """The key of the one record that is asked for: somebody waits for it."""
@@ -124,11 +128,7 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
-        value = {"version": RUN_VERSION, **asdict(self)}
-        # As JSON gives it back: a tuple never equals a list, and every update would write the document.
-        value["request"]["entities"] = list(self.request.entities)
-        value["request"]["keys"] = list(self.request.keys)
-        return value
+        return {"version": RUN_VERSION, **asdict(self), "request": self.request.to_json()}
 
 
 def run_from_json(value: Any, path: str = "runs/run.json") -> Run:

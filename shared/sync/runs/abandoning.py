@@ -8,7 +8,7 @@ from typing import Any
 from shared.errors import UnreadableDocument
 from shared.storage.documents import update_json
 from shared.sync import paths
-from shared.sync.documents.active import read_active, request_of
+from shared.sync.documents.active import read_active
 from shared.sync.documents.runs import EntityStatus, Run, read_run, run_from_json
 from shared.sync.model import ENTITIES
 from shared.sync.runs.finish import distrust_begun, finish_run, nobody_at_work
@@ -31,17 +31,17 @@ def readable_run(services: Services, run_id: str) -> Run | None:
 def _give_up(services: Services, run_id: str, reason: str) -> None:
     """End the run as failed, by a document made anew. What was done by then is not known: the next run lists
     SafetyAmp. Whoever is at work on a batch is waited for: the sweep looks again."""
-    active = read_active(services.documents)
-    if active is None or active["run_id"] != run_id:
+    claim = read_active(services.documents).claim
+    if claim is None or claim.run_id != run_id:
         return
-    request = request_of(active)
+    request = claim.request
     if not all(nobody_at_work(services, run_id, entity) for entity in ENTITIES):
         logger.warning("run %s is given up when its batches at hand have ended", run_id)
         return
     for entity in ENTITIES:
         distrust_begun(services, run_id, entity)
     entities = {name: EntityStatus("failed", reason=reason) for name in ENTITIES if name in request.entities}
-    failed = Run(run_id, request, active["at"], entities)
+    failed = Run(run_id, request, claim.at, entities)
     path = paths.run(run_id)
 
     def replaced(value: Any) -> Any:

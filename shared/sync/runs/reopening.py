@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from shared.errors import Paused, RunConflict, UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync import paths
+from shared.sync.documents.active import Claim
 from shared.sync.documents.control import read_pauses
 from shared.sync.documents.plans import plan_at
 from shared.sync.documents.runs import Run, change_run, get_run
 from shared.sync.model import EntityName
 
 
-def reopen(documents: Documents, claim: Mapping[str, Any]) -> None:
+def reopen(documents: Documents, claim: Claim) -> None:
     """Let the entities that the claim approves and that are still held go on; only while the claim stands,
     when no other run changes a state. Whoever finds the claim may do it: an approver can be slow, or gone.
 
     Raises RunConflict when a plan is no longer kept, Paused when one of the entities is paused.
     """
-    run_id, approval = claim["run_id"], claim.get("token")
+    run_id, approval = claim.run_id, claim.token
 
     def still_held(run: Run) -> list[EntityName]:
         """Without those whose plan could not be made again: the same approval does not try once more."""
         return [
             name
-            for name in claim.get("approves", ())
+            for name in claim.approves
             if run.entities[name].phase == "held" and run.entities[name].approval != approval
         ]
 
@@ -49,7 +47,7 @@ def reopen(documents: Documents, claim: Mapping[str, Any]) -> None:
     def go_on(run: Run) -> None:
         for entity in still_held(run):
             run.phase, run.finished_at = "running", None
-            approved_at = claim.get("approved_at") or claim["at"]
+            approved_at = claim.approved_at or claim.at
             # Its figures stay until there are others: the plan may come to be held as before.
             status = run.entities[entity]
             status.held_because = status.held_because or status.reason

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
 
 from shared.context import bound
 from shared.errors import BusError, Paused, RunConflict
 from shared.storage.documents import Documents, create_json
 from shared.sync import paths
-from shared.sync.documents.active import claim_active, read_active, release_active, request_of
+from shared.sync.documents.active import Claim, claim_active, read_active, release_active
 from shared.sync.documents.control import Pause, read_pauses
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run, new_run_id
 from shared.sync.messages import EntityMessage
@@ -64,14 +63,14 @@ def ensure_run(services: Services) -> str | None:
 
     Pauses are read here, after the claim: one that comes later finds the run active and stops it. An
     approval that was claimed is completed here too. Returns the active run's id."""
-    active = read_active(services.documents)
-    if not active or active["run_id"] is None:
+    claim = read_active(services.documents).claim
+    if claim is None:
         return None
-    run_id = cast(str, active["run_id"])
+    run_id = claim.run_id
     if services.documents.read(paths.run(run_id)) is None:
-        _create_run(services, active)
+        _create_run(services, claim)
     try:
-        reopen(services.documents, active)
+        reopen(services.documents, claim)
     except (RunConflict, Paused) as error:
         logger.warning("the approval of run %s is void: %s", run_id, error)
         release_active(services.documents, get_run(services.documents, run_id))
@@ -79,13 +78,13 @@ def ensure_run(services: Services) -> str | None:
     return run_id
 
 
-def _create_run(services: Services, active: Mapping[str, Any]) -> None:
-    request = request_of(active)
+def _create_run(services: Services, claim: Claim) -> None:
+    request = claim.request
     pauses = read_pauses(services.documents)
     run = Run(
-        run_id=active["run_id"],
+        run_id=claim.run_id,
         request=request,
-        requested_at=active["at"],
+        requested_at=claim.at,
         entities={
             name: _first_status(services, name, pauses) for name in ENTITIES if name in request.entities
         },

@@ -177,7 +177,7 @@ def overview(documents: Documents, settings: Settings, now: datetime) -> Overvie
         totals = read_totals(documents)
     except UnreadableDocument:
         totals = _totals(None)
-    last_done = (read_active(documents) or {}).get("last_done_at")
+    last_done = read_active(documents).last_done_at
     return Overview(
         totals=reduce(add_figures, totals["recent"].values(), totals["before"]),
         active=active_run_id(documents) is not None,
