@@ -15,13 +15,13 @@ from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.queries.openapi.document import openapi_document
 from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome, outcomes_to_json
 from shared.sync.documents.plans import batch_to_json
 from shared.sync.documents.progress import Progress
 from shared.sync.documents.runs import EntityStatus, Run, RunPhase, RunRequest, get_run, requested_at
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.model import EntityName
-from shared.sync.planning.compare import Change
 from tests.unit.engine_rig import EngineRig, a_plan
 
 PLAN_ID = "a1b2c3d4"

@@ -15,7 +15,7 @@ from shared.storage.cache import Cache
 from shared.storage.documents import read_json, to_json, update_json
 from shared.sync import paths
 from shared.sync.documents.plans import plan_path, planning_path, read_batch
-from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, get_run, request_run
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, get_run
 from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.entities import mappings
 from shared.sync.lease import held_lease
@@ -25,6 +25,7 @@ from shared.sync.planning.listing import TargetLister
 from shared.sync.planning.planner import OnlyLeavers, make_plan
 from shared.sync.planning.reader import mapping_options
 from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig
 from tests.unit.redis_rig import RedisRig
 

@@ -21,6 +21,7 @@ from local.fake_clock import FakeClock
 from shared import identity
 from shared.clients.http.call_meter import UpstreamCall
 from shared.config import load_settings
+from shared.context import Trace
 from shared.doctor.telemetry import problem_of
 from shared.telemetry import application_insights
 from shared.telemetry.application_insights import (
@@ -29,10 +30,10 @@ from shared.telemetry.application_insights import (
     SEND_TIMEOUT_SECONDS,
     ApplicationInsights,
 )
-from shared.telemetry.context import Trace
+from shared.telemetry.backend import telemetry_for
 from shared.telemetry.insights_data import figures_of, span_of
 from shared.telemetry.metrics import Metric
-from shared.telemetry.telemetry import Dependency, Guarded, NoTelemetry, telemetry_for
+from shared.telemetry.telemetry import Dependency, Guarded, NoTelemetry
 from tests.unit.engine_rig import REQUIRED
 
 KEY = "1a2b3c4d-0000-4000-8000-00000000cafe"

@@ -10,11 +10,11 @@ import pytest
 
 from shared.errors import AccessRefused, APIError, InvalidRecord, NotFound, RateLimited, UpstreamUnavailable
 from shared.sync.applying.applier import AlreadyThere, ChangeApplier, Unresolved, is_taken
+from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.entities import mappings
 from shared.sync.model import EntityName, Ref, Target
-from shared.sync.planning.compare import Change
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from tests.unit.engine_rig import EngineRig

@@ -10,8 +10,9 @@ import pytest
 from shared.errors import UnreadableDocument
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.outcome import Outcome, read_outcomes
-from shared.sync.documents.runs import EntityStatus, Run, RunRequest, active_run_id, get_run, request_run
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run
 from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
@@ -19,6 +20,7 @@ from shared.sync.runs import abandoning
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.batch_handler import LOOK_AGAIN_SECONDS, apply_batch, give_up_batch
 from shared.sync.runs.finish import finish_entity, give_up_entity, nobody_at_work
+from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig
 from tests.unit.test_batch_handler import (
     PLAN_ID,

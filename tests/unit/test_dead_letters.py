@@ -12,7 +12,7 @@ from shared.sync import paths
 from shared.sync.documents.plans import planning_path
 from shared.sync.documents.runs import Run, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
-from shared.sync.runs.dead_letters import LONGEST_BODY, DeadLetter, bury
+from shared.sync.runs.dead_letters import LONGEST_BODY, DeadLetter, archive
 from tests.unit.planning_rig import PlanningRig
 from tests.unit.test_batch_handler import RUN, BatchRig, ScriptedSafetyAmp, change
 
@@ -34,7 +34,7 @@ def kept(rig: Any) -> dict[str, Any]:
 class TestWhatIsKept:
     def test_says_what_came_and_why_it_was_given_up(self) -> None:
         rig = PlanningRig()
-        bury(rig.services, DeadLetter("entity", "r/titles/start/1", b"no JSON", "TTLExpiredException", 3))
+        archive(rig.services, DeadLetter("entity", "r/titles/start/1", b"no JSON", "TTLExpiredException", 3))
         [(path, document)] = kept(rig).items()
         assert path.startswith("entity-sync/r+titles+start+1-")
         assert document == {
@@ -48,7 +48,7 @@ class TestWhatIsKept:
     def test_is_one_document_however_often_it_is_delivered(self) -> None:
         rig = PlanningRig()
         for count in (10, 11):
-            bury(rig.services, DeadLetter("batch", "m", b"x", "why", count))
+            archive(rig.services, DeadLetter("batch", "m", b"x", "why", count))
             rig.clock.advance(60)
         [document] = kept(rig).values()
         assert document["delivery_count"] == 10
@@ -56,22 +56,22 @@ class TestWhatIsKept:
     def test_is_another_document_for_another_body_or_queue(self) -> None:
         rig = PlanningRig()
         for kind, body in (("batch", b"x"), ("batch", b"y"), ("entity", b"x")):
-            bury(rig.services, DeadLetter(kind, "m", body, "why", 1))  # type: ignore[arg-type]
+            archive(rig.services, DeadLetter(kind, "m", body, "why", 1))  # type: ignore[arg-type]
         assert [path.partition("/")[0] for path in kept(rig)] == ["change-batches"] * 2 + ["entity-sync"]
 
     def test_has_a_name_also_when_the_message_had_none(self) -> None:
         rig = PlanningRig()
-        bury(rig.services, DeadLetter("batch", "", b"x", "why", 1))
+        archive(rig.services, DeadLetter("batch", "", b"x", "why", 1))
         assert next(iter(kept(rig))).startswith("change-batches/unnamed-")
 
     def test_is_the_beginning_of_a_long_body_whatever_is_in_it(self) -> None:
         rig = PlanningRig()
-        bury(rig.services, DeadLetter("batch", "m", b"\xff" + b"a" * LONGEST_BODY, "why", 1))
+        archive(rig.services, DeadLetter("batch", "m", b"\xff" + b"a" * LONGEST_BODY, "why", 1))
         [document] = kept(rig).values()
         assert document["body"] == "\ufffd" + "a" * (LONGEST_BODY - 1)
 
     def test_is_told_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
-        bury(PlanningRig().services, DeadLetter("batch", "m", b"x", "why", 4))
+        archive(PlanningRig().services, DeadLetter("batch", "m", b"x", "why", 4))
         [record] = [one for one in caplog.records if vars(one).get("event") == "dead_letter"]
         assert (vars(record)["kind"], record.getMessage()) == (
             "batch",
@@ -88,22 +88,22 @@ class TestAnEntityMessage:
     def run(self, rig: PlanningRig) -> Run:
         return rig.run()
 
-    def bury(self, rig: PlanningRig, run: Run) -> None:
-        bury(rig.services, letter(EntityMessage(run.run_id, rig.entity, "start")))
+    def archive(self, rig: PlanningRig, run: Run) -> None:
+        archive(rig.services, letter(EntityMessage(run.run_id, rig.entity, "start")))
 
     def test_ends_its_entity_as_failed(self, rig: PlanningRig, run: Run) -> None:
-        self.bury(rig, run)
+        self.archive(rig, run)
         assert (rig.status(run).phase, rig.status(run).reason) == ("failed", REASON)
         assert get_run(rig.documents, run.run_id).phase == "failed"
 
     def test_ends_nothing_that_is_planned_already(self, rig: PlanningRig, run: Run) -> None:
         rig.deliver(run)
-        self.bury(rig, run)
+        self.archive(rig, run)
         assert (rig.status(run).phase, rig.status(run).stop_reason) == ("applying", None)
 
     def test_ends_nothing_that_somebody_plans_at_this_moment(self, rig: PlanningRig, run: Run) -> None:
         rig.documents.acquire_lease(planning_path(run, "titles"), 60)
-        self.bury(rig, run)
+        self.archive(rig, run)
         assert rig.status(run).phase == "pending"
 
     def test_ends_nothing_that_has_ended(self, rig: PlanningRig, run: Run) -> None:
@@ -111,19 +111,19 @@ class TestAnEntityMessage:
             status.phase, status.reason = "cancelled", "not wanted"
 
         rig.change_status(run, end)
-        self.bury(rig, run)
+        self.archive(rig, run)
         assert (rig.status(run).phase, rig.status(run).reason) == ("cancelled", "not wanted")
 
     def test_ends_nothing_that_waits_for_others(self) -> None:
         rig = PlanningRig("jobs")
         run = rig.run(entities=("departments", "jobs"))
-        self.bury(rig, run)
+        self.archive(rig, run)
         assert rig.status(run).phase == "pending"
 
     @pytest.mark.parametrize("run_id", ["20260101-000000-aaaaaa", None], ids=["no such run", "not in it"])
     def test_of_what_there_is_not_is_only_kept(self, rig: PlanningRig, run: Run, run_id: str | None) -> None:
         entity: Any = "jobs" if run_id is None else "titles"
-        bury(rig.services, letter(EntityMessage(run_id or run.run_id, entity, "start")))
+        archive(rig.services, letter(EntityMessage(run_id or run.run_id, entity, "start")))
         assert len(kept(rig)) == 1
         assert rig.status(run).phase == "pending"
 
@@ -133,7 +133,7 @@ class TestABatchMessage:
 
     def test_leaves_its_changes_to_the_next_run(self) -> None:
         rig = BatchRig(ScriptedSafetyAmp(), [change("A")])
-        bury(rig.services, letter(self.MESSAGE))
+        archive(rig.services, letter(self.MESSAGE))
         [outcome] = rig.outcomes()
         assert (outcome.result, outcome.reason) == ("failed", f"not tried: {REASON}")
         assert rig.safetyamp.writes == []
@@ -141,7 +141,7 @@ class TestABatchMessage:
     @pytest.mark.parametrize("body", [b"no JSON", b"{}", b'{"version": 1, "run_id": "x"}'])
     def test_that_nobody_can_read_is_only_kept(self, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
         rig = BatchRig(ScriptedSafetyAmp(), [change("A")])
-        bury(rig.services, DeadLetter("batch", "m", body, "why", 1))
+        archive(rig.services, DeadLetter("batch", "m", body, "why", 1))
         assert (len(kept(rig)), rig.outcomes()) == (1, [])
         assert "could not be ended" not in caplog.text
 
@@ -156,5 +156,5 @@ def test_what_could_not_be_stored_or_sent_is_delivered_again(
     monkeypatch.setattr("shared.sync.runs.dead_letters.give_up_batch", fail)
     rig = BatchRig(ScriptedSafetyAmp(), [change("A")])
     with pytest.raises(type(error)):
-        bury(rig.services, letter(TestABatchMessage.MESSAGE))
+        archive(rig.services, letter(TestABatchMessage.MESSAGE))
     assert len(kept(rig)) == 1

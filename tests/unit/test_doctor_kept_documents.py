@@ -12,13 +12,14 @@ from shared.doctor.kept_documents import BY_ITSELF, CHECK, ENDED, GIVEN_UP, MOST
 from shared.notices.episodes import NOTICES
 from shared.storage.documents import create_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.control import UNKNOWN_PAUSES
 from shared.sync.documents.outcome import outcomes_to_json
 from shared.sync.documents.plans import batch_to_json
 from shared.sync.documents.progress import Progress
-from shared.sync.documents.runs import Run, RunRequest, change_run, request_run, run_ids
+from shared.sync.documents.runs import Run, RunRequest, change_run, run_ids
 from shared.sync.documents.state import EntityState
-from shared.sync.planning.compare import Change
+from shared.sync.runs.requests import request_run
 from shared.sync.runs.totals import TOTALS
 from tests.unit.doctor_rig import DoctorRig
 from tests.unit.engine_rig import a_plan

@@ -9,10 +9,11 @@ import pytest
 from shared.clients.vista.rows import EmployeeRow
 from shared.storage.documents import to_json
 from shared.sync import paths
+from shared.sync.documents.change import Change
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 from shared.sync.documents.state import FAILURE, REJECTED, TAKEN, EntityState, Entry
 from shared.sync.entities import mappings
-from shared.sync.planning.compare import Change, value_digest
+from shared.sync.planning.compare import value_digest
 from shared.sync.planning.drafting import Draft, draft_changes
 from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
 from shared.sync.planning.reader import SourceReader, mapping_options

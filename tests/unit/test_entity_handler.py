@@ -26,12 +26,14 @@ from shared.errors import (
 )
 from shared.storage.documents import create_json
 from shared.sync import paths
+from shared.sync.decisions.approve import approve
 from shared.sync.documents.outcome import BatchOutcomes, outcomes_to_json
 from shared.sync.documents.plans import planning_path
-from shared.sync.documents.runs import Run, RunRequest, approve, get_run, request_run
+from shared.sync.documents.runs import Run, RunRequest, get_run
 from shared.sync.documents.state import EntityState
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs.entity_handler import start_plan, sync_entity
+from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_leaver, a_person
 

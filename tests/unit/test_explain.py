@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseError
-from shared.queries.dry_run import prospect
+from shared.queries.dry_run import dry_run
 from shared.queries.explain import explain
 from shared.storage.documents import to_json
 from shared.sync import paths
@@ -64,10 +64,10 @@ class ExplainRig(OperationsRig):
 
     def entry(self, *, flags: dict[str, Any] | None = None, **changed: Any) -> Entry:
         """Employee 7 in SafetyAmp as the source wants it, but for what is changed."""
-        look = prospect(self.services, "employees", "7").look
-        assert look is not None
-        assert look.mapped is not None
-        fields = {**look.mapped, "home_site_id": 5, "system_access": 1, **changed}
+        view = dry_run(self.services, "employees", "7").view
+        assert view is not None
+        assert view.mapped is not None
+        fields = {**view.mapped, "home_site_id": 5, "system_access": 1, **changed}
         return Entry("u7", None, fields, flags or {})
 
 

@@ -10,20 +10,13 @@ import pytest
 from shared.errors import BusError, StorageError
 from shared.storage.documents import create_json, read_json
 from shared.sync import paths
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.outcome import Outcome, Result, outcomes_to_json
-from shared.sync.documents.runs import (
-    EntityPhase,
-    EntityStatus,
-    Run,
-    RunPhase,
-    RunRequest,
-    active_run_id,
-    get_run,
-    request_run,
-)
+from shared.sync.documents.runs import EntityPhase, EntityStatus, Run, RunPhase, RunRequest, get_run
 from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.messages import parse_entity_message
 from shared.sync.runs.finish import advance, finish_entity, finish_run, phase_of
+from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig, a_plan
 
 
@@ -230,8 +223,8 @@ class TestARun:
         def fail(_: Any) -> bytes:
             raise KeyError("odd")
 
-        monkeypatch.setattr("shared.sync.runs.finish.report_page", fail)
         rig = self.ended()
+        monkeypatch.setattr(rig, "report_page", fail)
         finish_run(rig.services, rig.run_id)
         assert rig.documents.read(paths.report(rig.run_id)) is not None
         assert rig.documents.read(paths.report_page(rig.run_id)) is None

@@ -13,7 +13,7 @@ from shared.sync.entities import mappings
 from shared.sync.entities.shown import shown
 from shared.sync.model import EntityName, SourceRecord
 from shared.sync.planning.reader import SourceReader, mapping_options
-from shared.sync.planning.record_view import Look, look_at
+from shared.sync.planning.record_view import RecordView, view_record
 from shared.sync.planning.resolver import Resolver
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_leaver, a_person
 
@@ -33,9 +33,9 @@ class Looker:
         resolver = Resolver(rig.services, "r", rig.entity)
         return SourceReader(rig.services, resolver, refresh=True).read(rig.entity, {}).source
 
-    def look(self, key: str, *, listed: bool = False) -> Look:
+    def look(self, key: str, *, listed: bool = False) -> RecordView:
         mapping = mappings(mapping_options(self.rig.settings))[self.rig.entity]
-        return look_at(mapping, self.state, self.source(), key, listed=listed)
+        return view_record(mapping, self.state, self.source(), key, listed=listed)
 
     def shown(self, key: str) -> dict[str, Any]:
         mapping = mappings(mapping_options(self.rig.settings))[self.rig.entity]
@@ -92,10 +92,10 @@ def test_a_number_that_vista_has_twice_is_seen_as_rejected_without_a_row(people:
 def test_one_that_the_source_has_not_is_seen_with_what_is_known_of_it(people: Looker) -> None:
     people.state.put("9", Entry("u9", "d", {"last_name": "Gone"}, {}))
     look = people.look("9")
-    assert look == Look(
+    assert look == RecordView(
         "9", in_source=False, found="known id", target_ids=("u9",), known={"last_name": "Gone"}
     )
-    assert people.look("10") == Look("10", in_source=False)
+    assert people.look("10") == RecordView("10", in_source=False)
 
 
 def test_what_the_mapping_warns_of_is_told(people: Looker) -> None:

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from shared.errors import IncompleteRead, UpstreamUnavailable
-from shared.storage.documents import create_json, read_json
+from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.applying.looking_up import LookUp, TooEarly
+from shared.sync.documents.change import Change
+from shared.sync.documents.plans import plan_at
 from shared.sync.documents.progress import OpenCreation, Progress
 from shared.sync.documents.runs import get_run
 from shared.sync.entities import mappings
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
-from shared.sync.planning.compare import Change
 from shared.sync.planning.reader import mapping_options
 from tests.unit.test_batch_handler import RUN, BatchRig, ScriptedSafetyAmp, change
 
@@ -47,7 +48,8 @@ class LookUpRig(BatchRig):
 
     def look(self, number: int = 1, **how: Any) -> list[int | str]:
         """The ids that batch `number` is shown."""
-        plan = read_json(self.documents, paths.plan(RUN, self.entity))
+        plan = plan_at(self.documents, paths.plan(RUN, self.entity))
+        assert plan is not None
         message = BatchMessage(RUN, self.entity, number, 1, "start")
         mapping = mappings(mapping_options(self.settings))[self.entity]
         look_up = LookUp(self.services, get_run(self.documents, RUN), plan, message, mapping)

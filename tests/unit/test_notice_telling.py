@@ -28,8 +28,9 @@ from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.documents.control import Pause, add_pauses
-from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, request_run
+from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run
 from shared.sync.runs.finish import finish_run
+from shared.sync.runs.requests import request_run
 from tests.doubles.scripted_upstream import Script
 from tests.unit.engine_rig import REQUIRED, KeptBus
 from tests.unit.redis_rig import client_of

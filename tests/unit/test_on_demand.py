@@ -19,10 +19,12 @@ from shared.errors import (
 )
 from shared.queries.on_demand import TRY_AGAIN_SECONDS, WORK_SECONDS, record_steps, sync_record
 from shared.sync import paths
+from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import Pause, add_pauses
-from shared.sync.documents.runs import RunRequest, active_run_id, request_run
+from shared.sync.documents.runs import RunRequest
 from shared.sync.documents.state import Entry, read_state
 from shared.sync.runs.entity_handler import sync_entity
+from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import PagedSafetyAmp
 from tests.unit.operations_rig import OperationsRig, answers
 

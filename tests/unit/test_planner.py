@@ -21,8 +21,9 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.decisions.approve import approve
 from shared.sync.documents.plans import plan_path, read_batch
-from shared.sync.documents.runs import EntityStatus, Run, approve, get_run
+from shared.sync.documents.runs import EntityStatus, Run, get_run
 from shared.sync.documents.state import (
     GONE,
     UNSURE,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared.doctor import Finding
+from shared.doctor import Finding, readiness
+from shared.doctor.readiness import missing
 from shared.errors import StorageError
 from shared.runtime import Runtime
-from shared.telemetry import readiness
-from shared.telemetry.readiness import missing
 from tests.unit.doctor_rig import DoctorRig
 
 SEEN = "Ann's 5ecret is not taken at host.example"

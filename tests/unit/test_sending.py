@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from shared.errors import ConfigurationError, StorageError
+from shared.figures.sending import send_figures
 from shared.runtime import Runtime
 from shared.telemetry.metrics import Metric
-from shared.telemetry.sending import send_figures
 from shared.telemetry.telemetry import Dependency
 from tests.unit.doctor_rig import DoctorRig
 

@@ -12,7 +12,6 @@ from shared.queries.cache_names import ALL, CACHED, empty_cache
 from shared.queries.openapi.operations import PATH_PARAMETERS
 from shared.queries.record_calls import call_of
 from shared.queries.references import can_go_without, missing_references, why_missing
-from shared.queries.suggestions import SUGGESTIONS, refusal_kind, suggestion_for
 from shared.resilience.redis_connection import RedisConnection
 from shared.storage.cache import Cache
 from shared.sync.documents.control import Pause
@@ -21,6 +20,7 @@ from shared.sync.documents.state import FAILURE, GONE, Entry
 from shared.sync.model import ENTITIES, EntityName, Ref
 from shared.sync.planning.listing import RESOURCES
 from shared.sync.planning.resolver import Resolver
+from shared.sync.suggestions import SUGGESTIONS, refusal_kind, suggestion_for
 from tests.unit.operations_rig import OperationsRig, change
 from tests.unit.redis_rig import client_of
 

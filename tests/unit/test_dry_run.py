@@ -15,7 +15,7 @@ from shared.errors import (
     IncompleteRead,
     StorageError,
 )
-from shared.queries.dry_run import Prospect, prospect
+from shared.queries.dry_run import DryRun, dry_run
 from shared.sync import paths
 from shared.sync.documents.state import FAILURE, REJECTED, Entry
 from shared.sync.model import EntityName
@@ -33,19 +33,19 @@ class ProspectRig(OperationsRig):
         self.sources.latest = [(7, "100."), (8, "100.")]
         self.keep_state({"100.": Entry(5, "d", {}, {})}, "jobs")
 
-    def ask(self, key: str = "welder", entity: EntityName = "titles") -> Prospect:
+    def ask(self, key: str = "welder", entity: EntityName = "titles") -> DryRun:
         before = self.everything()
-        found = prospect(self.services, entity, key)
+        found = dry_run(self.services, entity, key)
         assert self.everything() == before
         assert self.bus.sent == []
         return found
 
     def in_safetyamp(self, **changed: Any) -> Entry:
         """Employee 7 as the source wants it, but for what is changed."""
-        look = self.ask("7", "employees").look
-        assert look is not None
-        assert look.mapped is not None
-        return Entry("u7", None, {**look.mapped, "home_site_id": 5, "system_access": 1, **changed}, {})
+        view = self.ask("7", "employees").view
+        assert view is not None
+        assert view.mapped is not None
+        return Entry("u7", None, {**view.mapped, "home_site_id": 5, "system_access": 1, **changed}, {})
 
 
 @pytest.fixture
@@ -74,14 +74,14 @@ def test_what_is_as_it_should_be_would_be_left_alone(rig: ProspectRig) -> None:
     rig.keep_state({"welder": Entry(3, None, {"name": "WELDER"}, {})}, "titles")
     found = rig.ask()
     assert (found.change, found.entry and found.entry.target_id) == (None, 3)
-    assert found.look is not None
-    assert (found.look.found, found.look.target_ids) == ("known id", (3,))
+    assert found.view is not None
+    assert (found.view.found, found.view.target_ids) == ("known id", (3,))
 
 
 def test_a_record_that_the_source_does_not_have_is_looked_at_nevertheless(rig: ProspectRig) -> None:
     rig.keep_state({"cook": Entry(4, "d", {"name": "Cook"}, {})}, "titles")
     found = rig.ask("cook")
-    assert (found.look and found.look.in_source, found.change) == (False, None)
+    assert (found.view and found.view.in_source, found.change) == (False, None)
     assert found.entry is not None
 
 
@@ -116,7 +116,7 @@ def test_where_the_source_cannot_be_read_what_is_known_is_told_nevertheless(
     found = rig.ask()
     assert found.problem is not None
     assert "the read was cut off" in found.problem
-    assert (found.look, found.change, found.notes, found.held) == (None, None, (), ())
+    assert (found.view, found.change, found.notes, found.held) == (None, None, (), ())
     assert found.entry is not None
     assert (found.entry.target_id, found.missing_since, found.updated_by) == (3, nth_run(4), "r/p")
 
@@ -134,7 +134,7 @@ def test_where_documents_cannot_be_reached_nothing_is_said(
 
     monkeypatch.setattr(rig.documents, "read", away)
     with pytest.raises(StorageError):
-        prospect(rig.services, "titles", "welder")
+        dry_run(rig.services, "titles", "welder")
 
 
 def test_a_state_that_cannot_be_read_is_as_good_as_none(rig: ProspectRig) -> None:
