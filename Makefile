@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test worker parts check bench load soak deployable package lock clean
+.PHONY: run test worker parts check coverage bench load soak deployable package lock clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
@@ -32,6 +32,11 @@ check: $(VENV)/installed   ## formatter, linters, type checker
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/hadolint Dockerfile
+
+LEAST_COVERAGE = 95
+coverage: $(VENV)/installed   ## which statements of shared/ the unit tests alone reach
+	$(BIN)/python -m coverage run --source=shared -m pytest -q tests/unit --ignore tests/unit/infra
+	$(BIN)/python -m coverage report --skip-covered --sort=cover --fail-under=$(LEAST_COVERAGE)
 
 bench: $(VENV)/installed   ## calls, CPU and memory at 500 to 100 000 employees
 	$(BIN)/python -m local.bench
@@ -72,4 +77,4 @@ lock: $(VENV)/installed   ## requirements.lock anew: what a package and an image
 	mv .lock.new requirements.lock && rm .lock
 
 clean:
-	rm -rf .venv* .parts .local* .mypy_cache .ruff_cache .pytest_cache dist bench.json
+	rm -rf .venv* .parts .local* .mypy_cache .ruff_cache .pytest_cache .coverage* dist bench.json

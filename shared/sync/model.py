@@ -129,7 +129,7 @@ class EntityMapping(Protocol):
         key and for keys that occur twice (a guess would be needed)."""
         ...
 
-    def desired(self, record: SourceRecord, source: Any) -> Desired | Rejected:
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         """The mapping of one record."""
         ...
 

@@ -33,7 +33,6 @@ class DepartmentsSource:
     """All rows of bPRDP of the company, and the names of the regions that SafetyAmp is known to have."""
 
     rows: list[DepartmentRow]
-    options: MappingOptions = field(default_factory=MappingOptions)
     known_regions: frozenset[str] = frozenset()
 
 
@@ -43,7 +42,6 @@ class JobsSource:
 
     rows: list[JobRow]
     departments: frozenset[str]
-    options: MappingOptions = field(default_factory=MappingOptions)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,6 @@ class TitlesSource:
     """Titles of current employees as stored, untrimmed, possibly repeated."""
 
     titles: list[str | None]
-    options: MappingOptions = field(default_factory=MappingOptions)
 
 
 @dataclass(frozen=True)
@@ -95,4 +92,3 @@ class VehiclesSource:
     vehicles: list[dict[str, Any]]
     drivers: list[dict[str, Any]]
     employees: frozenset[str]
-    options: MappingOptions = field(default_factory=MappingOptions)

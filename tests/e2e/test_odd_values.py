@@ -350,10 +350,10 @@ def test_a_record_whose_mapping_fails_costs_itself_only(
 ) -> None:
     desired = TitlesMapping.desired
 
-    def failing(mapping: TitlesMapping, record: Any, source: Any) -> Any:
+    def failing(mapping: TitlesMapping, record: Any) -> Any:
         if record.key == "foreman":
             raise RuntimeError("odd")
-        return desired(mapping, record, source)
+        return desired(mapping, record)
 
     monkeypatch.setattr(TitlesMapping, "desired", failing)
     rig = new_rig()

@@ -30,7 +30,7 @@ class ThingsMapping:
     def records(self, source: list[SourceRecord | Rejected]) -> Iterator[SourceRecord | Rejected]:
         return iter(source)
 
-    def desired(self, record: SourceRecord, source: Any) -> Desired | Rejected:
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         if record.key in self.rejects:
             return self.rejects[record.key]
         name, serial, active = record.facts

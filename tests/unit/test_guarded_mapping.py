@@ -11,7 +11,7 @@ import pytest
 from shared.sync.entities import mappings
 from shared.sync.entities.guarded import desired_of, target_of
 from shared.sync.model import Desired, Rejected, SourceRecord, Target
-from shared.sync.sources import MappingOptions, TitlesSource
+from shared.sync.sources import MappingOptions
 from tests.unit.test_listing import MAPPINGS
 
 TITLES = mappings(MappingOptions())["titles"]
@@ -22,10 +22,10 @@ class Failing:
 
     name = "titles"
 
-    def desired(self, record: SourceRecord, source: Any) -> Desired | Rejected:
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         if record.key == "bad":
             raise RuntimeError("Pat's secret")
-        return TITLES.desired(record, source)
+        return TITLES.desired(record)
 
     def target(self, row: dict[str, Any]) -> Target | None:
         if row["name"] == "bad":
@@ -37,14 +37,13 @@ FAILING: Any = Failing()
 
 
 def test_the_record_is_invalid_with_what_to_do_and_nothing_of_its_data() -> None:
-    source = TitlesSource([])
-    result = desired_of(FAILING, SourceRecord("bad", ("bad",)), source)
+    result = desired_of(FAILING, SourceRecord("bad", ("bad",)))
     assert isinstance(result, Rejected)
     assert (result.key, result.kind) == ("bad", "invalid")
     assert result.reason.startswith("unexpected")
     assert "see the log" in result.reason
     assert "secret" not in result.reason
-    assert isinstance(desired_of(FAILING, SourceRecord("good", ("good",)), source), Desired)
+    assert isinstance(desired_of(FAILING, SourceRecord("good", ("good",))), Desired)
 
 
 def test_a_row_of_safetyamp_is_there_although_nothing_of_it_can_be_read() -> None:

@@ -93,17 +93,6 @@ def test_a_refusal_keeps_no_pages(rig: EngineRig) -> None:
     assert rig.documents.read(PATH) is None
 
 
-def test_a_forgotten_listing_begins_anew(rig: EngineRig) -> None:
-    rig.safetyamp.fail_at = {3: RateLimited("full", 30.0)}
-    lister = TargetLister(rig.services, PATH)
-    with pytest.raises(RateLimited):
-        names(lister)
-    lister.forget()
-    rig.safetyamp.asked.clear()
-    names(lister)
-    assert rig.safetyamp.asked == [0, 1, 2, 3, 4]
-
-
 class TestBesideRelease010:
     """The release before goes on with a listing that this one has begun, and the other way round."""
 

@@ -18,7 +18,7 @@ MAPPING = departments.mapping(MappingOptions())
 def mapped(*rows: DepartmentRow) -> list[Desired | Rejected]:
     source = DepartmentsSource(list(rows))
     return [
-        MAPPING.desired(record, source) if isinstance(record, SourceRecord) else record
+        MAPPING.desired(record) if isinstance(record, SourceRecord) else record
         for record in MAPPING.records(source)
     ]
 
@@ -157,7 +157,7 @@ def test_what_is_no_text_is_invalid_under_the_name_that_the_column_has(
     mapping = departments.mapping(MappingOptions(region_column="udArea"))
     source = DepartmentsSource([row, DepartmentRow("02", "Shop", "Gulf")])
     results = [
-        mapping.desired(record, source) if isinstance(record, SourceRecord) else record
+        mapping.desired(record) if isinstance(record, SourceRecord) else record
         for record in mapping.records(source)
     ]
     (odd,) = (result for result in results if isinstance(result, Rejected))
@@ -171,7 +171,7 @@ def test_an_empty_region_is_told_with_the_column_and_its_setting() -> None:
     source = DepartmentsSource([DepartmentRow("01", "Yard", None)])
     (record,) = mapping.records(source)
     assert isinstance(record, SourceRecord)
-    rejected = mapping.desired(record, source)
+    rejected = mapping.desired(record)
     assert isinstance(rejected, Rejected)
     assert rejected.field == "udArea"
     assert rejected.reason.startswith("udArea (setting VISTA_REGION_COLUMN) is empty")

@@ -60,7 +60,7 @@ def source(*rows: EmployeeRow, **more: Any) -> EmployeesSource:
 def mapped(*rows: EmployeeRow, **more: Any) -> list[Desired | Rejected]:
     given = source(*rows, **more)
     return [
-        MAPPING.desired(record, given) if isinstance(record, SourceRecord) else record
+        MAPPING.desired(record) if isinstance(record, SourceRecord) else record
         for record in MAPPING.records(given)
     ]
 
@@ -509,7 +509,7 @@ def test_the_title_column_is_called_as_the_setting_calls_it() -> None:
     given = source(changed({"title": b"x"}))
     (record,) = mapping.records(given)
     assert isinstance(record, SourceRecord)
-    desired = mapping.desired(record, given)
+    desired = mapping.desired(record)
     assert isinstance(desired, Desired)
     assert desired.warnings == ("current_title_id dropped: udRank is no text",)
 
@@ -521,9 +521,7 @@ def test_telephones_without_country_are_those_of_the_default_country() -> None:
         ROW._replace(phone="55 1234 5678"), OTHER._replace(phone="+52 55 1234 5678"), options=mexico
     )
     first, second = (
-        mapping.desired(record, given)
-        for record in mapping.records(given)
-        if isinstance(record, SourceRecord)
+        mapping.desired(record) for record in mapping.records(given) if isinstance(record, SourceRecord)
     )
     assert isinstance(first, Desired)
     assert isinstance(second, Desired)

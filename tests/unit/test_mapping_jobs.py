@@ -20,7 +20,7 @@ ROW = JobRow("12345.", "Pump Station", "07", "1 Main St", "Houma", "LA ", "70360
 def mapped(*rows: JobRow) -> list[Desired | Rejected]:
     source = JobsSource(list(rows), frozenset({"07"}))
     return [
-        MAPPING.desired(record, source) if isinstance(record, SourceRecord) else record
+        MAPPING.desired(record) if isinstance(record, SourceRecord) else record
         for record in MAPPING.records(source)
     ]
 
@@ -67,7 +67,7 @@ def test_no_state_and_no_zip_code_are_made_up_but_a_setting_may_name_them() -> N
     source = JobsSource([WITHOUT_ADDRESS], frozenset({"07"}))
     (record,) = mapping.records(source)
     assert isinstance(record, SourceRecord)
-    desired = mapping.desired(record, source)
+    desired = mapping.desired(record)
     assert isinstance(desired, Desired)
     assert (desired.create_only["state"], desired.create_only["zip_code"]) == ("TX", "77001")
     assert not {"state", "zip_code"} & {*desired.fields}

@@ -62,7 +62,7 @@ def test_a_deleted_title_is_none() -> None:
 def test_what_was_created_needs_no_update() -> None:
     (record,) = records(" Crew  Lead")
     assert isinstance(record, SourceRecord)
-    desired = MAPPING.desired(record, TitlesSource([]))
+    desired = MAPPING.desired(record)
     assert desired == Desired("crew lead", {}, {"name": "Crew Lead"})
     target = MAPPING.target({"id": 3, "name": "Crew Lead"})
     assert target is not None
@@ -84,7 +84,7 @@ def test_the_most_frequent_spelling_is_sent_and_of_equals_always_the_same(
     for order in (stored, stored[::-1]):
         (record,) = records(*order)
         assert isinstance(record, SourceRecord)
-        desired = MAPPING.desired(record, TitlesSource([]))
+        desired = MAPPING.desired(record)
         assert isinstance(desired, Desired)
         assert desired.create_only == {"name": name}
 

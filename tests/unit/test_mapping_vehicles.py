@@ -31,7 +31,7 @@ def mapped(
 ) -> list[Desired | Rejected]:
     mapping, source = vehicles.mapping(options), VehiclesSource(list(rows), drivers or [], EMPLOYEES)
     return [
-        mapping.desired(record, source) if isinstance(record, SourceRecord) else record
+        mapping.desired(record) if isinstance(record, SourceRecord) else record
         for record in mapping.records(source)
     ]
 

@@ -70,7 +70,7 @@ class DepartmentsMapping:
         )
         return SourceRecord(key, (key, *texts))
 
-    def desired(self, record: SourceRecord, source: DepartmentsSource) -> Desired | Rejected:  # noqa: ARG002
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         """A cluster; departments without description or region are skipped."""
         if record.key.startswith(REGION_PREFIX):
             return _region(record.key, *record.facts)

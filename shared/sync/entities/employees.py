@@ -64,7 +64,7 @@ class EmployeesMapping:
         """Leavers first, then the rest, in the order of their numbers; facts: see EmployeeFacts."""
         return employee_records(source)
 
-    def desired(self, record: SourceRecord, source: EmployeesSource) -> Desired | Rejected:  # noqa: ARG002
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         """A user; `active` False without fields for somebody who has left.
 
         Invalid without first name or last name; skipped before the first day. A home site that there is none

@@ -10,10 +10,10 @@ from shared.sync.model import Desired, EntityMapping, Rejected, SourceRecord, Ta
 logger = logging.getLogger(__name__)
 
 
-def desired_of(mapping: EntityMapping, record: SourceRecord, source: Any) -> Desired | Rejected:
+def desired_of(mapping: EntityMapping, record: SourceRecord) -> Desired | Rejected:
     """The mapping of one record, rejected when the mapping fails."""
     try:
-        return mapping.desired(record, source)
+        return mapping.desired(record)
     except Exception:
         logger.exception("%s %s cannot be mapped", mapping.name, record.key)
         return unexpected(record.key)

@@ -54,7 +54,7 @@ class JobsMapping:
             known = cleaning.code(rows[key].department) in source.departments
             yield SourceRecord(key, (*rows[key], int(known)))
 
-    def desired(self, record: SourceRecord, source: JobsSource) -> Desired | Rejected:  # noqa: ARG002
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         """A site; a job whose department has no cluster is skipped."""
         row = JobRow._make(record.facts[:_DEPARTMENT_KNOWN])
         department = cleaning.code(row.department)

@@ -57,7 +57,7 @@ class TitlesMapping:
         for key in sorted(spellings):
             yield SourceRecord(key, (best_spelling(spellings[key]),))
 
-    def desired(self, record: SourceRecord, source: TitlesSource) -> Desired | Rejected:  # noqa: ARG002
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         """A user title."""
         name = TitlePayload(name=record.facts[0])
         return payload.desired(record.key, TitlePayload(), name, payload.Notes())

@@ -78,7 +78,7 @@ class VehiclesMapping:
             driver = drivers.of(vehicle) if self.options.vehicle_assign_driver else Driver()
             yield SourceRecord(key, tuple(_facts(vehicle, serials[_serial(vehicle)] - 1, driver)))
 
-    def desired(self, record: SourceRecord, source: VehiclesSource) -> Desired | Rejected:  # noqa: ARG002
+    def desired(self, record: SourceRecord) -> Desired | Rejected:
         """An asset; a vehicle without gateway is skipped, being retired or swapped for another record."""
         facts = VehicleFacts._make(record.facts)
         if facts.serial is None:

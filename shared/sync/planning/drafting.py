@@ -207,7 +207,7 @@ class _Drafting:
                 draft.report(record.key, text, name)
             return
         twins = self._twins(record)
-        desired = desired_of(self._mapping, record, source)
+        desired = desired_of(self._mapping, record)
         if twins:
             self._several(record.key, twins, desired, digest, source)
             return

@@ -146,10 +146,6 @@ class TargetLister:
             page, targets = self._complete
             self._keep(page, targets, complete=True)
 
-    def forget(self) -> None:
-        """Drop the pages that are kept, so that the next listing is a new one."""
-        self._services.documents.delete(self._path)
-
     def _clusters(self, mapping: EntityMapping) -> list[Target]:
         rows = self._services.safetyamp.list_site_clusters().records
         inside = within_root(rows, self._services.settings.safetyamp_root_cluster)

@@ -133,15 +133,15 @@ class SourceReader:
         return reading.records
 
     def _departments(self) -> DepartmentsSource:
-        return DepartmentsSource(self._counted(self._services.vista.departments()), self._options)
+        return DepartmentsSource(self._counted(self._services.vista.departments()))
 
     def _jobs(self) -> JobsSource:
         clusters = self._syncable("departments", self._departments())
-        return JobsSource(self._counted(self._services.vista.open_jobs()), clusters, self._options)
+        return JobsSource(self._counted(self._services.vista.open_jobs()), clusters)
 
     def _titles(self) -> TitlesSource:
         rows = self._counted(self._services.vista.titles(self.today()))
-        return TitlesSource(rows, self._options)
+        return TitlesSource(rows)
 
     def _employees(self) -> EmployeesSource:
         job_keys = self._syncable("jobs", self._jobs())
@@ -178,7 +178,7 @@ class SourceReader:
         return frozenset(
             record.key
             for record in mapping.records(source)
-            if not isinstance(record, Rejected) and isinstance(desired_of(mapping, record, source), Desired)
+            if not isinstance(record, Rejected) and isinstance(desired_of(mapping, record), Desired)
         )
 
     def _vehicles(self) -> VehiclesSource:
@@ -189,7 +189,7 @@ class SourceReader:
             employees = frozenset(state.keys()) if state else frozenset()
             drivers = self._cached("samsara_drivers", self._services.samsara.list_active_drivers)
         vehicles = self._cached("samsara_vehicles", self._services.samsara.list_vehicles)
-        return VehiclesSource(vehicles, drivers, employees, self._options)
+        return VehiclesSource(vehicles, drivers, employees)
 
     def _offices(self, regions: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
         """Regions with one office site, and regions with several."""

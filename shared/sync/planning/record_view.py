@@ -48,7 +48,7 @@ def view_record(
     seen: dict[str, Any] = {"found": found, "target_ids": target_ids, "known": known}
     if isinstance(record, Rejected):
         return RecordView(key, in_source=True, rejected=asdict(record), **seen)
-    desired = desired_of(mapping, record, source)
+    desired = desired_of(mapping, record)
     row = shown(mapping.name, record)
     if isinstance(desired, Rejected):
         return RecordView(key, in_source=True, source=row, rejected=asdict(desired), **seen)
