@@ -22,7 +22,7 @@ from local.bus.model import (
 from local.bus.queue import Queue
 from shared.clock import Clock
 from shared.errors import BusError
-from shared.storage.bus import LONGEST_MESSAGE_ID, Message
+from shared.storage.bus import Message
 
 __all__ = [
     "DEAD_LETTER_QUEUE",
@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+
+LONGEST_MESSAGE_ID = 128
+"""Characters, as Service Bus has it."""
 
 
 class InProcessBus:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import BusError
-from shared.storage.bus import Message, Queues
+from shared.storage.bus import Message
 from shared.storage.service_bus_connection import (
     ServiceBusConnection,
     close_aside,
@@ -42,13 +42,6 @@ class ServiceBusBus:
         self._pause = pause
         self._lock = threading.Lock()
         self._senders: dict[str, ServiceBusSender] = {}
-
-    @property
-    def queues(self) -> Queues:
-        """Looking into the queues, over the same client."""
-        from shared.storage.service_bus_queues import ServiceBusQueues
-
-        return ServiceBusQueues(self._connection, self)
 
     def check(self, queue: str, *, receive: bool) -> None:
         """Prove that the queue exists and can be sent to and, with `receive`, received from, over links of

@@ -1,10 +1,10 @@
-"""Messages as the SDK receives or peeks them."""
+"""Messages as the SDK receives them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.storage.bus import DeadMessage, Message
+from shared.storage.bus import Message
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage
@@ -39,19 +39,6 @@ def body_of(received: ServiceBusReceivedMessage) -> str:
     except TypeError:  # one value instead of sections
         return str(parts)
     return raw.decode(errors="surrogateescape")
-
-
-def dead(peeked: ServiceBusReceivedMessage) -> DeadMessage:
-    """A dead letter as it lies in its queue; a peek shows the number of deliveries that there were."""
-    return DeadMessage(
-        sequence_number=peeked.sequence_number or 0,
-        message_id=peeked.message_id or "",
-        body=body_of(peeked),
-        reason=peeked.dead_letter_reason or "",
-        description=peeked.dead_letter_error_description,
-        delivery_count=peeked.delivery_count or 0,
-        enqueued=peeked.enqueued_time_utc,
-    )
 
 
 def _text(value: object) -> str:

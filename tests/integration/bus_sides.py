@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 from local.amqp.server import ServiceBusServer
 from local.bus.in_process import InProcessBus, LockedMessage, QueueOptions
-from local.bus.inspection import InProcessQueues
 from local.bus.service_bus_receiver import SdkReceiver
 from local.fake_clock import FakeClock
-from shared.storage.bus import Bus, Queues
+from shared.storage.bus import Bus
 from shared.storage.service_bus import ServiceBusBus
 from shared.storage.service_bus_connection import ServiceBusConnection
+from tests.integration.queue_views import InProcessQueues, Queues, ServiceBusQueues
 
 OPTIONS: Mapping[str, QueueOptions] = {"q": QueueOptions(max_delivery_count=3), "other": QueueOptions()}
 START = datetime(2040, 1, 1, 12, tzinfo=UTC)
@@ -100,6 +100,7 @@ class Wire:
         self._server.start()
         self._connection = connection(self._server)
         self._bus = ServiceBusBus(self._connection)
+        self._queues = ServiceBusQueues(self._connection)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -112,5 +113,5 @@ class Wire:
         """New queues, over the wire."""
         self._server.replace(InProcessBus(self._clock, OPTIONS))
         receiver = SdkReceiver(self._connection, WAIT_SECONDS)
-        yield Side(self._clock, self._bus, receiver, self._bus.queues, self._server.wake)
+        yield Side(self._clock, self._bus, receiver, self._queues, self._server.wake)
         self._closing.submit(receiver.close)

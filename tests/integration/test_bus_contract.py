@@ -10,8 +10,9 @@ import pytest
 
 from local.bus.in_process import DEAD_LETTER_QUEUE, LockedMessage, LockLost
 from shared.errors import BusError
-from shared.storage.bus import Message, QueueDepth
+from shared.storage.bus import Message
 from tests.integration.bus_sides import Side, Wire, in_process
+from tests.integration.queue_views import QueueDepth
 from tests.real_parts import AMQP, required
 
 LOCK, WINDOW, TTL = 60.0, 86_400.0, 172_800.0
@@ -43,7 +44,7 @@ def later(side: Side, seconds: float) -> datetime:
     return side.clock.now() + timedelta(seconds=seconds)
 
 
-def archive(side: Side, *message_ids: str) -> None:
+def let_die(side: Side, *message_ids: str) -> None:
     """Put messages among the dead letters."""
     side.bus.send([message(message_id) for message_id in message_ids])
     for _ in message_ids:
@@ -77,7 +78,7 @@ class TestMessages:
     def test_many_messages_are_split_to_the_size_limit_and_all_arrive_once(self, side: Side) -> None:
         body = "x" * 20_000
         side.bus.send([Message("q", f"m{number}", body) for number in range(30)])
-        assert side.queues.depth("q") == QueueDepth(waiting=30, scheduled=0, dead=0, cut=False)
+        assert side.queues.depth("q") == QueueDepth(waiting=30, scheduled=0, dead=0)
 
     def test_each_queue_gets_its_own_messages(self, side: Side) -> None:
         side.bus.send([message("a"), message("b", queue="other")])
@@ -109,7 +110,7 @@ class TestLocks:
         side.receiver.complete(side.receive())
         side.advance(LOCK)
         assert side.is_empty()
-        assert side.queues.depth("q") == QueueDepth(waiting=0, scheduled=0, dead=0, cut=False)
+        assert side.queues.depth("q") == QueueDepth(waiting=0, scheduled=0, dead=0)
 
     def test_a_message_whose_lock_runs_out_comes_again_and_is_counted(self, side: Side) -> None:
         side.bus.send([message()])
@@ -198,7 +199,7 @@ class TestDeadLetters:
         assert (dead.delivery_count, dead.enqueued) == (1, enqueued)
 
     def test_a_dead_letter_is_received_from_its_queue_with_its_reason(self, side: Side) -> None:
-        archive(side, "m")
+        let_die(side, "m")
         locked = side.receive(DEAD)
         assert (locked.message, locked.dead_letter_reason) == (message(), "refused")
         assert locked.dead_letter_description is None
@@ -206,7 +207,7 @@ class TestDeadLetters:
         assert side.queues.dead_letters("q") == []
 
     def test_a_dead_letter_comes_as_often_as_it_takes(self, side: Side) -> None:
-        archive(side, "m")
+        let_die(side, "m")
         for delivery in range(2, 7):
             locked = side.receive(DEAD)
             assert locked.delivery_count == delivery
@@ -233,50 +234,11 @@ class TestDeadLetters:
         side.advance(TTL + 999)
         assert side.receive().message.message_id == "m"
 
-    def test_the_oldest_dead_letters_are_shown_up_to_a_number(self, side: Side) -> None:
-        archive(side, "a", "b", "c")
-        assert [dead.message_id for dead in side.queues.dead_letters("q", most=2)] == ["a", "b"]
-        assert side.queues.depth("q", most=2) == QueueDepth(waiting=0, scheduled=0, dead=2, cut=True)
-
-
-class TestResubmitting:
-    def test_a_dead_letter_is_sent_again_under_a_new_id(self, side: Side) -> None:
-        side.bus.send([Message("q", "m", '{"a": 1}', None, "run-1", properties={"p": "v"})])
-        number = side.receive()
-        side.receiver.dead_letter(number, "refused", "twice")
-        assert side.queues.resubmit("q") == 1
-        assert side.queues.dead_letters("q") == []
-        again = side.receive()
-        expected = Message(
-            "q", f"m~{number.sequence_number}", '{"a": 1}', None, "run-1", properties={"p": "v"}
-        )
-        assert (again.message, again.delivery_count) == (expected, 1)
-
-    def test_as_many_as_asked_and_the_oldest_first(self, side: Side) -> None:
-        archive(side, "a", "b", "c")
-        assert side.queues.resubmit("q", most=2) == 2
-        assert [dead.message_id for dead in side.queues.dead_letters("q")] == ["c"]
-        assert side.queues.resubmit("q") == 1
-        assert side.queues.resubmit("q") == 0
-        assert waiting(side) == 3
-
-    def test_a_copy_that_was_sent_before_is_not_sent_twice(self, side: Side) -> None:
-        archive(side, "m")
-        (dead,) = side.queues.dead_letters("q")
-        side.bus.send([message(f"m~{dead.sequence_number}")])
-        assert side.queues.resubmit("q") == 1
-        assert side.queues.depth("q") == QueueDepth(waiting=1, scheduled=0, dead=0, cut=False)
-
-    def test_the_id_of_a_copy_is_no_longer_than_allowed(self, side: Side) -> None:
-        archive(side, "x" * 128)
-        assert side.queues.resubmit("q") == 1
-        assert len(side.receive().message.message_id) == 128
-
 
 class TestSchedule:
     def test_a_scheduled_message_comes_when_it_is_due_and_not_before(self, side: Side) -> None:
         side.bus.send([message(at=later(side, 30))])
-        assert side.queues.depth("q") == QueueDepth(waiting=0, scheduled=1, dead=0, cut=False)
+        assert side.queues.depth("q") == QueueDepth(waiting=0, scheduled=1, dead=0)
         side.advance(29.999)
         assert side.is_empty()
         side.advance(0.001)
