@@ -39,6 +39,21 @@ NOT_USED = ("shared.storage.blob", "shared.storage.service_bus", "shared.key_vau
 CALLED = ("tests.chaos.handling", "tests.chaos.operators")
 """What of the tests is done in these processes, with the release's code."""
 
+PLACES_BEFORE = {
+    "shared.queries.on_demand": "shared.operations.on_demand",
+    "shared.sync.decisions.approve": "shared.sync.runs",
+    "shared.sync.documents.active": "shared.sync.runs",
+    "shared.sync.documents.control": "shared.sync.control",
+    "shared.sync.documents.runs": "shared.sync.runs",
+    "shared.sync.runs.batch_handler": "shared.sync.batch_handler",
+    "shared.sync.runs.dead_letters": "shared.sync.dead_letters",
+    "shared.sync.runs.entity_handler": "shared.sync.entity_handler",
+    "shared.sync.runs.requests": "shared.sync.runs",
+    "shared.sync.runs.stopping": "shared.sync.stopping",
+    "shared.sync.runs.sweep": "shared.sync.sweep",
+}
+"""Where release 0.1.0 has what CALLED imports, and what it is told to do."""
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -163,9 +178,21 @@ def main() -> None:
 
 def _load_code() -> None:
     names = [module.name for module in pkgutil.walk_packages(shared.__path__, "shared.")]
-    for name in (*names, *CALLED):
+    for name in names:
         if not name.startswith(NOT_USED):
             importlib.import_module(name)
+    if "shared.queries" not in names:
+        _name_as_today()
+    for name in CALLED:
+        importlib.import_module(name)
+
+
+def _name_as_today() -> None:
+    """Let the release's modules be found where they are today, too."""
+    for today, before in PLACES_BEFORE.items():
+        sys.modules[today] = importlib.import_module(before)
+    letters: Any = sys.modules["shared.sync.runs.dead_letters"]
+    letters.archive = letters.bury
 
 
 def _live(world: World) -> None:
