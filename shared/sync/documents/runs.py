@@ -167,6 +167,8 @@ def _known_request(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def request_from_json(value: Mapping[str, Any]) -> RunRequest:
+    """What a document says was asked for, without entities that only a newer version knows. Raises
+    UnreadableDocument."""
     return decode(RunRequest, _known_request(value), paths.ACTIVE)
 
 

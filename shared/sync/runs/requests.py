@@ -93,6 +93,7 @@ def _create_run(services: Services, claim: Claim) -> None:
 
 
 def refuse_paused(documents: Documents, entities: Sequence[EntityName]) -> None:
+    """Raises Paused when an operator paused all of these."""
     pauses = read_pauses(documents)
     if all(name in pauses for name in entities):
         raise Paused("; ".join(pauses[name].about(name) for name in entities))
