@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from local.bus.model import DEAD_LETTER_QUEUE, LockedMessage, LockLost
+from local.bus.received import plain
 from shared.errors import BusError
 from shared.storage.service_bus_connection import ServiceBusConnection, close_quietly
-from shared.storage.service_bus_received import plain
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.storage.cache import Cache
 
 CACHED = ("graph_users", "samsara_drivers", "samsara_vehicles")
-"""The listings that are cached (`sync/reader.py`)."""
+"""The listings that are cached (`sync/planning/reader.py`)."""
 
 ALL = "all"
 

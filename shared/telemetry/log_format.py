@@ -17,7 +17,7 @@ from shared.context import bound_facts, current_trace
 from shared.errors import SafetyAmpError
 from shared.version import FULL_VERSION
 
-OUR_LOGGERS = ("shared", "functions", "function_app", "local")
+OUR_LOGGERS = ("shared", "functions", "function_app", "cli", "local")
 
 BEHIND_THE_HOST = re.compile(r"(https?://[^/?#\s]+)[/?#]\S*")
 

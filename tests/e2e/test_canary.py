@@ -22,7 +22,7 @@ from shared.clients.vista.driver import VistaConnection
 from shared.errors import SafetyAmpError
 from shared.storage.bus import Message
 from shared.sync.entities.employees import EmployeesMapping
-from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
+from shared.telemetry.log_format import OUR_LOGGERS, JsonFormatter, ReadableFormatter
 from tests.doubles.ingestion import Ingestion, ingesting
 from tests.doubles.webhook_receiver import receiving
 from tests.e2e.rig import START, Rig
@@ -99,7 +99,7 @@ class _Collector(logging.Handler):
 def watched(seen: Seen) -> Iterator[None]:
     """Keep all log lines of ours and the libraries' warnings, and all messages."""
     root, send = logging.getLogger(), InProcessBus.send
-    ours = [logging.getLogger(name) for name in ("shared", "functions", "local")]
+    ours = [logging.getLogger(name) for name in OUR_LOGGERS]
     collector = _Collector(seen)
 
     def keeping(bus: InProcessBus, messages: Any) -> None:

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from local.bus.in_process import InProcessBus
+from local.bus.received import body_of
 from shared.storage.service_bus_connection import ServiceBusConnection, close_aside
-from shared.storage.service_bus_received import body_of
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver

@@ -171,6 +171,19 @@ def test_a_late_message_of_an_entity_that_has_ended_lets_those_go_on_that_waited
     assert parse_entity_message(message.body.encode()).entity == "jobs"
 
 
+def take_over_during_a_call(rig: BatchRig) -> None:
+    """Each creation takes so long that another handler has the batch when it is answered."""
+    create = rig.safetyamp.create
+
+    def stuck(resource: str, payload: dict[str, Any]) -> Any:
+        answer = create(resource, payload)
+        rig.clock.advance(LEASE_SECONDS)
+        rig.documents.acquire_lease(paths.progress(RUN, "titles", 1), LEASE_SECONDS)
+        return answer
+
+    rig.safetyamp.create = stuck
+
+
 class TestTheLease:
     def test_of_somebody_else_is_waited_for_as_long_as_it_lasts(self) -> None:
         rig = BatchRig(ScriptedSafetyAmp(), [change("A")])
@@ -217,15 +230,7 @@ class TestTheLease:
 
     def test_that_was_taken_over_ends_the_work_before_the_next_call(self) -> None:
         rig = slow(10, "A", "B")
-        create = rig.safetyamp.create
-
-        def stuck(resource: str, payload: dict[str, Any]) -> Any:
-            answer = create(resource, payload)
-            rig.clock.advance(LEASE_SECONDS)
-            rig.documents.acquire_lease(paths.progress(RUN, "titles", 1), LEASE_SECONDS)
-            return answer
-
-        rig.safetyamp.create = stuck
+        take_over_during_a_call(rig)
         with pytest.raises(LeaseLost):
             rig.deliver()
         assert names(rig) == ["A"]
@@ -233,15 +238,7 @@ class TestTheLease:
 
     def test_that_was_taken_over_during_the_last_call_leaves_the_last_word_to_the_other(self) -> None:
         rig = slow(10, "A")
-        create = rig.safetyamp.create
-
-        def stuck(resource: str, payload: dict[str, Any]) -> Any:
-            answer = create(resource, payload)
-            rig.clock.advance(LEASE_SECONDS)
-            rig.documents.acquire_lease(paths.progress(RUN, "titles", 1), LEASE_SECONDS)
-            return answer
-
-        rig.safetyamp.create = stuck
+        take_over_during_a_call(rig)
         with pytest.raises(LeaseLost):
             rig.deliver()
         assert rig.outcomes() == []

@@ -86,7 +86,7 @@ def test_every_document_that_code_cites_is_there_with_the_section_that_is_named(
     assert found > 50
 
 
-@pytest.mark.parametrize("folder", ["shared", "local", "functions", "tests"])
+@pytest.mark.parametrize("folder", ["shared", "cli", "local", "functions", "tests"])
 def test_no_comment_cites_what_nobody_can_find(folder: str) -> None:
     vague = [
         f"{name}: {found[0]}"

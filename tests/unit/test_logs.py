@@ -22,9 +22,10 @@ from shared.context import (
     traced,
 )
 from shared.errors import StorageError
-from shared.telemetry.log_format import JsonFormatter, ReadableFormatter
+from shared.telemetry.log_format import OUR_LOGGERS, JsonFormatter, ReadableFormatter
 from shared.telemetry.logs import JsonForwarder, install_json_logs, log_level
 from shared.version import FULL_VERSION
+from tests.real_parts import PROJECT
 
 CANARY = "Ann Canary"
 
@@ -333,3 +334,14 @@ def test_messages_carry_the_trace_of_whoever_sends_them() -> None:
     with traced(parse_trace(PARENT)):
         assert message_properties() == {"Diagnostic-Id": PARENT, "traceparent": PARENT}
     assert message_properties() == {}
+
+
+def test_whoever_of_us_logs_is_known_as_one_of_us() -> None:
+    """Lines of others are written from WARNING on, and without their errors' texts."""
+    logging_ones = {
+        path.relative_to(PROJECT).parts[0]
+        for path in PROJECT.glob("[a-z]*/**/*.py")
+        if "getLogger(__name__)" in path.read_text()
+    }
+    assert logging_ones - {"tests"} <= set(OUR_LOGGERS)
+    assert "shared" in logging_ones

@@ -193,6 +193,7 @@ def _make_plan(
         # A process of release 0.1.0 may apply the plan, and cannot note it in the state of titles. Until this
         # release has, the state does not say what is there.
         distrust_state(documents, entity)
+    # The entity is for people: programs know it by the path.
     create_json(documents, plan_path(run, entity), {"entity": entity, **plan.to_json()})
     duration_ms = round((services.clock.monotonic() - started) * 1000)
     facts = {"counts": plan.counts, "batches": plan.batches, "duration_ms": duration_ms}
