@@ -53,8 +53,8 @@ soak: $(VENV)/installed   ## any number of seeds of the simulation, on all cores
 deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.txt and nothing else
 	$(VENV)-azure/bin/python -c "import function_app; print(len(function_app.app.get_functions()), 'functions')"
 
-package: $(VENV)/installed   ## what is deployed: dist/safetyamp-sync.zip
-	$(BIN)/python -m local.package dist/safetyamp-sync.zip
+package:   ## what is deployed, made with a Python 3.13: dist/safetyamp-sync.zip
+	infra/package dist/safetyamp-sync.zip
 
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,9 @@ import importlib.util
 import os
 import platform
 import shutil
+import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
+CODE = (".py", ".json", ".lua", ".css", ".html", ".js")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,29 @@ def _deployed_python() -> str | None:
     return str(python) if python.exists() else None
 
 
+def _python_313() -> str | None:
+    found = subprocess.run([PROJECT / ".ci" / "python313"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def _package() -> str | None:
+    package = PROJECT / "dist" / "safetyamp-sync.zip"
+    return str(package) if package.exists() and _is_of_this_code(package) else None
+
+
+def _is_of_this_code(package: Path) -> bool:
+    """One that was made before the last change would have the tests judge yesterday's code."""
+    with zipfile.ZipFile(package) as archive:
+        held = {name for name in archive.namelist() if name.endswith(CODE)}
+        ours = {
+            path.relative_to(PROJECT).as_posix()
+            for folder in ("functions", "shared")
+            for path in (PROJECT / folder).rglob("*")
+            if path.name.endswith(CODE) and path.name != "build.json"
+        }
+        return ours <= held and all(archive.read(name) == (PROJECT / name).read_bytes() for name in ours)
+
+
 def _sql_server_driver() -> str | None:
     package = importlib.util.find_spec("mssql_python_odbc")
     if package is None or package.origin is None:
@@ -87,6 +113,8 @@ MSSQL_ODBC = RealPart(
 )
 AMQP = RealPart("AMQP 1.0 (qpid-proton)", _module("proton"), "pip install python-qpid-proton")
 DEPLOYED = RealPart("environment of requirements.txt alone", _deployed_python, "make deployable")
+PYTHON_313 = RealPart("Python 3.13", _python_313, "python3.13 on PATH, or in a pyenv")
+PACKAGE = RealPart("the package, made of this code", _package, "make package (needs Python 3.13)")
 WORKER = RealPart(
     "Functions worker", _module("azure_functions_runtime"), "Python 3.13: pip install -r requirements.txt"
 )

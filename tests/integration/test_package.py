@@ -1,10 +1,12 @@
-"""What is deployed: the files, their size, and that they run with requirements.txt alone."""
+"""What is deployed: which files, the same for each way to deploy, and that they run with what comes along."""
 
 from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,18 +15,22 @@ from pathlib import Path
 
 import pytest
 from docker.utils.build import exclude_paths
+from pathspec import GitIgnoreSpec
 
-from local.package import NEVER_SENT, PROJECT, package_files, top_level, write_package
-from tests.real_parts import DEPLOYED, required
+from tests.real_parts import DEPLOYED, PACKAGE, PROJECT, PYTHON_313, required
 
 TOP_LEVEL = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
 SUFFIXES = {
     "": {".py", ".json", ".txt"},
     "functions": {".py"},
-    "shared": {".py", ".lua", ".css", ".html", ".js"},
+    "shared": {".py", ".json", ".lua", ".css", ".html", ".js"},
 }
-LARGEST_PACKAGE_BYTES = 500_000
+LIBRARIES = ".python_packages/lib/site-packages"
+LARGEST_CODE_BYTES = 500_000
 """It has four tenths of a megabyte now: something that does not run has come in when this fails."""
+
+NEVER_SENT = (".git", ".vscode", ".funcignore", ".gitignore", "local.settings.json", "project.lock.json")
+"""What Core Tools leaves out by itself (`GetLocalFiles` of its `FileSystemHelpers.cs`)."""
 
 STRAY = [
     ".azure/prod/.env",
@@ -62,13 +68,25 @@ STRAY = [
     "Makefile",
     "pyproject.toml",
     "requirements-dev.txt",
-    "requirements.lock",
     "CONTRIBUTING.md",
     "azure.yaml",
     "bench.json",
     "dist/safetyamp-sync.zip",
 ]
 """What lies in a project's folder, or will, and must not be sent."""
+
+WITHOUT_WHEELS = """#!/usr/bin/env bash
+# A Python 3.13 whose pip has one package, which brings a command.
+case "$1 $2" in
+  "-c "*) echo 3.13 ;;
+  "-m pip")
+    while [ "$1" != --target ]; do shift; done
+    mkdir -p "$2/bin"
+    touch "$2/library.py" "$2/bin/command"
+    ;;
+  *) exec python3 "$@" ;;
+esac
+"""
 
 IMPORT_ALL = """
 import importlib.util, json, sys
@@ -79,25 +97,35 @@ print(json.dumps({"functions": names, "absent": absent, "where": function_app.__
 """
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, unpacked."""
-    folder = tmp_path_factory.mktemp("package")
-    write_package(folder / "app.zip")
-    with zipfile.ZipFile(folder / "app.zip") as archive:
-        archive.extractall(folder / "wwwroot")
-    return folder / "wwwroot"
-
-
 @pytest.fixture
 def untidy(tmp_path: Path) -> Path:
-    """The deployed files among all that may lie beside them."""
-    for path in (*package_files(), *STRAY):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text("x")
-    for name in (".funcignore", ".dockerignore"):
-        (tmp_path / name).write_text((PROJECT / name).read_text())
-    return tmp_path
+    """The deployed files and what makes packages of them, among all that may lie beside them."""
+    project = tmp_path / "project"
+    for path in (*deployed_files(), *STRAY):
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text("x")
+    for name in (
+        *(".funcignore", ".dockerignore", "requirements.lock"),
+        *(".ci/python313", "infra/package", "infra/stamp"),
+    ):
+        (project / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, project / name)
+    return project
+
+
+def deployed_files(project: Path = PROJECT) -> list[str]:
+    """The files that azd would send: those that .funcignore, read as Git reads such files, leaves."""
+    ignored = GitIgnoreSpec.from_lines([*NEVER_SENT, *(project / ".funcignore").read_text().splitlines()])
+    return sorted(_left(project, ignored))
+
+
+def _left(project: Path, ignored: GitIgnoreSpec) -> Iterator[str]:
+    for folder, folders, files in os.walk(project):
+        inside = Path(folder).relative_to(project)
+        # Whole environments lie in some of the folders that are left out.
+        folders[:] = [name for name in folders if not ignored.match_file(f"{(inside / name).as_posix()}/")]
+        paths = [(inside / name).as_posix() for name in files]
+        yield from (path for path in paths if not ignored.match_file(path))
 
 
 def left_by_core_tools(project: Path) -> Iterator[str]:
@@ -119,26 +147,58 @@ def left_by_core_tools(project: Path) -> Iterator[str]:
             yield path
 
 
-def test_the_package_holds_what_runs_and_nothing_else(tmp_path: Path) -> None:
-    paths = write_package(tmp_path / "app.zip")
-    assert set(top_level(paths)) == TOP_LEVEL
-    for path in map(Path, paths):
+def packed_without_wheels(project: Path, folder: Path) -> Path:
+    """The package as `infra/package` makes it of this project, with one library for all wheels."""
+    python = folder / "python"
+    python.write_text(WITHOUT_WHEELS)
+    python.chmod(0o755)
+    subprocess.run(
+        [project / "infra" / "package", folder / "app.zip"],
+        env={**os.environ, "PYTHON": str(python)},
+        capture_output=True,
+        check=True,
+    )
+    return folder / "app.zip"
+
+
+def files_in(package: Path) -> list[str]:
+    """The files of a package, sorted."""
+    with zipfile.ZipFile(package) as archive:
+        return sorted(name for name in archive.namelist() if not name.endswith("/"))
+
+
+def test_the_package_holds_what_runs_and_what_that_needs_and_nothing_else() -> None:
+    package = Path(required(PACKAGE))
+    paths = [Path(path) for path in files_in(package)]
+    code = [path for path in paths if path.parts[0] != ".python_packages"]
+    assert {path.parts[0] for path in code} == TOP_LEVEL
+    for path in code:
         folder = "" if len(path.parts) == 1 else path.parts[0]
         assert path.suffix in SUFFIXES[folder], path
-    size = (tmp_path / "app.zip").stat().st_size
-    print(f"{len(paths)} files, {size:,} bytes: {top_level(paths)}")
-    assert 0 < size < LARGEST_PACKAGE_BYTES
+    with zipfile.ZipFile(package) as archive:
+        size = sum(archive.getinfo(path.as_posix()).compress_size for path in code)
+    print(f"{len(code)} files of code, {size:,} bytes; {len(paths) - len(code)} files of libraries")
+    assert 0 < size < LARGEST_CODE_BYTES
 
 
-def test_the_same_files_make_the_same_bytes(tmp_path: Path) -> None:
-    write_package(tmp_path / "a.zip")
-    write_package(tmp_path / "b.zip")
-    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+def test_the_same_files_make_the_same_bytes_whenever_and_by_whomever(untidy: Path, tmp_path: Path) -> None:
+    one = packed_without_wheels(untidy, tmp_path).read_bytes()
+    for path in untidy.rglob("*.py"):
+        os.utime(path, (1, 1))
+        path.chmod(0o600)
+    assert packed_without_wheels(untidy, tmp_path).read_bytes() == one
 
 
-def test_nothing_that_lies_about_is_sent_whoever_makes_the_package(untidy: Path) -> None:
-    assert package_files(untidy) == package_files()
-    assert sorted(left_by_core_tools(untidy)) == package_files()
+def test_nothing_that_lies_about_is_sent_whoever_makes_the_package(untidy: Path, tmp_path: Path) -> None:
+    assert deployed_files(untidy) == deployed_files()
+    assert sorted(left_by_core_tools(untidy)) == deployed_files()
+    made = files_in(packed_without_wheels(untidy, tmp_path))
+    assert made == sorted([*deployed_files(), f"{LIBRARIES}/library.py"])
+
+
+def test_where_azure_installs_what_is_required_it_installs_what_the_package_brings(tmp_path: Path) -> None:
+    with zipfile.ZipFile(packed_without_wheels(PROJECT, tmp_path)) as archive:
+        assert archive.read("requirements.txt") == (PROJECT / "requirements.lock").read_bytes()
 
 
 def test_an_image_is_built_from_the_same_files(untidy: Path) -> None:
@@ -146,18 +206,38 @@ def test_an_image_is_built_from_the_same_files(untidy: Path) -> None:
     lines = [line for line in patterns if line and not line.startswith("#")]
     context = {path for path in exclude_paths(str(untidy), lines) if (untidy / path).is_file()}
     # The builder gets the first two in any case, COPY does not see them; the third is what pip installs.
-    assert context - {"Dockerfile", ".dockerignore", "requirements.lock"} == set(package_files())
+    assert context - {"Dockerfile", ".dockerignore", "requirements.lock"} == set(deployed_files())
     assert "requirements.lock" in context
 
 
-def test_the_package_runs_with_the_requirements_alone(package: Path) -> None:
-    """In an environment that has nothing else: all functions are there, and every package that the code
-    imports anywhere, inside of functions too."""
+def test_the_code_runs_with_the_requirements_alone(tmp_path: Path) -> None:
+    """In an environment that has nothing else."""
     python = required(DEPLOYED)
-    imported = sorted(_imported(package) - {"functions", "shared", "function_app"})
+    unpacked = unpack(packed_without_wheels(PROJECT, tmp_path), tmp_path)
+    assert_runs(unpacked, [python])
+
+
+def test_the_package_runs_with_what_it_brings(tmp_path: Path) -> None:
+    """As Azure runs it: on Python 3.13, and of libraries only the package's own."""
+    python = required(PYTHON_313)
+    unpacked = unpack(Path(required(PACKAGE)), tmp_path)
+    assert_runs(unpacked, [python, "-S"], PYTHONPATH=str(unpacked / LIBRARIES))
+
+
+def unpack(package: Path, folder: Path) -> Path:
+    """The folder that holds what the package did."""
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(folder / "wwwroot")
+    return folder / "wwwroot"
+
+
+def assert_runs(unpacked: Path, python: list[str], **variables: str) -> None:
+    """All functions are there, and every package that the code imports anywhere, inside of functions too."""
+    imported = sorted(_imported(unpacked) - {"functions", "shared", "function_app"})
     ran = subprocess.run(
-        [python, "-B", "-c", IMPORT_ALL, json.dumps(imported)],
-        cwd=package,
+        [*python, "-B", "-c", IMPORT_ALL, json.dumps(imported)],
+        cwd=unpacked,
+        env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -165,14 +245,14 @@ def test_the_package_runs_with_the_requirements_alone(package: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
     assert answer["absent"] == []
-    assert answer["where"] == str(package / "function_app.py")
-    assert sorted(answer["functions"]) == sorted(_declared(package))
+    assert answer["where"] == str(unpacked / "function_app.py")
+    assert sorted(answer["functions"]) == sorted(_declared(unpacked))
 
 
-def _imported(package: Path) -> set[str]:
+def _imported(unpacked: Path) -> set[str]:
     """The modules' top names, without the standard library's, and `azure.x` as it is."""
     names: set[str] = set()
-    for file in package.rglob("*.py"):
+    for file in _code(unpacked):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
@@ -180,6 +260,12 @@ def _imported(package: Path) -> set[str]:
                 names.add(node.module)
     tops = {".".join(name.split(".")[: 2 if name.startswith("azure.") else 1]) for name in names}
     return {name for name in tops if name not in sys.stdlib_module_names and not name.startswith("_")}
+
+
+def _code(unpacked: Path) -> Iterator[Path]:
+    yield unpacked / "function_app.py"
+    for folder in ("functions", "shared"):
+        yield from (unpacked / folder).rglob("*.py")
 
 
 def _declared(package: Path) -> list[str]:

@@ -118,6 +118,8 @@ def test_nothing_is_deployed_that_was_not_verified() -> None:
     assert "needs.verify.result == 'success'" in job("release", "production")
     for name in ("staging", "production"):
         assert "name: package" in job("release", name)
+        assert re.findall(r"(\S+\.zip)", job("release", name)) == ["safetyamp-sync.zip"]
+    assert "path: dist/safetyamp-sync.zip" in job("verify", "test")
 
 
 def test_releases_come_one_after_the_other() -> None:
@@ -126,7 +128,8 @@ def test_releases_come_one_after_the_other() -> None:
 
 def test_the_package_is_built_by_the_python_that_runs_it() -> None:
     version = read("modules/types.bicep").variables["pythonVersion"]
-    assert f'python-version: "{version}"' in job("verify", "package")
+    (installed,) = re.findall(r"python-version: \|\n((?: +[\d.]+\n)+)", job("verify", "test"))
+    assert version in installed.split()
     assert f"runs on {version}" in (PROJECT / "infra" / "package").read_text()
 
 
