@@ -32,6 +32,7 @@ check: $(VENV)/installed   ## formatter, linters, type checker
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/hadolint Dockerfile
+	.ci/eslint
 
 LEAST_COVERAGE = 95
 coverage: $(VENV)/installed   ## which statements of shared/ the unit tests alone reach

@@ -41,6 +41,11 @@ def _axe() -> str | None:
     return str(installed[-1]) if installed else None
 
 
+def _eslint() -> str | None:
+    installed = sorted(PROJECT.glob(".parts/eslint-*/node_modules/globals"))
+    return str(installed[-1].parent) if installed and shutil.which("node") else None
+
+
 def _kusto() -> str | None:
     installed = sorted(PROJECT.glob(".parts/@kusto/language-service-next-*/node_modules"))
     return str(installed[-1]) if installed and shutil.which("node") else None
@@ -104,6 +109,7 @@ def _module(name: str) -> Callable[[], str | None]:
 REDIS = RealPart("redis-server", lambda: shutil.which("redis-server"), "apt-get install redis-server")
 AZURITE = RealPart("Azurite", _azurite, ".ci/parts (needs npm)")
 AXE = RealPart("axe-core", _axe, ".ci/parts (needs npm)")
+ESLINT = RealPart("ESLint", _eslint, ".ci/parts (needs npm)")
 KUSTO = RealPart("Kusto parser", _kusto, ".ci/parts (needs npm)")
 AZURE_CLI = RealPart("Azure's command line", _azure_cli, ".ci/parts (needs pip)")
 CHROMIUM = RealPart("Chromium", lambda: shutil.which("chromium"), "apt-get install chromium")

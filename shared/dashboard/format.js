@@ -18,8 +18,8 @@ const percent = (part, whole) => `${whole ? Math.min(100, (100 * part) / whole) 
 function time(iso, text) {
   if (!iso) return "–";
   const moment = new Date(iso);
-  const shown = text ?? (moment.toDateString() === new Date(appNow()).toDateString() ? CLOCK : DAY).format(moment);
-  return h("time", { datetime: iso, title: `${ABSOLUTE.format(moment)} (${iso})` }, shown);
+  const label = text ?? (moment.toDateString() === new Date(appNow()).toDateString() ? CLOCK : DAY).format(moment);
+  return h("time", { datetime: iso, title: `${ABSOLUTE.format(moment)} (${iso})` }, label);
 }
 
 const ago = (iso) => time(iso, iso && relative(Date.parse(iso) - appNow()));

@@ -29,7 +29,7 @@ function systemsView() {
       Object.entries(schedules).map(([name, { next }]) => fact({ sync: "Next run", refresh: "Next refresh", sweep: "Next sweep" }[name] ?? name, next ? [time(next), " (", ago(next), ")"] : "none"))),
     h("details", { key: "versions" }, h("summary", null, `Version ${versions.app}`),
       h("dl", { class: "facts" }, Object.entries(versions).map(([name, value]) => fact(name, data(value ?? "–"))),
-        Object.entries(schedules).map(([name, { schedule }]) => fact(`${name} schedule`, h("code", null, schedule))))));
+        Object.entries(schedules).map(([name, { schedule: ncrontab }]) => fact(`${name} schedule`, h("code", null, ncrontab))))));
 }
 
 const fact = (name, value) => [h("dt", null, name), h("dd", null, value)];
