@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test worker parts check coverage bench load soak deployable package lock clean
+.PHONY: run test worker parts check coverage mutants bench load soak deployable package lock clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/python -m local demo
@@ -41,6 +41,11 @@ coverage: $(VENV)/installed   ## which statements of shared/ the unit tests alon
 
 bench: $(VENV)/installed   ## calls, CPU and memory at 500 to 100 000 employees
 	$(BIN)/python -m local.bench
+
+SAMPLE ?= 400
+SEED ?= 1
+mutants: $(VENV)/installed   ## which small faults in shared/sync and shared/resilience the unit tests notice
+	$(BIN)/python -m tests.mutants --sample $(SAMPLE) --seed $(SEED)
 
 LOAD_CHANGES ?= 50000
 LOAD_EMPLOYEES ?= 330
