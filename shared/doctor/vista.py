@@ -13,9 +13,11 @@ from shared.clients.vista.client import VistaClient
 from shared.clients.vista.driver import VistaConnection
 from shared.doctor.clocks import ahead, skew
 from shared.doctor.finding import Check, Finding, ms_since, of_error
-from shared.doctor.last_reads import last_counts
 from shared.doctor.vista_login import login_findings
 from shared.errors import SafetyAmpError, StorageError
+from shared.storage.documents import Documents
+from shared.sync.documents.state import read_state
+from shared.sync.model import ENTITIES
 from shared.sync.planning.guard import GuardLimits, guard
 from shared.sync.planning.reader import CHECK_VISTA, MAY_BE_EMPTY
 
@@ -129,6 +131,18 @@ def _reads(runtime: Runtime) -> Iterator[Finding]:
             continue
         took = ms_since(runtime.clock, started)
         yield judged(read, reading, last, limits, took)
+
+
+def last_counts(documents: Documents) -> dict[str, int]:
+    """Sizes of the last good reads by what was read ("Vista employees"); raises StorageError.
+
+    Several entities rest on the same read; the later one of a run's order counts.
+    """
+    counts: dict[str, int] = {}
+    for entity in ENTITIES:
+        state = read_state(documents, entity)
+        counts.update(state.source_counts if state else {})
+    return counts
 
 
 def judged(

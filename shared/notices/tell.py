@@ -23,8 +23,7 @@ from shared.notices.episodes import (
 from shared.notices.notice import Notice
 from shared.notices.observation import observe
 from shared.notices.payload import dashboard_url, payload
-from shared.notices.sender import NotDelivered, Sender
-from shared.notices.signature import webhook_headers
+from shared.notices.sender import NotDelivered, Sender, webhook_headers
 from shared.storage.documents import update_json
 
 if TYPE_CHECKING:

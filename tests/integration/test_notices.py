@@ -19,7 +19,7 @@ from shared.config import webhook_key
 from shared.errors import CircuitOpen, StorageError
 from shared.notices import sender
 from shared.notices.episodes import CLAIM, NOTICES
-from shared.notices.signature import webhook_headers
+from shared.notices.sender import webhook_headers
 from shared.notices.tell import tell_notices
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json

@@ -14,8 +14,7 @@ from shared.clients.vista.driver import VistaConnection
 from shared.clients.vista.errors import StatementRefused
 from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.doctor.finding import Finding
-from shared.doctor.last_reads import last_counts
-from shared.doctor.vista import DEEP, QUICK, SERVER_TIME
+from shared.doctor.vista import DEEP, QUICK, SERVER_TIME, last_counts
 from shared.doctor.vista_login import DATABASE_RIGHTS, SERVER_ROLE, TABLE_RIGHTS, TABLES
 from shared.errors import DatabaseError, StorageError
 from shared.storage.documents import to_json

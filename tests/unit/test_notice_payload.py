@@ -16,7 +16,7 @@ from shared.config import webhook_key
 from shared.notices.conditions import Condition
 from shared.notices.notice import Notice, begun, over
 from shared.notices.payload import dashboard_url, payload
-from shared.notices.signature import webhook_headers
+from shared.notices.sender import webhook_headers
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 RUN = "20260105-110000-abcdef"

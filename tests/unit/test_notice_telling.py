@@ -21,8 +21,7 @@ from shared.notices import tell
 from shared.notices.episodes import CLAIM, KEPT, NOTICES
 from shared.notices.observation import observe
 from shared.notices.payload import payload
-from shared.notices.sender import Sender
-from shared.notices.signature import webhook_headers
+from shared.notices.sender import Sender, webhook_headers
 from shared.notices.tell import LONGEST_ROUND_SECONDS, tell_notices
 from shared.runtime import Parts, Runtime
 from shared.storage.documents import read_json
