@@ -14,9 +14,8 @@ from functions.invocations import invoked
 from shared import runtime
 from shared.errors import BusError, MessageError, StorageError
 from shared.sync.messages import parse_batch_message, parse_entity_message
-from shared.sync.runs.batch_handler import apply_batch as apply_changes
+from shared.sync.runs import batch_handler, entity_handler
 from shared.sync.runs.dead_letters import DeadLetter, Kind, archive
-from shared.sync.runs.entity_handler import sync_entity as bring_forward
 from shared.sync.services import Services
 
 Parsed = TypeVar("Parsed")
@@ -32,7 +31,7 @@ DEAD_LETTER_PAUSE_SECONDS = 5.0
 def sync_entity(message: func.ServiceBusMessage, context: func.Context) -> None:
     """Plan an entity and send its batches."""
     with invoked(context):
-        _handle("entity", message, parse_entity_message, bring_forward)
+        _handle("entity", message, parse_entity_message, entity_handler.sync_entity)
 
 
 @blueprint.service_bus_queue_trigger(
@@ -41,7 +40,7 @@ def sync_entity(message: func.ServiceBusMessage, context: func.Context) -> None:
 def apply_batch(message: func.ServiceBusMessage, context: func.Context) -> None:
     """Apply a batch of changes."""
     with invoked(context):
-        _handle("batch", message, parse_batch_message, apply_changes)
+        _handle("batch", message, parse_batch_message, batch_handler.apply_batch)
 
 
 @blueprint.service_bus_queue_trigger(
@@ -50,7 +49,7 @@ def apply_batch(message: func.ServiceBusMessage, context: func.Context) -> None:
 def give_up_entity(message: func.ServiceBusMessage, context: func.Context) -> None:
     """End an entity whose message could not be handled."""
     with invoked(context):
-        _bury_dead("entity", message)
+        _archive_dead("entity", message)
 
 
 @blueprint.service_bus_queue_trigger(
@@ -59,7 +58,7 @@ def give_up_entity(message: func.ServiceBusMessage, context: func.Context) -> No
 def give_up_batch(message: func.ServiceBusMessage, context: func.Context) -> None:
     """End a batch whose message could not be handled."""
     with invoked(context):
-        _bury_dead("batch", message)
+        _archive_dead("batch", message)
 
 
 def _handle(
@@ -78,7 +77,7 @@ def _handle(
         handle(services, parsed)
 
 
-def _bury_dead(kind: Kind, message: func.ServiceBusMessage) -> None:
+def _archive_dead(kind: Kind, message: func.ServiceBusMessage) -> None:
     services = runtime.current()
     reason = _reason(message)
     with services.shutdown.working():

@@ -11,7 +11,7 @@ from shared.figures.sending import send_figures
 from shared.notices.tell import tell_notices
 from shared.sync.documents.runs import RunRequest
 from shared.sync.runs.requests import request_run
-from shared.sync.runs.sweep import sweep as heal
+from shared.sync.runs.sweep import sweep
 
 logger = logging.getLogger(__name__)
 blueprint = func.Blueprint()
@@ -32,13 +32,14 @@ def start_nightly_refresh(timer: func.TimerRequest, context: func.Context) -> No
         _start(RunRequest(refresh=True, cause="past due refresh" if timer.past_due else "refresh"))
 
 
+@blueprint.function_name("sweep")
 @blueprint.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
-def sweep(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the host wants both
+def sweep_and_tell(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the host wants both
     """Send again what the active run lacks, tell of trouble, and send the figures: of all instances one runs
     a timer."""
     with invoked(context):
         try:
-            heal(runtime.current())
+            sweep(runtime.current())
         finally:
             tell_notices(runtime.current())
             send_figures(runtime.current())

@@ -12,8 +12,7 @@ import proton
 from proton import Condition, Delivery, Endpoint, Event, Handler, Link, Terminus
 
 from local.amqp.addresses import Node, covers, node_of
-from local.amqp.messages import delivery as delivered
-from local.amqp.messages import received
+from local.amqp.messages import delivered, received
 from local.amqp.requests import Requests
 from local.bus.in_process import InProcessBus, LockedMessage, LockLost
 from shared.clock import Clock

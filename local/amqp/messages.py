@@ -41,7 +41,7 @@ def received(queue: str, raw: bytes) -> list[Message]:
         raise ValueError(f"this is no AMQP message: {error}") from error
 
 
-def delivery(locked: LockedMessage) -> bytes:
+def delivered(locked: LockedMessage) -> bytes:
     """A message as a receiver gets it; the header counts the deliveries before this one."""
     annotations: dict[str, Any] = {"x-opt-locked-until": milliseconds(locked.locked_until)}
     found = _native(locked, annotations)

@@ -277,6 +277,7 @@ def _declared(package: Path) -> list[str]:
             if isinstance(node, ast.FunctionDef) and any(
                 re.search(r"trigger|\.route\(|^operation\(", text) for text in decorators
             ):
-                names.append(node.name)
+                named = re.search(r"function_name\('(\w+)'\)", decorators[0])
+                names.append(named[1] if named else node.name)
                 names += [f"entra_{node.name}"] * any(text.startswith("operation(") for text in decorators)
     return names
