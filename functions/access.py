@@ -184,6 +184,7 @@ ASKED = ("mode", "refresh", "retry_failed", "key")
 
 
 def _lacks(declared: Declared, caller: Caller) -> Problem:
+    assert declared.role is not None  # nobody lacks none
     has = " and ".join(sorted(caller.roles)) or "no role"
     detail = f"{declared.name} needs the role {declared.role}; {caller.name or 'a function key'} has {has}"
     hint = (

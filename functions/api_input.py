@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import azure.functions as func
 
 from functions.responses import BadRequest, Problem
-from shared.queries.openapi.shapes import LINE_PATTERN
+from shared.queries.openapi.requests import LINE_PATTERN, LONGEST_LINE, MOST_KEYS
 from shared.queries.run_index import RUN_ID
 from shared.sync.model import ENTITIES, EntityName
 
@@ -24,9 +24,6 @@ LARGEST_BODY_BYTES = 64 * 1024
 LINE = re.compile(LINE_PATTERN.removesuffix("$") + r"\Z")
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 """Half of a character: JSON can spell it, nothing can store it."""
-LONGEST_KEY = 200
-LONGEST_TEXT = 200
-MOST_KEYS = 500
 KEY_PARAMETERS = frozenset({"code", "clientId"})
 """Where the Functions host looks for its own key; not ours to judge."""
 
@@ -106,17 +103,17 @@ def json_body(req: func.HttpRequest, *allowed: str) -> dict[str, Any]:
     return value
 
 
-def one_line(value: Any, name: str, longest: int = LONGEST_TEXT) -> str:
+def one_line(value: Any, name: str) -> str:
     """A text of one line, not empty."""
     is_line = isinstance(value, str) and LINE.search(value) and not LONE_SURROGATE.search(value)
-    if not is_line or len(value) > longest:
-        raise BadRequest(f"{name} must be one line of 1 to {longest} characters")
+    if not is_line or len(value) > LONGEST_LINE:
+        raise BadRequest(f"{name} must be one line of 1 to {LONGEST_LINE} characters")
     return cast(str, value)
 
 
 def key_of(value: Any) -> str:
     """A record's key: any line of text. It is only ever compared, and never part of a path."""
-    return one_line(value, "key", LONGEST_KEY)
+    return one_line(value, "key")
 
 
 def keys_of(value: Any) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import azure.functions as func
@@ -12,7 +11,9 @@ from functions.access import OPERATOR, VIEWER, current_caller, operation
 from functions.api_input import Params, entities_of, json_body, one_line, route
 from functions.responses import Problem, json_response
 from shared import runtime
+from shared.queries import answers
 from shared.queries.cache_names import ALL, CACHED, empty_cache
+from shared.queries.status import told_pauses
 from shared.sync.documents.control import Pause, read_pauses, remove_pauses
 from shared.sync.model import EntityName
 from shared.sync.runs.stopping import pause
@@ -62,7 +63,8 @@ def delete_cache(req: func.HttpRequest) -> func.HttpResponse:
     if name not in (*CACHED, ALL):
         known = ", ".join((*CACHED, ALL))
         raise Problem(404, "Not found", "there is no cached listing of this name", f"There are: {known}.")
-    return json_response({"deleted": empty_cache(runtime.current().cache, name)})
+    answer: answers.Forgotten = {"deleted": empty_cache(runtime.current().cache, name)}
+    return json_response(answer)
 
 
 def _pause(req: func.HttpRequest, body: dict[str, Any], entity: str | None) -> func.HttpResponse:
@@ -82,4 +84,5 @@ def _resume(entity: Any) -> func.HttpResponse:
 
 
 def _paused(pauses: Mapping[EntityName, Pause]) -> func.HttpResponse:
-    return json_response({"paused": {entity: asdict(found) for entity, found in pauses.items()}})
+    answer: answers.Control = {"paused": told_pauses(pauses)}
+    return json_response(answer)

@@ -8,16 +8,16 @@ import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import Params, entities_of, json_body, keys_of, one_line
-from functions.responses import BadRequest, json_response
+from functions.responses import BadRequest, json_response, started
 from shared import runtime
+from shared.queries import answers
 from shared.queries.dead_letters import list_dead_letters, resubmit
 from shared.queries.failures import failure_groups
+from shared.queries.openapi.requests import LETTERS_PER_PAGE, MOST_LETTERS
 from shared.sync.documents.runs import RunRequest
 from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
-
-MOST_LETTERS = 200
 
 
 @operation(blueprint, "api/failures", "GET", VIEWER)
@@ -39,8 +39,7 @@ def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
     run_id = request_run(
         runtime.current(), RunRequest(entities=entities, retry_failed=True, cause="retry", keys=keys)
     )
-    url = f"/api/runs/{run_id}"
-    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
+    return started(run_id)
 
 
 @operation(blueprint, "api/dead-letters", "GET", VIEWER)
@@ -48,9 +47,10 @@ def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     """The messages that were given up, with what to do about each."""
     params = Params(req, "limit", "cursor")
     page = list_dead_letters(
-        runtime.current(), params.number("limit", 50, MOST_LETTERS), params.text("cursor")
+        runtime.current(), params.number("limit", *LETTERS_PER_PAGE), params.text("cursor")
     )
-    return json_response({"dead_letters": page.items, "next": page.next})
+    answer: answers.DeadLetterPage = {"dead_letters": page.items, "next": page.next}
+    return json_response(answer)
 
 
 @operation(blueprint, "api/dead-letters/resubmit", "POST", APPROVER)
@@ -59,7 +59,8 @@ def resubmit_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     Params(req)
     body = json_body(req, "ids")
     ids = _ids(body["ids"]) if "ids" in body else None
-    return json_response({"results": resubmit(runtime.current(), ids)})
+    answer: answers.Resubmissions = {"results": resubmit(runtime.current(), ids)}
+    return json_response(answer)
 
 
 def _ids(value: Any) -> list[str]:

@@ -7,6 +7,7 @@ import azure.functions as func
 from functions.access import DECLARED, EVERYBODY, current_caller, operation
 from functions.api_input import Params
 from functions.responses import json_response
+from shared.queries import answers
 from shared.queries.openapi.operations import OPERATIONS
 from shared.sign_in import ROLES, Caller
 
@@ -22,16 +23,15 @@ def show_me(req: func.HttpRequest) -> func.HttpResponse:
     Params(req)
     caller = current_caller()
     known = caller or ANY_KEY
-    return json_response(
-        {
-            "sign_in": "keys" if caller is None else "entra",
-            "kind": known.kind,
-            "id": known.id,
-            "name": known.name,
-            "roles": [role for role in ROLES if role in known.roles],
-            "may": _allowed(known),
-        }
-    )
+    answer: answers.Me = {
+        "sign_in": "keys" if caller is None else "entra",
+        "kind": known.kind,
+        "id": known.id,
+        "name": known.name,
+        "roles": [role for role in ROLES if role in known.roles],
+        "may": _allowed(known),
+    }
+    return json_response(answer)
 
 
 def _allowed(caller: Caller) -> list[str]:

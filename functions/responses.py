@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, cast
+from typing import Unpack, cast
 
 import azure.functions as func
 
@@ -21,6 +21,7 @@ from shared.errors import (
     UnknownRun,
     UnreadableDocument,
 )
+from shared.queries import answers
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
 NO_HOST = cast(func.Context, None)
@@ -36,7 +37,14 @@ CHECK_KEY = (
 class Problem(Exception):
     """An answer that is an error. `hint` says what to do; `more` are further members of the problem."""
 
-    def __init__(self, status: int, title: str, detail: str, hint: str = SEE_OPENAPI, **more: Any) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        hint: str = SEE_OPENAPI,
+        **more: Unpack[answers.ProblemMembers],
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.title = title
@@ -52,12 +60,21 @@ class BadRequest(Problem):
 
 
 def json_response(
-    value: Any, status: int = 200, headers: dict[str, str] | None = None, mimetype: str = "application/json"
+    value: object,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    mimetype: str = "application/json",
 ) -> func.HttpResponse:
     """JSON, never cached and never taken for anything else."""
     # Names come from sources that anybody may have filled; text that no encoding has becomes a question mark.
     body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers={**SAFE, **(headers or {})})
+
+
+def started(run_id: str) -> func.HttpResponse:
+    """A run was started, or goes on."""
+    answer: answers.Started = {"run_id": run_id, "url": f"/api/runs/{run_id}"}
+    return json_response(answer, 202, {"Location": answer["url"]})
 
 
 SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -77,9 +94,18 @@ def html_response(body: bytes, policy: str, cache_control: str = "no-store") -> 
     return func.HttpResponse(body, mimetype="text/html", charset="utf-8", headers=headers)
 
 
-def problem(status: int, title: str, detail: str, hint: str, **more: Any) -> func.HttpResponse:
+def problem(
+    status: int, title: str, detail: str, hint: str, **more: Unpack[answers.ProblemMembers]
+) -> func.HttpResponse:
     """Problem details."""
-    value = {"type": "about:blank", "status": status, "title": title, "detail": detail, "hint": hint, **more}
+    value: answers.Problem = {
+        "type": "about:blank",
+        "status": status,
+        "title": title,
+        "detail": detail,
+        "hint": hint,
+        **more,
+    }
     return json_response(value, status, mimetype="application/problem+json")
 
 

@@ -8,10 +8,12 @@ import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import KEY_PARAMETERS, Params, json_body, run_id_of
-from functions.responses import SAFE, BadRequest, html_response, json_response
+from functions.responses import SAFE, BadRequest, html_response, json_response, started
 from shared import runtime
+from shared.queries import answers
 from shared.queries.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
 from shared.queries.csv_text import changes_csv
+from shared.queries.openapi.requests import CHANGES_PER_PAGE, RUNS_PER_PAGE, PageSize
 from shared.queries.paging import Page
 from shared.queries.run_detail import run_detail, stored_report
 from shared.queries.run_index import RUN_ID
@@ -25,7 +27,7 @@ from shared.sync.runs.stopping import cancel
 
 blueprint = func.Blueprint()
 
-MOST_RUNS, MOST_CHANGES, MOST_CSV_CHANGES = 100, 500, 5000
+CSV_CHANGES_PER_PAGE = PageSize(5000, 5000)
 FORMATS = ("json", "csv")
 
 
@@ -42,8 +44,9 @@ def show_runs(req: func.HttpRequest) -> func.HttpResponse:
     cursor = params.text("cursor")
     if cursor is not None and not RUN_ID.fullmatch(cursor):
         raise BadRequest("cursor must be the `next` of a page before")
-    page = list_runs(runtime.current().documents, wanted, params.number("limit", 20, MOST_RUNS), cursor)
-    return json_response({"runs": page.items, "next": page.next})
+    page = list_runs(runtime.current().documents, wanted, params.number("limit", *RUNS_PER_PAGE), cursor)
+    answer: answers.RunPage = {"runs": page.items, "next": page.next}
+    return json_response(answer)
 
 
 @operation(blueprint, "api/runs/{run_id}", "GET", VIEWER)
@@ -70,8 +73,7 @@ def show_changes(req: func.HttpRequest) -> func.HttpResponse:
     params = Params(req, "entity", "action", "result", "key", "format", "limit", "cursor")
     run_id = run_id_of(req)
     as_csv = params.choice("format", FORMATS, "json") == "csv"
-    most = MOST_CSV_CHANGES if as_csv else MOST_CHANGES
-    limit = params.number("limit", most if as_csv else 100, most)
+    limit = params.number("limit", *(CSV_CHANGES_PER_PAGE if as_csv else CHANGES_PER_PAGE))
     wanted = ChangeFilter(
         entity=params.choice("entity", ENTITIES),
         action=params.choice("action", ACTIONS),
@@ -82,7 +84,12 @@ def show_changes(req: func.HttpRequest) -> func.HttpResponse:
     page = list_changes(documents, get_run(documents, run_id), wanted, limit, _place(params.text("cursor")))
     if as_csv:
         return _csv(req, run_id, page)
-    return json_response({"changes": page.items, "next": page.next, "problems": list(page.problems)})
+    answer: answers.ChangePage = {
+        "changes": page.items,
+        "next": page.next,
+        "problems": list(page.problems),
+    }
+    return json_response(answer)
 
 
 def _place(cursor: str | None) -> Place:
@@ -92,7 +99,7 @@ def _place(cursor: str | None) -> Place:
         raise BadRequest("cursor must be the `next` of a page before") from None
 
 
-def _csv(req: func.HttpRequest, run_id: str, page: Page) -> func.HttpResponse:
+def _csv(req: func.HttpRequest, run_id: str, page: Page[answers.Change]) -> func.HttpResponse:
     """With a byte order mark, without which Excel reads UTF-8 as something else."""
     headers = {**SAFE, "Content-Disposition": f'attachment; filename="changes-{run_id}.csv"'}
     if page.next is not None:
@@ -110,8 +117,7 @@ def approve_run(req: func.HttpRequest) -> func.HttpResponse:
     json_body(req)
     run_id = run_id_of(req)
     approve(runtime.current(), run_id)
-    url = f"/api/runs/{run_id}"
-    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
+    return started(run_id)
 
 
 @operation(blueprint, "api/runs/{run_id}/cancel", "POST", OPERATOR)
@@ -121,5 +127,4 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     json_body(req)
     run_id = run_id_of(req)
     cancel(runtime.current(), run_id, "cancelled by an operator")
-    url = f"/api/runs/{run_id}"
-    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
+    return started(run_id)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import azure.functions as func
 
 from functions.access import OPERATOR, operation
 from functions.api_input import Params, entities_of, key_of, route
-from functions.responses import CHECK_KEY, BadRequest, Problem, json_response
+from functions.responses import CHECK_KEY, BadRequest, Problem, json_response, started
 from shared import runtime
+from shared.queries import answers
 from shared.queries.on_demand import sync_record
 from shared.sync.documents.runs import Mode, RunRequest
 from shared.sync.model import EntityName
@@ -34,8 +33,7 @@ def start_sync(req: func.HttpRequest) -> func.HttpResponse:
         return _one_record(entities, key_of(key), mode, refresh=refresh, retry_failed=retry)
     retry = params.flag("retry_failed", default=refresh)
     run_id = request_run(runtime.current(), RunRequest(mode, entities, refresh, retry))
-    url = f"/api/runs/{run_id}"
-    return json_response({"run_id": run_id, "url": url}, 202, {"Location": url})
+    return started(run_id)
 
 
 def _one_record(
@@ -60,6 +58,6 @@ def _one_record(
     return json_response(answer)
 
 
-def _is_nowhere(steps: dict[str, Any]) -> bool:
+def _is_nowhere(steps: answers.Steps) -> bool:
     source, target = steps["source"], steps["target"]
-    return bool(source and not source["found"] and target["found"] == "nothing")
+    return bool(source and not source["found"] and target and target["found"] == "nothing")

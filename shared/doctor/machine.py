@@ -34,6 +34,7 @@ PACKAGES = (
     "pyodbc",
     "redis",
     "requests",
+    "typing-extensions",
     "tzdata",
 )
 """The distributions of requirements.txt that every Python needs."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from shared.storage.cache import Cache
 
-CACHED = ("graph_users", "samsara_drivers", "samsara_vehicles")
+CacheName = Literal["graph_users", "samsara_drivers", "samsara_vehicles"]
+CACHED: tuple[CacheName, ...] = get_args(CacheName)
 """The listings that are cached (`sync/planning/reader.py`)."""
 
 ALL = "all"

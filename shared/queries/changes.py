@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
 
 from shared.errors import UnreadableDocument
+from shared.queries import answers
+from shared.queries.answers import ChangeResult
 from shared.queries.paging import Page
 from shared.storage.documents import Documents
 from shared.sync.documents.change import Change, reference
-from shared.sync.documents.outcome import Outcome, Result, read_outcomes
+from shared.sync.documents.outcome import Outcome, read_outcomes
 from shared.sync.documents.plans import read_batch, read_plan
 from shared.sync.documents.progress import read_progress
 from shared.sync.documents.runs import Run
@@ -20,20 +24,20 @@ from shared.sync.model import ENTITIES, Action, EntityName
 MOST_BATCHES = 200
 """Batches that one request reads, with two documents each."""
 
-PLANNED = "planned"
+PLANNED: Final = "planned"
 """The result of a change that has none yet, or was only planned."""
 
 
 @dataclass(frozen=True)
 class ChangeFilter:
-    """Which changes; None matches all. `result` may be PLANNED."""
+    """Which changes; None matches all."""
 
     entity: EntityName | None = None
     action: Action | None = None
-    result: Result | str | None = None
+    result: ChangeResult | None = None
     key: str | None = None
 
-    def matches(self, change: dict[str, Any]) -> bool:
+    def matches(self, change: answers.Change) -> bool:
         return (
             self.action in (None, change["action"])
             and self.result in (None, change["result"])
@@ -71,9 +75,11 @@ def place_of(cursor: str) -> Place:
     return Place(*map(int, parts))
 
 
-def list_changes(documents: Documents, run: Run, wanted: ChangeFilter, limit: int, after: Place) -> Page:
+def list_changes(
+    documents: Documents, run: Run, wanted: ChangeFilter, limit: int, after: Place
+) -> Page[answers.Change]:
     """The changes that match, in the order of entities, batches and application."""
-    found: list[dict[str, Any]] = []
+    found: list[answers.Change] = []
     problems: list[str] = []
     last, batches_read = after, 0
     for number, entity in enumerate(ENTITIES):
@@ -109,8 +115,8 @@ def list_changes(documents: Documents, run: Run, wanted: ChangeFilter, limit: in
 
 
 def batch_changes(
-    documents: Documents, run_id: str, entity: str, plan_id: str, number: int
-) -> Iterator[dict[str, Any]]:
+    documents: Documents, run_id: str, entity: EntityName, plan_id: str, number: int
+) -> Iterator[answers.Change]:
     """The changes of a batch with their outcomes, as far as there are any. Raises UnreadableDocument."""
     changes = read_batch(documents, run_id, entity, plan_id, number)
     outcomes = batch_outcomes(documents, run_id, entity, number)
@@ -126,7 +132,7 @@ def batch_outcomes(documents: Documents, run_id: str, entity: str, number: int) 
     return stored.outcomes if stored else []
 
 
-def described(entity: str, change: Change, outcome: Outcome | None) -> dict[str, Any]:
+def described(entity: EntityName, change: Change, outcome: Outcome | None) -> answers.Change:
     """A change for people: `after` is what SafetyAmp took where an outcome says so, else what is planned."""
     taken = outcome.fields if outcome and outcome.went_well else {}
     dropped = outcome.dropped if outcome else {}
@@ -151,7 +157,7 @@ def described(entity: str, change: Change, outcome: Outcome | None) -> dict[str,
     }
 
 
-def readable(value: Any) -> Any:
+def readable(value: JsonValue) -> JsonValue:
     """A planned field's value; a reference that is not resolved yet as what it names."""
     ref = reference(value)
     return value if ref is None else {"entity": ref.entity, "key": ref.key}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+
+from shared.queries import answers
 
 COLUMNS = (
     *("entity", "key", "action", "result", "target_id", "field", "before", "after"),
@@ -17,25 +18,25 @@ FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes spreadsheets take a cell for a formula (OWASP, "CSV Injection")."""
 
 
-def changes_csv(changes: Iterable[Mapping[str, Any]]) -> str:
+def changes_csv(changes: Iterable[answers.Change]) -> str:
     """One row per changed field; a change without fields has one row too."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for change in changes:
         for name in change["after"] or [None]:
-            cells = {
+            cells: dict[str, object] = {
                 **change,
                 "field": name,
-                "before": change["before"].get(name),
-                "after": change["after"].get(name),
+                "before": None if name is None else change["before"].get(name),
+                "after": None if name is None else change["after"][name],
                 "errors": change["errors"] or None,
             }
             writer.writerow([cell(cells[column]) for column in COLUMNS])
     return text.getvalue()
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """The value as text; what would be a formula gets an apostrophe before it, which spreadsheets take for
     "this is text"."""
     if value is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from shared.errors import MessageError, UnreadableDocument
+from shared.queries import answers
 from shared.queries.paging import Page
 from shared.storage.decoding import Time
 from shared.storage.documents import Documents, read_document
@@ -24,13 +25,14 @@ class _Letter(TypedDict):
     message_id: str | None
     reason: str
     delivery_count: int
-    at: Time
+    at: Time | None
+    """None of one that cannot be read."""
     body: str
 
 
-def list_dead_letters(services: Services, limit: int, cursor: str | None) -> Page:
+def list_dead_letters(services: Services, limit: int, cursor: str | None) -> Page[answers.DeadLetter]:
     """The kept messages in the order of their ids, each with what to do about it."""
-    found: list[dict[str, Any]] = []
+    found: list[answers.DeadLetter] = []
     for letter_id in _ids(services.documents):
         if cursor is not None and letter_id <= cursor:
             continue
@@ -42,7 +44,7 @@ def list_dead_letters(services: Services, limit: int, cursor: str | None) -> Pag
     return Page(found, None)
 
 
-def resubmit(services: Services, ids: Sequence[str] | None) -> list[dict[str, Any]]:
+def resubmit(services: Services, ids: Sequence[str] | None) -> list[answers.Resubmission]:
     """Send again what an active run still lacks, of these letters or of all; says for each what was done.
 
     What was sent is forgotten here: should it fail again, it comes back. Raises BusError.
@@ -51,7 +53,7 @@ def resubmit(services: Services, ids: Sequence[str] | None) -> list[dict[str, An
     return [_resubmit(services, letter_id) for letter_id in known]
 
 
-def _resubmit(services: Services, letter_id: str) -> dict[str, Any]:
+def _resubmit(services: Services, letter_id: str) -> answers.Resubmission:
     stored = _read(services.documents, letter_id) if _is_id(letter_id) else None
     if stored is None:
         return {"id": letter_id, "sent": False, "advice": "There is no such dead letter."}
@@ -84,16 +86,15 @@ def _is_id(letter_id: str) -> bool:
     return True
 
 
-def _read(documents: Documents, letter_id: str) -> dict[str, Any] | None:
+def _read(documents: Documents, letter_id: str) -> _Letter | None:
     """The letter; of one that cannot be read, that it cannot."""
     try:
-        stored = read_document(documents, paths.DEAD_LETTERS + letter_id + ".json", _Letter)
+        return read_document(documents, paths.DEAD_LETTERS + letter_id + ".json", _Letter)
     except UnreadableDocument as error:
         return {"message_id": None, "reason": str(error), "delivery_count": 0, "at": None, "body": ""}
-    return None if stored is None else dict(stored)
 
 
-def _described(services: Services, letter_id: str, stored: dict[str, Any]) -> dict[str, Any]:
+def _described(services: Services, letter_id: str, stored: _Letter) -> answers.DeadLetter:
     message = _message(stored)
     advice = _why_not(services, message)
     return {
@@ -111,7 +112,7 @@ def _described(services: Services, letter_id: str, stored: dict[str, Any]) -> di
     }
 
 
-def _message(stored: dict[str, Any]) -> EntityMessage | BatchMessage | None:
+def _message(stored: _Letter) -> EntityMessage | BatchMessage | None:
     """What the message said; None when nobody can read it."""
     body = stored["body"].encode()
     for parse in (parse_batch_message, parse_entity_message):

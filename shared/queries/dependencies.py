@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from shared.doctor import Finding, check_everything
+from shared.queries import answers
 from shared.runtime import Runtime
 
 KEEP_SECONDS = 15.0
@@ -16,7 +16,7 @@ _lock = threading.Lock()
 _kept: WeakKeyDictionary[Runtime, tuple[float, list[Finding]]] = WeakKeyDictionary()
 
 
-def dependencies(runtime: Runtime) -> list[dict[str, Any]]:
+def dependencies(runtime: Runtime) -> list[answers.Dependency]:
     """One finding each, at most `KEEP_SECONDS` old. `ok` False needs somebody to act; a warning is in `text`
     alone."""
     return [_told(finding) for finding in _recent(runtime)]
@@ -34,7 +34,7 @@ def _recent(runtime: Runtime) -> list[Finding]:
     return findings
 
 
-def _told(finding: Finding) -> dict[str, Any]:
+def _told(finding: Finding) -> answers.Dependency:
     return {
         "name": finding.check,
         "status": finding.status,

@@ -4,7 +4,6 @@ SafetyAmp."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from shared.errors import (
     APIError,
@@ -74,18 +73,18 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
     resolver = Resolver(services, NO_RUN, entity)
     state = known or EntityState(entity)
     entry = state.entry(key)
-    about_state: dict[str, Any] = {
-        "entry": entry,
-        "ambiguous": tuple(state.ambiguous.get(key, ())),
-        "state_known": known is not None,
-        "updated_by": state.updated_by,
-        "missing_since": state.missing_since(entry.target_id) if entry else None,
-    }
+    about_state = DryRun(
+        entry=entry,
+        ambiguous=tuple(state.ambiguous.get(key, ())),
+        state_known=known is not None,
+        updated_by=state.updated_by,
+        missing_since=state.missing_since(entry.target_id) if entry else None,
+    )
     resolver.provide(state)
     try:
         read = SourceReader(services, resolver, refresh=False).read(entity, state.source_counts)
     except UNREADABLE as error:
-        return DryRun(problem=str(error), **about_state)
+        return replace(about_state, problem=str(error))
     read = replace(read, source=with_known_regions(read.source, state))
     mapping = mappings(mapping_options(services.settings))[entity]
     view = view_record(mapping, state, read.source, key, listed=False)
@@ -93,7 +92,8 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
     held = whole_entity_is_held(services, mapping, state, run, read, listed=False, known=known)
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=False)
     change = draft.changes[0] if draft.changes else None
-    return DryRun(
+    return replace(
+        about_state,
         view=view,
         change=change,
         notes=tuple(problem["reason"] for problem in draft.problems if problem["key"] == key),
@@ -104,7 +104,6 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
             if problem["key"] == key and problem["kind"] in ("invalid", "waiting") and problem["field"]
         ),
         passed_over=bool(change and entry and entry.digest == change.digest),
-        **about_state,
     )
 
 

@@ -3,9 +3,9 @@ will happen next. Nothing is changed and SafetyAmp is not called."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
+from shared.queries import answers
 from shared.queries.changes import readable
 from shared.queries.dry_run import DryRun, dry_run
 from shared.queries.history import last_changes
@@ -28,7 +28,7 @@ from shared.sync.services import Services
 from shared.sync.suggestions import refusal_kind, suggestion_for
 
 
-def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] | None:
+def explain(services: Services, entity: EntityName, key: str) -> answers.Explanation | None:
     """Everything there is to say about a record; None when neither the source nor the state knows it.
 
     Values are those of the fields that are synced, and nothing else. Raises StorageError.
@@ -52,12 +52,19 @@ def explain(services: Services, entity: EntityName, key: str) -> dict[str, Any] 
             "record": view.source if view else None,
         },
         "mapped": _mapped(seen),
-        "rejected": view.rejected if view else None,
-        "notes": [*seen.notes, *history.pop("problems")],
+        "rejected": cast("answers.Rejection | None", view.rejected) if view else None,
+        "notes": [*seen.notes, *history["problems"]],
         "safetyamp": _known(seen, SwitchedOff(services.documents)),
         "difference": _difference(seen.change),
-        "history": history,
-        "next": asdict(coming),
+        "history": {"changes": history["changes"], "runs_searched": history["runs_searched"]},
+        "next": {
+            "verdict": coming.verdict,
+            "reason": coming.reason,
+            "suggestion": coming.suggestion,
+            "at": coming.at,
+            "run_url": coming.run_url,
+            "approve_url": coming.approve_url,
+        },
     }
 
 
@@ -66,39 +73,42 @@ def _is_unknown(seen: DryRun) -> bool:
     return not in_source and seen.entry is None and not seen.ambiguous
 
 
-def _mapped(seen: DryRun) -> dict[str, Any] | None:
+def _mapped(seen: DryRun) -> answers.MappedSide | None:
     view = seen.view
     if view is None or view.mapped is None:
         return None
     return {
         "fields": {name: readable(value) for name, value in view.mapped.items()},
         "defaults": {name: readable(value) for name, value in (view.defaults or {}).items()},
-        "active": view.active,
+        "active": bool(view.active),
         "warnings": list(view.warnings),
     }
 
 
-def _known(seen: DryRun, switched_off: SwitchedOff) -> dict[str, Any]:
+def _known(seen: DryRun, switched_off: SwitchedOff) -> answers.SafetyAmpSide:
     """What the state says: SafetyAmp as of the last run that changed or listed it."""
     flags = seen.entry.flags if seen.entry else {}
-    there = seen.entry is not None and seen.entry.target_id is not None
-    failure = flags.get(FAILURE)
+    target_id = seen.entry.target_id if seen.entry else None
+    there = target_id is not None
     return {
         "known": seen.state_known,
         "as_of_run": (seen.updated_by or "").partition("/")[0] or None,
         "found": "unsure" if GONE in flags else "yes" if there else "several" if seen.ambiguous else "no",
         "not_listed_since_run": seen.missing_since,
-        "target_ids": [seen.entry.target_id] if there and seen.entry else list(seen.ambiguous),
+        "target_ids": list(seen.ambiguous) if target_id is None else [target_id],
         "fields": seen.entry.fields if there and seen.entry else None,
         "switched_off_by_run": _switched_off_by(seen.entry, switched_off) if seen.entry else None,
         "refused_fields": sorted({*flags.get(REJECTED, {}), *flags.get(TAKEN, {})}),
-        "failure": failure
-        and {
-            "since": refused_since(failure),
-            "at": failure["at"],
-            "errors": failure["errors"],
-            "suggestion": suggestion_for(refusal_kind(failure["errors"])),
-        },
+        "failure": _last_refusal(flags[FAILURE]) if flags.get(FAILURE) else None,
+    }
+
+
+def _last_refusal(failure: dict[str, Any]) -> answers.LastRefusal:
+    return {
+        "since": refused_since(failure),
+        "at": failure["at"],
+        "errors": failure["errors"],
+        "suggestion": suggestion_for(refusal_kind(failure["errors"])),
     }
 
 
@@ -109,7 +119,7 @@ def _switched_off_by(entry: Entry, switched_off: SwitchedOff) -> str | None:
     return run_id
 
 
-def _difference(change: Change | None) -> dict[str, Any] | None:
+def _difference(change: Change | None) -> answers.Difference | None:
     if change is None:
         return None
     return {
@@ -119,7 +129,9 @@ def _difference(change: Change | None) -> dict[str, Any] | None:
     }
 
 
-def _summary(entity: EntityName, seen: DryRun, changes: list[dict[str, Any]], coming: NextStep) -> list[str]:
+def _summary(
+    entity: EntityName, seen: DryRun, changes: list[answers.PastChange], coming: NextStep
+) -> list[str]:
     """The answer in four sentences, without values."""
     return [
         _about_source(entity, seen),
@@ -155,7 +167,7 @@ def _about_safetyamp(seen: DryRun) -> str:
     return f"SafetyAmp has it as {seen.entry.target_id}{state}."
 
 
-def _about_last(changes: list[dict[str, Any]]) -> str:
+def _about_last(changes: list[answers.PastChange]) -> str:
     if not changes:
         return "No recent run had to change it."
     last = changes[0]

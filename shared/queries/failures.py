@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from shared.errors import UnreadableDocument
+from shared.queries import answers
 from shared.queries.run_index import newest_runs, run_ids
 from shared.storage.documents import Documents
 from shared.sync.applying.settled import settled
@@ -39,48 +39,48 @@ class Failure:
     reaches_back: bool = False
 
 
-@dataclass
-class _Group:
-    entity: str
-    kind: str
-    cause: str
-    suggestion: str
-    since: str
-    at: str
-    since_at_least: bool = False
-    count: int = 0
-    keys: list[str] = field(default_factory=list)
-
-
-def failure_groups(documents: Documents) -> dict[str, Any]:
+def failure_groups(documents: Documents) -> answers.Failures:
     """The groups, the largest first; entities that ended as a whole without being finished stand apart.
 
     `since_at_least`: the failure may be older than the runs that were looked at.
     """
     runs = [run for run in newest_runs(documents, MOST_RUNS) if run.ended]
     there_are_more = len(run_ids(documents)) > MOST_RUNS
-    groups: dict[tuple[str, str, str], _Group] = {}
+    groups: dict[tuple[str, str, str], answers.FailureGroup] = {}
     total = 0
     for entity in ENTITIES:
         for failure in entity_failures(documents, runs, entity):
             total += 1
-            group = groups.setdefault(
-                (entity, failure.kind, failure.cause),
-                _Group(entity, failure.kind, failure.cause, failure.suggestion, failure.since, failure.at),
-            )
-            group.count += 1
-            if failure.since < group.since:
-                group.since, group.since_at_least = failure.since, False
-            if failure.since == group.since:
-                group.since_at_least |= failure.reaches_back and there_are_more
-            group.at = max(group.at, failure.at)
-            if len(group.keys) < MOST_KEYS:
-                group.keys.append(failure.key)
-    ordered = sorted(groups.values(), key=lambda group: (-group.count, group.entity, group.cause))
+            group = groups.setdefault((entity, failure.kind, failure.cause), _begun(failure))
+            group["count"] += 1
+            if failure.since < group["since"]:
+                group["since"], group["since_at_least"] = failure.since, False
+            if failure.since == group["since"]:
+                group["since_at_least"] |= failure.reaches_back and there_are_more
+            group["at"] = max(group["at"], failure.at)
+            if len(group["keys"]) < MOST_KEYS:
+                group["keys"].append(failure.key)
     return {
         "total": total,
-        "groups": [asdict(group) for group in ordered],
+        "groups": sorted(
+            groups.values(), key=lambda group: (-group["count"], group["entity"], group["cause"])
+        ),
         "entities": [found for entity in ENTITIES for found in _unfinished(runs, entity)],
+    }
+
+
+def _begun(failure: Failure) -> answers.FailureGroup:
+    """The group of a failure, without it."""
+    return {
+        "entity": failure.entity,
+        "kind": failure.kind,
+        "cause": failure.cause,
+        "suggestion": failure.suggestion,
+        "since": failure.since,
+        "at": failure.at,
+        "since_at_least": False,
+        "count": 0,
+        "keys": [],
     }
 
 
@@ -173,7 +173,7 @@ def _since(plans: list[dict[str, Finding]], key: str, kind: str, cause: str, at:
     return since, bool(plans)
 
 
-def _unfinished(runs: list[Run], entity: EntityName) -> Iterator[dict[str, Any]]:
+def _unfinished(runs: list[Run], entity: EntityName) -> Iterator[answers.UnfinishedEntity]:
     """The entity's newest end, if it was not a good one."""
     run = next((run for run in runs if entity in run.entities and not run.request.keys), None)
     if run is None or run.entities[entity].phase not in ("failed", "held"):

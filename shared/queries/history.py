@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from shared.errors import UnreadableDocument
+from shared.queries import answers
 from shared.queries.changes import batch_changes
 from shared.queries.record_calls import call_of
 from shared.queries.run_index import newest_runs
@@ -22,11 +21,17 @@ SEARCH_SECONDS = 10.0
 """An operator waits. The batches of a first load of 50 000 people are read in about as long."""
 
 
-def last_changes(services: Services, entity: EntityName, key: str) -> dict[str, Any]:
+class Searched(answers.History):
+    """With the documents that could not be read."""
+
+    problems: list[str]
+
+
+def last_changes(services: Services, entity: EntityName, key: str) -> Searched:
     """The last changes of the record, newest first, with what became of them; and in how many runs was
     looked for them, and which documents could not be read."""
     until = services.clock.monotonic() + SEARCH_SECONDS
-    found: list[dict[str, Any]] = []
+    found: list[answers.PastChange] = []
     problems: list[str] = []
     runs = 0
     for run in newest_runs(services.documents, MOST_RUNS):
@@ -45,7 +50,7 @@ def last_changes(services: Services, entity: EntityName, key: str) -> dict[str, 
 
 def change_in(
     services: Services, run: Run, entity: EntityName, key: str, until: float | None = None
-) -> dict[str, Any] | None:
+) -> answers.PastChange | None:
     """The record's change in a run, with its batch and outcome; None when it has none, or when looking for it
     would take until after the monotonic time `until`. Raises UnreadableDocument."""
     status = run.entities.get(entity)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
+from shared.queries.answers import Verdict
 from shared.queries.dry_run import NO_RUN, DryRun
 from shared.queries.history import change_in
 from shared.queries.references import can_go_without, missing_references, why_missing
@@ -26,23 +26,6 @@ from shared.sync.planning.record_view import RecordView
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
 from shared.sync.suggestions import SETTLED, suggestion_for
-
-Verdict = Literal[
-    "create",
-    "update",
-    "deactivate",
-    "reactivate",
-    "nothing",
-    "skipped",
-    "invalid",
-    "refused",
-    "waiting",
-    "held",
-    "paused",
-    "off",
-    "under way",
-    "unknown",
-]
 
 HELD_RUNS = 50
 """Runs among which the one that holds the plan is looked for."""

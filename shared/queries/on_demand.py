@@ -9,11 +9,13 @@ process die, or the time not be enough, messages and sweep bring the run to its 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
 from shared.clock import Clock
 from shared.errors import BusError, Stopping, UnreadableDocument
+from shared.queries import answers
 from shared.queries.changes import batch_changes
 from shared.queries.record_calls import call_of
 from shared.shutdown import Shutdown
@@ -39,7 +41,7 @@ TRY_AGAIN_SECONDS = 10.0
 
 def sync_record(
     services: Services, entity: EntityName, key: str, mode: Mode, *, refresh: bool, retry_failed: bool
-) -> dict[str, Any]:
+) -> answers.RecordSync:
     """Plan and, unless `mode` is "plan", apply one record; returns what was done, step by step.
 
     `phase` in the answer is "running" when the time was not enough: the run goes on by itself. Raises
@@ -92,12 +94,11 @@ def _plan(documents: Documents, run: Run, entity: EntityName) -> Plan | None:
         return None
 
 
-def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
+def record_steps(documents: Documents, run: Run) -> answers.RecordSync:
     """What a run of one record saw and did, from its documents: each step is None until it was taken."""
     (entity,) = run.entities
     status = run.entities[entity]
     plan = _plan(documents, run, entity)
-    view = plan.looks[0] if plan else None
     change = _change(documents, run, entity, plan) if plan else None
     return {
         "run_id": run.run_id,
@@ -107,26 +108,44 @@ def record_steps(documents: Documents, run: Run) -> dict[str, Any]:
         "mode": run.request.mode,
         "phase": run.phase,
         "reason": status.reason,
-        "steps": {
-            "source": view and {"found": view["in_source"], "record": view["source"]},
-            "rejected": view and view["rejected"],
-            "mapped": view and _mapped(view),
-            "target": view and {name: view[name] for name in ("found", "target_ids", "known")},
-            "problems": [problem["reason"] for problem in plan.problems] if plan else None,
-            "difference": change and {name: change[name] for name in ("action", "before", "after")},
-            "call": change and call_of(entity, change),
-            "result": change and _result(change),
-        },
+        "steps": _steps(entity, plan, change),
     }
 
 
-def _mapped(view: dict[str, Any]) -> dict[str, Any] | None:
+def _steps(entity: EntityName, plan: Plan | None, change: answers.Change | None) -> answers.Steps:
+    view = plan.looks[0] if plan else None
+    return {
+        "source": {"found": view["in_source"], "record": view["source"]} if view else None,
+        "rejected": view["rejected"] if view else None,
+        "mapped": _mapped(view) if view else None,
+        "target": _target(view) if view else None,
+        "problems": [problem["reason"] for problem in plan.problems] if plan else None,
+        "difference": _difference(change) if change else None,
+        "call": call_of(entity, change) if change else None,
+        "result": _result(change) if change else None,
+    }
+
+
+def _mapped(view: Mapping[str, Any]) -> answers.MappedStep | None:
     if view["mapped"] is None:
         return None
-    return {name: view[name] for name in ("mapped", "defaults", "active", "warnings")}
+    return {
+        "mapped": view["mapped"],
+        "defaults": view["defaults"],
+        "active": view["active"],
+        "warnings": view["warnings"],
+    }
 
 
-def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> dict[str, Any] | None:
+def _target(view: Mapping[str, Any]) -> answers.TargetStep:
+    return {"found": view["found"], "target_ids": view["target_ids"], "known": view["known"]}
+
+
+def _difference(change: answers.Change) -> answers.Difference:
+    return {"action": change["action"], "before": change["before"], "after": change["after"]}
+
+
+def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> answers.Change | None:
     """The one change of the run, None when nothing had to be changed."""
     if plan.batches == 0:
         return None
@@ -136,9 +155,16 @@ def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> d
         return None
 
 
-def _result(change: dict[str, Any]) -> dict[str, Any]:
-    names = ("result", "target_id", "adopted", "dropped", "errors", "reason", "at")
-    return {name: change[name] for name in names}
+def _result(change: answers.Change) -> answers.Outcome:
+    return {
+        "result": change["result"],
+        "target_id": change["target_id"],
+        "adopted": change["adopted"],
+        "dropped": change["dropped"],
+        "errors": change["errors"],
+        "reason": change["reason"],
+        "at": change["at"],
+    }
 
 
 class _UntilDeadline(Shutdown):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from shared.clients.safetyamp import PATCHED
+from shared.queries import answers
 from shared.sync.model import EntityName
 from shared.sync.planning.listing import RESOURCES
 
@@ -12,7 +11,7 @@ NOT_CALLED = frozenset({"planned", "waiting", "cancelled"})
 """Results without a call."""
 
 
-def call_of(entity: EntityName, change: dict[str, Any]) -> dict[str, str] | None:
+def call_of(entity: EntityName, change: answers.Change) -> answers.Call | None:
     """Method and path of a change with its outcome; None when no call was made for it."""
     not_tried = (change["reason"] or "").startswith("not tried")
     if change["result"] in NOT_CALLED or not_tried:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import cast
 
 from shared.sync.applying.applier import OPTIONAL
 from shared.sync.documents.change import Change, reference
@@ -32,7 +32,7 @@ def can_go_without(change: Change, missing: Collection[Ref]) -> bool:
 
 def why_missing(resolver: Resolver, pauses: Mapping[EntityName, Pause], ref: Ref) -> Iterator[str]:
     """Why the same run will not make it first; nothing when it will, as far as is known."""
-    entity: Any = ref.entity
+    entity = cast(EntityName, ref.entity)  # roles and offices are never missing
     state = resolver.state(entity)
     key = normal_key(entity, ref.key)
     entry = state.entry(key) if state else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from shared.errors import UnreadableDocument
+from shared.queries import answers
 from shared.storage.documents import Documents
 from shared.sync.documents.outcome import read_outcomes
 from shared.sync.documents.plans import planned_changes, read_plan
@@ -33,7 +34,7 @@ class _Work:
     waited_seconds: float = 0.0
 
 
-def run_detail(services: Services, run: Run) -> dict[str, Any]:
+def run_detail(services: Services, run: Run) -> answers.Run:
     """Everything of a run that is not about single records' content."""
     documents = services.documents
     report = stored_report(documents, run)
@@ -47,7 +48,7 @@ def run_detail(services: Services, run: Run) -> dict[str, Any]:
             # An entity's figures are put into the run's document at its end only.
             calls.update(work.calls)
             waited += work.waited_seconds
-    return {
+    detail = {
         **report,
         "keys": list(run.request.keys),
         "retry_failed": run.request.retry_failed,
@@ -56,6 +57,7 @@ def run_detail(services: Services, run: Run) -> dict[str, Any]:
         "url": f"/api/runs/{run.run_id}",
         "changes_url": f"/api/runs/{run.run_id}/changes",
     }
+    return cast("answers.Run", detail)  # the report is a document of the engine
 
 
 def stored_report(documents: Documents, run: Run) -> dict[str, Any]:
@@ -96,11 +98,17 @@ def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:
     return work
 
 
-def _progress(services: Services, run: Run, entity: EntityName, work: _Work | None) -> dict[str, Any]:
+def _progress(services: Services, run: Run, entity: EntityName, work: _Work | None) -> answers.EntityProgress:
     """`ends_about` takes it that each batch needs one window of calls; None when nothing is left to wait for,
     or nobody can tell yet."""
     if work is None:
-        return dict.fromkeys(("batches", "batches_done", "changes", "changes_done", "ends_about"))
+        return {
+            "batches": None,
+            "batches_done": None,
+            "changes": None,
+            "changes_done": None,
+            "ends_about": None,
+        }
     status = run.entities[entity]
     windows = 0 if status.ended or status.stop_reason else work.batches - work.batches_done
     end = services.clock.now() + timedelta(seconds=windows * services.settings.api_rate_limit_period)

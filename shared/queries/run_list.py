@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.errors import UnreadableDocument
+from shared.queries import answers
 from shared.queries.paging import Page
 from shared.queries.run_index import run_ids
 from shared.storage.documents import Documents
@@ -38,9 +38,11 @@ class RunFilter:
         return f"{self.since:%Y%m%d-%H%M%S}" if self.since else ""
 
 
-def list_runs(documents: Documents, wanted: RunFilter, limit: int, cursor: str | None) -> Page:
+def list_runs(
+    documents: Documents, wanted: RunFilter, limit: int, cursor: str | None
+) -> Page[answers.RunSummary]:
     """The runs that match, newest first; `cursor` is the id of the last run that was looked at before."""
-    found: list[dict[str, Any]] = []
+    found: list[answers.RunSummary] = []
     examined = 0
     last = None
     first_id = wanted.first_id()
@@ -64,7 +66,7 @@ def list_runs(documents: Documents, wanted: RunFilter, limit: int, cursor: str |
     return Page(found, None)
 
 
-def summary(run: Run) -> dict[str, Any]:
+def summary(run: Run) -> answers.RunSummary:
     """A run in a few words and figures. `problem`: its document cannot be read, and the rest is a guess."""
     return {
         "run_id": run.run_id,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from shared.errors import UnreadableDocument
+from shared.queries import answers
 from shared.queries.dry_run import NO_RUN, UNREADABLE
 from shared.sync.bulk import bulk_work
 from shared.sync.documents.state import not_listed, read_state
@@ -33,7 +33,7 @@ LOOKED_THROUGH = ("email",)
 """Looked through too, and not shown."""
 
 
-def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
+def search(services: Services, entity: EntityName, text: str) -> answers.FoundRecords:
     """The records whose key, name or e-mail has all words of `text`, in the source or in SafetyAmp, whatever
     their case and accents; a key is found in each of its spellings.
 
@@ -41,32 +41,39 @@ def search(services: Services, entity: EntityName, text: str) -> dict[str, Any]:
     looked through. Raises StorageError.
     """
     words, wanted = _folded(text).split(), normal_key(entity, text)
-    found: dict[str, dict[str, Any]] = {}
-    there: dict[str, set[str]] = {"safetyamp": set(), "source": set()}
+    found: dict[str, str] = {}
+    in_source: set[str] = set()
+    in_safetyamp: set[str] = set()
     with bulk_work():
         problem = None
-        for where, records in (
-            ("safetyamp", _known(services, entity)),
-            ("source", _source(services, entity)),
+        for there, records in (
+            (in_safetyamp, _known(services, entity)),
+            (in_source, _source(services, entity)),
         ):
             try:
                 for key, values in records:
-                    there[where].add(key)
+                    there.add(key)
                     if key == wanted or _matches(entity, words, key, values):
-                        _add(found, entity, key, values)
+                        # The source's name, where it has one: of people who have left it tells nothing.
+                        found[key] = _name(entity, values) or found.get(key, "")
             except UNREADABLE as error:
                 problem = str(error)
     missing = _missing(services, entity)
-    for key, record in found.items():
+    told: list[answers.FoundRecord] = []
+    for key, name in found.items():
         # Not only where it matched: somebody who is called otherwise in the source is in the source.
-        record |= {f"in_{where}": key in keys for where, keys in there.items()}
+        record: answers.FoundRecord = {
+            "key": key,
+            "name": name,
+            "in_source": key in in_source,
+            "in_safetyamp": key in in_safetyamp,
+        }
         if key in missing:
             record["note"] = not_listed(missing[key])
+        told.append(record)
     # A key that was given in full is not lost among the many that contain it.
-    ordered = sorted(
-        found.values(), key=lambda record: (record["key"] != wanted, record["name"], record["key"])
-    )
-    return {"found": ordered[:MOST_FOUND], "more": len(ordered) > MOST_FOUND, "problem": problem}
+    told.sort(key=lambda record: (record["key"] != wanted, record["name"], record["key"]))
+    return {"found": told[:MOST_FOUND], "more": len(told) > MOST_FOUND, "problem": problem}
 
 
 def _missing(services: Services, entity: EntityName) -> dict[str, int | str]:
@@ -74,7 +81,7 @@ def _missing(services: Services, entity: EntityName) -> dict[str, int | str]:
     return state.missing_keys() if state else {}
 
 
-def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, object]]]:
     state = read_state(services.documents, entity)
     for key in state.keys() if state else ():
         try:
@@ -86,7 +93,7 @@ def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappin
             yield key, entry.fields
 
 
-def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, object]]]:
     resolver = Resolver(services, NO_RUN, entity)
     source = SourceReader(services, resolver, refresh=False).read(entity, {}).source
     source = with_known_regions(source, read_state(services.documents, entity))
@@ -95,7 +102,7 @@ def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappi
         yield record.key, shown(entity, record) if isinstance(record, SourceRecord) else {}
 
 
-def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str, Any]) -> bool:
+def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str, object]) -> bool:
     texts = [key, *(str(values.get(name) or "") for name in (*NAMES[entity], *LOOKED_THROUGH))]
     whole = _folded(" ".join(texts))
     return all(word in whole for word in words)
@@ -109,8 +116,5 @@ def _folded(text: str) -> str:
     return "".join(sign for sign in taken_apart if not unicodedata.combining(sign))
 
 
-def _add(found: dict[str, dict[str, Any]], entity: EntityName, key: str, values: Mapping[str, Any]) -> None:
-    record = found.setdefault(key, {"key": key, "name": ""})
-    name = " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))
-    # The source's name, where it has one: of people who have left it tells nothing.
-    record["name"] = name or record["name"]
+def _name(entity: EntityName, values: Mapping[str, object]) -> str:
+    return " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from typing import Any
 
 from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
+from shared.queries import answers
 from shared.queries.dependencies import dependencies
 from shared.queries.run_index import newest_runs
 from shared.queries.run_list import summary
@@ -30,7 +30,7 @@ LAST_RUNS = 5
 PACKAGES = ("azure-functions", "azure-servicebus", "azure-storage-blob", "pyodbc", "redis")
 
 
-def status(runtime: Runtime) -> dict[str, Any]:
+def status(runtime: Runtime) -> answers.Status:
     """Dependencies, breakers, the limiter's window, queues, schedules, pauses, runs and versions; `problems`
     names documents that cannot be read.
 
@@ -43,11 +43,11 @@ def status(runtime: Runtime) -> dict[str, Any]:
     return {
         "at": runtime.clock.now().isoformat(),
         "dependencies": dependencies(runtime),
-        "breakers": {name: asdict(runtime.breaker(name).state()) for name in UPSTREAMS},
+        "breakers": {name: _breaker(runtime, name) for name in UPSTREAMS},
         "limiter": _limiter(runtime),
         "queues": _queues(runtime, run, problems),
         "schedules": _schedules(runtime),
-        "paused": {entity: asdict(pause) for entity, pause in _pauses(documents, problems).items()},
+        "paused": told_pauses(_pauses(documents, problems)),
         "active_run": summary(run) if run else None,
         "last_runs": [summary(found) for found in islice(newest_runs(documents, LAST_RUNS), LAST_RUNS)],
         "last_good_run_ended_at": active.last_done_at,
@@ -77,16 +77,36 @@ def _pauses(documents: Documents, problems: list[str]) -> dict[EntityName, Pause
         return {}
 
 
-def _limiter(runtime: Runtime) -> dict[str, Any]:
-    settings = runtime.settings
+def told_pauses(pauses: Mapping[EntityName, Pause]) -> dict[str, answers.Pause]:
+    """What is paused, by entity."""
     return {
-        **asdict(runtime.safetyamp_limiter.usage()),
+        entity: {"at": pause.at, "reason": pause.reason, "who": pause.who} for entity, pause in pauses.items()
+    }
+
+
+def _breaker(runtime: Runtime, upstream: str) -> answers.Breaker:
+    state = runtime.breaker(upstream).state()
+    return {
+        "name": state.name,
+        "state": state.state,
+        "failures": state.failures,
+        "retry_after_seconds": state.retry_after_seconds,
+        "open_seconds": state.open_seconds,
+    }
+
+
+def _limiter(runtime: Runtime) -> answers.Limiter:
+    settings, usage = runtime.settings, runtime.safetyamp_limiter.usage()
+    return {
+        "used": usage.used,
+        "limit": usage.limit,
+        "blocked_seconds": usage.blocked_seconds,
         "period_seconds": settings.api_rate_limit_period,
         "reserve": settings.api_rate_limit_reserve,
     }
 
 
-def _queues(runtime: Runtime, run: Run | None, problems: list[str]) -> dict[str, Any]:
+def _queues(runtime: Runtime, run: Run | None, problems: list[str]) -> answers.Queues:
     """What the active run still has to do, as its documents say: entities that wait for their plan, and
     batches without an outcome, due now or scheduled; and the dead letters that are kept."""
     entities = due = scheduled = 0
@@ -113,7 +133,7 @@ def _queues(runtime: Runtime, run: Run | None, problems: list[str]) -> dict[str,
     }
 
 
-def _schedules(runtime: Runtime) -> dict[str, dict[str, Any]]:
+def _schedules(runtime: Runtime) -> dict[str, answers.Schedule]:
     settings = runtime.settings
     schedules = {
         "sync": settings.sync_schedule,

@@ -297,6 +297,7 @@ def test_the_texts_of_a_refusal_are_kept_whatever_is_in_them(
     assert ran.problem("employees", "1002")["kind"] == "refused"
     explained = explain(rig.stack.runtime, "employees", "1002")
     assert explained is not None
+    assert explained["safetyamp"]["failure"]
     assert explained["safetyamp"]["failure"]["errors"] == {"first_name": ["no \ufffd please"]}
     json.dumps(explained, ensure_ascii=False).encode()
     assert len(rows(rig, "users")) == 9
@@ -362,6 +363,7 @@ def test_a_record_whose_mapping_fails_costs_itself_only(
     assert "unexpected" in ran.problem("titles", "foreman")["reason"]
     explained = explain(rig.stack.runtime, "titles", "Foreman")
     assert explained is not None
+    assert explained["rejected"]
     assert "unexpected" in explained["rejected"]["reason"]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.queries.answers import Change
 from shared.queries.changes import (
     MOST_BATCHES,
     START,
@@ -38,7 +39,7 @@ class ChangesRig(OperationsRig):
     def run(self) -> Run:
         return self.the_run(self.run_id)
 
-    def page(self, wanted: ChangeFilter = ALL, limit: int = 100, after: Place = START) -> Page:
+    def page(self, wanted: ChangeFilter = ALL, limit: int = 100, after: Place = START) -> Page[Change]:
         found = list_changes(self.documents, self.run, wanted, limit, after)
         answers(
             "list_changes", {"changes": found.items, "next": found.next, "problems": list(found.problems)}

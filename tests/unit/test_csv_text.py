@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from shared.queries import answers
 from shared.queries.changes import described
 from shared.queries.csv_text import COLUMNS, cell, changes_csv
 from tests.unit.operations_rig import change, outcome
 
 
-def rows(*changes: dict[str, Any]) -> list[dict[str, str]]:
+def rows(*changes: answers.Change) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(changes_csv(changes), newline="")))
 
 
-def told(fields: dict[str, Any], before: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+def told(fields: dict[str, Any], before: dict[str, Any] | None = None, **members: Any) -> answers.Change:
     return described("employees", change(fields=fields, before=before or {}), outcome(**members))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import BusError
+from shared.queries.answers import DeadLetter
 from shared.queries.dead_letters import list_dead_letters, resubmit
 from shared.queries.paging import Page
 from shared.storage.documents import to_json
@@ -44,7 +45,7 @@ class LettersRig(OperationsRig):
         self.documents.write(path, to_json({**letter, **members}))
         return path.removeprefix(paths.DEAD_LETTERS).removesuffix(".json")
 
-    def page(self, limit: int = 100, cursor: str | None = None) -> Page:
+    def page(self, limit: int = 100, cursor: str | None = None) -> Page[DeadLetter]:
         found = list_dead_letters(self.services, limit, cursor)
         answers("list_dead_letters", {"dead_letters": found.items, "next": found.next})
         return found

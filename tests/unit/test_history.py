@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.queries.history import ENOUGH, MOST_RUNS, SEARCH_SECONDS, change_in, last_changes
+from shared.queries.history import ENOUGH, MOST_RUNS, SEARCH_SECONDS, Searched, change_in, last_changes
 from shared.storage.documents import Document
 from shared.sync import paths
 from shared.sync.documents.runs import EntityStatus
@@ -22,7 +22,7 @@ class HistoryRig(OperationsRig):
         self.keep_plan(run_id, *([change(key)] for key in keys))
         return run_id
 
-    def last(self, key: str = "7") -> dict[str, Any]:
+    def last(self, key: str = "7") -> Searched:
         return last_changes(self.services, "employees", key)
 
     def found(self, key: str = "7") -> list[str]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.queries.changes import ChangeFilter
+from shared.queries.changes import ChangeFilter, described
 from shared.sync.documents.runs import RunRequest, run_from_json
 from shared.sync.entities.keys import by_key, normal_key, title_key
 from shared.sync.model import EntityName, Rejected
+from tests.unit.operations_rig import change as planned_change
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,6 @@ def test_a_row_without_a_key_is_reported_with_the_reason_and_costs_no_other_row(
 
 @pytest.mark.parametrize("listed", ["1001", "001001"])
 def test_changes_are_filtered_by_a_key_as_given_and_in_its_normal_form(listed: str) -> None:
-    change = {"action": "update", "result": "updated", "key": listed}
+    change = described("employees", planned_change(listed), None)
     assert ChangeFilter(entity="employees", key="001001").matches(change)
     assert not ChangeFilter(entity="employees", key="1002").matches(change)

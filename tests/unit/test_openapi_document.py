@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, Literal, NotRequired, get_args, get_type_hints
 
 import pytest
 from jsonschema import Draft202012Validator
+from typing_extensions import TypedDict, is_typeddict
 
+from shared.queries import answers
+from shared.queries.answers import Count, Fields, TargetId
+from shared.queries.explain import explain
+from shared.queries.failures import failure_groups
+from shared.queries.on_demand import sync_record
+from shared.queries.openapi import requests
 from shared.queries.openapi.document import SERVERS, TITLES, openapi_document
-from shared.queries.openapi.operations import OPERATIONS, PROBLEM_JSON, Operation
-from shared.queries.openapi.shapes import (
-    COUNT,
-    FLAG,
-    LINE,
-    TARGET_ID,
-    TEXT,
-    Schema,
-    closed,
-    described,
-    list_of,
-    map_of,
-    maybe,
-    one_of,
-    optional,
-    ref,
-)
+from shared.queries.openapi.operations import OPERATIONS, PROBLEM_JSON, Operation, described
+from shared.queries.openapi.requests import Line
+from shared.queries.openapi.schemas import Components, Schema
+from shared.queries.run_detail import run_detail
+from shared.queries.search import search
+from shared.queries.status import status
+from shared.sync.runs.finish import COUNTS
 from shared.version import VERSION
 
 NAMES = [operation.name for operation in OPERATIONS]
@@ -105,7 +103,7 @@ def test_objects_with_named_members_take_no_others() -> None:
     for found in schemas_in(openapi_document()["components"]["schemas"]):
         if found.get("type") == "object" and "properties" in found:
             assert found["additionalProperties"] is False
-            assert set(found["required"]) <= set(found["properties"])
+            assert set(found.get("required", ())) <= set(found["properties"])
 
 
 # -- operations ------------------------------------------------------------------------------------------
@@ -117,7 +115,7 @@ def test_whoever_needs_a_key_may_get_each_of_these_problems(operation: Operation
     problems = {
         int(status)
         for status, response in responses.items()
-        if response["content"] == {PROBLEM_JSON: {"schema": ref("Problem")}}
+        if response["content"] == {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     }
     assert problems == {400, 401, 403, 500, 503, *operation.problems}
     assert {responses[str(status)]["description"] for status in problems} == {
@@ -185,43 +183,92 @@ def test_a_cursor_of_changes_is_what_the_list_gives(cursor: str, valid: bool) ->
     assert accepts(schema, cursor) is valid
 
 
-# -- the words that schemas are written in ---------------------------------------------------------------
+# -- types and schemas -----------------------------------------------------------------------------------
+
+ONLY_PART_OF_OTHERS = {answers.ProblemMembers}
 
 
-@pytest.mark.parametrize(
-    "schema", [TEXT, COUNT, FLAG, TARGET_ID, one_of("a", "b"), closed(a=TEXT), list_of(TEXT)]
+def typed_dicts(*modules: ModuleType) -> dict[str, type]:
+    """The TypedDicts that these modules define, by name."""
+    kinds = [kind for module in modules for kind in vars(module).values() if is_typeddict(kind)]
+    own = {kind for kind in kinds if kind.__module__ in {module.__name__ for module in modules}}
+    assert len({kind.__name__ for kind in own}) == len(own), "two of one name would be one component"
+    return {kind.__name__: kind for kind in own - ONLY_PART_OF_OTHERS}
+
+
+def test_every_type_of_an_answer_or_a_request_is_part_of_an_operation_and_every_component_is_one() -> None:
+    components = openapi_document()["components"]["schemas"].keys() - {"JsonValue"}
+    assert components == typed_dicts(answers, requests).keys()
+
+
+@pytest.mark.parametrize(("name", "kind"), sorted(typed_dicts(answers, requests).items()))
+def test_a_component_has_the_members_of_its_type(name: str, kind: Any) -> None:
+    schema = openapi_document()["components"]["schemas"][name]
+    assert schema["properties"].keys() == get_type_hints(kind).keys()
+
+
+ASKED: tuple[tuple[str, Callable[..., object]], ...] = (
+    ("status", status),
+    ("sync", sync_record),
+    ("show_run", run_detail),
+    ("explain_record", explain),
+    ("explain_any_record", explain),
+    ("search_records", search),
+    ("list_failures", failure_groups),
 )
-def test_what_may_be_missing_is_itself_or_null(schema: Schema) -> None:
-    examples = ["a", 1, True, 7, {"a": "x"}, ["x"]]
-    assert not accepts(schema, None)
-    assert accepts(maybe(schema), None)
-    assert [accepts(maybe(schema), one) for one in examples] == [accepts(schema, one) for one in examples]
 
 
-@pytest.mark.parametrize(
-    ("schema", "good", "bad"),
-    [
-        (
-            closed(a=TEXT, b=COUNT),
-            [{"a": "x", "b": 0}],
-            [{"a": "x"}, {"a": "x", "b": 0, "c": 1}, {"a": 1, "b": 0}],
-        ),
-        (optional(a=TEXT), [{}, {"a": "x"}], [{"b": 1}, {"a": 1}]),
-        (map_of(COUNT), [{}, {"any": 3}], [{"any": -1}, {"any": "3"}]),
-        (list_of(FLAG), [[], [True]], [[1], True]),
-        (one_of("a", "b"), ["a"], ["c", None]),
-        (described(COUNT, "So many."), [0], [-1, 1.5]),
-        (LINE, ["Pat Doe", "é"], ["", "two\nlines", "a\u202eb", "x" * 201]),
-    ],
-    ids=["closed", "optional", "map", "list", "enum", "described", "line"],
-)
-def test_a_schema_takes_what_it_says_and_nothing_else(
-    schema: Schema, good: list[Any], bad: list[Any]
+@pytest.mark.parametrize(("name", "question"), ASKED, ids=[name for name, _ in ASKED])
+def test_an_operation_is_described_by_the_type_that_its_question_returns(
+    name: str, question: Callable[..., object]
 ) -> None:
+    returned = get_type_hints(question)["return"]
+    (kind,) = {one for one in (*get_args(returned), returned) if is_typeddict(one)}
+    schema = told(name)["responses"]["200"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def test_an_entity_of_a_run_has_every_count_of_a_report() -> None:
+    schema = openapi_document()["components"]["schemas"]["EntityReport"]
+    assert schema["properties"].keys() - schema["required"] == set(COUNTS)
+
+
+class Closed(TypedDict):
+    a: str
+    b: NotRequired[Count]
+
+
+def schema_of(kind: object) -> Schema:
+    """The schema with the components that it refers to."""
+    components = Components()
+    schema = components.schema(kind)
+    return {**schema, "components": {"schemas": components.schemas}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (Closed, [{"a": "x", "b": 0}, {"a": "x"}], [{"b": 0}, {"a": "x", "c": 1}, {"a": 1}]),
+        (Closed | None, [{"a": "x"}, None], [{}, "x"]),
+        (dict[str, Count], [{}, {"any": 3}], [{"any": -1}, {"any": "3"}]),
+        (Fields, [{}, {"any": [None, {"x": 1}]}], [None, "x"]),
+        (list[bool], [[], [True]], [[1], True]),
+        (Literal["a", "b"], ["a"], ["c", None]),
+        (TargetId, [1, "x"], [1.5, None]),
+        (described(Count, "So many."), [0], [-1, 1.5]),
+        (Line, ["Pat Doe", "é"], ["", "two\nlines", "a\u202eb", "x" * 201]),
+        (requests.RetryRequest, [{}, {"entity": "jobs", "keys": ["1."]}], [{"keys": ["1."]}]),
+    ],
+    ids=["closed", "null", "map", "fields", "list", "enum", "target id", "described", "line", "dependent"],
+)
+def test_a_schema_takes_what_its_type_says_and_nothing_else(
+    kind: object, good: list[Any], bad: list[Any]
+) -> None:
+    schema = schema_of(kind)
     assert [one for one in good if not accepts(schema, one)] == []
     assert [one for one in bad if accepts(schema, one)] == []
 
 
-def test_a_described_schema_leaves_the_one_that_it_was_made_of() -> None:
-    assert described(COUNT, "So many.")["description"] == "So many."
-    assert "description" not in COUNT
+def test_a_sentence_about_a_type_is_that_of_its_schema() -> None:
+    assert schema_of(described(Count, "So many."))["description"] == "So many."
+    assert "description" not in schema_of(Count)

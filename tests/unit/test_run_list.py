@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.queries.answers import RunSummary
 from shared.queries.paging import Page
 from shared.queries.run_index import newest_runs
 from shared.queries.run_list import RunFilter, list_runs, summary
@@ -25,7 +26,7 @@ class RunsRig(OperationsRig):
         for number in range(1, count + 1):
             self.keep_run(number)
 
-    def page(self, wanted: RunFilter = ALL, limit: int = 100, cursor: str | None = None) -> Page:
+    def page(self, wanted: RunFilter = ALL, limit: int = 100, cursor: str | None = None) -> Page[RunSummary]:
         found = list_runs(self.documents, wanted, limit, cursor)
         answers("list_runs", {"runs": found.items, "next": found.next})
         return found
@@ -39,7 +40,7 @@ class RunsRig(OperationsRig):
         return [numbers(page) for page in pages]
 
 
-def numbers(page: Page) -> list[int]:
+def numbers(page: Page[RunSummary]) -> list[int]:
     return [number for run in page.items for number in range(200) if nth_run(number) == run["run_id"]]
 
 
@@ -127,7 +128,7 @@ def test_a_run_that_cannot_be_read_is_told_as_that_and_hides_no_other() -> None:
     damaged = page.items[1]
     assert (damaged["phase"], damaged["cause"], damaged["entities"]) == ("failed", "unknown", {})
     assert damaged["requested_at"] == nth_time(2), "its id tells that much"
-    assert "run.json cannot be read" in damaged["problem"]
+    assert "run.json cannot be read" in (damaged["problem"] or "")
     assert [run["problem"] for run in page.items[::2]] == [None, None]
     assert rig.walked(limit=1) == [[3], [2], [1]]
 

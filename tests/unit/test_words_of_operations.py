@@ -3,13 +3,15 @@ a record has to wait for, and emptying the cache."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fakeredis import FakeServer
 
+from shared.queries import answers
 from shared.queries.cache_names import ALL, CACHED, empty_cache
 from shared.queries.openapi.operations import PATH_PARAMETERS
+from shared.queries.openapi.schemas import Components
 from shared.queries.record_calls import call_of
 from shared.queries.references import can_go_without, missing_references, why_missing
 from shared.resilience.redis_connection import RedisConnection
@@ -27,8 +29,9 @@ from tests.unit.redis_rig import client_of
 # -- calls -----------------------------------------------------------------------------------------------
 
 
-def told(result: str, action: str = "update", reason: str | None = None) -> dict[str, Any]:
-    return {"result": result, "action": action, "reason": reason, "target_id": 7}
+def told(result: str, action: str = "update", reason: str | None = None) -> answers.Change:
+    change: Any = {"result": result, "action": action, "reason": reason, "target_id": 7}
+    return cast("answers.Change", change)
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
@@ -181,4 +184,5 @@ def test_a_listing_is_forgotten_by_its_name_and_all_by_theirs(name: str, left: s
 
 
 def test_the_api_knows_the_same_names() -> None:
-    assert PATH_PARAMETERS["/api/cache/{name}"]["name"]["enum"] == [*CACHED, ALL]
+    name = PATH_PARAMETERS["/api/cache/{name}"]["name"]
+    assert Components().schema(name)["enum"] == [*CACHED, ALL]

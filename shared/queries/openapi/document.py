@@ -1,13 +1,13 @@
-"""The OpenAPI 3.1 description, made from the table of operations."""
+"""The OpenAPI 3.1 description, made from the table of operations and the types in it."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
 
-from shared.queries.openapi.operations import OPERATIONS, PROBLEM_JSON, Operation, parameters
-from shared.queries.openapi.schemas import SCHEMAS
-from shared.queries.openapi.shapes import ref
+from shared.queries import answers
+from shared.queries.openapi.operations import JSON, OPERATIONS, PATH_PARAMETERS, PROBLEM_JSON, Operation
+from shared.queries.openapi.schemas import Components
 from shared.version import VERSION
 
 TITLES = {
@@ -40,9 +40,10 @@ SCHEMES = {
 @cache
 def openapi_document() -> dict[str, Any]:
     """The description of every route; the same object at each call, not to be changed."""
+    components = Components()
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -52,7 +53,7 @@ def openapi_document() -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": components.schemas,
             "securitySchemes": SCHEMES,
         },
         "servers": SERVERS,
@@ -60,35 +61,52 @@ def openapi_document() -> dict[str, Any]:
     }
 
 
-def _described(operation: Operation) -> dict[str, Any]:
+def _described(operation: Operation, components: Components) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": parameters(operation),
-        "responses": _responses(operation),
+        "parameters": _parameters(operation, components),
+        "responses": _responses(operation, components),
     }
     if operation.body is not None:
+        schema = components.schema(operation.body)
         described["requestBody"] = {
-            "required": "required" in operation.body,
-            "content": {"application/json": {"schema": operation.body}},
+            "required": "required" in components.schemas[operation.body.__name__],
+            "content": {JSON: {"schema": schema}},
         }
     if operation.anonymous:
         described |= {"security": [], "servers": SERVERS[:1]}
     return described
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _parameters(operation: Operation, components: Components) -> list[dict[str, Any]]:
+    in_path = PATH_PARAMETERS.get(operation.path, {})
+    return [
+        {"name": name, "in": "path", "required": True, "schema": components.schema(kind)}
+        for name, kind in in_path.items()
+    ] + [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in operation.required_query,
+            "schema": components.schema(kind),
+        }
+        for name, kind in operation.query.items()
+    ]
+
+
+def _responses(operation: Operation, components: Components) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, contents in operation.answers.items():
         responses[str(status)] = {
             "description": "As asked" if status < 300 else TITLES[status],
-            "content": {kind: {"schema": schema} for kind, schema in contents.items()},
+            "content": {media: {"schema": components.schema(kind)} for media, kind in contents.items()},
         }
         for header in operation.headers.get(status, ()):
             found = {header: {"required": True, "schema": {"type": "string"}}}
             responses[str(status)].setdefault("headers", {}).update(found)
     if not operation.anonymous:
+        problem = {PROBLEM_JSON: {"schema": components.schema(answers.Problem)}}
         for status in sorted({400, 401, 403, 500, 503, *operation.problems}):
-            problem = {PROBLEM_JSON: {"schema": ref("Problem")}}
             responses.setdefault(str(status), {"description": TITLES[status], "content": problem})
     return responses

@@ -1,0 +1,516 @@
+"""What the HTTP API answers, as types: the questions return them, the schemas of the OpenAPI description are
+made from them, and the command line reads them.
+
+They are read as `answers.Run`, for the engine has its own runs and changes. `TypedDict` is that of
+typing_extensions: pydantic, which makes the schemas, takes Python's own from 3.12 on only.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field, JsonValue
+from typing_extensions import TypedDict
+
+from shared.doctor.finding import Status as FindingStatus
+from shared.resilience.breaker_state import StateName
+from shared.sign_in import Role
+from shared.sync.documents.outcome import Result
+from shared.sync.documents.runs import EntityPhase, Mode, RunPhase
+from shared.sync.model import Action, EntityName, RejectionKind
+from shared.sync.planning.record_view import Found
+
+Count = Annotated[int, Field(ge=0)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+RunId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{6}-[0-9a-f]{6}$")]
+TargetId = int | str
+ChangeResult = Literal["planned", Result]
+Fields = Annotated[dict[str, JsonValue], Field(description="SafetyAmp's field names with JSON values.")]
+Errors = Annotated[dict[str, list[str]], Field(description="SafetyAmp's texts by field.")]
+UnreadableDocuments = Annotated[list[str], Field(description="Documents that cannot be read.")]
+
+# -- runs, and the changes that they make -----------------------------------------------------------------
+
+
+class Started(TypedDict):
+    run_id: RunId
+    url: str
+
+
+class EntityState(TypedDict):
+    phase: EntityPhase
+    reason: str | None
+
+
+class RunSummary(TypedDict):
+    run_id: RunId
+    url: str
+    phase: RunPhase
+    mode: Mode
+    cause: str
+    refresh: bool
+    keys: list[str]
+    requested_at: Time
+    finished_at: Time | None
+    counts: dict[str, Count]
+    entities: dict[str, EntityState]
+    problem: Annotated[
+        str | None, Field(description="The run's document cannot be read; the rest is a guess.")
+    ]
+
+
+class RunPage(TypedDict):
+    runs: list[RunSummary]
+    next: Annotated[
+        str | None,
+        Field(description="Where the next page begins, which there may be although this one is not full."),
+    ]
+
+
+class RecordProblem(TypedDict):
+    key: str
+    kind: str
+    reason: str | None
+    field: str | None
+
+
+class Vanished(TypedDict):
+    count: Count
+    keys: list[str]
+
+
+class OtherForm(TypedDict):
+    action: Action
+    fields: list[str]
+
+
+class LeftOutChange(TypedDict):
+    key: str
+    action: Action
+    reason: str
+    now: OtherForm | None
+
+
+class LeftOut(TypedDict):
+    """What somebody approved and what was no longer wanted in the same form by then."""
+
+    count: Count
+    changes: list[LeftOutChange]
+
+
+class EntityProgress(TypedDict):
+    batches: Count | None
+    batches_done: Count | None
+    changes: Count | None
+    changes_done: Count | None
+    ends_about: Time | None
+
+
+class EntityReport(TypedDict):
+    phase: EntityPhase
+    held: bool
+    reason: str | None
+    planned: dict[str, Count]
+    problems: list[RecordProblem]
+    problems_total: Count
+    problems_by_kind: dict[str, Count]
+    vanished: Vanished
+    left_out: LeftOut
+    progress: EntityProgress
+    # The rest are `sync.runs.finish.COUNTS`, as far as they have been counted.
+    source: NotRequired[Count]
+    unchanged: NotRequired[Count]
+    created: NotRequired[Count]
+    updated: NotRequired[Count]
+    deactivated: NotRequired[Count]
+    skipped: NotRequired[Count]
+    invalid: NotRequired[Count]
+    failed: NotRequired[Count]
+    waiting: NotRequired[Count]
+
+
+class Run(TypedDict):
+    run_id: RunId
+    url: str
+    changes_url: str
+    phase: RunPhase
+    mode: Mode
+    cause: str
+    refresh: bool
+    retry_failed: bool
+    keys: list[str]
+    requested_at: Time
+    finished_at: Time | None
+    duration_seconds: float | None
+    calls: Annotated[dict[str, Count], Field(description="Calls per upstream.")]
+    waited_seconds: float
+    entities: dict[str, EntityReport]
+
+
+class Outcome(TypedDict):
+    result: Annotated[ChangeResult, Field(description="`planned`: nothing has become of it yet.")]
+    target_id: TargetId | None
+    adopted: Annotated[bool, Field(description="A creation without an answer was found to have happened.")]
+    dropped: Errors
+    errors: Errors
+    reason: str | None
+    at: Time | None
+
+
+class Change(Outcome):
+    entity: EntityName
+    key: str
+    action: Action
+    before: Fields
+    after: Annotated[
+        dict[str, JsonValue],
+        Field(description="A reference that is not resolved yet is {entity, key}."),
+    ]
+    warnings: list[str]
+
+
+class ChangePage(TypedDict):
+    changes: list[Change]
+    next: str | None
+    problems: UnreadableDocuments
+
+
+# -- one record: explained, synced on demand, or found by name --------------------------------------------
+
+
+Verdict = Literal[
+    Action,
+    "nothing",
+    "skipped",
+    "invalid",
+    "refused",
+    "waiting",
+    "held",
+    "paused",
+    "off",
+    "under way",
+    "unknown",
+]
+"""What comes next of a record: an action, or why there is none."""
+
+
+class Call(TypedDict):
+    method: str
+    path: str
+
+
+MadeCall = Annotated[Call | None, Field(description="The call to SafetyAmp; null when none was made.")]
+
+
+class Rejection(TypedDict):
+    key: str
+    kind: RejectionKind
+    reason: str
+    field: str | None
+
+
+class Difference(TypedDict):
+    action: Action
+    before: Fields
+    after: Fields
+
+
+class SourceSide(TypedDict):
+    read: bool
+    problem: str | None
+    found: bool | None
+    record: Fields | None
+
+
+class MappedSide(TypedDict):
+    fields: Fields
+    defaults: Fields
+    active: bool
+    warnings: list[str]
+
+
+class LastRefusal(TypedDict):
+    since: Time | None
+    at: Time | None
+    errors: Errors
+    suggestion: str
+
+
+class SafetyAmpSide(TypedDict):
+    known: bool
+    as_of_run: str | None
+    found: Literal["yes", "no", "several", "unsure"]
+    not_listed_since_run: Annotated[
+        str | None,
+        Field(
+            description="The run whose listing lacked the record first, while it is not known to be deleted."
+        ),
+    ]
+    target_ids: list[TargetId]
+    fields: Fields | None
+    switched_off_by_run: str | None
+    refused_fields: list[str]
+    failure: LastRefusal | None
+
+
+class PastChange(Change):
+    run_id: RunId
+    url: str
+    run_phase: RunPhase
+    entity_phase: EntityPhase
+    requested_at: Time
+    batch: Count
+    call: MadeCall
+
+
+class History(TypedDict):
+    changes: list[PastChange]
+    runs_searched: Count
+
+
+class Next(TypedDict):
+    verdict: Verdict
+    reason: str
+    suggestion: str
+    at: Annotated[Time | None, Field(description="When the run begins that does it; null when no run will.")]
+    run_url: str | None
+    approve_url: str | None
+
+
+class Explanation(TypedDict):
+    entity: EntityName
+    key: str
+    at: Time
+    summary: Annotated[list[str], Field(description="The answer in four sentences, without values.")]
+    source: SourceSide
+    mapped: MappedSide | None
+    rejected: Rejection | None
+    notes: list[str]
+    safetyamp: SafetyAmpSide
+    difference: Difference | None
+    history: History
+    next: Next
+
+
+class SourceStep(TypedDict):
+    found: bool
+    record: Fields | None
+
+
+class MappedStep(TypedDict):
+    mapped: Fields
+    defaults: Fields
+    active: bool
+    warnings: list[str]
+
+
+class TargetStep(TypedDict):
+    found: Found
+    target_ids: list[TargetId]
+    known: Fields | None
+
+
+class Steps(TypedDict):
+    source: SourceStep | None
+    rejected: Rejection | None
+    mapped: MappedStep | None
+    target: TargetStep | None
+    problems: list[str] | None
+    difference: Difference | None
+    call: MadeCall
+    result: Outcome | None
+
+
+class RecordSync(TypedDict):
+    run_id: RunId
+    url: str
+    entity: EntityName
+    key: str
+    mode: Mode
+    phase: RunPhase
+    reason: str | None
+    steps: Steps
+
+
+class FoundRecord(TypedDict):
+    key: str
+    name: str
+    in_source: bool
+    in_safetyamp: bool
+    note: NotRequired[
+        Annotated[str, Field(description="What else should be known; absent where there is nothing.")]
+    ]
+
+
+class FoundRecords(TypedDict):
+    found: list[FoundRecord]
+    more: bool
+    problem: Annotated[str | None, Field(description="Why the source could not be looked through.")]
+
+
+# -- what went wrong: failing records, and messages that were given up ------------------------------------
+
+
+class FailureGroup(TypedDict):
+    entity: EntityName
+    kind: str
+    cause: str
+    suggestion: str
+    since: Time
+    at: Annotated[Time, Field(description="When it was last tried or found.")]
+    since_at_least: Annotated[bool, Field(description="It may be older: that was the oldest run looked at.")]
+    count: Count
+    keys: list[str]
+
+
+class UnfinishedEntity(TypedDict):
+    entity: EntityName
+    phase: EntityPhase
+    reason: str | None
+    run_id: RunId
+    url: str
+    at: Time | None
+    suggestion: str
+
+
+class Failures(TypedDict):
+    total: Count
+    groups: list[FailureGroup]
+    entities: list[UnfinishedEntity]
+
+
+class DeadLetter(TypedDict):
+    id: str
+    queue: str
+    message_id: str | None
+    reason: str
+    delivery_count: Count
+    at: Time | None
+    run_id: str | None
+    entity: EntityName | None
+    batch: Count | None
+    can_be_resubmitted: bool
+    advice: str
+
+
+class DeadLetterPage(TypedDict):
+    dead_letters: list[DeadLetter]
+    next: str | None
+
+
+class Resubmission(TypedDict):
+    id: str
+    sent: bool
+    advice: str
+
+
+class Resubmissions(TypedDict):
+    results: list[Resubmission]
+
+
+# -- the app itself, and refusals -------------------------------------------------------------------------
+
+
+class ProblemMembers(TypedDict, total=False):
+    """What only some problems have."""
+
+    run_id: RunId
+    url: str
+    problems: list[str]
+    needed_role: Role
+
+
+class Problem(ProblemMembers):
+    """Problem details (RFC 9457); `hint` says what to do."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    hint: str
+
+
+class Health(TypedDict):
+    status: Literal["healthy"]
+    version: str
+
+
+class Readiness(TypedDict):
+    status: Literal["ready", "not ready"]
+    missing: list[str]
+
+
+class Me(TypedDict):
+    sign_in: Literal["keys", "entra"]
+    kind: Literal["key", "person", "app"]
+    id: Annotated[str | None, Field(description="Object id in Entra; null for a key.")]
+    name: str | None
+    roles: list[Role]
+    may: Annotated[list[str], Field(description="Operations, by operationId.")]
+
+
+class Dependency(TypedDict):
+    name: str
+    status: FindingStatus
+    ok: bool
+    text: str
+    advice: str
+    latency_ms: Count | None
+    settings: list[str]
+
+
+class Breaker(TypedDict):
+    name: str
+    state: StateName
+    failures: Count
+    retry_after_seconds: float
+    open_seconds: float
+
+
+class Limiter(TypedDict):
+    used: Count
+    limit: Count | None
+    blocked_seconds: float
+    period_seconds: float
+    reserve: Count
+
+
+class Queues(TypedDict):
+    entities_waiting: Count
+    batches_due: Count
+    batches_scheduled: Count
+    dead_letters: Count
+
+
+class Schedule(TypedDict):
+    schedule: str
+    next: Time | None
+
+
+class Pause(TypedDict):
+    at: Time
+    reason: str
+    who: str | None
+
+
+class Status(TypedDict):
+    at: Time
+    dependencies: list[Dependency]
+    breakers: dict[str, Breaker]
+    limiter: Limiter
+    queues: Queues
+    schedules: dict[str, Schedule]
+    paused: dict[str, Pause]
+    active_run: RunSummary | None
+    last_runs: list[RunSummary]
+    last_good_run_ended_at: Time | None
+    problems: UnreadableDocuments
+    versions: dict[str, str | int | None]
+
+
+class Control(TypedDict):
+    paused: dict[str, Pause]
+
+
+class Forgotten(TypedDict):
+    deleted: Count

@@ -1,0 +1,73 @@
+"""What may be asked, as types: parameters and bodies; and their limits, which `functions/` holds them to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from shared.queries.cache_names import CacheName
+from shared.sync.model import EntityName
+
+LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
+"""No control characters, no line or paragraph separators, nothing that turns the direction of writing."""
+LONGEST_LINE = 200
+Line = Annotated[str, Field(min_length=1, max_length=LONGEST_LINE, pattern=LINE_PATTERN)]
+"""One line of text."""
+Flag = Literal["true", "false"]
+"""In a query everything is text."""
+Key = Annotated[str, Field(min_length=1, max_length=LONGEST_LINE, pattern=r"^[0-9A-Za-z .:_~-]+$")]
+"""As far as a path can hold it."""
+EntityOrAll = Literal["all", EntityName]
+CachedOrAll = Literal[CacheName, "all"]
+ChangeCursor = Annotated[str, Field(pattern=r"^[0-9]{1,2}\.[0-9]{1,6}\.[0-9]{1,6}$")]
+Who = Annotated[
+    Line | None,
+    Field(
+        description="Who pauses it; kept with the pause. Below /entra it is who has signed in, whatever is"
+        " said here."
+    ),
+]
+
+MOST_KEYS, MOST_LETTERS = 500, 200
+
+
+class PageSize(NamedTuple):
+    """How many items a page has, and may have."""
+
+    default: int
+    most: int
+
+
+RUNS_PER_PAGE = PageSize(20, 100)
+CHANGES_PER_PAGE = PageSize(100, 500)
+LETTERS_PER_PAGE = PageSize(50, MOST_LETTERS)
+
+
+class SearchRequest(TypedDict):
+    text: Line
+    entity: NotRequired[EntityName]
+
+
+@with_config(ConfigDict(json_schema_extra={"dependentRequired": {"keys": ["entity"]}}))
+class RetryRequest(TypedDict, total=False):
+    entity: EntityName
+    keys: Annotated[list[Line], Field(min_length=1, max_length=MOST_KEYS)]
+
+
+class ResubmitRequest(TypedDict, total=False):
+    ids: Annotated[list[Line], Field(min_length=1, max_length=MOST_LETTERS)]
+
+
+class PauseEntityRequest(TypedDict, total=False):
+    reason: Line
+    who: Who
+
+
+class PauseRequest(PauseEntityRequest, total=False):
+    entity: EntityOrAll
+
+
+class ResumeRequest(TypedDict, total=False):
+    entity: EntityOrAll
