@@ -7,7 +7,7 @@ import os
 import sys
 import unicodedata
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO
 
 from rich.console import Console
 
@@ -36,7 +36,7 @@ def take_any_text() -> None:
             stream.reconfigure(errors="replace")
 
 
-def print_json(value: Any, text: str | None = None) -> None:
+def print_json(value: object, text: str | None = None) -> None:
     """One JSON document on standard output, as `text` has it already where the encoding takes that."""
     try:
         written = json.dumps(value, ensure_ascii=False) if text is None else text
@@ -57,7 +57,7 @@ def silence(stream: IO[str]) -> None:
         os.close(nowhere)
 
 
-def inert(value: Any) -> str:
+def inert(value: object) -> str:
     """One line of text in which nothing moves a terminal's cursor or turns its text around: control and
     format characters are spelled."""
     return "".join(_spelled(char) for char in str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -17,7 +18,7 @@ QUIET_KINDS = ("skipped",)
 
 
 def show_report(
-    console: Console, report: dict[str, Any], *, problems: bool = True, approve: str = "once --approve"
+    console: Console, report: Mapping[str, Any], *, problems: bool = True, approve: str = "once --approve"
 ) -> None:
     """Print the table of counts, why entities ended badly, and what an operator should look at. `approve` is
     the command that lets a held plan go on."""

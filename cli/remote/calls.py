@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from getpass import getuser
-from typing import Any
+from typing import Any, Generic
 
 from rich.console import Console
 from rich.text import Text
 
 from cli.console import inert
-from cli.remote.client import RECORD_SECONDS, Answer, RemoteApp, RemoteError
+from cli.remote.client import RECORD_SECONDS, Answer, Expected, RemoteApp, RemoteError, Value
 from cli.remote.parts import show_commands
 from cli.remote.show_record import show_explanation
 from cli.remote.show_runs import show_changes, show_more, show_run, show_runs
@@ -26,40 +26,56 @@ from cli.remote.show_status import (
 from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
 from cli.remote.words import command
 from local.host.once import NOTHING_FAILED, exit_status
+from shared.queries import answers
 from shared.queries.run_index import RUN_ID
 
+STATUS = Expected(answers.Status, ("at", "dependencies", "last_runs"))
+RUNS = Expected(answers.RunPage, ("runs", "next"))
+RUN = Expected(answers.Run, ("run_id", "entities"))
+CHANGES = Expected(answers.ChangePage, ("changes", "next"))
+FOUND = Expected(answers.FoundRecords, ("found", "more"))
+EXPLANATION = Expected(answers.Explanation, ("summary", "next"))
+STARTED = Expected(answers.Started, ("run_id",))
+RECORD_SYNC = Expected(answers.RecordSync, ("run_id", "steps"))
+FAILURES = Expected(answers.Failures, ("total", "groups", "entities"))
+CONTROL = Expected(answers.Control, ("paused",))
 
-def _ask_status(app: RemoteApp, _: argparse.Namespace) -> Answer:
-    return app.get("/api/status", ("at", "dependencies", "last_runs"))
+
+def _ask_status(app: RemoteApp, _: argparse.Namespace) -> Answer[answers.Status]:
+    return app.get("/api/status", STATUS)
 
 
-def _tell_status(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+def _tell_status(console: Console, value: answers.Status, _: argparse.Namespace) -> int:
     show_status(console, value)
     return status_exit_status(value)
 
 
-def _ask_runs(app: RemoteApp, options: argparse.Namespace) -> Answer:
-    if options.run_id is not None:
-        return app.get(f"/api/runs/{_checked(options.run_id)}", ("run_id", "entities"))
+def _ask_runs(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.RunPage]:
     query = {name: getattr(options, name) for name in ("phase", "entity", "limit", "cursor")}
-    return app.get("/api/runs", ("runs", "next"), **query)
+    return app.get("/api/runs", RUNS, **query)
 
 
-def _tell_runs(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
-    if options.run_id is not None:
-        show_run(console, value)
-        return exit_status(value)
+def _tell_runs(console: Console, value: answers.RunPage, options: argparse.Namespace) -> int:
     show_runs(console, value["runs"])
     show_more(console, value["next"], "runs", *_given(options, "phase", "entity", "limit"))
     return NOTHING_FAILED
 
 
-def _ask_changes(app: RemoteApp, options: argparse.Namespace) -> Answer:
+def _ask_run(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Run]:
+    return app.get(f"/api/runs/{_checked(options.run_id)}", RUN)
+
+
+def _tell_run(console: Console, value: answers.Run, _: argparse.Namespace) -> int:
+    show_run(console, value)
+    return exit_status(value)
+
+
+def _ask_changes(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.ChangePage]:
     query = {name: getattr(options, name) for name in ("entity", "action", "limit", "cursor")}
-    return app.get(f"/api/runs/{_checked(options.run_id)}/changes", ("changes", "next"), **query)
+    return app.get(f"/api/runs/{_checked(options.run_id)}/changes", CHANGES, **query)
 
 
-def _tell_changes(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
+def _tell_changes(console: Console, value: answers.ChangePage, options: argparse.Namespace) -> int:
     show_changes(console, value["changes"])
     show_more(
         console, value["next"], "changes", options.run_id, *_given(options, "entity", "action", "limit")
@@ -67,90 +83,95 @@ def _tell_changes(console: Console, value: dict[str, Any], options: argparse.Nam
     return NOTHING_FAILED
 
 
-def _ask_search(app: RemoteApp, options: argparse.Namespace) -> Answer:
+def _ask_search(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.FoundRecords]:
     body = {"entity": options.entity, "text": " ".join(options.text)}
-    return app.post("/api/search", ("found", "more"), body)
+    return app.post("/api/search", FOUND, body)
 
 
-def _tell_found(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
+def _tell_found(console: Console, value: answers.FoundRecords, options: argparse.Namespace) -> int:
     show_found(console, value, options.entity)
     return NOTHING_FAILED
 
 
-def _ask_explain(app: RemoteApp, options: argparse.Namespace) -> Answer:
+def _ask_explain(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Explanation]:
     # As a parameter: no path can hold every key.
-    return app.get(f"/api/records/{options.entity}", ("summary", "next"), key=options.record)
+    return app.get(f"/api/records/{options.entity}", EXPLANATION, key=options.record)
 
 
-def _tell_explained(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+def _tell_explained(console: Console, value: answers.Explanation, _: argparse.Namespace) -> int:
     show_explanation(console, value)
     return NOTHING_FAILED
 
 
-def _ask_sync(app: RemoteApp, options: argparse.Namespace) -> Answer:
-    query = {
-        "mode": "plan" if options.plan else "apply",
-        "refresh": "true" if options.refresh else None,
-        "key": options.record,
-    }
-    expects = ("run_id",) if options.record is None else ("run_id", "steps")
-    return app.post(f"/api/sync/{options.entity}", expects, seconds=RECORD_SECONDS, **query)
+def _ask_sync(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
+    return _synced(app, options, STARTED)
 
 
-def _tell_synced(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
-    if options.record is None:
-        return _tell_started(console, value, options)
+def _ask_record_sync(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.RecordSync]:
+    return _synced(app, options, RECORD_SYNC)
+
+
+def _synced(app: RemoteApp, options: argparse.Namespace, expected: Expected[Value]) -> Answer[Value]:
+    return app.post(
+        f"/api/sync/{options.entity}",
+        expected,
+        seconds=RECORD_SECONDS,
+        mode="plan" if options.plan else "apply",
+        refresh="true" if options.refresh else None,
+        key=options.record,
+    )
+
+
+def _tell_record_sync(console: Console, value: answers.RecordSync, _: argparse.Namespace) -> int:
     show_record_sync(console, value)
     return record_exit_status(value)
 
 
-def _ask_failures(app: RemoteApp, _: argparse.Namespace) -> Answer:
-    return app.get("/api/failures", ("total", "groups", "entities"))
+def _ask_failures(app: RemoteApp, _: argparse.Namespace) -> Answer[answers.Failures]:
+    return app.get("/api/failures", FAILURES)
 
 
-def _tell_failures(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+def _tell_failures(console: Console, value: answers.Failures, _: argparse.Namespace) -> int:
     show_failures(console, value)
     return failures_exit_status(value)
 
 
-def _ask_retry(app: RemoteApp, options: argparse.Namespace) -> Answer:
+def _ask_retry(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
     body = {"entity": options.entity} if options.entity else {}
-    return app.post("/api/failures/retry", ("run_id",), body)
+    return app.post("/api/failures/retry", STARTED, body)
 
 
-def _ask_approve(app: RemoteApp, options: argparse.Namespace) -> Answer:
-    return app.post(f"/api/runs/{_checked(options.run_id)}/approve", ("run_id",))
+def _ask_approve(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
+    return app.post(f"/api/runs/{_checked(options.run_id)}/approve", STARTED)
 
 
-def _ask_cancel(app: RemoteApp, options: argparse.Namespace) -> Answer:
-    return app.post(f"/api/runs/{_checked(options.run_id)}/cancel", ("run_id",))
+def _ask_cancel(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
+    return app.post(f"/api/runs/{_checked(options.run_id)}/cancel", STARTED)
 
 
-STARTED = {
+TOLD_STARTED = {
     "approve": "the held plans of run {run} go on",
     "cancel": "run {run} ends: what was done stays done",
 }
 
 
-def _tell_started(console: Console, value: dict[str, Any], options: argparse.Namespace) -> int:
-    told = STARTED.get(options.command, "run {run} has begun")
+def _tell_started(console: Console, value: answers.Started, options: argparse.Namespace) -> int:
+    told = TOLD_STARTED.get(options.command, "run {run} has begun")
     console.print(Text(told.format(run=inert(value["run_id"]))))
     show_commands(console, command("runs", value["run_id"]))
     return NOTHING_FAILED
 
 
-def _ask_pause(app: RemoteApp, options: argparse.Namespace) -> Answer:
+def _ask_pause(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Control]:
     body = {"entity": options.entity, "who": options.who or _user()}
-    return app.post(
-        "/api/pause", ("paused",), {**body, **({"reason": options.reason} if options.reason else {})}
-    )
+    return app.post("/api/pause", CONTROL, {**body, **({"reason": options.reason} if options.reason else {})})
 
 
-def _ask_resume(app: RemoteApp, options: argparse.Namespace) -> Answer:
-    return app.post("/api/resume", ("paused",), {"entity": options.entity})
+def _ask_resume(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Control]:
+    return app.post("/api/resume", CONTROL, {"entity": options.entity})
 
 
-def _tell_pauses(console: Console, value: dict[str, Any], _: argparse.Namespace) -> int:
+def _tell_pauses(console: Console, value: answers.Control, _: argparse.Namespace) -> int:
     show_pauses(console, value["paused"])
     return NOTHING_FAILED
 
@@ -178,20 +199,20 @@ def _checked(run_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Generic[Value]):
     """`tell` shows an answer and returns the exit status."""
 
-    ask: Callable[[RemoteApp, argparse.Namespace], Answer]
-    tell: Callable[[Console, dict[str, Any], argparse.Namespace], int]
+    ask: Callable[[RemoteApp, argparse.Namespace], Answer[Value]]
+    tell: Callable[[Console, Value, argparse.Namespace], int]
 
 
-CALLS: Mapping[str, Call] = {
+CALLS: Mapping[str, Call[Any]] = {
     "status": Call(_ask_status, _tell_status),
     "runs": Call(_ask_runs, _tell_runs),
     "changes": Call(_ask_changes, _tell_changes),
     "search": Call(_ask_search, _tell_found),
     "explain": Call(_ask_explain, _tell_explained),
-    "sync": Call(_ask_sync, _tell_synced),
+    "sync": Call(_ask_sync, _tell_started),
     "failures": Call(_ask_failures, _tell_failures),
     "retry": Call(_ask_retry, _tell_started),
     "approve": Call(_ask_approve, _tell_started),
@@ -199,3 +220,14 @@ CALLS: Mapping[str, Call] = {
     "pause": Call(_ask_pause, _tell_pauses),
     "resume": Call(_ask_resume, _tell_pauses),
 }
+OF_ONE: Mapping[str, Call[Any]] = {
+    "runs": Call(_ask_run, _tell_run),
+    "sync": Call(_ask_record_sync, _tell_record_sync),
+}
+
+
+def call_of(options: argparse.Namespace) -> Call[Any]:
+    """What the command asks: `runs` and `sync` something else where one run or record is named."""
+    named = {"runs": "run_id", "sync": "record"}.get(options.command)
+    is_of_one = named is not None and getattr(options, named) is not None
+    return OF_ONE[options.command] if is_of_one else CALLS[options.command]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 import requests
 
 from cli.remote.address import CLIENT_SETTING, KEY_SETTING, URL_SETTING, Address
 from shared.errors import SafetyAmpError
+from shared.queries import answers
+
+Value = TypeVar("Value")
 
 KEY_HEADER = "x-functions-key"
 SIGNED_IN = "/entra"
@@ -34,22 +37,31 @@ COLD = "The app may be starting or stopped: try again in a minute; in Azure look
 class RemoteError(SafetyAmpError):
     """The app did not do what it was asked. `problem` is its problem document, where there is one."""
 
-    def __init__(self, text: str, hint: str, problem: dict[str, Any] | None = None) -> None:
+    def __init__(self, text: str, hint: str, problem: answers.Problem | None = None) -> None:
         super().__init__(text)
         self.hint = hint
         self.problem = problem
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Mapping[str, object]:
         """The problem document, or one like it."""
         return self.problem or {"title": "Not done", "detail": str(self), "hint": self.hint}
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Generic[Value]):
     """A good answer, as it came and read."""
 
     text: str
-    value: dict[str, Any]
+    value: Value
+
+
+@dataclass(frozen=True)
+class Expected(Generic[Value]):
+    """What kind of answer is expected. One that lacks `members` is somebody else's; whether it has all others
+    is left to who reads it, for the app may be of another version."""
+
+    kind: type[Value]
+    members: tuple[str, ...]
 
 
 class RemoteApp:
@@ -74,32 +86,32 @@ class RemoteApp:
     def __exit__(self, *error: object) -> None:
         self._session.close()
 
-    def get(self, path: str, expects: Sequence[str], **query: Any) -> Answer:
+    def get(self, path: str, expected: Expected[Value], **query: str | int | None) -> Answer[Value]:
         """A GET; parameters that are None are left out. Raises RemoteError, also for an answer without the
         members that are expected: somebody else's."""
-        return self._ask("GET", path, expects, query, None, ANSWER_SECONDS)
+        return self._ask("GET", path, expected, query, None, ANSWER_SECONDS)
 
     def post(
         self,
         path: str,
-        expects: Sequence[str],
-        body: dict[str, Any] | None = None,
+        expected: Expected[Value],
+        body: Mapping[str, object] | None = None,
         *,
         seconds: float = ANSWER_SECONDS,
-        **query: Any,
-    ) -> Answer:
+        **query: str | int | None,
+    ) -> Answer[Value]:
         """A POST. It is never repeated: nobody knows what became of one without an answer."""
-        return self._ask("POST", path, expects, query, body, seconds)
+        return self._ask("POST", path, expected, query, body, seconds)
 
     def _ask(
         self,
         method: str,
         path: str,
-        expects: Sequence[str],
-        query: dict[str, Any],
-        body: dict[str, Any] | None,
+        expected: Expected[Value],
+        query: Mapping[str, str | int | None],
+        body: Mapping[str, object] | None,
         seconds: float,
-    ) -> Answer:
+    ) -> Answer[Value]:
         try:
             # A redirection is not followed: it would take the key along, to whoever is there.
             response = self._session.request(
@@ -113,8 +125,8 @@ class RemoteApp:
         except requests.RequestException as error:
             raise self._away(error, seconds) from error
         value = _json_object(response)
-        if response.ok and value is not None and all(name in value for name in expects):
-            return Answer(response.text, value)
+        if response.ok and value is not None and all(name in value for name in expected.members):
+            return Answer(response.text, cast(Value, value))
         raise self._refused(response, value)
 
     def _away(self, error: requests.RequestException, seconds: float) -> RemoteError:
@@ -128,10 +140,10 @@ class RemoteApp:
         hint = f"Is the app running (python -m local up), and is the address right (--url, {URL_SETTING})?"
         return RemoteError(f"nothing answers at {url}", hint)
 
-    def _refused(self, response: requests.Response, value: dict[str, Any] | None) -> RemoteError:
+    def _refused(self, response: requests.Response, value: dict[str, object] | None) -> RemoteError:
         status, url = response.status_code, self._address.url
         if value is not None and {"title", "detail", "hint"} <= value.keys() and not response.ok:
-            return RemoteError(str(value["detail"]), str(value["hint"]), value)
+            return RemoteError(str(value["detail"]), str(value["hint"]), cast("answers.Problem", value))
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return self._locked(status)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -153,7 +165,7 @@ class RemoteApp:
         return RemoteError(f"{url} did not accept the key (status {status})", hint)
 
 
-def _json_object(response: requests.Response) -> dict[str, Any] | None:
+def _json_object(response: requests.Response) -> dict[str, object] | None:
     # JSON is UTF-8 whatever the header says or leaves out (RFC 8259).
     response.encoding = "utf-8"
     try:

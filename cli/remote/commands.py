@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -18,7 +18,7 @@ from cli.remote.address import (
     address_of,
     looks_like_function_key,
 )
-from cli.remote.calls import CALLS
+from cli.remote.calls import call_of
 from cli.remote.client import Answer, RemoteApp, RemoteError
 from cli.remote.sign_in import access_token
 from cli.remote.words import said
@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         token = access_token(address.client_id) if address.client_id else None
         with RemoteApp(address, token) as app:
-            answer = CALLS[options.command].ask(app, options)
+            answer = call_of(options).ask(app, options)
         return _shown(answer, options)
     except RemoteError as error:
         if options.json:
@@ -133,11 +133,11 @@ def _check_record(options: argparse.Namespace, address: Address) -> None:
         raise ConfigurationError.of("--key" if options.command == "sync" else "KEY", text)
 
 
-def _shown(answer: Answer, options: argparse.Namespace) -> int:
+def _shown(answer: Answer[Any], options: argparse.Namespace) -> int:
     """Also with --json the answer is gone through, for the exit status."""
     console = result_console(quiet=options.json)
     try:
-        status = CALLS[options.command].tell(console, answer.value, options)
+        status = call_of(options).tell(console, answer.value, options)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if not options.json:
             text = f"the app answers in another form than this command knows ({type(error).__name__})"

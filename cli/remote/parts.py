@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -30,7 +29,7 @@ def show_commands(console: Console, *commands: str) -> None:
         console.print(Text("  " + inert(text), style="cyan"), soft_wrap=True)
 
 
-def difference_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Text]:
+def difference_lines(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[Text]:
     """What each field was, and what it becomes."""
     for name, value in after.items():
         was = plain(before[name]) + Text(" → ") if name in before else Text("")

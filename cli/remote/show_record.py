@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,8 +11,9 @@ from rich.text import Text
 from cli.console import inert
 from cli.remote.parts import difference_lines, error_lines, heading, show_commands, show_lines
 from cli.remote.words import command, plain, said, when
+from shared.queries import answers
 
-Fields = Mapping[str, Any]
+Fields = Mapping[str, object]
 
 FOUND = {
     "yes": "has it",
@@ -23,7 +23,7 @@ FOUND = {
 }
 
 
-def show_explanation(console: Console, value: dict[str, Any]) -> None:
+def show_explanation(console: Console, value: answers.Explanation) -> None:
     """The sentences and the advice; then source, SafetyAmp, difference, history and what comes next."""
     now = value["at"]
     heading(console, f"{value['entity']} {value['key']}")
@@ -38,14 +38,13 @@ def show_explanation(console: Console, value: dict[str, Any]) -> None:
     _show_next(console, value["next"], now)
 
 
-def _advice(value: dict[str, Any]) -> str:
-    failure = value["safetyamp"]["failure"]
-    is_refused = value["next"]["verdict"] == "refused" and failure
+def _advice(value: answers.Explanation) -> str:
+    failure, coming = value["safetyamp"]["failure"], value["next"]
     # What is said of the refusal itself knows more: that a value is taken, say.
-    return str(failure["suggestion"] if is_refused else value["next"]["suggestion"])
+    return failure["suggestion"] if failure and coming["verdict"] == "refused" else coming["suggestion"]
 
 
-def _commands(value: dict[str, Any]) -> Iterator[str]:
+def _commands(value: answers.Explanation) -> Iterator[str]:
     """What can be done about it from here."""
     entity, key, coming = value["entity"], value["key"], value["next"]
     run_id = (coming["run_url"] or "").rpartition("/")[2]
@@ -56,9 +55,9 @@ def _commands(value: dict[str, Any]) -> Iterator[str]:
     elif verdict in ("create", "update", "deactivate", "reactivate", "invalid"):
         yield command("sync", entity, "--key", key)
     elif verdict == "waiting":
-        for ref in ((value["mapped"] or {}).get("fields") or {}).values():
+        for ref in value["mapped"]["fields"].values() if value["mapped"] else ():
             if isinstance(ref, dict) and f"{ref['entity']} {ref['key']}" in coming["reason"]:
-                yield command("explain", ref["entity"], ref["key"])
+                yield command("explain", str(ref["entity"]), str(ref["key"]))
     elif verdict == "paused":
         yield command("resume", entity)
     elif run_id and coming["approve_url"]:
@@ -68,7 +67,7 @@ def _commands(value: dict[str, Any]) -> Iterator[str]:
         yield command("runs", run_id)
 
 
-def _show_source(console: Console, value: dict[str, Any]) -> None:
+def _show_source(console: Console, value: answers.Explanation) -> None:
     source, rejected, mapped = value["source"], value["rejected"], value["mapped"]
     name = f"Source ({'Samsara' if value['entity'] == 'vehicles' else 'Vista'})"
     if not source["read"]:
@@ -84,13 +83,13 @@ def _show_source(console: Console, value: dict[str, Any]) -> None:
         console.print(_fields_table({"source": record}, ()))
     if mapped and record.get("home_site_from"):
         console.print(Text("  ") + said(f"home site from {record['home_site_from']}"))
-    for note in (*value["notes"], *((mapped or {}).get("warnings") or ())):
+    for note in (*value["notes"], *(mapped["warnings"] if mapped else ())):
         if note not in value["next"]["reason"]:
             console.print(Text("  ") + said(note))
 
 
-def _show_safetyamp(console: Console, value: dict[str, Any]) -> None:
-    known, mapped = value["safetyamp"], value["mapped"] or {}
+def _show_safetyamp(console: Console, value: answers.Explanation) -> None:
+    known, mapped, difference = value["safetyamp"], value["mapped"], value["difference"]
     as_of = f", as of run {known['as_of_run']}" if known["as_of_run"] else ""
     ids = ", ".join(map(str, known["target_ids"]))
     found = FOUND[known["found"]] if known["known"] else "has not been listed yet"
@@ -105,11 +104,11 @@ def _show_safetyamp(console: Console, value: dict[str, Any]) -> None:
         show_lines(console, error_lines(failure["errors"]))
     if known["switched_off_by_run"]:
         console.print(Text(f"  switched off by run {inert(known['switched_off_by_run'])}"))
-    ours = {**(mapped.get("fields") or {})}
-    if known["fields"] is None:
+    ours = dict(mapped["fields"]) if mapped else {}
+    if mapped and known["fields"] is None:
         # Defaults count for a creation only.
-        ours.update(mapped.get("defaults") or {})
-    marked = {*((value["difference"] or {}).get("after") or ()), *((failure or {}).get("errors") or ())}
+        ours.update(mapped["defaults"])
+    marked = {*(difference["after"] if difference else ()), *(failure["errors"] if failure else ())}
     sides = {"source": ours, "SafetyAmp": known["fields"] or {}}
     if shown := {name: fields for name, fields in sides.items() if fields}:
         console.print(_fields_table(shown, marked))
@@ -128,7 +127,7 @@ def _fields_table(sides: Mapping[str, Fields], marked: Container[str]) -> Table:
     return table
 
 
-def _show_difference(console: Console, difference: dict[str, Any] | None) -> None:
+def _show_difference(console: Console, difference: answers.Difference | None) -> None:
     if difference is None:
         heading(console, "Difference", "nothing that a run would change now")
         return
@@ -136,7 +135,7 @@ def _show_difference(console: Console, difference: dict[str, Any] | None) -> Non
     show_lines(console, difference_lines(difference["before"], difference["after"]))
 
 
-def _show_history(console: Console, history: dict[str, Any], now: str) -> None:
+def _show_history(console: Console, history: answers.History, now: str) -> None:
     changes = history["changes"]
     heading(console, "History", f"changes {len(changes)}, runs looked through {history['runs_searched']}")
     for change in changes:
@@ -149,7 +148,7 @@ def _show_history(console: Console, history: dict[str, Any], now: str) -> None:
         show_lines(console, error_lines(change["errors"]), "  ")
 
 
-def _show_next(console: Console, coming: dict[str, Any], now: str) -> None:
+def _show_next(console: Console, coming: answers.Next, now: str) -> None:
     """The reason is among the sentences at the beginning."""
     at = when(coming["at"], now) if coming["at"] else None
     if at is None and coming["verdict"] in ("refused", "invalid", "held", "paused"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +11,7 @@ from cli.remote.parts import difference_lines, error_lines, show_commands, show_
 from cli.remote.words import command, plain, said, some, when
 from cli.show import show_report
 from local.host.progress import PHASE_STYLES
+from shared.queries import answers
 from shared.sync.model import ENTITIES
 
 WRITTEN = ("created", "updated", "deactivated")
@@ -22,7 +21,7 @@ WIDE, MIDDLING = 100, 60
 """Columns of a terminal that has room for everything, and for the two figures that matter most."""
 
 
-def show_runs(console: Console, runs: list[dict[str, Any]]) -> None:
+def show_runs(console: Console, runs: list[answers.RunSummary]) -> None:
     """One line for each, newest first, and why entities are held or failed."""
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("run", no_wrap=True)
@@ -61,19 +60,19 @@ def show_more(console: Console, cursor: str | None, *words: str) -> None:
         show_commands(console, command(*words, "--cursor", cursor))
 
 
-def _scope(run: dict[str, Any]) -> Text:
+def _scope(run: answers.RunSummary) -> Text:
     if run["keys"]:
         return Text(f"{some(run['entities'], 1)} {some(run['keys'], MOST_KEYS)}")
     return Text("all" if len(run["entities"]) == len(ENTITIES) else some(run["entities"], len(ENTITIES)))
 
 
-def _phase(run: dict[str, Any]) -> Text:
+def _phase(run: answers.RunSummary) -> Text:
     text = plain(run["phase"])
     text.stylize(PHASE_STYLES.get(run["phase"], ""))
     return text + Text(", plan only" if run["mode"] == "plan" and run["phase"] != "planned" else "")
 
 
-def show_run(console: Console, run: dict[str, Any]) -> None:
+def show_run(console: Console, run: answers.Run) -> None:
     """The report of a run, as `once` prints it, and how far one has come that is under way."""
     show_report(console, run, approve="approve")
     for name, entity in run["entities"].items():
@@ -90,7 +89,7 @@ def show_run(console: Console, run: dict[str, Any]) -> None:
         console.print(Text(inert(text)), soft_wrap=True)
 
 
-def show_changes(console: Console, changes: list[dict[str, Any]]) -> None:
+def show_changes(console: Console, changes: list[answers.Change]) -> None:
     """Each change with before and after."""
     if not changes:
         console.print("no such changes")

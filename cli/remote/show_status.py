@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,11 +14,12 @@ from cli.remote.parts import heading, show_commands
 from cli.remote.show_runs import show_runs
 from cli.remote.words import command, plain, said, some, when
 from local.host.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
+from shared.queries import answers
 
 MOST_KEYS = 12
 
 
-def show_status(console: Console, value: dict[str, Any]) -> None:
+def show_status(console: Console, value: answers.Status) -> None:
     """What is wrong first; then what runs, and when the next runs begin."""
     now = value["at"]
     _show_dependencies(console, value["dependencies"])
@@ -51,7 +51,7 @@ def show_status(console: Console, value: dict[str, Any]) -> None:
     console.print(Text(f"app {inert(value['versions'].get('app'))}", style="dim"))
 
 
-def _show_dependencies(console: Console, dependencies: list[dict[str, Any]]) -> None:
+def _show_dependencies(console: Console, dependencies: list[answers.Dependency]) -> None:
     """Each with its latency; what is missing has what to do below it."""
     wrong = [found for found in dependencies if not found["ok"]]
     heading(console, "Needed", f"{len(wrong)} missing" if wrong else "everything is there")
@@ -63,14 +63,14 @@ def _show_dependencies(console: Console, dependencies: list[dict[str, Any]]) -> 
             console.print(Text("    → ", style="bold") + said(found["advice"]))
 
 
-def status_exit_status(value: dict[str, Any]) -> int:
+def status_exit_status(value: answers.Status) -> int:
     """1 when something is missing or left alone; what failed is told by `failures`."""
     is_away = any(not found["ok"] for found in value["dependencies"])
     is_open = any(breaker["state"] == "open" for breaker in value["breakers"].values())
     return SOMETHING_FAILED if is_away or is_open else NOTHING_FAILED
 
 
-def show_pauses(console: Console, paused: Mapping[str, dict[str, Any]], now: str | None = None) -> None:
+def show_pauses(console: Console, paused: Mapping[str, answers.Pause], now: str | None = None) -> None:
     """What is paused, since when, why and by whom."""
     if not paused:
         heading(console, "Paused", "nothing")
@@ -83,7 +83,7 @@ def show_pauses(console: Console, paused: Mapping[str, dict[str, Any]], now: str
         )
 
 
-def show_failures(console: Console, value: dict[str, Any]) -> None:
+def show_failures(console: Console, value: answers.Failures) -> None:
     """By cause: how many, which, since when, and what to do."""
     for entity in value["entities"]:
         heading(console, f"{entity['entity']} {entity['phase']}", entity["reason"] or "no reason is known")
@@ -103,7 +103,7 @@ def show_failures(console: Console, value: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _told(group: dict[str, Any]) -> Text:
+def _told(group: answers.FailureGroup) -> Text:
     since = when(group["since"]) + (" or longer" if group["since_at_least"] else "")
     if group.get("at", group["since"]) != group["since"]:
         since += f", last tried {when(group['at'])}"
@@ -116,7 +116,7 @@ def _told(group: dict[str, Any]) -> Text:
     return Text("\n").join(lines)
 
 
-def failures_exit_status(value: dict[str, Any]) -> int:
+def failures_exit_status(value: answers.Failures) -> int:
     """0 when nothing fails, 3 when the one thing is a plan that is held."""
     if value["total"] or any(entity["phase"] != "held" for entity in value["entities"]):
         return SOMETHING_FAILED

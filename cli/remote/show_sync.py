@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +9,7 @@ from rich.text import Text
 from cli.remote.parts import difference_lines, error_lines, heading, show_commands, show_lines
 from cli.remote.words import command, plain, said
 from local.host.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
+from shared.queries import answers
 
 WENT_WELL = ("created", "updated", "deactivated", "reactivated", "planned")
 FOUND_AS = {
@@ -21,7 +20,7 @@ FOUND_AS = {
 }
 
 
-def show_record_sync(console: Console, value: dict[str, Any]) -> None:
+def show_record_sync(console: Console, value: answers.RecordSync) -> None:
     """Source, target, difference, call and result."""
     steps, run_id = value["steps"], value["run_id"]
     heading(console, f"{value['entity']} {value['key']}", f"run {run_id}, {value['phase']}")
@@ -50,7 +49,7 @@ def _step(console: Console, name: str, text: str | None) -> None:
         console.print(Text(f"{name}: ", style="bold") + said(text))
 
 
-def _source(steps: dict[str, Any]) -> str | None:
+def _source(steps: answers.Steps) -> str | None:
     source, rejected = steps["source"], steps["rejected"]
     if source is None:
         return None
@@ -59,14 +58,14 @@ def _source(steps: dict[str, Any]) -> str | None:
     return "found" if source["found"] else "not found"
 
 
-def _target(target: dict[str, Any] | None) -> str | None:
+def _target(target: answers.TargetStep | None) -> str | None:
     if target is None:
         return None
     ids = ", ".join(map(str, target["target_ids"]))
     return f"{FOUND_AS.get(target['found'], target['found'])} {ids}" if ids else str(target["found"])
 
 
-def _show_result(console: Console, result: dict[str, Any] | None) -> None:
+def _show_result(console: Console, result: answers.Outcome | None) -> None:
     if result is None:
         return
     style = "bold green" if result["result"] in WENT_WELL else "bold red"
@@ -83,7 +82,7 @@ def _show_result(console: Console, result: dict[str, Any] | None) -> None:
         console.print(Text("  ") + said(result["reason"]))
 
 
-def record_exit_status(value: dict[str, Any]) -> int:
+def record_exit_status(value: answers.RecordSync) -> int:
     """Whether the one record that was asked for is in order now, as a shell hears it."""
     steps = value["steps"]
     result, rejected, target = steps["result"], steps["rejected"], steps["target"]
@@ -96,7 +95,7 @@ def record_exit_status(value: dict[str, Any]) -> int:
     return SOMETHING_FAILED if failed else NOTHING_FAILED
 
 
-def show_found(console: Console, value: dict[str, Any], entity: str) -> None:
+def show_found(console: Console, value: answers.FoundRecords, entity: str) -> None:
     """Keys with names, and where each is."""
     found = value["found"]
     if value["problem"]:

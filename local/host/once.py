@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -142,7 +143,7 @@ def _failed(finished: Finished) -> bool:
     return any(entity["phase"] == "failed" for entity in finished.report["entities"].values())
 
 
-def exit_status(report: dict[str, Any]) -> int:
+def exit_status(report: Mapping[str, Any]) -> int:
     """What a run's report means for a shell."""
     entities = report["entities"].values()
     if report["phase"] == "failed" or any(entity.get("failed", 0) for entity in entities):
