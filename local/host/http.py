@@ -14,6 +14,7 @@ import azure.functions as func
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 from werkzeug.routing import Map, Rule
 from werkzeug.serving import WSGIRequestHandler, make_server, select_address_family
+from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from local.host.index import HostFunction
@@ -28,7 +29,8 @@ logger = logging.getLogger(__name__)
 KEY_HEADER = "x-functions-key"
 LARGEST_BODY_BYTES = 1024 * 1024
 
-FOREIGN_HOST = "Forbidden: without a key only 127.0.0.1, localhost and [::1] are answered (see up --key)."
+FOREIGN_HOST = "Forbidden: without --function-key only 127.0.0.1, localhost and [::1] are answered."
+PAGE = "/dashboard"
 FOREIGN_PAGE = "Forbidden: a page of another site asked. Open /dashboard here and go on from it."
 
 
@@ -52,6 +54,9 @@ class HttpHost:
     def respond(self, request: Request) -> Response:
         """Route, check the key, call the function; errors of the function tell the caller nothing."""
         request.max_content_length = LARGEST_BODY_BYTES
+        if request.path == "/" and request.method in READING:
+            # In Azure the platform's own page is there.
+            return redirect(PAGE)
         try:
             name, route_params = self._routes.bind_to_environ(request.environ).match()
             function = self._functions[name]

@@ -17,7 +17,7 @@ import requests
 from tests.e2e.processes import environment
 
 START_SECONDS, STOP_SECONDS, RUN_SECONDS = 60, 30, 120
-ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/health")
+ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/dashboard")
 
 
 def app_settings(settings: Mapping[str, str], folder: Path, **more: str) -> dict[str, str]:

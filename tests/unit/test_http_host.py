@@ -50,6 +50,14 @@ def test_status_body_and_content_type_are_the_functions_own() -> None:
     assert (answer.status_code, answer.json, answer.mimetype) == (202, {"a": "é"}, "application/json")
 
 
+@pytest.mark.parametrize("key", [None, KEY])
+def test_the_bare_address_leads_to_the_page(key: str | None) -> None:
+    for method in ("GET", "HEAD"):
+        answer = client(key).open("/", method=method)
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/dashboard")
+    assert client(key).post("/").status_code == 404
+
+
 def test_the_route_prefix_of_host_json_stands_before_every_route() -> None:
     assert client(prefix="api").get("/api/health").status_code == 200
     assert client(prefix="api").get("/health").status_code == 404
