@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test worker parts check coverage mutants bench load soak deployable package lock clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
-	$(BIN)/python -m local demo
+	$(BIN)/safetyamp-sync demo
 
 # One process of pytest per core; tests are shared out one by one, as some files take a hundred times as long as others.
 WORKERS ?= logical
@@ -62,7 +62,7 @@ deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.t
 package:   ## what is deployed, made with a Python 3.13: dist/safetyamp-sync.zip
 	infra/package dist/safetyamp-sync.zip
 
-$(VENV)/installed: requirements.txt requirements-dev.txt
+$(VENV)/installed: requirements.txt requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

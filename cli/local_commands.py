@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.arguments import LARGEST_PORT, seconds, whole_number
+from cli.arguments import LARGEST_PORT, add_command, seconds, whole_number
 from cli.console import OutputConsole, print_json, result_console
 from cli.remote.address import KEY_SETTING, checked_key
 from cli.remote.client import KEY_HEADER
@@ -29,33 +29,68 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """demo, once, doctor, up, simulators and service-bus."""
-    demo = commands.add_parser("demo", help="three runs of a demo company against simulated systems")
+    demo = add_command(
+        commands,
+        "demo",
+        "three runs of a demo company against simulated systems",
+        "demo --employees 40",
+        run=_demo,
+        interrupted="nothing of the demo is kept",
+    )
     demo.add_argument(
         "--employees", type=whole_number(40), default=400, help="size of the demo company (400)"
     )
-    demo.set_defaults(run=_demo)
-    once = commands.add_parser("once", help="one run against the systems that the settings name")
+    once = add_command(
+        commands, "once", "one run against the systems that the settings name", "once --plan", run=_once
+    )
     way = once.add_mutually_exclusive_group()
     way.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
     way.add_argument("--approve", metavar="RUN", help="let what the held plans of this run still want go on")
     way.add_argument("--drop", metavar="RUN", help="drop what this run holds, or has not done yet")
     once.add_argument("--refresh", action="store_true", help="list SafetyAmp anew, try refused records again")
-    once.add_argument("--entity", action="append", choices=ENTITIES, help="only this entity (repeatable)")
+    once.add_argument(
+        "--entity",
+        action="append",
+        choices=ENTITIES,
+        metavar="ENTITY",
+        help=f"only: {', '.join(ENTITIES)} (repeatable)",
+    )
     once.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    once.set_defaults(run=_once)
-    doctor = commands.add_parser("doctor", help="what is wrong with settings, connections and permissions")
+    doctor = add_command(
+        commands,
+        "doctor",
+        "what is wrong with settings, connections and permissions",
+        "doctor --json",
+        run=_doctor,
+        log_level="ERROR",  # what its calls log is in its findings too
+        interrupted="nothing was changed",
+    )
     doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
-    doctor.set_defaults(run=_doctor, log_level="ERROR")  # what its calls log is in its findings too
-    up = commands.add_parser("up", help="the whole app: timers, queues and HTTP")
+    up = add_command(
+        commands,
+        "up",
+        "the whole app: timers, queues and HTTP, with the operators' page",
+        "up --port 7071",
+        run=_up,
+        log_level="DEBUG",
+    )
     up.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     up.add_argument(
         "--port", type=whole_number(0, LARGEST_PORT), default=7071, help="port to listen on (7071)"
     )
     up.add_argument(
-        "--key", help=f"key that HTTP callers must send as {KEY_HEADER} (better: environment {KEY_SETTING})"
+        "--function-key",
+        metavar="FUNCTION_KEY",
+        help=f"key that HTTP callers must send as {KEY_HEADER} (better: environment {KEY_SETTING})",
     )
-    up.set_defaults(run=_up, log_level="DEBUG")
-    simulators = commands.add_parser("simulators", help="simulated SafetyAmp, Samsara and Graph over HTTP")
+    up.add_alias("--key", "function_key")
+    simulators = add_command(
+        commands,
+        "simulators",
+        "simulated SafetyAmp, Samsara and Graph over HTTP",
+        "simulators --port 8090 --employees 400",
+        run=_simulators,
+    )
     simulators.add_argument(
         "--port",
         type=whole_number(0, LARGEST_PORT),
@@ -81,19 +116,22 @@ def add_commands(commands: Commands) -> None:
         "--calls", type=whole_number(1), default=60, help="SafetyAmp's limit: calls ... (60)"
     )
     simulators.add_argument("--period", type=seconds, default=61.0, help="... in so many seconds (61)")
-    simulators.set_defaults(run=_simulators)
-    bus = commands.add_parser(
-        "service-bus", help="the two queues over AMQP, for the settings of other commands"
+    bus = add_command(
+        commands,
+        "service-bus",
+        "the two queues over AMQP, for the settings of other commands",
+        "service-bus --port 5672",
+        run=_service_bus,
     )
     bus.add_argument(
         "--port", type=whole_number(0, LARGEST_PORT), default=5672, help="port to listen on (5672; 0: any)"
     )
-    bus.add_argument("--key", help="the key of the connection string (a new one each time)")
+    bus.add_argument("--shared-access-key", help="the connection string's key (a new one each time)")
+    bus.add_alias("--key", "shared_access_key")
     bus.add_argument(
         "--lock-seconds", type=seconds, default=60.0, help="how long a message stays locked (60)"
     )
     bus.add_argument("--queues", nargs="+", default=["entity-sync", "change-batches"], help="their names")
-    bus.set_defaults(run=_service_bus)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -110,7 +148,7 @@ def _once(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl+C: the changes at hand are finished
     stack = LocalStack(_environment())
     try:
-        with display(console, silent=options.json) as shown:
+        with display(console, silent=options.json or options.quiet) as shown:
             if options.approve:
                 finished = approve_once(stack, options.approve, shown)
             elif options.drop:
@@ -129,7 +167,9 @@ def _once(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from cli.doctor import exit_status_of, find, show
 
-    with OutputConsole(stderr=True).status("looking at everything, a minute at most ..."):
+    with OutputConsole(stderr=True, quiet=options.quiet).status(
+        "looking at everything, a minute at most ..."
+    ):
         findings = find(_environment())
     if options.json:
         print_json({"findings": [finding.to_json() for finding in findings]})
@@ -153,18 +193,20 @@ def _up(options: argparse.Namespace) -> int:
     from local.host.up import serve
 
     environment = _environment()
-    key = _key_of_up(options.key, environment)
+    key = _key_of_up(options.function_key, environment)
     if not is_loopback(options.host) and key is None:
         text = f"is needed when others than this machine can call: set a function key (or {KEY_SETTING})"
-        raise ConfigurationError.of("--key", text)
+        raise ConfigurationError.of("--function-key", text)
     serve(LocalStack(environment), OutputConsole(), options.host, options.port, key)
     return NOTHING_FAILED
 
 
 def _key_of_up(option: str | None, environment: Mapping[str, str]) -> str | None:
     """The option, else the environment's, None when neither is there. An empty one is no wish to be open: it
-    is what `--key "$KEY"` gives where KEY is not set."""
-    name, key = ("--key", option) if option is not None else (KEY_SETTING, environment.get(KEY_SETTING))
+    is what `--function-key "$KEY"` gives where KEY is not set."""
+    name, key = (
+        ("--function-key", option) if option is not None else (KEY_SETTING, environment.get(KEY_SETTING))
+    )
     if key is not None and not key.strip():
         raise ConfigurationError.of(name, "is empty: give a key, or leave it out to serve this machine only")
     return checked_key(key, name)
@@ -188,7 +230,7 @@ def _simulators(options: argparse.Namespace) -> int:
 def _service_bus(options: argparse.Namespace) -> int:
     from local.amqp.command import serve
 
-    serve(options.queues, options.port, options.key, options.lock_seconds)
+    serve(options.queues, options.port, options.shared_access_key, options.lock_seconds)
     return NOTHING_FAILED
 
 

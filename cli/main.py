@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
-from cli import local_commands
+from cli import completion, local_commands
+from cli.arguments import Parser, command_line
 from cli.console import OutputConsole, inert, print_json, silence, take_any_text
 from cli.remote import commands as remote
 from cli.settings_file import local_environment
@@ -30,6 +31,7 @@ from shared.errors import (
 )
 from shared.telemetry.log_format import OUR_LOGGERS, ReadableFormatter
 from shared.telemetry.logs import LEVELS, log_level
+from shared.version import PROGRAM
 
 INTERRUPTED = 130
 
@@ -37,10 +39,10 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     take_any_text()
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     try:
         # Results go to standard output, everything on the way to standard error.
-        _log_to(OutputConsole(stderr=True), options.log_level)
+        _log_to(OutputConsole(stderr=True), wanted_level(options))
         return int(options.run(options))
     except ConfigurationError as error:
         return _settings_wrong(error, as_json=getattr(options, "json", False))
@@ -67,16 +69,27 @@ def _not_done(error: Exception, status: int) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m local", description="SafetyAmp Sync: on this machine, and a running app from here."
-    )
+def parser() -> Parser:
+    """All that can be typed."""
+    parser, commands = command_line()
     # Beside the display of a run's progress there is room for warnings only, unless details are wanted.
     parser.set_defaults(log_level="WARNING", interrupted="the same command goes on where this one stopped")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     local_commands.add_commands(commands)
     remote.add_commands(commands)
+    completion.add_command_to(commands)
     return parser
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was typed. Ends the process where that cannot be."""
+    known = parser()
+    completion.complete(known)
+    options, unknown = known.parse_known_args(arguments)
+    if unknown:
+        options.parser.refuse(unknown)
+    if options.run is None:
+        known.error(f"which command? {PROGRAM} --help lists them; {PROGRAM} demo shows what it does")
+    return options
 
 
 def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
@@ -91,14 +104,20 @@ def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
     return SETTINGS_WRONG
 
 
-def _log_to(console: Console, least: str) -> None:
-    """`least` is the lowest level that is shown, unless LOG_LEVEL is DEBUG."""
+def wanted_level(options: argparse.Namespace) -> str:
+    """What the options say goes before LOG_LEVEL; else the command's level, unless LOG_LEVEL is DEBUG."""
+    level = log_level(local_environment(Path.cwd()))
+    if options.quiet:
+        return "ERROR"
+    if options.verbose:
+        return min(level, "INFO", key=LEVELS.index)
+    return level if level == "DEBUG" else max(level, options.log_level, key=LEVELS.index)
+
+
+def _log_to(console: Console, level: str) -> None:
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="%H:%M:%S")
     handler.setFormatter(ReadableFormatter())
     handler.addFilter(_is_worth_a_line)
-    level = log_level(local_environment(Path.cwd()))
-    if level != "DEBUG":
-        level = max(level, least, key=LEVELS.index)
     logging.basicConfig(level=level, handlers=[handler])
 
 

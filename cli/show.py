@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.console import inert
 from shared.sync.planning.approval import PAST
 from shared.sync.runs.finish import COUNTS
+from shared.version import PROGRAM
 
 MOST_SHOWN = 12
 QUIET_KINDS = ("skipped",)
@@ -54,7 +55,7 @@ def _show_reason(console: Console, approve: str, name: str, entity: dict[str, An
     if entity["held"]:
         console.print(_after(f"{name} is held: ", "yellow", reason))
         console.print(
-            f"  look at the plan, then approve it with: python -m local {approve}",
+            f"  look at the plan, then approve it with: {PROGRAM} {approve}",
             markup=False,
             soft_wrap=True,
         )

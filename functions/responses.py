@@ -22,6 +22,7 @@ from shared.errors import (
     UnreadableDocument,
 )
 from shared.queries import answers
+from shared.version import PROGRAM
 
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
 NO_HOST = cast(func.Context, None)
@@ -144,7 +145,7 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
         hint = "Mend the settings that are named; GET /ready checks them."
         return problem(503, "Settings are wrong", str(error), hint, problems=problems)
     except UnreadableDocument as error:
-        hint = "The doctor (python -m local doctor) names all documents that cannot be read, and what to do."
+        hint = f"The doctor ({PROGRAM} doctor) names all documents that cannot be read, and what to do."
         return problem(503, "A document cannot be read", str(error), hint)
     except (StorageError, BusError, CacheError) as error:
         hint = "Try again; GET /ready and GET /api/status say what is missing."

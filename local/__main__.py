@@ -1,4 +1,4 @@
-"""`python -m local`."""
+"""`python -m local`: the command `safetyamp-sync` where it is not installed."""
 
 import sys
 

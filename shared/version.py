@@ -1,4 +1,5 @@
-"""The product's version, told to upstreams in the User-Agent and to operators by `/health`, logs and notices.
+"""The product's version, told to upstreams in the User-Agent and to operators by `/health`, logs and notices;
+and the name of its command.
 
 VERSION is the one place that names it. A build adds which commit the package was made of: `infra/package` and
 the Dockerfile write `build.json` beside this file. From a working copy there is none.
@@ -10,6 +11,8 @@ import json
 from pathlib import Path
 
 VERSION = "0.2.0"
+PROGRAM = "safetyamp-sync"
+"""What people type at a terminal; `pyproject.toml` installs it."""
 
 
 def version_of_build(file: Path) -> str:

@@ -13,6 +13,7 @@ import requests
 from cli.remote.address import CLIENT_SETTING, KEY_SETTING, URL_SETTING, Address
 from shared.errors import SafetyAmpError
 from shared.queries import answers
+from shared.version import PROGRAM
 
 Value = TypeVar("Value")
 
@@ -135,9 +136,9 @@ class RemoteApp:
             hint = "Check the address: the certificate must be the app's own, and this machine must trust it."
             return RemoteError(f"no safe connection to {url} can be made: its certificate is not valid", hint)
         if isinstance(error, requests.ReadTimeout):
-            hint = "What it was asked may still happen: python -m local runs shows whether a run has begun."
+            hint = f"What it was asked may still happen: {PROGRAM} runs shows whether a run has begun."
             return RemoteError(f"{url} has not answered for {seconds:.0f} s", hint)
-        hint = f"Is the app running (python -m local up), and is the address right (--url, {URL_SETTING})?"
+        hint = f"Is the app running ({PROGRAM} up), and is the address right (--url, {URL_SETTING})?"
         return RemoteError(f"nothing answers at {url}", hint)
 
     def _refused(self, response: requests.Response, value: dict[str, object] | None) -> RemoteError:

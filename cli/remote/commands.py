@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from cli.arguments import Parser, add_command
 from cli.console import print_json, result_console
 from cli.remote.address import (
     CLIENT_SETTING,
@@ -32,63 +33,97 @@ if TYPE_CHECKING:
     from cli.arguments import Commands
 
 ENTITY_OR_ALL = ("all", *ENTITIES)
+NAMES = ", ".join(ENTITIES)
 RUN_HELP = "a run's id, as `runs` shows it"
 
 
 def add_commands(commands: Commands) -> None:
     """status, runs, changes, search, explain, sync, failures, retry, approve, cancel, pause and resume."""
-    _add(commands, "status", "how the running app is, and when it runs next")
-    runs = _add(commands, "runs", "its last runs, or one of them")
+    _add(
+        commands,
+        "status",
+        "how the running app is, and when it runs next",
+        "status --url https://func-prod.azurewebsites.net",
+    )
+    runs = _add(commands, "runs", "its last runs, or one of them", "runs --phase held")
     runs.add_argument("run_id", nargs="?", metavar="RUN", help=RUN_HELP)
-    runs.add_argument("--phase", choices=RUN_PHASES, help="only runs in this state")
-    runs.add_argument("--entity", choices=ENTITIES, help="only runs of this entity")
+    runs.add_argument(
+        "--phase", choices=RUN_PHASES, metavar="PHASE", help=f"only runs that are: {', '.join(RUN_PHASES)}"
+    )
+    runs.add_argument("--entity", choices=ENTITIES, metavar="ENTITY", help=f"only runs of: {NAMES}")
     runs.add_argument("--limit", type=int, default=20, help="how many at most (20)")
     runs.add_argument("--cursor", help="where the page before ended")
-    changes = _add(commands, "changes", "what a run changes, before and after")
+    changes = _add(
+        commands,
+        "changes",
+        "what a run changes, before and after",
+        "changes 20260131-120000-0a1b2c --entity employees",
+    )
     changes.add_argument("run_id", metavar="RUN", help=RUN_HELP)
-    changes.add_argument("--entity", choices=ENTITIES, help="only of this entity")
-    changes.add_argument("--action", choices=ACTIONS, help="only such changes")
+    changes.add_argument("--entity", choices=ENTITIES, metavar="ENTITY", help=f"only of: {NAMES}")
+    changes.add_argument("--action", choices=ACTIONS, metavar="ACTION", help=f"only: {', '.join(ACTIONS)}")
     changes.add_argument("--limit", type=int, default=100, help="how many at most (100)")
     changes.add_argument("--cursor", help="where the page before ended")
-    search = _add(commands, "search", "keys by name or e-mail")
+    search = _add(commands, "search", "keys by name or e-mail", "search garcia")
     search.add_argument("text", nargs="+", metavar="TEXT", help="words, all of which must be there")
-    search.add_argument("--entity", choices=ENTITIES, default="employees", help="of which entity (employees)")
-    explain = _add(commands, "explain", "one record: what happened, why, what comes next")
-    explain.add_argument("entity", choices=ENTITIES, metavar="ENTITY", help=", ".join(ENTITIES))
+    search.add_argument(
+        "--entity",
+        choices=ENTITIES,
+        default="employees",
+        metavar="ENTITY",
+        help=f"one of {NAMES} (employees)",
+    )
+    explain = _add(
+        commands, "explain", "one record: what happened, why, what comes next", "explain employees 10029"
+    )
+    explain.add_argument("entity", choices=ENTITIES, metavar="ENTITY", help=NAMES)
     explain.add_argument("record", metavar="KEY", help="the record's key, as `search` finds it")
-    sync = _add(commands, "sync", "start a run, or sync one record now", has_key=False)
-    sync.add_argument("entity", choices=ENTITY_OR_ALL, metavar="ENTITY", help=", ".join(ENTITY_OR_ALL))
-    sync.add_argument("--key", dest="record", help="only the record with this key, step by step")
+    sync = _add(
+        commands, "sync", "start a run, or sync one record now", "sync employees --record 10029 --plan"
+    )
+    sync.add_argument("entity", choices=ENTITY_OR_ALL, metavar="ENTITY", help=f"all, {NAMES}")
+    sync.add_argument("--record", metavar="KEY", help="only the record with this key, step by step")
     sync.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
     sync.add_argument("--refresh", action="store_true", help="list SafetyAmp anew")
-    _add(commands, "failures", "what fails, by cause, with what to do")
-    retry = _add(commands, "retry", "a run that also tries what was refused")
+    _add(commands, "failures", "what fails, by cause, with what to do", "failures --json")
+    retry = _add(commands, "retry", "a run that also tries what was refused", "retry employees")
     retry.add_argument("entity", nargs="?", choices=ENTITIES, metavar="ENTITY", help="only of this entity")
-    approve = _add(commands, "approve", "let the held plans of a run go on")
+    approve = _add(commands, "approve", "let the held plans of a run go on", "approve 20260131-120000-0a1b2c")
     approve.add_argument("run_id", metavar="RUN", help=RUN_HELP)
-    cancel = _add(commands, "cancel", "stop a run; what was done stays done")
+    cancel = _add(commands, "cancel", "stop a run; what was done stays done", "cancel 20260131-120000-0a1b2c")
     cancel.add_argument("run_id", metavar="RUN", help=RUN_HELP)
-    pause = _add(commands, "pause", "stop, and start nothing until resumed")
+    pause = _add(
+        commands,
+        "pause",
+        "stop, and start nothing until resumed",
+        "pause employees --reason 'new job codes until Friday'",
+    )
     pause.add_argument(
         "entity", nargs="?", choices=ENTITY_OR_ALL, default="all", metavar="ENTITY", help="(all)"
     )
     pause.add_argument("--reason", help="why; shown wherever something is paused")
     pause.add_argument("--who", help="who pauses it (this machine's user)")
-    resume = _add(commands, "resume", "end a pause")
+    resume = _add(commands, "resume", "end a pause", "resume employees")
     resume.add_argument(
         "entity", nargs="?", choices=ENTITY_OR_ALL, default="all", metavar="ENTITY", help="(all)"
     )
 
 
-def _add(commands: Commands, name: str, about: str, *, has_key: bool = True) -> argparse.ArgumentParser:
-    # Without abbreviations: what begins like --key must not be taken for it.
-    parser = commands.add_parser(name, help=f"running app: {about}", allow_abbrev=False)
+def _add(commands: Commands, name: str, about: str, example: str) -> Parser:
+    parser = add_command(
+        commands,
+        name,
+        f"running app: {about}",
+        example,
+        run=_run,
+        command=name,
+        log_level="ERROR",
+        interrupted="what the app has been asked for goes on there",
+    )
     app = parser.add_argument_group("the running app")
     app.add_argument("--url", help=f"its address (environment {URL_SETTING}, else {DEFAULT_URL})")
     app.add_argument(
-        *(["--key"] if has_key else []),
         "--function-key",
-        dest="function_key",
         metavar="FUNCTION_KEY",
         help=f"its function key (better: environment {KEY_SETTING})",
     )
@@ -97,9 +132,9 @@ def _add(commands: Commands, name: str, about: str, *, has_key: bool = True) -> 
         metavar="CLIENT_ID",
         help=f"sign in as `az login` has, to the registration of this id (environment {CLIENT_SETTING})",
     )
+    # Of `sync` it has always been a record's key.
+    parser.add_alias("--key", "record" if name == "sync" else "function_key")
     parser.add_argument("--json", action="store_true", help="print the app's answer as it is")
-    interrupted = "what the app has been asked for goes on there"
-    parser.set_defaults(run=_run, command=name, log_level="ERROR", interrupted=interrupted)
     return parser
 
 
@@ -130,7 +165,7 @@ def _check_record(options: argparse.Namespace, address: Address) -> None:
     record = getattr(options, "record", None)
     if record is not None and looks_like_function_key(record, address):
         text = f"must be a record's key here; this looks like a function key, which goes into {KEY_SETTING}"
-        raise ConfigurationError.of("--key" if options.command == "sync" else "KEY", text)
+        raise ConfigurationError.of("--record" if options.command == "sync" else "KEY", text)
 
 
 def _shown(answer: Answer[Any], options: argparse.Namespace) -> int:

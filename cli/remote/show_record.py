@@ -51,9 +51,9 @@ def _commands(value: answers.Explanation) -> Iterator[str]:
     verdict = coming["verdict"]
     if verdict == "refused":
         # What was mended in SafetyAmp is only seen by listing it anew.
-        yield command("sync", entity, "--key", key, "--refresh")
+        yield command("sync", entity, "--record", key, "--refresh")
     elif verdict in ("create", "update", "deactivate", "reactivate", "invalid"):
-        yield command("sync", entity, "--key", key)
+        yield command("sync", entity, "--record", key)
     elif verdict == "waiting":
         for ref in value["mapped"]["fields"].values() if value["mapped"] else ():
             if isinstance(ref, dict) and f"{ref['entity']} {ref['key']}" in coming["reason"]:

@@ -11,15 +11,15 @@ from typing import Any
 from rich.text import Text
 
 from cli.console import inert
+from shared.version import PROGRAM
 
-PROGRAM = "python -m local"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 COMMANDS = (
     (re.compile(r"GET /api/openapi\.json describes every operation"), f"{PROGRAM} COMMAND --help says more"),
     (re.compile(r"POST /api/failures/retry"), f"{PROGRAM} retry"),
-    (re.compile(r"POST /api/sync/(\w+)\?key=\.\.\."), rf"{PROGRAM} sync \1 --key KEY"),
+    (re.compile(r"POST /api/sync/(\w+)\?key=\.\.\."), rf"{PROGRAM} sync \1 --record KEY"),
     (re.compile(r"POST /api/runs/([\w-]+)/(approve|cancel)"), rf"{PROGRAM} \2 \1"),
     (re.compile(r"POST /api/(pause|resume)/(\w+)"), rf"{PROGRAM} \1 \2"),
     (re.compile(r"GET /api/runs/([\w-]+)"), rf"{PROGRAM} runs \1"),

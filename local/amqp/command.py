@@ -1,4 +1,4 @@
-"""`python -m local service-bus`: the server in a process of its own."""
+"""`safetyamp-sync service-bus`: the server in a process of its own."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from shared.sync.runs.report import make_report, read_report
 from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel
 from shared.sync.runs.sweep import sweep
+from shared.version import PROGRAM
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,8 @@ def _refuse_half_done(documents: Documents) -> None:
         run_id, entities = claim.run_id, ", ".join(claim.request.entities)
         raise HalfDone(
             f"run {run_id} applies changes to {entities} and is half done: nothing was planned or changed. "
-            "Go on with it: python -m local once. Drop what it has not done: "
-            f"python -m local once --drop {run_id}",
+            f"Go on with it: {PROGRAM} once. Drop what it has not done: "
+            f"{PROGRAM} once --drop {run_id}",
             run_id,
         )
 

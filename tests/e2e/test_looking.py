@@ -81,8 +81,8 @@ def test_at_a_run_that_was_killed_says_how_to_go_on_and_how_to_drop_it(rig: Rig)
     run_id = half_done(rig)
     said = look_in_vain(rig)
     assert f"run {run_id} applies changes to departments, jobs, titles, employees, vehicles" in said
-    assert "Go on with it: python -m local once." in said
-    assert f"python -m local once --drop {run_id}" in said
+    assert "Go on with it: safetyamp-sync once." in said
+    assert f"safetyamp-sync once --drop {run_id}" in said
 
 
 @pytest.mark.parametrize("effect", range(1, 8))

@@ -82,7 +82,7 @@ COMMANDS = {
     "search for markup": ("search", "[/x]"),
     "failures": ("failures",),
     "status": ("status",),
-    "sync": ("sync", "employees", "--key", "PERSON", "--plan"),
+    "sync": ("sync", "employees", "--record", "PERSON", "--plan"),
 }
 WITHOUT_NAMES = ("runs", "status", "a run")
 

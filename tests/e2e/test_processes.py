@@ -104,10 +104,10 @@ def test_looking_does_not_go_on_with_a_run_that_was_killed_and_dropping_it_write
         before = upstreams.snapshot()
         look = local(settings, tmp_path, "once", "--plan")
         assert (look.returncode, look.stdout) == (WRONG, "")
-        assert "Go on with it: python -m local once." in look.stderr
+        assert "Go on with it: safetyamp-sync once." in look.stderr
         for_machines = json.loads(local(settings, tmp_path, "once", "--plan", "--json").stdout)
         run_id = for_machines["run_id"]
-        assert f"python -m local once --drop {run_id}" in look.stderr
+        assert f"safetyamp-sync once --drop {run_id}" in look.stderr
         assert upstreams.snapshot() == before
         dropped = local(settings, tmp_path, "once", "--drop", run_id, "--json")
         assert json.loads(dropped.stdout)["run_id"] == run_id

@@ -108,8 +108,8 @@ class TestRuns:
         run_id = held_run(busy)
         said = terminal.types("runs", run_id)
         assert said.status == 3
-        assert f"python -m local approve {run_id}" in said.out
-        assert f"python -m local changes {run_id}" in said.out
+        assert f"safetyamp-sync approve {run_id}" in said.out
+        assert f"safetyamp-sync changes {run_id}" in said.out
         assert f"employees {INVALID} invalid (LastName): LastName is empty" in said.out
 
     def test_one_under_way_shows_how_far_it_is(self, busy: Api, terminal: Terminal) -> None:
@@ -126,7 +126,7 @@ class TestRuns:
         first, second = LEAVERS[:2]
         assert f"employees {first}: deactivate, planned\n  system_access: 1 → 0" in said.out
         assert f"employees {second}" in said.out
-        more = said.out.strip().splitlines()[-1].strip().removeprefix("python -m local ").split()
+        more = said.out.strip().splitlines()[-1].strip().removeprefix("safetyamp-sync ").split()
         assert str(LEAVERS[2]) in terminal.types(*more).out
 
     def test_a_held_plan_is_approved_and_goes_on(self, busy: Api, terminal: Terminal) -> None:
@@ -154,7 +154,7 @@ class TestForemansCall:
         api.rig.safetyamp.fail_next(9, 422, TAKEN, match="POST /api/users")
         api.rig.run()
         found = terminal.types("search", "newman", "sam")
-        assert found.out.strip().splitlines()[-1].strip() == "python -m local explain employees 5000"
+        assert found.out.strip().splitlines()[-1].strip() == "safetyamp-sync explain employees 5000"
         said = terminal.types("explain", "employees", "5000")
         assert said.status == 0
         parts = ["Vista has it.", "To do:", "Source", "SafetyAmp:", "Difference", "History", "Next: refused"]
@@ -162,12 +162,12 @@ class TestForemansCall:
         assert places == sorted(places), "the answer first, and what it rests on after it"
         assert "SafetyAmp said of email: The email has already been taken." in said.out
         assert "To do: Another SafetyAmp record has the same value." in said.words
-        assert "python -m local sync employees --key 5000 --refresh\n" in said.out
+        assert "safetyamp-sync sync employees --record 5000 --refresh\n" in said.out
         assert "POST /api/" not in said.out.split("History")[0], "calls are told as commands"
-        refused = terminal.types("sync", "employees", "--key", "5000")
+        refused = terminal.types("sync", "employees", "--record", "5000")
         assert (refused.status, "result: refused" in refused.out) == (1, True)
         api.rig.safetyamp.heal()
-        done = terminal.types("sync", "employees", "--key", "5000")
+        done = terminal.types("sync", "employees", "--record", "5000")
         assert done.status == 0
         assert "call: POST /api/users" in done.out
         assert f"result: created as {api.rig.user(5000)['id']}" in done.out
@@ -182,7 +182,7 @@ class TestForemansCall:
         api.rig.run()
         said = terminal.types("explain", "employees", str(PERSON))
         assert "Next: waiting for jobs 400., which SafetyAmp does not have yet" in said.words
-        assert "python -m local explain jobs 400.\n" in said.out
+        assert "safetyamp-sync explain jobs 400.\n" in said.out
 
     def test_a_difference_is_marked_and_told_when_it_goes(self, api: Api, terminal: Terminal) -> None:
         change(api, LastName="Married")
@@ -191,15 +191,15 @@ class TestForemansCall:
         (marked,) = (line for line in said.out.splitlines() if line.startswith("≠"))
         assert [part.strip() for part in marked.split("│")] == ["≠ last_name", "Married", f"Worker{PERSON}"]
         assert said.out.strip().endswith("Next: update, 2026-03-02 13:00 UTC (in 59 min)")
-        assert f"python -m local sync employees --key {PERSON}" in said.out
+        assert f"safetyamp-sync sync employees --record {PERSON}" in said.out
 
     def test_somebody_held_gets_the_commands_that_decide(self, busy: Api, terminal: Terminal) -> None:
         said = terminal.types("explain", "employees", str(LEAVERS[0]))
-        assert f"  python -m local approve {held_run(busy)}\n" in said.out
+        assert f"  safetyamp-sync approve {held_run(busy)}\n" in said.out
 
     def test_a_plan_of_one_record_changes_nothing(self, api: Api, terminal: Terminal) -> None:
         change(api, LastName="Married")
-        said = terminal.types("sync", "employees", "--key", str(PERSON), "--plan")
+        said = terminal.types("sync", "employees", "--record", str(PERSON), "--plan")
         assert (said.status, "result: planned" in said.out) == (0, True)
         assert api.rig.user(PERSON)["last_name"] == f"Worker{PERSON}"
 
@@ -207,21 +207,21 @@ class TestForemansCall:
         self, api: Api, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("shared.queries.on_demand.WORK_SECONDS", -1.0)
-        said = terminal.types("sync", "employees", "--key", str(PERSON))
+        said = terminal.types("sync", "employees", "--record", str(PERSON))
         assert (said.status, "It is not done yet and goes on by itself:" in said.out) == (0, True)
-        assert f"python -m local runs {api.rig.active}" in said.out
+        assert f"safetyamp-sync runs {api.rig.active}" in said.out
 
     def test_what_was_dropped_is_told(self, api: Api, terminal: Terminal) -> None:
         change(api, Phone="225-555-9999", LastName="Married")
         texts = '{"message":"no","errors":{"mobile_phone":["The mobile phone has already been taken."]}}'
         api.rig.safetyamp.fail_next(1, 422, texts, match="PATCH /api/users*")
-        said = terminal.types("sync", "employees", "--key", str(PERSON))
+        said = terminal.types("sync", "employees", "--record", str(PERSON))
         assert f"result: updated as {api.rig.user(PERSON)['id']}\nleft out, because" in said.out
         assert "SafetyAmp said of mobile_phone: The mobile phone" in said.out
 
     def test_somebody_invalid_is_status_1(self, api: Api, terminal: Terminal) -> None:
         change(api, LastName=" ")
-        said = terminal.types("sync", "employees", "--key", str(PERSON))
+        said = terminal.types("sync", "employees", "--record", str(PERSON))
         assert (said.status, "source: invalid: LastName is empty" in said.out) == (1, True)
 
     def test_leavers_beyond_the_guard_are_status_3(self, api: Api, terminal: Terminal) -> None:
@@ -235,8 +235,8 @@ class TestForemansCall:
         api.rig.run()
         change(api, TermDate=vista_date(START.date()))
         with served_rig(api, None) as url:
-            said = terminal.at(url).types("sync", "employees", "--key", str(PERSON))
-        assert (said.status, "python -m local approve " in said.out) == (3, True)
+            said = terminal.at(url).types("sync", "employees", "--record", str(PERSON))
+        assert (said.status, "safetyamp-sync approve " in said.out) == (3, True)
         assert api.rig.user(PERSON)["system_access"] == 1
         api.rig.close()
 
@@ -258,7 +258,7 @@ class TestFailuresAndStarting:
         assert f"UTC: {REFUSED}" in said.out
         assert "invalid: LastName is empty: fill it in Vista" in said.out
         assert "→ Another SafetyAmp record has the same value." in said.out
-        assert f"python -m local approve {held_run(busy)}" in said.out
+        assert f"safetyamp-sync approve {held_run(busy)}" in said.out
 
     def test_nothing_that_fails_is_status_0(self, api: Api, terminal: Terminal) -> None:
         said = terminal.types("failures")
@@ -282,13 +282,13 @@ class TestFailuresAndStarting:
         said = terminal.types("sync", "all")
         assert said.status == 1
         assert f"not done: run {run_id} is under way" in said.err
-        assert f"python -m local cancel {run_id}" in said.words
+        assert f"safetyamp-sync cancel {run_id}" in said.words
 
     def test_an_entity_is_paused_and_resumed(self, api: Api, terminal: Terminal) -> None:
         said = terminal.types("pause", "jobs", "--reason", "year end", "--who", "Jo")
         assert (said.status, ", by Jo: year end" in said.out) == (0, True)
         assert read_pauses(api.rig.documents)["jobs"].who == "Jo"
-        assert "python -m local resume jobs ends that" in terminal.types("sync", "jobs", "--key", "1").words
+        assert "safetyamp-sync resume jobs ends that" in terminal.types("sync", "jobs", "--record", "1").words
         terminal.types("pause")
         assert len(read_pauses(api.rig.documents)) == 5
         assert terminal.types("resume", "jobs").status == 0
@@ -338,7 +338,7 @@ class TestProcess:
 
 
 def run_command(settings: dict[str, str], folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    """`python -m local WORDS` in a process of its own."""
+    """`safetyamp-sync WORDS` in a process of its own."""
     command = [sys.executable, "-m", "local", *words]
     return subprocess.run(
         command, cwd=folder, env=environment(settings), capture_output=True, timeout=60, check=False
@@ -353,7 +353,7 @@ class TestHostileNames:
         for words in (
             ["explain", "employees", str(PERSON)],
             ["search", "owned"],
-            ["sync", "employees", "--key", str(PERSON)],
+            ["sync", "employees", "--record", str(PERSON)],
         ):
             said = terminal.types(*words)
             assert said.status == 0
@@ -378,7 +378,7 @@ def test_a_narrow_terminal_loses_nothing_that_matters(busy: Api, terminal: Termi
         said = terminal.types(*words)
         too_long = [line for line in said.out.splitlines() if len(line.rstrip()) > columns]
         # Commands are there to be copied: the terminal may break them, we do not.
-        assert all(line.startswith("  python -m local ") for line in too_long), too_long
+        assert all(line.startswith("  safetyamp-sync ") for line in too_long), too_long
     runs = terminal.types("runs").out
     listed = [run["run_id"] for run in busy.get("/api/runs")["runs"]]
     assert all(f"{run_id} " in runs for run_id in listed), "a run's id is there to be copied"

@@ -39,7 +39,7 @@ class TestAway:
     def test_nobody_listens(self, terminal: Terminal) -> None:
         with answering("") as url:
             pass
-        not_done(terminal.at(url).types("status"), f"nothing answers at {url}", "python -m local up")
+        not_done(terminal.at(url).types("status"), f"nothing answers at {url}", "safetyamp-sync up")
         said = terminal.types("status", "--json")
         assert (said.status, said.json["detail"]) == (1, f"nothing answers at {url}")
 
@@ -51,7 +51,7 @@ class TestAway:
         monkeypatch.setattr(client, "ANSWER_SECONDS", 0.05)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-            not_done(terminal.at(url).types("failures"), "has not answered", "python -m local runs shows")
+            not_done(terminal.at(url).types("failures"), "has not answered", "safetyamp-sync runs shows")
 
     def test_the_connection_is_not_safe(self, api: Api, terminal: Terminal) -> None:
         with served_rig(api) as url:
@@ -62,7 +62,7 @@ class TestKey:
     def test_none_or_a_wrong_one_is_told_and_never_shown(self, api: Api, terminal: Terminal) -> None:
         with served_rig(api) as url:
             not_done(terminal.at(url).types("status"), "wants a key", KEY_SETTING)
-            said = terminal.types("status", "--key", "s3cret-wrong")
+            said = terminal.types("status", "--function-key", "s3cret-wrong")
             not_done(said, "did not accept the key")
             assert "s3cret" not in said.err
             assert terminal.types("status", "--key", KEY).status == 0
@@ -74,11 +74,11 @@ class TestKey:
             values = {URL_SETTING: url, KEY_SETTING: KEY}
             Path("local.settings.json").write_text(json.dumps({"Values": values}))
             assert terminal.types("status").status == 0
-            assert terminal.types("status", "--key", "another").status == 1
+            assert terminal.types("status", "--function-key", "another").status == 1
 
     @pytest.mark.parametrize("key", ["line\nbreak", "schlüssel", "tab\tin"])
     def test_one_that_no_header_takes_is_a_wrong_setting(self, terminal: Terminal, key: str) -> None:
-        said = terminal.types("status", "--key", key)
+        said = terminal.types("status", "--function-key", key)
         assert said.status == 2
         assert "the function key: has characters that no key has" in said.err
         assert key not in said.err
@@ -86,7 +86,7 @@ class TestKey:
     @pytest.mark.parametrize(
         "words",
         [
-            ("sync", "employees", "--key", KEY),
+            ("sync", "employees", "--record", KEY),
             ("explain", "employees", KEY),
             ("explain", "jobs", "aB-_" * 13 + "=="),
         ],
@@ -165,11 +165,11 @@ class TestBadInput:
         ],
     )
     def test_an_unknown_run(self, terminal: Terminal, verb: str, run_id: str, text: str) -> None:
-        not_done(terminal.types(verb, run_id), text, "python -m local runs lists the runs that are kept.")
+        not_done(terminal.types(verb, run_id), text, "safetyamp-sync runs lists the runs that are kept.")
 
     @pytest.mark.parametrize("key", [PLACES, "x " * 101, "../../status", " ", "", "9999"])
     def test_an_unknown_key(self, terminal: Terminal, key: str) -> None:
-        for words in (["explain", "employees", key], ["sync", "employees", "--key", key]):
+        for words in (["explain", "employees", key], ["sync", "employees", "--record", key]):
             not_done(terminal.types(*words))
 
     @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ class TestBadInput:
     )
     def test_a_wrong_command_is_status_2(self, terminal: Terminal, words: list[str]) -> None:
         said = terminal.types(*words)
-        assert (said.status, said.err.startswith("usage: python -m local")) == (2, True)
+        assert (said.status, said.err.startswith("usage: safetyamp-sync")) == (2, True)
 
     @pytest.mark.parametrize(
         ("words", "text"),
         [
             (["runs", "--limit", "0"], "limit must be a whole number from 1 to 100"),
             (["runs", "--cursor", "x"], "cursor must be"),
-            (["sync", "all", "--key", "1"], "a key belongs to one entity"),
+            (["sync", "all", "--record", "1"], "a key belongs to one entity"),
             (["search", ""], "text must be one line"),
             (["pause", "--reason", "two\nlines"], "the reason must be one line"),
         ],

@@ -8,8 +8,9 @@ import pytest
 
 from cli.console import inert
 from cli.remote.address import Address, address_of
-from cli.remote.words import PROGRAM, command, plain, said, some, when
+from cli.remote.words import command, plain, said, some, when
 from shared.sync.suggestions import SUGGESTIONS
+from shared.version import PROGRAM
 
 NOW = "2026-03-02T12:00:00.150000+00:00"
 
@@ -57,7 +58,7 @@ def test_a_time_tells_how_far_away_it_is(moment: str | None, shown: str) -> None
             f"{PROGRAM} runs 20260131-120000-0a1b2c shows how it stands; or {PROGRAM} cancel"
             " 20260131-120000-0a1b2c.",
         ),
-        ("do it now: POST /api/sync/jobs?key=...", f"do it now: {PROGRAM} sync jobs --key KEY"),
+        ("do it now: POST /api/sync/jobs?key=...", f"do it now: {PROGRAM} sync jobs --record KEY"),
         ("GET /ready and GET /api/status say what is missing.", f"{PROGRAM} status says what is missing."),
     ],
 )

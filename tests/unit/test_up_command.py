@@ -96,7 +96,7 @@ def test_the_simulators_and_the_bus_tell_of_a_port_in_use_too(capsys: pytest.Cap
 def test_an_address_of_another_machine_cannot_be_listened_on(
     address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert status_of(*UP, "--host", address, "--key", "k") == 2
+    assert status_of(*UP, "--host", address, "--function-key", "k") == 2
     assert f"--host: {address} is no address of this machine" in capsys.readouterr().err
 
 
@@ -105,7 +105,7 @@ def test_the_key_of_the_command_line_is_also_the_hosts(
 ) -> None:
     monkeypatch.setenv(KEY_SETTING, " from-the-environment\n")
     assert status_of(*UP) == 0
-    assert status_of(*UP, "--key", "from-the-option") == 0
+    assert status_of(*UP, "--function-key", "from-the-option") == 0
     assert status_of(*UP, "--host", "0.0.0.0") == 0
     assert [key for _, _, key in served] == [
         "from-the-environment",
@@ -118,8 +118,8 @@ def test_the_key_of_the_command_line_is_also_the_hosts(
 def test_an_empty_key_is_an_error_and_no_wish_to_be_open(
     empty: str, served: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert status_of(*UP, "--key", empty) == 2
-    assert "--key: is empty" in capsys.readouterr().err
+    assert status_of(*UP, "--function-key", empty) == 2
+    assert "--function-key: is empty" in capsys.readouterr().err
     monkeypatch.setenv(KEY_SETTING, empty)
     assert status_of(*UP) == 2
     assert f"{KEY_SETTING}: is empty" in capsys.readouterr().err
@@ -137,5 +137,5 @@ def test_without_a_key_nothing_else_may(
     host: str, served: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert status_of(*UP, "--host", host) == 2
-    assert "--key: is needed" in capsys.readouterr().err
+    assert "--function-key: is needed" in capsys.readouterr().err
     assert served == []
