@@ -33,12 +33,17 @@ def add_commands(commands: Commands) -> None:
         commands,
         "demo",
         "three runs of a demo company against simulated systems",
-        "demo --employees 40",
+        "demo --open",
         run=_demo,
         interrupted="nothing of the demo is kept",
     )
     demo.add_argument(
         "--employees", type=whole_number(40), default=400, help="size of the demo company (400)"
+    )
+    demo.add_argument(
+        "--open",
+        action="store_true",
+        help="then keep the app up and open its page, with one refused person explained",
     )
     once = add_command(
         commands, "once", "one run against the systems that the settings name", "once --plan", run=_once
@@ -137,7 +142,8 @@ def add_commands(commands: Commands) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from cli.demo import run_demo
 
-    return NOTHING_FAILED if run_demo(result_console(), options.employees) else SOMETHING_FAILED
+    is_good = run_demo(result_console(), options.employees, quiet=options.quiet, stay=options.open)
+    return NOTHING_FAILED if is_good else SOMETHING_FAILED
 
 
 def _once(options: argparse.Namespace) -> int:
