@@ -31,6 +31,8 @@ class Address:
     url: str
     key: str | None = field(default=None, repr=False)
     client_id: str | None = None
+    is_named: bool = True
+    """Whether anybody has said that the app is there, not only the default."""
 
     @property
     def is_this_machine(self) -> bool:
@@ -54,11 +56,12 @@ def address_of(
     """What the options say, else the environment; a client id goes before a key of the same origin. Raises
     ConfigurationError, whose text never has the key, nor a URL in which one may be."""
     url_from, key_from = ("--url" if url else URL_SETTING), ("the function key" if key else KEY_SETTING)
-    url = (url or environment.get(URL_SETTING) or DEFAULT_URL).strip()
+    named = url or environment.get(URL_SETTING)
+    url = (named or DEFAULT_URL).strip()
     client_from = "--client-id" if client_id else CLIENT_SETTING
     client_id = _checked_id(client_id or (None if key else environment.get(CLIENT_SETTING)), client_from)
     key = None if client_id else checked_key(key or environment.get(KEY_SETTING), key_from)
-    return Address(_checked(url, url_from), key, client_id)
+    return Address(_checked(url, url_from), key, client_id, bool(named))
 
 
 def _checked_id(client_id: str | None, setting: str) -> str | None:

@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Generic, TypeVar, cast
 
 import requests
+from requests.adapters import BaseAdapter
+from urllib3.exceptions import NewConnectionError
 
 from cli.remote.address import CLIENT_SETTING, KEY_SETTING, URL_SETTING, Address
 from shared.errors import SafetyAmpError
@@ -48,6 +50,10 @@ class RemoteError(SafetyAmpError):
         return self.problem or {"title": "Not done", "detail": str(self), "hint": self.hint}
 
 
+class NothingAnswers(RemoteError):
+    """Nobody listens at the address."""
+
+
 @dataclass(frozen=True)
 class Answer(Generic[Value]):
     """A good answer, as it came and read."""
@@ -68,11 +74,16 @@ class Expected(Generic[Value]):
 class RemoteApp:
     """The API of the app at an address."""
 
-    def __init__(self, address: Address, token: str | None = None) -> None:
-        """`token` is an access token for the registration that the address names."""
+    def __init__(
+        self, address: Address, token: str | None = None, adapter: BaseAdapter | None = None
+    ) -> None:
+        """`token` is an access token for the registration that the address names; `adapter` sends the
+        requests, if the network should not."""
         self._address = address
         self._base = address.url + ("" if token is None else SIGNED_IN)
         self._session = requests.Session()
+        if adapter is not None:
+            self._session.mount(self._base, adapter)
         # A proxy of the company's network leads nowhere from this machine to itself.
         self._session.trust_env = not address.is_this_machine
         self._session.headers["Accept"] = "application/json"
@@ -139,7 +150,8 @@ class RemoteApp:
             hint = f"What it was asked may still happen: {PROGRAM} runs shows whether a run has begun."
             return RemoteError(f"{url} has not answered for {seconds:.0f} s", hint)
         hint = f"Is the app running ({PROGRAM} up), and is the address right (--url, {URL_SETTING})?"
-        return RemoteError(f"nothing answers at {url}", hint)
+        kind = NothingAnswers if _is_nobody_there(error) else RemoteError
+        return kind(f"nothing answers at {url}", hint)
 
     def _refused(self, response: requests.Response, value: dict[str, object] | None) -> RemoteError:
         status, url = response.status_code, self._address.url
@@ -164,6 +176,12 @@ class RemoteApp:
             return RemoteError(f"{url} wants a key (status {status})", f"Give {where}.")
         hint = f"Give {where}; in Azure: App keys of the function app. A stopped app answers 403 as well."
         return RemoteError(f"{url} did not accept the key (status {status})", hint)
+
+
+def _is_nobody_there(error: requests.RequestException) -> bool:
+    """Whether no connection came about; one that was broken off had somebody at its end."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
 
 
 def _json_object(response: requests.Response) -> dict[str, object] | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from cli.arguments import Parser, add_command
-from cli.console import print_json, result_console
+from cli.console import inert, print_json, result_console
 from cli.remote.address import (
     CLIENT_SETTING,
     DEFAULT_URL,
@@ -20,7 +21,8 @@ from cli.remote.address import (
     looks_like_function_key,
 )
 from cli.remote.calls import call_of
-from cli.remote.client import Answer, RemoteApp, RemoteError
+from cli.remote.client import Answer, NothingAnswers, RemoteApp, RemoteError
+from cli.remote.here import COMMANDS, app_here, documents_here, instead
 from cli.remote.sign_in import access_token
 from cli.remote.words import said
 from cli.settings_file import local_environment
@@ -120,7 +122,8 @@ def _add(commands: Commands, name: str, about: str, example: str) -> Parser:
         log_level="ERROR",
         interrupted="what the app has been asked for goes on there",
     )
-    app = parser.add_argument_group("the running app")
+    no_app = "Where none is named and none runs, the documents of LOCAL_FOLDER answer."
+    app = parser.add_argument_group("the running app", no_app if name in COMMANDS else None)
     app.add_argument("--url", help=f"its address (environment {URL_SETTING}, else {DEFAULT_URL})")
     app.add_argument(
         "--function-key",
@@ -148,10 +151,7 @@ def _run(options: argparse.Namespace) -> int:
         what = "token" if address.client_id else "key"
         errors.print(f"[yellow]the {what} goes over the network unencrypted: use https[/yellow]")
     try:
-        token = access_token(address.client_id) if address.client_id else None
-        with RemoteApp(address, token) as app:
-            answer = call_of(options).ask(app, options)
-        return _shown(answer, options)
+        return _shown(_asked(options, address, environment), options)
     except RemoteError as error:
         if options.json:
             print_json(error.to_json())
@@ -159,6 +159,26 @@ def _run(options: argparse.Namespace) -> int:
             errors.print(Text("not done: ", style="bold red") + said(error))
             errors.print(Text("  ") + said(error.hint))
         return SOMETHING_FAILED
+
+
+def _asked(options: argparse.Namespace, address: Address, environment: Mapping[str, str]) -> Answer[Any]:
+    """The running app's answer; where none runs, that of its code on the documents here, where that is no
+    less true. Raises RemoteError and ConfigurationError."""
+    ask = call_of(options).ask
+    token = access_token(address.client_id) if address.client_id else None
+    try:
+        with RemoteApp(address, token) as app:
+            return ask(app, options)
+    except NothingAnswers as error:
+        folder = None if address.is_named or address.client_id else documents_here(environment)
+        if folder is None:
+            raise
+        if options.command not in COMMANDS:
+            raise RemoteError(str(error), error.hint + instead(options)) from error
+    text = f"no app runs at {address.url}: this is from the documents in {folder}"
+    result_console(stderr=True).print(Text(inert(text), style="dim"), soft_wrap=True)
+    with app_here(environment) as adapter, RemoteApp(address, adapter=adapter) as app:
+        return ask(app, options)
 
 
 def _check_record(options: argparse.Namespace, address: Address) -> None:

@@ -1,0 +1,128 @@
+"""Questions, pauses and decisions where no app runs, on the documents that `once` has left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from local.company.demo import demo_company
+from local.host.upstreams import SimulatorServer
+from shared.version import PROGRAM
+from tests.e2e.app_process import app_settings, local
+from tests.e2e.remote_rig import Terminal, answering, terminal
+
+__all__ = ["terminal"]
+
+REFUSED = json.dumps({"errors": {"first_name": ["is no name."]}})
+NOBODY = "http://127.0.0.1:1"
+RUN = "20260131-120000-0a1b2c"
+
+
+@dataclass(frozen=True)
+class Left:
+    """What `once` has left on this machine."""
+
+    settings: dict[str, str]
+    documents: Path
+    run_id: str
+    person: str
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
+    folder = tmp_path_factory.mktemp("here")
+    company = demo_company(date(2026, 3, 2), employees=20)
+    with SimulatorServer(company, folder / "simulators", calls=1000, period=1.0) as server:
+        server.tenant.safetyamp.fail_next(3, 422, REFUSED, match="POST /api/users")
+        settings = app_settings(server.settings(), folder)
+        report = json.loads(local(settings, folder, "once", "--json").stdout)
+        refused = [p for p in report["entities"]["employees"]["problems"] if p["kind"] == "refused"]
+        yield Left(settings, folder / "documents", report["run_id"], refused[0]["key"])
+
+
+@pytest.fixture
+def here(left: Left, terminal: Terminal) -> Terminal:
+    """A terminal with the settings of that run, and nobody at the default address."""
+    terminal.monkeypatch.setattr("cli.remote.address.DEFAULT_URL", NOBODY)
+    for name, value in left.settings.items():
+        terminal.monkeypatch.setenv(name, value)
+    return terminal
+
+
+def test_questions_are_answered_from_the_documents_and_it_is_said(here: Terminal, left: Left) -> None:
+    for words, told in (
+        (["runs"], left.run_id),
+        (["runs", left.run_id], "employees"),
+        (["changes", left.run_id, "--entity", "employees"], left.person),
+        (["explain", "employees", left.person], "refused"),
+        (["failures"], left.person),
+    ):
+        said = here.types(*words)
+        assert told in said.out
+        assert said.err == f"no app runs at {NOBODY}: this is from the documents in {left.documents}\n"
+        assert said.status in (0, 1)
+    found = here.types("search", "a", "--json")
+    assert found.json["found"]
+
+
+def test_what_the_handlers_refuse_is_their_sentence(here: Terminal) -> None:
+    said = here.types("changes", RUN)
+    assert (said.status, "not done: " in said.err) == (1, True)
+    assert f"{PROGRAM} runs lists the runs that are kept." in said.words
+
+
+def test_a_pause_is_kept_until_it_is_ended(here: Terminal, left: Left) -> None:
+    assert "new job codes" in here.types("pause", "jobs", "--reason", "new job codes").out
+    assert json.loads((left.documents / "control.json").read_text())
+    assert "Paused: nothing" in here.types("resume").out
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (("approve", RUN), f"once --approve {RUN}."),
+        (("cancel", RUN), f"once --drop {RUN}."),
+        (("retry", "jobs"), "once --refresh --entity jobs."),
+        (("sync", "titles"), "once --entity titles."),
+        (("sync", "all"), "once."),
+        (("sync", "employees", "--record", "1"), None),
+        (("status",), None),
+    ],
+    ids=lambda found: " ".join(found) if isinstance(found, tuple) else "",
+)
+def test_what_needs_an_app_names_what_does_the_same_without(
+    here: Terminal, words: tuple[str, ...], instead: str | None
+) -> None:
+    said = here.types(*words)
+    assert (said.status, f"nothing answers at {NOBODY}" in said.words) == (1, True)
+    assert said.words.endswith(f" Without an app: {PROGRAM} {instead}" if instead else ")?")
+
+
+def test_an_app_that_somebody_named_is_not_replaced(here: Terminal) -> None:
+    for said in (here.types("runs", "--url", NOBODY), here.at(NOBODY).types("runs")):
+        assert (said.status, said.out) == (1, "")
+        assert f"nothing answers at {NOBODY}" in said.err
+
+
+def test_another_program_at_the_address_is_told_of(here: Terminal) -> None:
+    with answering("hello") as url:
+        here.monkeypatch.setattr("cli.remote.address.DEFAULT_URL", url)
+        assert "is not SafetyAmp Sync" in here.types("runs").words
+
+
+def test_where_nothing_was_ever_run_no_folder_is_made(here: Terminal, tmp_path: Path) -> None:
+    never = tmp_path / "never"
+    here.monkeypatch.setenv("LOCAL_FOLDER", str(never))
+    assert f"nothing answers at {NOBODY}" in here.types("runs").words
+    assert not never.exists()
+
+
+def test_a_wrong_setting_is_named(here: Terminal) -> None:
+    here.monkeypatch.setenv("REDIS_PORT", "many")
+    said = here.types("runs")
+    assert (said.status, "REDIS_PORT" in said.err) == (2, True)
