@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/safetyamp-sync demo
+	@echo "Next: $(BIN)/safetyamp-sync demo --open keeps the app up and opens its page."
 
 # One process of pytest per core; tests are shared out one by one, as some files take a hundred times as long as others.
 WORKERS ?= logical

@@ -48,10 +48,8 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that names what was probably meant. Options have to be written out: what begins like
     --key must not be taken for it."""
 
-    def __init__(self, *args: Any, **how: Any) -> None:
-        super().__init__(
-            *args, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **how
-        )
+    def __init__(self, **how: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **how)
 
     def add_alias(self, name: str, dest: str) -> None:
         """An option's former name: goes on working, and is in no help."""

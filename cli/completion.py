@@ -39,7 +39,7 @@ def add_command_to(commands: Commands) -> None:
 
 
 def _print(options: argparse.Namespace) -> int:
-    from argcomplete import shellcode
+    from argcomplete.shell_integration import shellcode
 
     sys.stdout.write(shellcode([PROGRAM], shell=options.shell))
     return NOTHING_FAILED

@@ -13,7 +13,7 @@ import requests
 
 from cli import demo
 from cli.main import main
-from tests.e2e.app_process import RUN_SECONDS, STOP_SECONDS, wait_for
+from tests.e2e.app_process import STOP_SECONDS, wait_for
 from tests.e2e.processes import environment
 
 LOOK = re.compile(r"Look there: (http://127\.0\.0\.1:\d+)/dashboard#record/employees/(\d+)\n")
@@ -30,7 +30,7 @@ def test_after_the_story_the_page_is_up_until_ctrl_c(tmp_path: Path) -> None:
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_for(lambda: LOOK.search(written.read_text("utf-8")) or process.poll() is not None, RUN_SECONDS)
+        wait_for(lambda: bool(LOOK.search(written.read_text("utf-8"))) or process.poll() is not None)
         found = LOOK.search(written.read_text("utf-8"))
         assert found, written.read_text("utf-8")
         url, key = found.groups()
