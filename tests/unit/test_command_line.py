@@ -85,6 +85,10 @@ def test_what_cannot_be_typed_is_told_with_what_was_meant(
     assert told in refused(capsys, *words)
 
 
+def test_the_dashes_make_no_option_a_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "once", "--key", "3").endswith("there is no option --key")
+
+
 def test_a_former_name_is_never_proposed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--key" not in refused(capsys, "status", "--kei", "x")
 
