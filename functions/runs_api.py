@@ -18,7 +18,8 @@ from shared.queries.paging import Page
 from shared.queries.run_detail import run_detail, stored_report
 from shared.queries.run_index import RUN_ID
 from shared.queries.run_list import RunFilter, list_runs
-from shared.reports.page import report_page, report_policy
+from shared.reports.document import document_policy
+from shared.reports.page import report_page
 from shared.sync.decisions.approve import approve
 from shared.sync.documents.outcome import RESULTS
 from shared.sync.documents.runs import RUN_PHASES, get_run
@@ -64,7 +65,7 @@ def show_report(req: func.HttpRequest) -> func.HttpResponse:
     documents = runtime.current().documents
     # Made anew: the page that is stored may be of another version, and its style not of this policy.
     page = report_page(stored_report(documents, get_run(documents, run_id_of(req))))
-    return html_response(page, report_policy())
+    return html_response(page, document_policy())
 
 
 @operation(blueprint, "api/runs/{run_id}/changes", "GET", VIEWER)

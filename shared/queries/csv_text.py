@@ -8,11 +8,14 @@ import json
 from collections.abc import Iterable
 
 from shared.queries import answers
+from shared.queries.plan_view import RunPlan
 
 COLUMNS = (
     *("entity", "key", "action", "result", "target_id", "field", "before", "after"),
     *("reason", "errors", "at"),
 )
+
+PLAN_COLUMNS = ("entity", "action", "key", "name", "why", "field", "before", "after")
 
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes spreadsheets take a cell for a formula (OWASP, "CSV Injection")."""
@@ -33,6 +36,23 @@ def changes_csv(changes: Iterable[answers.Change]) -> str:
                 "errors": change["errors"] or None,
             }
             writer.writerow([cell(cells[column]) for column in COLUMNS])
+    return text.getvalue()
+
+
+def plan_csv(plan: RunPlan) -> str:
+    """One row per planned field, what is dangerous first; a change without fields has one too."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(PLAN_COLUMNS)
+    for entity in plan["entities"]:
+        for part in entity["parts"]:
+            for record in part["records"]:
+                about = (entity["entity"], part["action"], record["key"], record["name"], record["why"])
+                fields: list[tuple[object, ...]] = [
+                    (field["field"], field["before"], field["after"]) for field in record["fields"]
+                ]
+                for values in fields or [(None, None, None)]:
+                    writer.writerow([cell(value) for value in (*about, *values)])
     return text.getvalue()
 
 

@@ -1,22 +1,17 @@
-"""The report of a run as one HTML document that needs nothing else: no script, no other file, no network.
+"""The report of a run as one HTML document.
 
 It says what report.json says and no more; long lists are cut, with a count of what is left out.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from shared.reports.document import html_document
 from shared.reports.elements import Html, data, joined, tag
 from shared.reports.problems import keys_line, left_out_section, problems_section
 from shared.sync.suggestions import suggestion_for
-
-STYLE = Path(__file__).parent / "style.css"
 
 COUNTS = {
     "source": "In the source",
@@ -44,43 +39,15 @@ PHASES = {
 def report_page(report: dict[str, Any]) -> bytes:
     """The document, UTF-8, of a report as `make_report` makes it."""
     title = f"Run {report['run_id']}: {report['phase']}"
-    head = tag(
-        "head",
-        Html('<meta charset="utf-8">'),
-        Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Html('<meta name="robots" content="noindex">'),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{_in_document()}">'),
-        tag("title", title),
-        Html(f"<style>{_style()}</style>"),
-    )
     entities = report["entities"]
-    body = tag(
-        "main",
+    return html_document(
+        title,
         _header(report),
         _troubles(entities),
         _counts(entities),
         *_left_out(entities),
         *_problems(entities),
     )
-    document = joined(Html("<!doctype html>\n"), tag("html", head, tag("body", body), lang="en"), "\n")
-    return document.encode("utf-8", "replace")
-
-
-def report_policy() -> str:
-    """The Content-Security-Policy of the document as the app serves it: its style, and nothing else."""
-    return f"{_in_document()}; frame-ancestors 'none'"
-
-
-@cache
-def _in_document() -> str:
-    # Of what a policy may say, `frame-ancestors` counts in a header only.
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-
-
-@cache
-def _style() -> str:
-    return STYLE.read_text("utf-8")
 
 
 def _header(report: dict[str, Any]) -> Html:

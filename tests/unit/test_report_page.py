@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from shared.reports.page import report_page, report_policy
+from shared.reports.document import document_policy
+from shared.reports.page import report_page
 from shared.reports.problems import MOST_OF_A_KIND
 from shared.storage.documents import read_json
 from shared.sync import paths
@@ -121,9 +122,9 @@ def test_asks_nobody_for_anything_and_allows_only_its_style() -> None:
     style = re.findall(r"<style>(.*?)</style>", document, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
     assert len(style) == 1
-    assert f"style-src 'sha256-{digest}'" in report_policy()
-    assert report_policy().startswith("default-src 'none';")
-    assert report_policy().removesuffix("; frame-ancestors 'none'") in re.findall(
+    assert f"style-src 'sha256-{digest}'" in document_policy()
+    assert document_policy().startswith("default-src 'none';")
+    assert document_policy().removesuffix("; frame-ancestors 'none'") in re.findall(
         r'content="([^"]*)"', document
     )
     assert not re.findall(r"https?:|url\(|@import", document)

@@ -1,0 +1,42 @@
+"""A plan in a file: its ending says in which form."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from shared.queries.csv_text import plan_csv
+from shared.queries.plan_view import RunPlan
+from shared.reports.plan_page import plan_page
+
+
+def _json(plan: RunPlan) -> bytes:
+    return json.dumps(plan, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+
+
+def _csv(plan: RunPlan) -> bytes:
+    # Without a byte order mark Excel reads UTF-8 as something else.
+    return ("\ufeff" + plan_csv(plan)).encode("utf-8", "replace")
+
+
+FORMS: Mapping[str, Callable[[RunPlan], bytes]] = {".html": plan_page, ".json": _json, ".csv": _csv}
+
+
+def plan_file(text: str) -> Path:
+    """The option, for argparse: known before the run whether its end can be written."""
+    path = Path(text)
+    if path.suffix.lower() not in FORMS:
+        raise argparse.ArgumentTypeError(f"must end in .html, .json or .csv, not {text[-40:]!r}")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"is in a folder that does not exist: {str(path.parent)!r}")
+    return path
+
+
+def write_plan(path: Path, plan: RunPlan) -> None:
+    """Write it, for nobody else to read: it holds names, addresses and birth dates. Raises OSError."""
+    content = FORMS[path.suffix.lower()](plan)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)

@@ -1,0 +1,134 @@
+"""A plan for people at a terminal: what is dangerous first, everybody whose access changes by name."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from cli.console import inert
+from cli.remote.words import plain
+from shared.queries.plan_view import (
+    IN_ORDER_OF_DANGER,
+    EntityPlan,
+    FieldChange,
+    PlannedPart,
+    PlannedRecord,
+    RunPlan,
+)
+from shared.sync.model import ACTIONS, Action
+
+MOST_UPDATES, MOST_EXAMPLES, MOST_PROBLEMS = 20, 5, 12
+QUIET_KINDS = ("skipped",)
+
+SIGNS: dict[Action, str] = {"create": "+", "update": "~", "deactivate": "-", "reactivate": "*"}
+STYLES: dict[Action, str] = {
+    "create": "green",
+    "update": "yellow",
+    "deactivate": "bold red",
+    "reactivate": "magenta",
+}
+HEADINGS: dict[Action, tuple[str, str]] = {
+    "deactivate": ("loses access", "lose access"),
+    "reactivate": ("gets access back", "get access back"),
+    "update": ("changes", "change"),
+    "create": ("is new", "are new"),
+}
+"""Of one record, and of several."""
+
+PEOPLE = {"employees": ("person", "people")}
+
+
+def show_plan(console: Console, plan: RunPlan) -> None:
+    """A line per entity; then what is held, who loses access, who gets it back, what changes, what is new,
+    and what is not sent."""
+    under = ": nothing was changed" if plan["mode"] == "plan" else f": {plan['phase']}"
+    console.print(Text(f"Plan of run {plan['run_id']}{under}", style="bold"))
+    width = max((len(entity["entity"]) for entity in plan["entities"]), default=0)
+    for entity in plan["entities"]:
+        _print(console, Text(f"  {entity['entity']:<{width}}  ") + _summary(entity), width + 4)
+    for entity in plan["entities"]:
+        for reason in entity["held"]:
+            _print(console, Text.assemble((f"{entity['entity']} is held: ", "yellow"), inert(reason)))
+    for action in IN_ORDER_OF_DANGER:
+        for entity in plan["entities"]:
+            for part in entity["parts"]:
+                if part["action"] == action:
+                    _show_part(console, entity, part)
+    for entity in plan["entities"]:
+        _show_problems(console, entity)
+    for note in plan["notes"]:
+        _print(console, Text(inert(note), style="yellow"))
+
+
+def _summary(entity: EntityPlan) -> Text:
+    """`+101 ~2 -1 *1`, or why there is nothing."""
+    if not entity["planned"]:
+        return Text(inert(f"{entity['phase']}: {entity['reason'] or 'there is no plan'}"), style="dim")
+    counts = {part["action"]: part["count"] for part in entity["parts"]}
+    signs = [
+        Text(f"{SIGNS[action]}{counts[action]}", style=STYLES[action])
+        for action in ACTIONS
+        if counts.get(action)
+    ]
+    return Text(" ").join(signs) if signs else Text("nothing to do", style="dim")
+
+
+def _show_part(console: Console, entity: EntityPlan, part: PlannedPart) -> None:
+    action, count = part["action"], part["count"]
+    name = entity["entity"]
+    one, several = PEOPLE.get(name, (name.removesuffix("s"), name))
+    what = f"{count} {one if count == 1 else several} {HEADINGS[action][count != 1]}"
+    console.print()
+    console.print(Text(what, style=STYLES[action]))
+    if action == "create":
+        _print(console, Text(f"  {SIGNS[action]} ") + _examples(part), 4)
+        return
+    shown = part["records"] if action != "update" else part["records"][:MOST_UPDATES]
+    for record in shown:
+        why = f": {record['why']}" if record["why"] else ""
+        _print(console, Text(inert(f"  {SIGNS[action]} {_called(record)}{why}")), 4)
+        if action == "update":
+            for field in record["fields"]:
+                _print(console, Text("      ") + _difference(field), 8)
+    if len(shown) < count:
+        fields = ", ".join(f"{name} {number}" for name, number in sorted(part["by_field"].items()))
+        _print(console, Text(f"  ... and {count - len(shown)} more; by field, of all: {inert(fields)}"), 4)
+
+
+def _called(record: PlannedRecord) -> str:
+    return f"{record['key']} {record['name']}".rstrip()
+
+
+def _examples(part: PlannedPart) -> Text:
+    named = [_called(record) for record in part["records"][:MOST_EXAMPLES]]
+    more = part["count"] - len(named)
+    return Text(inert(", ".join(named) + (f" and {more} more" if more else "")))
+
+
+def _difference(field: FieldChange) -> Text:
+    return Text(f"{inert(field['field'])}: ") + plain(field["before"]) + Text(" → ") + plain(field["after"])
+
+
+def _show_problems(console: Console, entity: EntityPlan) -> None:
+    loud = [problem for problem in entity["problems"] if problem["kind"] not in QUIET_KINDS]
+    if not loud:
+        return
+    console.print()
+    console.print(Text(f"{entity['entity']}: {len(loud)} to look at", style="yellow"))
+    for problem in loud[:MOST_PROBLEMS]:
+        where = f" ({problem['field']})" if problem.get("field") else ""
+        text = f"  ! {problem['key']} {problem['kind']}{where}: {problem['reason']}"
+        _print(console, Text(inert(text)), 4)
+    if len(loud) > MOST_PROBLEMS:
+        _print(console, Text(f"  ... and {len(loud) - MOST_PROBLEMS} more"), 4)
+
+
+def _print(console: Console, text: Text, indent: int = 0) -> None:
+    """One line in a pipe; in a terminal as many as it takes, the later ones `indent` columns further in."""
+    if not console.is_terminal:
+        console.print(text, soft_wrap=True, highlight=False)
+        return
+    for number, line in enumerate(text.wrap(console, max(console.width - indent, 20))):
+        line.rstrip()
+        console.print(Padding(line, (0, 0, 0, indent if number else 0), expand=False), highlight=False)
