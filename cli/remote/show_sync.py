@@ -104,6 +104,8 @@ def show_found(console: Console, value: answers.FoundRecords, entity: str) -> No
     if not found:
         console.print(f"no record of {entity} has all these words in its key, name or e-mail")
         return
+    if value["nearly"]:
+        console.print(f"no record of {entity} has all these words; these are called nearly so:")
     table = Table(show_edge=False, pad_edge=False)
     for name in ("key", "name", "in source", "in SafetyAmp"):
         table.add_column(name, overflow="fold")

@@ -6,7 +6,7 @@ let questions = 0;
 function recordForm() {
   return h("form", { class: "fields", onsubmit: submitLookUp, role: "search" },
     labelled("record-entity", "What", h("select", { id: "record-entity" }, options(ENTITIES, "employees"))),
-    labelled("record-key", "Key or name: number, job, title, Samsara id, e-mail", h("input", {
+    labelled("record-key", "Key or name: number, job, title, Samsara id, e-mail, phone", h("input", {
       id: "record-key", type: "search", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true,
     })),
     h("button", { type: "submit", class: "primary" }, "Look up"));
@@ -32,8 +32,8 @@ function search(entity, text) {
     const answer = await post("/api/search", { body: { entity, text }, seconds: 60 });
     if (state.matches !== asked || state.record) return;
     asked.answer = answer;
-    // Of a part of the records it cannot be said that only one fits.
-    const only = answer.found.length === 1 && !answer.problem ? answer.found[0] : null;
+    // Of a part of the records it cannot be said that only one fits, and nearly the same is for the user to judge.
+    const only = answer.found.length === 1 && !answer.problem && !answer.nearly ? answer.found[0] : null;
     const wanted = answer.found.find(({ key }) => key === text) ?? only;
     if (wanted) await lookUp(entity, wanted.key, { matches: asked });
     else focusMatches();
@@ -55,11 +55,12 @@ function focusMatches() {
 function matchesView(asked) {
   const { name, entity, text, answer } = asked;
   if (!answer) return h("div", { class: "answer", key: name }, errorOf(name) ?? h("p", { class: "muted", role: "status" }, "Looking for it …"));
-  const { found, more, problem } = answer;
+  const { found, more, nearly, problem } = answer;
   const several = more ? `The first ${number(found.length)} matches` : count(found.length, "match", "matches");
   return h("div", { class: "answer stack", key: name },
-    h("h3", { id: "matches-heading", tabindex: "-1" }, found.length ? several : "No match", ` in ${entity} for `, data(text)),
+    h("h3", { id: "matches-heading", tabindex: "-1" }, found.length && !nearly ? several : "No match", ` in ${entity} for `, data(text)),
     problem && h("div", { class: "note warn" }, h("p", null, `${sourceOf(entity)} could not be looked through, only what SafetyAmp is known to hold: `, data(problem))),
+    nearly && h("p", null, "Called nearly so:"),
     found.length ? h("ul", { class: "list", "aria-labelledby": "matches-heading" }, found.map((match) => matchItem(asked, match))) : whatToTry(entity, problem),
     more && muted("There are more. Add another word of the name."));
 }
@@ -83,7 +84,7 @@ function whatToTry(entity, problem) {
 
 /** Back from a record that was chosen. */
 function backButton({ matches }) {
-  const others = matches && (matches.answer.found.length > 1 || matches.answer.problem);
+  const others = matches && (matches.answer.found.length > 1 || matches.answer.nearly || matches.answer.problem);
   return others && h("button", {
     type: "button", class: "link", key: "back", onclick: () => { showMatches(matches); focusMatches(); },
   }, "Back to the matches");

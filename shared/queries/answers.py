@@ -345,6 +345,9 @@ class FoundRecord(TypedDict):
 class FoundRecords(TypedDict):
     found: list[FoundRecord]
     more: bool
+    nearly: Annotated[
+        bool, Field(description="Nothing has all these words; what was found has similar ones.")
+    ]
     problem: Annotated[str | None, Field(description="Why the source could not be looked through.")]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import NamedTuple
 
 from shared.errors import UnreadableDocument
 from shared.queries import answers
@@ -32,48 +35,71 @@ NAMES: Mapping[EntityName, tuple[str, ...]] = {
 LOOKED_THROUGH = ("email",)
 """Looked through too, and not shown."""
 
+PHONES: Mapping[EntityName, tuple[str, ...]] = {"employees": ("mobile_phone", "work_phone", "phone")}
+"""Likewise, by their digits."""
+
+PHONE = re.compile(r"[+(]?[0-9][0-9 ()./+-]{5,}")
+DIGITS, LOCAL_DIGITS = 10, 7
+"""Of a number of North America: in full, and without the area code."""
+
+LIKENESS, SHORTEST_WORD = 0.75, 4
+"""How much a word is like another one (`difflib`), and how long it must be, to be taken for a slip of it."""
+
+
+class _Looked(NamedTuple):
+    """A record as it was looked through: `text` and `digits` are what words and telephones are found in."""
+
+    where: str
+    key: str
+    name: str
+    text: str
+    phones: tuple[str, ...]
+
 
 def search(services: Services, entity: EntityName, text: str) -> answers.FoundRecords:
     """The records whose key, name or e-mail has all words of `text`, in the source or in SafetyAmp, whatever
-    their case and accents; a key is found in each of its spellings.
+    their case, accents and commas; a key is found in each of its spellings, a telephone by its digits.
 
-    `problem` set: the source could not be read, and only SafetyAmp's records, as far as they are known, were
-    looked through. Raises StorageError.
+    Where there are none: those of which each word is like one of theirs (`nearly`). `problem` set: the source
+    could not be read, and only SafetyAmp's records, as far as they are known, were looked through. Raises
+    StorageError.
     """
-    words, wanted = _folded(text).split(), normal_key(entity, text)
-    found: dict[str, str] = {}
-    in_source: set[str] = set()
-    in_safetyamp: set[str] = set()
+    looked: list[_Looked] = []
+    problem = None
     with bulk_work():
-        problem = None
-        for there, records in (
-            (in_safetyamp, _known(services, entity)),
-            (in_source, _source(services, entity)),
+        for where, records in (
+            ("safetyamp", _known(services, entity)),
+            ("source", _source(services, entity)),
         ):
             try:
-                for key, values in records:
-                    there.add(key)
-                    if key == wanted or _matches(entity, words, key, values):
-                        # The source's name, where it has one: of people who have left it tells nothing.
-                        found[key] = _name(entity, values) or found.get(key, "")
+                looked.extend(_looked(entity, where, key, values) for key, values in records)
             except UNREADABLE as error:
                 problem = str(error)
+    hits = _hits(looked, entity, text)
+    names = _names(hits or _near_hits(looked, text))
     missing = _missing(services, entity)
+    there = {(one.where, one.key) for one in looked}
     told: list[answers.FoundRecord] = []
-    for key, name in found.items():
+    for key, name in names.items():
         # Not only where it matched: somebody who is called otherwise in the source is in the source.
         record: answers.FoundRecord = {
             "key": key,
             "name": name,
-            "in_source": key in in_source,
-            "in_safetyamp": key in in_safetyamp,
+            "in_source": ("source", key) in there,
+            "in_safetyamp": ("safetyamp", key) in there,
         }
         if key in missing:
             record["note"] = not_listed(missing[key])
         told.append(record)
     # A key that was given in full is not lost among the many that contain it.
+    wanted = normal_key(entity, text)
     told.sort(key=lambda record: (record["key"] != wanted, record["name"], record["key"]))
-    return {"found": told[:MOST_FOUND], "more": len(told) > MOST_FOUND, "problem": problem}
+    return {
+        "found": told[:MOST_FOUND],
+        "more": len(told) > MOST_FOUND,
+        "nearly": bool(told) and not hits,
+        "problem": problem,
+    }
 
 
 def _missing(services: Services, entity: EntityName) -> dict[str, int | str]:
@@ -102,19 +128,57 @@ def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappi
         yield record.key, shown(entity, record) if isinstance(record, SourceRecord) else {}
 
 
-def _matches(entity: EntityName, words: list[str], key: str, values: Mapping[str, object]) -> bool:
+def _looked(entity: EntityName, where: str, key: str, values: Mapping[str, object]) -> _Looked:
     texts = [key, *(str(values.get(name) or "") for name in (*NAMES[entity], *LOOKED_THROUGH))]
-    whole = _folded(" ".join(texts))
-    return all(word in whole for word in words)
+    name = " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))
+    phones = tuple(_digits(str(values[name])) for name in PHONES.get(entity, ()) if values.get(name))
+    return _Looked(where, key, name, _folded(" ".join(texts)), phones)
+
+
+def _hits(looked: Iterable[_Looked], entity: EntityName, text: str) -> list[_Looked]:
+    wanted, words, digits = normal_key(entity, text), _folded(text).split(), _phone(text)
+    return [
+        one
+        for one in looked
+        if one.key == wanted
+        or all(word in one.text for word in words)
+        or (digits and any(digits in phone for phone in one.phones))
+    ]
+
+
+def _near_hits(looked: Iterable[_Looked], text: str) -> list[_Looked]:
+    """Numbers are never taken for others, nor short words: half of all names are like those."""
+    words = _folded(text).split()
+    if any(len(word) < SHORTEST_WORD or not word.isalpha() for word in words):
+        return []
+    theirs = {one: set(one.text.split()) for one in looked}
+    known = {word for words in theirs.values() for word in words if word.isalpha()}
+    alike = [set(get_close_matches(word, known, n=MOST_FOUND, cutoff=LIKENESS)) for word in words]
+    return [one for one, words in theirs.items() if all(words & close for close in alike)]
+
+
+def _phone(text: str) -> str | None:
+    """The digits of what can only be a telephone number, without the country's."""
+    digits = _digits(text)[-DIGITS:]
+    return digits if PHONE.fullmatch(text.strip()) and len(digits) >= LOCAL_DIGITS else None
+
+
+def _digits(text: str) -> str:
+    return "".join(sign for sign in text if sign in "0123456789")
 
 
 def _folded(text: str) -> str:
-    """Without case, and without accents: who types a name from hearing has neither."""
+    """Without case, accents and commas: who types a name from hearing has none of them."""
+    text = text.replace(",", " ")
     if text.isascii():
         return text.lower()
     taken_apart = unicodedata.normalize("NFKD", cleaning.text(text) or "").casefold()
     return "".join(sign for sign in taken_apart if not unicodedata.combining(sign))
 
 
-def _name(entity: EntityName, values: Mapping[str, object]) -> str:
-    return " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))
+def _names(hits: Iterable[_Looked]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in hits:
+        # The source's name, where it has one: of people who have left it tells nothing.
+        found[one.key] = one.name or found.get(one.key, "")
+    return found
