@@ -8,21 +8,21 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from shared.queries import answers
 from shared.queries.csv_text import plan_csv
-from shared.queries.plan_view import RunPlan
 from shared.reports.plan_page import plan_page
 
 
-def _json(plan: RunPlan) -> bytes:
+def _json(plan: answers.RunPlan) -> bytes:
     return json.dumps(plan, ensure_ascii=False, indent=1).encode("utf-8", "replace")
 
 
-def _csv(plan: RunPlan) -> bytes:
+def _csv(plan: answers.RunPlan) -> bytes:
     # Without a byte order mark Excel reads UTF-8 as something else.
     return ("\ufeff" + plan_csv(plan)).encode("utf-8", "replace")
 
 
-FORMS: Mapping[str, Callable[[RunPlan], bytes]] = {".html": plan_page, ".json": _json, ".csv": _csv}
+FORMS: Mapping[str, Callable[[answers.RunPlan], bytes]] = {".html": plan_page, ".json": _json, ".csv": _csv}
 
 
 def plan_file(text: str) -> Path:
@@ -35,7 +35,7 @@ def plan_file(text: str) -> Path:
     return path
 
 
-def write_plan(path: Path, plan: RunPlan) -> None:
+def write_plan(path: Path, plan: answers.RunPlan) -> None:
     """Write it, for nobody else to read: it holds names, addresses and birth dates. Raises OSError."""
     content = FORMS[path.suffix.lower()](plan)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -8,14 +8,8 @@ from rich.text import Text
 
 from cli.console import inert
 from cli.remote.words import plain
-from shared.queries.plan_view import (
-    IN_ORDER_OF_DANGER,
-    EntityPlan,
-    FieldChange,
-    PlannedPart,
-    PlannedRecord,
-    RunPlan,
-)
+from shared.queries import answers
+from shared.queries.plan_view import IN_ORDER_OF_DANGER
 from shared.sync.model import ACTIONS, Action
 
 MOST_UPDATES, MOST_EXAMPLES, MOST_PROBLEMS = 20, 5, 12
@@ -39,7 +33,7 @@ HEADINGS: dict[Action, tuple[str, str]] = {
 PEOPLE = {"employees": ("person", "people")}
 
 
-def show_plan(console: Console, plan: RunPlan) -> None:
+def show_plan(console: Console, plan: answers.RunPlan) -> None:
     """A line per entity; then what is held, who loses access, who gets it back, what changes, what is new,
     and what is not sent."""
     under = ": nothing was changed" if plan["mode"] == "plan" else f": {plan['phase']}"
@@ -61,7 +55,7 @@ def show_plan(console: Console, plan: RunPlan) -> None:
         _print(console, Text(inert(note), style="yellow"))
 
 
-def _summary(entity: EntityPlan) -> Text:
+def _summary(entity: answers.EntityPlan) -> Text:
     """`+101 ~2 -1 *1`, or why there is nothing."""
     if not entity["planned"]:
         return Text(inert(f"{entity['phase']}: {entity['reason'] or 'there is no plan'}"), style="dim")
@@ -74,7 +68,7 @@ def _summary(entity: EntityPlan) -> Text:
     return Text(" ").join(signs) if signs else Text("nothing to do", style="dim")
 
 
-def _show_part(console: Console, entity: EntityPlan, part: PlannedPart) -> None:
+def _show_part(console: Console, entity: answers.EntityPlan, part: answers.PlannedPart) -> None:
     action, count = part["action"], part["count"]
     name = entity["entity"]
     one, several = PEOPLE.get(name, (name.removesuffix("s"), name))
@@ -96,21 +90,21 @@ def _show_part(console: Console, entity: EntityPlan, part: PlannedPart) -> None:
         _print(console, Text(f"  ... and {count - len(shown)} more; by field, of all: {inert(fields)}"), 4)
 
 
-def _called(record: PlannedRecord) -> str:
+def _called(record: answers.PlannedRecord) -> str:
     return f"{record['key']} {record['name']}".rstrip()
 
 
-def _examples(part: PlannedPart) -> Text:
+def _examples(part: answers.PlannedPart) -> Text:
     named = [_called(record) for record in part["records"][:MOST_EXAMPLES]]
     more = part["count"] - len(named)
     return Text(inert(", ".join(named) + (f" and {more} more" if more else "")))
 
 
-def _difference(field: FieldChange) -> Text:
+def _difference(field: answers.PlannedField) -> Text:
     return Text(f"{inert(field['field'])}: ") + plain(field["before"]) + Text(" → ") + plain(field["after"])
 
 
-def _show_problems(console: Console, entity: EntityPlan) -> None:
+def _show_problems(console: Console, entity: answers.EntityPlan) -> None:
     loud = [problem for problem in entity["problems"] if problem["kind"] not in QUIET_KINDS]
     if not loud:
         return

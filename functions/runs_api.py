@@ -12,14 +12,16 @@ from functions.responses import SAFE, BadRequest, html_response, json_response, 
 from shared import runtime
 from shared.queries import answers
 from shared.queries.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
-from shared.queries.csv_text import changes_csv
-from shared.queries.openapi.requests import CHANGES_PER_PAGE, RUNS_PER_PAGE, PageSize
+from shared.queries.csv_text import changes_csv, plan_csv
+from shared.queries.openapi.requests import CHANGES_PER_PAGE, PLANNED_PER_PART, RUNS_PER_PAGE, PageSize
 from shared.queries.paging import Page
+from shared.queries.plan_view import plan_view
 from shared.queries.run_detail import run_detail, stored_report
 from shared.queries.run_index import RUN_ID
 from shared.queries.run_list import RunFilter, list_runs
 from shared.reports.document import document_policy
 from shared.reports.page import report_page
+from shared.reports.plan_page import plan_page
 from shared.sync.decisions.approve import approve
 from shared.sync.documents.outcome import RESULTS
 from shared.sync.documents.runs import RUN_PHASES, get_run
@@ -30,6 +32,7 @@ blueprint = func.Blueprint()
 
 CSV_CHANGES_PER_PAGE = PageSize(5000, 5000)
 FORMATS = ("json", "csv")
+PLAN_FORMATS = ("json", "html", "csv")
 
 
 @operation(blueprint, "api/runs", "GET", VIEWER)
@@ -68,6 +71,21 @@ def show_report(req: func.HttpRequest) -> func.HttpResponse:
     return html_response(page, document_policy())
 
 
+@operation(blueprint, "api/runs/{run_id}/plan", "GET", VIEWER)
+def show_plan(req: func.HttpRequest) -> func.HttpResponse:
+    """What a run plans, for whoever decides about it: `limit` of the changes and creations of an entity."""
+    params = Params(req, "format", "limit")
+    run_id, form = run_id_of(req), params.choice("format", PLAN_FORMATS, "json")
+    limit = params.number("limit", *PLANNED_PER_PART)
+    services = runtime.current()
+    plan = plan_view(services, get_run(services.documents, run_id), limit)
+    if form == "html":
+        return html_response(plan_page(plan), document_policy())
+    if form == "csv":
+        return _csv_file(f"plan-{run_id}", plan_csv(plan))
+    return json_response(plan)
+
+
 @operation(blueprint, "api/runs/{run_id}/changes", "GET", VIEWER)
 def show_changes(req: func.HttpRequest) -> func.HttpResponse:
     """What a run changes or changed, with before and after."""
@@ -101,13 +119,18 @@ def _place(cursor: str | None) -> Place:
 
 
 def _csv(req: func.HttpRequest, run_id: str, page: Page[answers.Change]) -> func.HttpResponse:
-    """With a byte order mark, without which Excel reads UTF-8 as something else."""
-    headers = {**SAFE, "Content-Disposition": f'attachment; filename="changes-{run_id}.csv"'}
+    headers: dict[str, str] = {}
     if page.next is not None:
         asked = {name: value for name, value in req.params.items() if name not in KEY_PARAMETERS}
         query = urlencode({**asked, "cursor": page.next})
         headers["Link"] = f'</api/runs/{run_id}/changes?{query}>; rel="next"'
-    body = ("\ufeff" + changes_csv(page.items)).encode("utf-8", "replace")
+    return _csv_file(f"changes-{run_id}", changes_csv(page.items), headers)
+
+
+def _csv_file(name: str, text: str, headers: dict[str, str] | None = None) -> func.HttpResponse:
+    """With a byte order mark, without which Excel reads UTF-8 as something else."""
+    headers = {**SAFE, "Content-Disposition": f'attachment; filename="{name}.csv"', **(headers or {})}
+    body = ("\ufeff" + text).encode("utf-8", "replace")
     return func.HttpResponse(body, mimetype="text/csv", headers=headers)
 
 

@@ -102,7 +102,7 @@ def show_found(console: Console, value: answers.FoundRecords, entity: str) -> No
         text = f"the source could not be read, so that only SafetyAmp's side was searched: {value['problem']}"
         console.print(said(text), style="yellow")
     if not found:
-        console.print(f"no record of {entity} has all these words in its key, name or e-mail")
+        console.print(f"no record of {entity} has all these words in its key, name, e-mail or phone")
         return
     if value["nearly"]:
         console.print(f"no record of {entity} has all these words; these are called nearly so:")

@@ -37,18 +37,27 @@ function consequences(planned) {
   ].filter(([value]) => value).map(([, text]) => text);
 }
 
+/** Everybody whose access changes, by name, and why. */
+function peopleOf(plan, action, heading) {
+  const people = plan.entities.flatMap(({ phase, parts }) => (phase === "held" ? parts : []))
+    .filter((part) => part.action === action).flatMap(({ records }) => records);
+  return people.length > 0 && h("div", { class: "stack tight", key: action }, h("h3", null, heading),
+    scrolling(heading, h("ul", { class: "list" }, people.map(({ key, name, why }) => h("li", { key },
+      data(name || "no name known"), " – ", data(key, "id"), why && h("span", { class: "muted" }, ": ", data(why)))))));
+}
+
 function approveRun(run) {
   const name = `approve ${run.run_id}`;
   return act(name, async () => {
     const planned = plannedOf(run, "held");
-    const leavers = planned.deactivate ? await get(`/api/runs/${run.run_id}/changes`, { action: "deactivate", result: "planned", limit: 100 }) : { changes: [] };
-    const more = planned.deactivate - leavers.changes.length;
+    const plan = planned.deactivate || planned.reactivate ? await get(`/api/runs/${run.run_id}/plan`, { limit: 1 }) : { entities: [], notes: [] };
     const yes = await confirmed({
       heading: "Let the held plan go on?",
       content: [
         h("p", null, "The sources are read again; what they still say will happen in SafetyAmp within minutes, and what not is left out by name:"),
         h("ul", { class: "sentences" }, consequences(planned).map((text) => h("li", { class: text.includes(" access to ") ? "next" : null }, text))),
-        leavers.changes.length > 0 && h("p", null, "Access is lost by ", leavers.changes.map((change, index) => [index > 0 && ", ", data(change.key, "id")]), more > 0 && ` and ${number(more)} more`, "."),
+        peopleOf(plan, "deactivate", "Access is lost by"), peopleOf(plan, "reactivate", "Access is given back to"),
+        plan.notes.map((note) => h("p", { class: "muted small" }, data(note))),
       ],
       label: planned.deactivate ? `Approve: ${losing(planned.deactivate)} access` : "Approve", danger: Boolean(planned.deactivate),
     });

@@ -34,7 +34,7 @@ class Away extends Problem {
   }
 }
 
-async function call(method, path, { query = {}, body, seconds = 30 } = {}) {
+async function call(method, path, { query = {}, body, seconds = 30, file = false } = {}) {
   const url = new URL(ROUTES + path, location.origin);
   for (const [name, value] of Object.entries(query)) if (value !== null && value !== undefined) url.searchParams.set(name, value);
   const headers = { Accept: "application/json" };
@@ -46,7 +46,8 @@ async function call(method, path, { query = {}, body, seconds = 30 } = {}) {
       method, headers, body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store", redirect: "error", signal: AbortSignal.timeout(seconds * 1000),
     });
-    value = (answer.headers.get("Content-Type") ?? "").includes("json") ? await answer.json() : null;
+    const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
+    value = isJson ? await answer.json() : file && answer.ok ? await answer.blob() : null;
   } catch (error) {
     throw new Away(error.name === "TimeoutError" ? `no answer within ${seconds} seconds` : "the app cannot be reached");
   }
@@ -59,6 +60,13 @@ async function call(method, path, { query = {}, body, seconds = 30 } = {}) {
 }
 
 const get = (path, query) => call("GET", path, { query });
+/** Save an answer that is no JSON: a link could not carry the key. */
+async function download(path, query, name) {
+  const url = URL.createObjectURL(await call("GET", path, { query, seconds: 60, file: true }));
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  URL.revokeObjectURL(url);
+}
+
 const post = (path, options) => call("POST", path, options);
 // A title such as A/B fits into no path.
 const fitsPath = (key) => /^[0-9A-Za-z .:_~-]+$/.test(key) && key !== "." && key !== "..";

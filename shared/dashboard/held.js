@@ -20,6 +20,15 @@ function heldCard(run) {
       h("div", { class: "row" },
         actButton(`approve ${run.run_id}`, "Approve …", () => approveRun(run), "primary", { needs: "approve_run" }),
         actButton(`cancel ${run.run_id}`, "Drop the plan …", () => cancelRun(run), null, { needs: "cancel_run" }),
+        savePlanButton(run, "html", "Save as a page"), savePlanButton(run, "csv", "Save as CSV"),
         !may("approve_run") && mayNot("approving")),
+      errorOf(`plan html ${run.run_id}`), errorOf(`plan csv ${run.run_id}`),
       errorOf(`approve ${run.run_id}`), errorOf(`cancel ${run.run_id}`)));
+}
+
+/** The whole plan with names, to print or to hand to whoever knows the people. */
+function savePlanButton({ run_id: runId }, format, label) {
+  const name = `plan ${format} ${runId}`;
+  return actButton(name, label, () => act(name, () =>
+    download(`/api/runs/${runId}/plan`, { format, limit: 5000 }, `plan-${runId}.${format}`)));
 }

@@ -46,6 +46,12 @@ byId("key-button").onclick = forgetKey;
 const savedTheme = localStorage.getItem("safetyamp-sync-theme");
 setTheme(savedTheme in THEMES ? savedTheme : "auto");
 window.addEventListener("resize", render);
+window.addEventListener("keydown", (event) => {
+  const isTyped = event.target.closest("input, select, textarea, dialog") !== null;
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyped) return;
+  event.preventDefault();
+  byId("record-key").focus();
+});
 window.addEventListener("hashchange", openHash);
 render();
 refresh().then(openHash);

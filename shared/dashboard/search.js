@@ -7,7 +7,7 @@ function recordForm() {
   return h("form", { class: "fields", onsubmit: submitLookUp, role: "search" },
     labelled("record-entity", "What", h("select", { id: "record-entity" }, options(ENTITIES, "employees"))),
     labelled("record-key", "Key or name: number, job, title, Samsara id, e-mail, phone", h("input", {
-      id: "record-key", type: "search", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true,
+      id: "record-key", type: "search", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true, "aria-keyshortcuts": "/",
     })),
     h("button", { type: "submit", class: "primary" }, "Look up"));
 }
@@ -78,7 +78,7 @@ function matchItem(asked, { key, name, note, in_source: inSource, in_safetyamp: 
 
 function whatToTry(entity, problem) {
   return h("div", { class: "stack tight" },
-    !problem && h("p", null, `Neither ${sourceOf(entity)} nor SafetyAmp, as far as is known, has this key, name or e-mail.`),
+    !problem && h("p", null, `Neither ${sourceOf(entity)} nor SafetyAmp, as far as is known, has this key, name, e-mail or phone.`),
     h("p", { class: "muted" }, "Try fewer words or a part of one (the last name alone), another spelling, the number – or something else under “What”."));
 }
 

@@ -147,6 +147,55 @@ class Run(TypedDict):
     entities: dict[str, EntityReport]
 
 
+class PlannedField(TypedDict):
+    """`before` is null on creation; a reference that has no id yet is `{entity, key}`."""
+
+    field: str
+    before: JsonValue
+    after: JsonValue
+
+
+class PlannedRecord(TypedDict):
+    key: str
+    name: Annotated[str, Field(description="As far as SafetyAmp's or the plan's fields tell it.")]
+    why: Annotated[
+        str | None, Field(description="What Vista says now of somebody whose access changes; else null.")
+    ]
+    fields: list[PlannedField]
+    warnings: list[str]
+
+
+class PlannedPart(TypedDict):
+    """The changes of one kind."""
+
+    action: Action
+    count: Count
+    by_field: dict[str, Count]
+    records: Annotated[
+        list[PlannedRecord], Field(description="All whose access changes; of others the first.")
+    ]
+
+
+class EntityPlan(TypedDict):
+    entity: EntityName
+    phase: EntityPhase
+    reason: str | None
+    planned: Annotated[bool, Field(description="Whether there is a plan.")]
+    held: Annotated[list[str], Field(description="The guard's reasons.")]
+    parts: Annotated[list[PlannedPart], Field(description="Those with changes, the most dangerous first.")]
+    problems: list[RecordProblem]
+    vanished: Vanished
+
+
+class RunPlan(TypedDict):
+    run_id: RunId
+    mode: Mode
+    phase: RunPhase
+    requested_at: Time
+    entities: list[EntityPlan]
+    notes: Annotated[list[str], Field(description="What could not be looked up.")]
+
+
 class Outcome(TypedDict):
     result: Annotated[ChangeResult, Field(description="`planned`: nothing has become of it yet.")]
     target_id: TargetId | None

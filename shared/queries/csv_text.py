@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable
 
 from shared.queries import answers
-from shared.queries.plan_view import RunPlan
 
 COLUMNS = (
     *("entity", "key", "action", "result", "target_id", "field", "before", "after"),
@@ -39,7 +38,7 @@ def changes_csv(changes: Iterable[answers.Change]) -> str:
     return text.getvalue()
 
 
-def plan_csv(plan: RunPlan) -> str:
+def plan_csv(plan: answers.RunPlan) -> str:
     """One row per planned field, what is dangerous first; a change without fields has one too."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypedDict
+from typing import Any
 
 from shared.clients.vista.rows import EmployeeRow
 from shared.errors import UnreadableDocument
+from shared.queries import answers
 from shared.queries.changes import readable
 from shared.queries.dry_run import UNREADABLE
 from shared.queries.search import NAMES
 from shared.sync.documents.change import Change, reference
-from shared.sync.documents.plans import Plan, Problem, Vanished, read_batch, read_plan
+from shared.sync.documents.plans import Plan, read_batch, read_plan
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import EntityState, read_state
 from shared.sync.entities.employee_facts import employee_number
@@ -26,59 +27,7 @@ NO_TERM_DATE = "Vista has no TermDate any more: who approves now leaves this per
 NOT_IN_VISTA = "Vista does not have this number any more: who approves now leaves this person out"
 
 
-class FieldChange(TypedDict):
-    """`before` is None on creation; references are `{entity, key}` where SafetyAmp's id is not known yet."""
-
-    field: str
-    before: Any
-    after: Any
-
-
-class PlannedRecord(TypedDict):
-    """`name` as far as SafetyAmp's or the plan's fields tell it; `why` only of actions about access."""
-
-    key: str
-    name: str
-    why: str | None
-    fields: list[FieldChange]
-    warnings: list[str]
-
-
-class PlannedPart(TypedDict):
-    """The changes of one kind: all are counted, also by field; `records` may be the first of them."""
-
-    action: Action
-    count: int
-    by_field: dict[str, int]
-    records: list[PlannedRecord]
-
-
-class EntityPlan(TypedDict):
-    """`planned` False: there is no plan, and `reason` says why as far as is known. `held` are the guard's
-    reasons. `parts` are those with changes, the most dangerous first."""
-
-    entity: EntityName
-    phase: str
-    reason: str | None
-    planned: bool
-    held: list[str]
-    parts: list[PlannedPart]
-    problems: list[Problem]
-    vanished: Vanished
-
-
-class RunPlan(TypedDict):
-    """`notes` say what could not be looked up."""
-
-    run_id: str
-    mode: str
-    phase: str
-    requested_at: str
-    entities: list[EntityPlan]
-    notes: list[str]
-
-
-def plan_view(services: Services, run: Run, most: int | None = None) -> RunPlan:
+def plan_view(services: Services, run: Run, most: int | None = None) -> answers.RunPlan:
     """What the plans of a run would do, or did. `most` changes and creations of an entity are spelt out, all
     if None; who loses or gets access is always named. Reads documents, and Vista where somebody's access is
     concerned; asks nothing of SafetyAmp. Raises StorageError."""
@@ -106,7 +55,7 @@ class _View:
         self._employed: dict[str, EmployeeRow] | None = None
         self.notes: list[str] = []
 
-    def entity(self, entity: EntityName) -> EntityPlan:
+    def entity(self, entity: EntityName) -> answers.EntityPlan:
         """The plan of an entity. A plan or batch that cannot be read costs no other."""
         status = self._run.entities[entity]
         try:
@@ -121,12 +70,12 @@ class _View:
             "planned": plan is not None,
             "held": list(plan.held) if plan else [],
             "parts": self._parts(entity, plan) if plan else [],
-            "problems": list(plan.problems) if plan else [],
-            "vanished": plan.vanished if plan else {"count": 0, "keys": []},
+            "problems": _problems(plan) if plan else [],
+            "vanished": {"count": 0, "keys": [], **plan.vanished} if plan else {"count": 0, "keys": []},
         }
 
-    def _parts(self, entity: EntityName, plan: Plan) -> list[PlannedPart]:
-        parts: dict[Action, PlannedPart] = {
+    def _parts(self, entity: EntityName, plan: Plan) -> list[answers.PlannedPart]:
+        parts: dict[Action, answers.PlannedPart] = {
             action: {"action": action, "count": 0, "by_field": {}, "records": []}
             for action in IN_ORDER_OF_DANGER
         }
@@ -148,7 +97,7 @@ class _View:
             except UnreadableDocument as error:
                 self.notes.append(str(error))
 
-    def _record(self, entity: EntityName, change: Change) -> PlannedRecord:
+    def _record(self, entity: EntityName, change: Change) -> answers.PlannedRecord:
         return {
             "key": change.key,
             "name": self._name(entity, change),
@@ -222,3 +171,10 @@ class _View:
 
 def _day(value: Any) -> str | None:
     return str(value)[:10] if value else None
+
+
+def _problems(plan: Plan) -> list[answers.RecordProblem]:
+    return [
+        {"key": one["key"], "kind": one["kind"], "reason": one["reason"], "field": one.get("field")}
+        for one in plan.problems
+    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.queries.plan_view import IN_ORDER_OF_DANGER, EntityPlan, PlannedPart, PlannedRecord, RunPlan
+from shared.queries import answers
+from shared.queries.plan_view import IN_ORDER_OF_DANGER
 from shared.reports.document import html_document
 from shared.reports.elements import Html, data, joined, tag
 from shared.sync.model import Action
@@ -17,7 +18,7 @@ HEADINGS: dict[Action, str] = {
 }
 
 
-def plan_page(plan: RunPlan) -> bytes:
+def plan_page(plan: answers.RunPlan) -> bytes:
     """The document, UTF-8: what is dangerous first. A part that names only its first records says so."""
     entities = plan["entities"]
     parts = [
@@ -36,7 +37,7 @@ def plan_page(plan: RunPlan) -> bytes:
     )
 
 
-def _header(plan: RunPlan) -> Html:
+def _header(plan: answers.RunPlan) -> Html:
     state = "nothing was changed" if plan["mode"] == "plan" else plan["phase"]
     rows = [
         tag("tr", tag("th", entity["entity"].capitalize(), scope="row"), *_counts(entity))
@@ -55,7 +56,7 @@ def _header(plan: RunPlan) -> Html:
     )
 
 
-def _counts(entity: EntityPlan) -> list[Html]:
+def _counts(entity: answers.EntityPlan) -> list[Html]:
     if not entity["planned"]:
         # One cell a column, so that no row is shorter than the others.
         reason = data(f"{entity['phase']}: {entity['reason'] or 'there is no plan'}")
@@ -67,7 +68,7 @@ def _counts(entity: EntityPlan) -> list[Html]:
     ]
 
 
-def _held(entities: list[EntityPlan]) -> Html | None:
+def _held(entities: list[answers.EntityPlan]) -> Html | None:
     reasons = [
         tag(
             "div",
@@ -81,7 +82,7 @@ def _held(entities: list[EntityPlan]) -> Html | None:
     return tag("section", tag("h2", "Held: waits for somebody's approval"), *reasons) if reasons else None
 
 
-def _part(entity: EntityPlan, part: PlannedPart) -> Html:
+def _part(entity: answers.EntityPlan, part: answers.PlannedPart) -> Html:
     records = part["records"]
     is_about_fields = part["action"] in ("update", "create")
     third = "Fields" if is_about_fields else "Why"
@@ -104,7 +105,7 @@ def _part(entity: EntityPlan, part: PlannedPart) -> Html:
     )
 
 
-def _fields(record: PlannedRecord, action: Action) -> Html:
+def _fields(record: answers.PlannedRecord, action: Action) -> Html:
     """One line per field: what it is and what it becomes; of what is new only the latter."""
     return joined(
         *(
@@ -128,7 +129,7 @@ def _text(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def _problems(entity: EntityPlan) -> Html:
+def _problems(entity: answers.EntityPlan) -> Html:
     headings = [tag("th", text, scope="col") for text in ("Key", "Field", "Reason")]
     rows = [
         tag(

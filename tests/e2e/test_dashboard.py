@@ -159,7 +159,8 @@ class TestHeldPlan:
         dialog = tab.page.get_by_role("dialog", name="Let the held plan go on?")
         expect(dialog).to_contain_text("3 people lose access to SafetyAmp")
         expect(dialog).to_contain_text("1 record is changed")
-        expect(dialog).to_contain_text("Access is lost by 1011, 1012, 1013.")
+        losers = dialog.get_by_role("group", name="Access is lost by").get_by_role("listitem")
+        expect(losers).to_have_text([re.compile(f"^Pat Worker{key} – {key}: TermDate ") for key in LEAVERS])
         dialog.get_by_role("button", name="Back").click()
         api.rig.drain()
         assert access(api) == [1, 1, 1]
@@ -170,6 +171,18 @@ class TestHeldPlan:
         tab.pass_time(QUICK)
         expect(held).to_contain_text("No plan is held")
         assert access(api) == [0, 0, 0]
+
+    @pytest.mark.parametrize(("label", "ending"), [("Save as a page", "html"), ("Save as CSV", "csv")])
+    def test_is_saved_with_names_for_whoever_knows_the_people(
+        self, api: Api, tab: Tab, label: str, ending: str
+    ) -> None:
+        run_id = hold_leavers(api.rig)
+        tab.pass_time(SLOW)
+        with tab.page.expect_download() as saved:
+            tab.section("Held plans").get_by_role("button", name=label).click()
+        assert saved.value.suggested_filename == f"plan-{run_id}.{ending}"
+        text = saved.value.path().read_text("utf-8")
+        assert all(f"Pat Worker{key}" in text for key in LEAVERS)
 
     def test_is_dropped_and_nobody_loses_access(self, api: Api, tab: Tab) -> None:
         run_id = hold_leavers(api.rig)

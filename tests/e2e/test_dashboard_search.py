@@ -76,13 +76,35 @@ class TestOneMatch:
 
     def test_of_records_that_could_not_all_be_read_is_not_taken_for_the_only_one(self, tab: Tab) -> None:
         only = {"key": str(ALONE), "name": "Jo", "in_source": False, "in_safetyamp": True}
-        answer = {"found": [only], "more": False, "problem": "Vista: cannot be reached"}
+        answer = {"found": [only], "more": False, "nearly": False, "problem": "Vista: cannot be reached"}
         tab.page.route("**/api/search", lambda route: route.fulfill(json=answer))
         record = look_up(tab, "jo")
         expect(record).to_contain_text("Vista could not be looked through")
         expect(record).to_contain_text("Vista: cannot be reached")
         expect(record).not_to_contain_text("not Vista")
         expect(record.get_by_role("button", name=str(ALONE))).to_be_visible()
+
+
+class TestSlash:
+    def test_leads_to_the_search_and_is_typed_where_text_is_typed(self, tab: Tab) -> None:
+        field = tab.section("Look a record up").get_by_label("Key or name")
+        tab.page.keyboard.press("/")
+        expect(field).to_be_focused()
+        expect(field).to_have_value("")
+        tab.page.keyboard.press("/")
+        expect(field).to_have_value("/")
+
+
+class TestASlip:
+    def test_finds_who_is_called_nearly_so_and_leaves_it_to_the_user(self, tab: Tab) -> None:
+        record = look_up(tab, "tibodaux")
+        heading = record.get_by_role("heading", name="No match in employees for tibodaux")
+        expect(heading).to_be_focused()
+        expect(record).to_contain_text("Called nearly so:")
+        record.get_by_role("button", name=str(ALONE)).click()
+        expect(tab.page.locator("#record-heading")).to_contain_text(str(ALONE))
+        record.get_by_role("button", name="Back to the matches").click()
+        expect(heading).to_be_focused()
 
 
 class TestSeveralMatches:
@@ -134,7 +156,7 @@ class TestNoMatch:
         expect(record).to_contain_text("Try fewer words")
         assert asked(tab) == ["POST search"]
 
-    @pytest.mark.parametrize("text", [MARKUP, "A/B ../x?", "#record/employees/1004", "225-555-1020"])
+    @pytest.mark.parametrize("text", [MARKUP, "A/B ../x?", "#record/employees/1004", "225-555-9920"])
     def test_shows_what_was_typed_as_it_is_and_keeps_it_out_of_addresses(self, tab: Tab, text: str) -> None:
         record = look_up(tab, text)
         expect(record.get_by_role("heading", name="No match")).to_contain_text(text)
@@ -162,7 +184,7 @@ class TestKey:
             {"key": key, "name": key, "in_source": True, "in_safetyamp": True}
             for key in ("Lead Welder", "Welder")
         ]
-        body = {"found": answer, "more": False, "problem": None}
+        body = {"found": answer, "more": False, "nearly": False, "problem": None}
         tab.page.route("**/api/search", lambda route: route.fulfill(json=body))
         look_up(tab, "Welder", "titles")
         expect(tab.page.locator("#record-heading")).to_have_text(re.compile("^Titles Welder"))

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseError
+from shared.queries.answers import EntityPlan, RunPlan
 from shared.queries.csv_text import plan_csv
-from shared.queries.plan_view import NO_TERM_DATE, NOT_IN_VISTA, EntityPlan, RunPlan, plan_view
+from shared.queries.plan_view import NO_TERM_DATE, NOT_IN_VISTA, plan_view
 from shared.reports.plan_page import plan_page
 from shared.sync import paths
 from shared.sync.documents.change import Change
 from shared.sync.documents.runs import EntityStatus
 from shared.sync.documents.state import Entry
 from shared.sync.model import Action
-from tests.unit.operations_rig import OperationsRig, Untouched, change, employee
+from tests.unit.operations_rig import OperationsRig, Untouched, answers, change, employee
 from tests.unit.test_report_page import HOSTILE, Parsed
 
 
@@ -46,6 +47,7 @@ class PlanRig(OperationsRig):
         before = self.everything()
         view = plan_view(self.services, self.the_run(self.run_id), most)
         assert self.everything() == before
+        answers("show_plan", view)
         return view
 
     def employees(self, most: int | None = None) -> EntityPlan:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cli.plan_file import plan_file, write_plan
 from cli.show_plan import MOST_EXAMPLES, MOST_PROBLEMS, MOST_UPDATES, show_plan
-from shared.queries.plan_view import EntityPlan, PlannedPart, PlannedRecord, RunPlan
+from shared.queries.answers import EntityPlan, PlannedPart, PlannedRecord, RunPlan
 
 LONG = "; ".join(
     ["two phones are given: write one in full with its country, leave the other column empty"] * 2

@@ -23,6 +23,7 @@ NEEDED = {
     "show_runs": "viewer",
     "show_run": "viewer",
     "show_report": "viewer",
+    "show_plan": "viewer",
     "show_changes": "viewer",
     "explain_record": "viewer",
     "explain_any_record": "viewer",

@@ -66,6 +66,7 @@ HTTP = {
     "metrics": Case("GET", "/metrics", 200, "# TYPE sync_operations_total counter"),
     "start_sync": Case("POST", "/api/sync/all?mode=plan", 202, {"url": "/api/runs/{run}"}),
     "show_run": Case("GET", "/api/runs/{run}", 200, {"run_id": "{run}"}, a_run),
+    "show_plan": Case("GET", "/api/runs/{run}/plan", 200, '"deactivate"', a_held_run),
     "show_report": Case("GET", "/api/runs/{run}/report", 200, "<!doctype html>", a_held_run),
     "show_runs": Case("GET", "/api/runs?limit=1", 200, '"run_id": "{run}"', a_run),
     "show_changes": Case(

@@ -66,6 +66,7 @@ PATH_PARAMETERS: dict[str, dict[str, object]] = {
     "/api/records/{entity}/{key}": {"entity": EntityName, "key": Key},
     "/api/runs/{run_id}": {"run_id": RunId},
     "/api/runs/{run_id}/report": {"run_id": RunId},
+    "/api/runs/{run_id}/plan": {"run_id": RunId},
     "/api/runs/{run_id}/changes": {"run_id": RunId},
     "/api/runs/{run_id}/approve": {"run_id": RunId},
     "/api/runs/{run_id}/cancel": {"run_id": RunId},
@@ -113,6 +114,11 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=answer(answers.Run), problems=(404,)),
     Operation("get", "/api/runs/{run_id}/report", "show_report", "The report of a run, to read or print",
         answers={200: {"text/html": str}}, problems=(404,)),
+    Operation(
+        "get", "/api/runs/{run_id}/plan", "show_plan",
+        "What a run plans, in the order of danger, with names and why somebody's access changes",
+        query={"format": Literal["json", "html", "csv"], "limit": limit(requests.PLANNED_PER_PART)},
+        answers={200: {JSON: answers.RunPlan, "text/html": str, "text/csv": str}}, problems=(404,)),
     Operation(
         "get", "/api/runs/{run_id}/changes", "list_changes", "Changes with before and after",
         query={
