@@ -1,0 +1,1 @@
+"""First contact: what the real systems do, held against what `docs/contracts` takes for granted."""
