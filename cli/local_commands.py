@@ -6,29 +6,36 @@ import argparse
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cli.arguments import LARGEST_PORT, add_command, seconds, whole_number
+from rich.console import Console
+
+from cli.arguments import LARGEST_PORT, Parser, add_command, seconds, whole_number
 from cli.console import OutputConsole, print_json, result_console
+from cli.plan_file import plan_file, write_plan
 from cli.remote.address import KEY_SETTING, checked_key
 from cli.remote.client import KEY_HEADER
 from cli.settings_file import local_environment
-from cli.show import show_report
+from cli.show import show_costs, show_report
+from cli.show_plan import show_plan
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop_once, exit_status, run_once
 from local.host.own_pages import is_loopback
 from local.host.progress import display
 from local.host.stack import LocalStack
 from shared.errors import ConfigurationError
+from shared.queries import answers
+from shared.queries.plan_view import plan_view
 from shared.queries.run_index import RUN_ID
-from shared.sync.documents.runs import RunRequest
+from shared.sync.documents.runs import RunRequest, get_run
 from shared.sync.model import ENTITIES
+from shared.version import PROGRAM
 
 if TYPE_CHECKING:
     from cli.arguments import Commands
 
 
 def add_commands(commands: Commands) -> None:
-    """demo, once, doctor, up, simulators and service-bus."""
+    """demo, once, plan, doctor, up, simulators and service-bus."""
     demo = add_command(
         commands,
         "demo",
@@ -52,15 +59,24 @@ def add_commands(commands: Commands) -> None:
     way.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
     way.add_argument("--approve", metavar="RUN", help="let what the held plans of this run still want go on")
     way.add_argument("--drop", metavar="RUN", help="drop what this run holds, or has not done yet")
-    once.add_argument("--refresh", action="store_true", help="list SafetyAmp anew, try refused records again")
-    once.add_argument(
-        "--entity",
-        action="append",
-        choices=ENTITIES,
-        metavar="ENTITY",
-        help=f"only: {', '.join(ENTITIES)} (repeatable)",
-    )
+    _add_scope(once)
     once.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    plan = add_command(
+        commands,
+        "plan",
+        "what a run would do, by name; nothing is changed",
+        "plan --out plan.html",
+        run=_plan,
+        interrupted="nothing was changed",
+    )
+    plan.add_argument(
+        "run_id", nargs="?", metavar="RUN", help="what this run here has planned, instead of planning anew"
+    )
+    _add_scope(plan)
+    plan.add_argument(
+        "--out", type=plan_file, metavar="FILE", help="the whole plan in a file: .html, .csv or .json"
+    )
+    plan.add_argument("--json", action="store_true", help="print the plan as one JSON object")
     doctor = add_command(
         commands,
         "doctor",
@@ -139,6 +155,19 @@ def add_commands(commands: Commands) -> None:
     bus.add_argument("--queues", nargs="+", default=["entity-sync", "change-batches"], help="their names")
 
 
+def _add_scope(parser: Parser) -> None:
+    parser.add_argument(
+        "--refresh", action="store_true", help="list SafetyAmp anew, try refused records again"
+    )
+    parser.add_argument(
+        "--entity",
+        action="append",
+        choices=ENTITIES,
+        metavar="ENTITY",
+        help=f"only: {', '.join(ENTITIES)} (repeatable)",
+    )
+
+
 def _demo(options: argparse.Namespace) -> int:
     from cli.demo import run_demo
 
@@ -147,9 +176,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _once(options: argparse.Namespace) -> int:
-    if options.approve is not None and not RUN_ID.fullmatch(options.approve):
-        text = f"must be a run's id such as 20260131-120000-0a1b2c, not {options.approve[:40]!r}"
-        raise ConfigurationError.of("--approve", text)
+    _check_run("--approve", options.approve)
+    plan = None
     console = result_console(stderr=options.json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl+C: the changes at hand are finished
     stack = LocalStack(_environment())
@@ -160,14 +188,71 @@ def _once(options: argparse.Namespace) -> int:
             elif options.drop:
                 finished = drop_once(stack, options.drop, shown)
             else:
-                finished = run_once(stack, _request(options), shown)
+                finished = run_once(stack, _request(options, plan=options.plan), shown)
+        if options.plan:
+            plan = _planned(stack, finished.report["run_id"])
     finally:
         stack.close()
     if options.json:
         print_json({**finished.report, "resumed": finished.resumed})
+    elif plan is not None:
+        _show_planned(console, plan, finished.report)
     else:
         show_report(console, finished.report)
     return exit_status(finished.report)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    """Of a run that is named only its documents are read."""
+    _check_run("RUN", options.run_id)
+    console = result_console(stderr=options.json)
+    report = None
+    stack = LocalStack(_environment())
+    try:
+        run_id = options.run_id
+        if run_id is None:
+            with display(console, silent=options.json or options.quiet) as shown:
+                report = run_once(stack, _request(options, plan=True), shown).report
+            run_id = report["run_id"]
+        plan = _planned(stack, run_id)
+    finally:
+        stack.close()
+    if options.out is not None:
+        _write(options.out, plan)
+    if options.json:
+        print_json(plan)
+    else:
+        _show_planned(console, plan, report)
+    return NOTHING_FAILED if report is None else exit_status(report)
+
+
+def _planned(stack: LocalStack, run_id: str) -> answers.RunPlan:
+    """Raises UnknownRun."""
+    return plan_view(stack.runtime, get_run(stack.runtime.documents, run_id))
+
+
+def _show_planned(console: Console, plan: answers.RunPlan, report: Mapping[str, Any] | None) -> None:
+    show_plan(console, plan)
+    console.print()
+    if report is not None:
+        show_costs(console, report)
+    does_it = f"{PROGRAM} once does what is then still wanted; " if plan["mode"] == "plan" else ""
+    saves_it = f"{PROGRAM} plan {plan['run_id']} --out plan.html saves all of it"
+    console.print(f"next: {does_it}{saves_it}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _write(path: Path, plan: answers.RunPlan) -> None:
+    try:
+        write_plan(path, plan)
+    except OSError as error:
+        text = f"cannot be written ({error.strerror}); the plan is kept: plan {plan['run_id']} --out FILE"
+        raise ConfigurationError.of("--out", text) from error
+
+
+def _check_run(name: str, run_id: str | None) -> None:
+    if run_id is not None and not RUN_ID.fullmatch(run_id):
+        text = f"must be a run's id such as 20260131-120000-0a1b2c, not {run_id[:40]!r}"
+        raise ConfigurationError.of(name, text)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -184,10 +269,10 @@ def _doctor(options: argparse.Namespace) -> int:
     return exit_status_of(findings)
 
 
-def _request(options: argparse.Namespace) -> RunRequest:
+def _request(options: argparse.Namespace, *, plan: bool) -> RunRequest:
     chosen = options.entity or ENTITIES
     return RunRequest(
-        mode="plan" if options.plan else "apply",
+        mode="plan" if plan else "apply",
         entities=tuple(entity for entity in ENTITIES if entity in chosen),
         refresh=options.refresh,
         retry_failed=options.refresh,

@@ -23,27 +23,47 @@ def show_report(
 ) -> None:
     """Print the table of counts, why entities ended badly, and what an operator should look at. `approve` is
     the command that lets a held plan go on."""
-    mode = " (plan only: nothing was changed)" if report["mode"] == "plan" else ""
-    table = Table(title=f"Run {report['run_id']}: {report['phase']}{mode}", title_justify="left")
-    table.add_column("entity")
-    columns = (*COUNTS, "planned") if report["mode"] == "plan" else COUNTS
-    for name in columns:
-        table.add_column(name, justify="right")
+    _show_counts(console, report)
+    show_costs(console, report)
     for name, entity in report["entities"].items():
-        values = {**entity, "planned": sum(entity["planned"].values())}
-        table.add_row(name, *(_count(values.get(column, 0)) for column in columns))
-    console.print(table)
+        _show_reason(console, f"{approve} {report['run_id']}", name, entity)
+        _show_left_out(console, name, entity)
+        if problems:
+            _show_problems(console, name, entity)
+
+
+def _show_counts(console: Console, report: Mapping[str, Any]) -> None:
+    """The columns in which there is something: nine would not fit into a terminal."""
+    mode = " (plan only: nothing was changed)" if report["mode"] == "plan" else ""
+    rows = {
+        name: {**entity, "planned": sum(entity["planned"].values())}
+        for name, entity in report["entities"].items()
+    }
+    wanted = (*COUNTS, "planned") if report["mode"] == "plan" else COUNTS
+    columns = [name for name in wanted if name == "source" or any(row.get(name) for row in rows.values())]
+    table = Table(title=f"Run {report['run_id']}: {report['phase']}{mode}", title_justify="left")
+    table.add_column("entity", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, row in rows.items():
+        table.add_row(name, *(_count(row.get(column, 0)) for column in columns))
+    if table.__rich_measure__(console, console.options).maximum <= console.width:
+        console.print(table)
+        return
+    console.print(table.title, style="table.title", highlight=False)
+    for name, row in rows.items():
+        counts = ", ".join(f"{row[column]} {column}" for column in columns if row.get(column))
+        console.print(f"  {name}: {counts or 'nothing'}", highlight=False)
+
+
+def show_costs(console: Console, report: Mapping[str, Any]) -> None:
+    """What the run took of calls and time."""
     calls = ", ".join(f"{name} {count}" for name, count in sorted(report["calls"].items())) or "none"
     console.print(
         f"calls: {calls}; waited for limits {report['waited_seconds']:.1f} s; took "
         f"{report['duration_seconds'] or 0:.1f} s",
         highlight=False,
     )
-    for name, entity in report["entities"].items():
-        _show_reason(console, f"{approve} {report['run_id']}", name, entity)
-        _show_left_out(console, name, entity)
-        if problems:
-            _show_problems(console, name, entity)
 
 
 def _count(value: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -188,7 +188,7 @@ def _check_record(options: argparse.Namespace, address: Address) -> None:
         raise ConfigurationError.of("--record" if options.command == "sync" else "KEY", text)
 
 
-def _shown(answer: Answer[Any], options: argparse.Namespace) -> int:
+def _shown(answer: Answer[object], options: argparse.Namespace) -> int:
     """Also with --json the answer is gone through, for the exit status."""
     console = result_console(quiet=options.json)
     try:

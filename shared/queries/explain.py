@@ -3,7 +3,7 @@ will happen next. Nothing is changed and SafetyAmp is not called."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from shared.queries import answers
 from shared.queries.changes import readable
@@ -88,6 +88,7 @@ def _mapped(seen: DryRun) -> answers.MappedSide | None:
 def _known(seen: DryRun, switched_off: SwitchedOff) -> answers.SafetyAmpSide:
     """What the state says: SafetyAmp as of the last run that changed or listed it."""
     flags = seen.entry.flags if seen.entry else {}
+    failure = flags.get(FAILURE)
     target_id = seen.entry.target_id if seen.entry else None
     there = target_id is not None
     return {
@@ -99,16 +100,14 @@ def _known(seen: DryRun, switched_off: SwitchedOff) -> answers.SafetyAmpSide:
         "fields": seen.entry.fields if there and seen.entry else None,
         "switched_off_by_run": _switched_off_by(seen.entry, switched_off) if seen.entry else None,
         "refused_fields": sorted({*flags.get(REJECTED, {}), *flags.get(TAKEN, {})}),
-        "failure": _last_refusal(flags[FAILURE]) if flags.get(FAILURE) else None,
-    }
-
-
-def _last_refusal(failure: dict[str, Any]) -> answers.LastRefusal:
-    return {
-        "since": refused_since(failure),
-        "at": failure["at"],
-        "errors": failure["errors"],
-        "suggestion": suggestion_for(refusal_kind(failure["errors"])),
+        "failure": {
+            "since": refused_since(failure),
+            "at": failure["at"],
+            "errors": failure["errors"],
+            "suggestion": suggestion_for(refusal_kind(failure["errors"])),
+        }
+        if failure
+        else None,
     }
 
 

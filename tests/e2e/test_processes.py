@@ -95,6 +95,61 @@ def test_a_plan_changes_nothing(simulators: SimulatorProcess, tmp_path: Path) ->
     assert simulators.snapshot() == before
 
 
+def test_a_plan_is_told_saved_and_told_again_and_changes_nothing(
+    simulators: SimulatorProcess, tmp_path: Path
+) -> None:
+    before, settings = simulators.snapshot(), app_settings(simulators.settings, tmp_path)
+    page = tmp_path / "plan.html"
+    done = local(settings, tmp_path, "plan", "--out", str(page))
+    assert done.returncode == 0, done.stderr
+    assert "people are new" in done.stdout
+    assert "next: safetyamp-sync once does what is then still wanted" in done.stdout
+    assert b"Are new" in page.read_bytes()
+    run_id = re.search(r"Plan of run (\S+): nothing was changed", done.stdout)
+    assert run_id is not None
+    calls = simulators.stats()["calls"]
+    again = json.loads(local(settings, tmp_path, "plan", run_id[1], "--json").stdout)
+    assert again["run_id"] == run_id[1]
+    assert simulators.snapshot() == before
+    assert simulators.stats()["calls"] == calls
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("plan", "20260302-120000-000000"), "20260302-120000-000000"),
+        (("plan", "tomorrow"), "RUN"),
+        (("plan", "--out", "plan.txt"), "--out"),
+        (("plan", "--out", "nowhere/plan.csv"), "nowhere"),
+        (("rehearse", "fire"), "late-approval"),
+    ],
+)
+def test_what_cannot_be_planned_or_rehearsed_is_named(
+    simulators: SimulatorProcess, tmp_path: Path, words: tuple[str, ...], named: str
+) -> None:
+    done = local(app_settings(simulators.settings, tmp_path), tmp_path, *words)
+    assert done.returncode in (1, WRONG)
+    assert "Traceback" not in done.stderr
+    assert named in done.stderr
+
+
+def test_the_disasters_are_listed(tmp_path: Path) -> None:
+    assert "mass-termination" in local({}, tmp_path, "rehearse").stdout
+
+
+def test_the_real_systems_are_probed_and_nothing_is_written(
+    simulators: SimulatorProcess, tmp_path: Path
+) -> None:
+    before, shapes = simulators.snapshot(), tmp_path / "shapes.json"
+    settings = app_settings(simulators.settings, tmp_path)
+    done = local(settings, tmp_path, "probe", "--out", str(shapes))
+    assert "nothing written" in done.stdout, done.stderr
+    assert json.loads(shapes.read_text("utf-8"))["safetyamp"]["resources"]["users"]
+    told = json.loads(local(settings, tmp_path, "probe", "--json").stdout)
+    assert told["problems"] == {}
+    assert simulators.snapshot() == before
+
+
 def test_looking_does_not_go_on_with_a_run_that_was_killed_and_dropping_it_writes_nothing(
     tmp_path: Path,
 ) -> None:

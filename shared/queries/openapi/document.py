@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from shared.queries import answers
 from shared.queries.openapi.operations import JSON, OPERATIONS, PATH_PARAMETERS, PROBLEM_JSON, Operation
-from shared.queries.openapi.schemas import Components
+from shared.queries.openapi.schemas import Components, Schema
 from shared.version import VERSION
 
 TITLES = {
@@ -38,10 +37,10 @@ SCHEMES = {
 
 
 @cache
-def openapi_document() -> dict[str, Any]:
+def openapi_document() -> Schema:
     """The description of every route; the same object at each call, not to be changed."""
     components = Components()
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, Schema] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _described(operation, components)
     return {
@@ -61,8 +60,8 @@ def openapi_document() -> dict[str, Any]:
     }
 
 
-def _described(operation: Operation, components: Components) -> dict[str, Any]:
-    described: dict[str, Any] = {
+def _described(operation: Operation, components: Components) -> Schema:
+    described: Schema = {
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": _parameters(operation, components),
@@ -79,7 +78,7 @@ def _described(operation: Operation, components: Components) -> dict[str, Any]:
     return described
 
 
-def _parameters(operation: Operation, components: Components) -> list[dict[str, Any]]:
+def _parameters(operation: Operation, components: Components) -> list[Schema]:
     in_path = PATH_PARAMETERS.get(operation.path, {})
     return [
         {"name": name, "in": "path", "required": True, "schema": components.schema(kind)}
@@ -95,8 +94,8 @@ def _parameters(operation: Operation, components: Components) -> list[dict[str, 
     ]
 
 
-def _responses(operation: Operation, components: Components) -> dict[str, Any]:
-    responses: dict[str, Any] = {}
+def _responses(operation: Operation, components: Components) -> Schema:
+    responses: Schema = {}
     for status, contents in operation.answers.items():
         responses[str(status)] = {
             "description": "As asked" if status < 300 else TITLES[status],

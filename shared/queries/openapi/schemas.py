@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 Schema = dict[str, Any]
+"""A schema, or another part of a description: JSON."""
 
 
 class Components:
