@@ -66,7 +66,7 @@ def add_commands(commands: Commands) -> None:
     changes.add_argument("--action", choices=ACTIONS, metavar="ACTION", help=f"only: {', '.join(ACTIONS)}")
     changes.add_argument("--limit", type=int, default=100, help="how many at most (100)")
     changes.add_argument("--cursor", help="where the page before ended")
-    search = _add(commands, "search", "keys by name or e-mail", "search garcia")
+    search = _add(commands, "search", "keys by name, e-mail or phone", "search garcia")
     search.add_argument("text", nargs="+", metavar="TEXT", help="words, all of which must be there")
     search.add_argument(
         "--entity",
@@ -161,7 +161,7 @@ def _run(options: argparse.Namespace) -> int:
         return SOMETHING_FAILED
 
 
-def _asked(options: argparse.Namespace, address: Address, environment: Mapping[str, str]) -> Answer[Any]:
+def _asked(options: argparse.Namespace, address: Address, environment: Mapping[str, str]) -> Answer[object]:
     """The running app's answer; where none runs, that of its code on the documents here, where that is no
     less true. Raises RemoteError and ConfigurationError."""
     ask = call_of(options).ask
