@@ -87,7 +87,8 @@ class EmployeesSource:
 
 @dataclass(frozen=True)
 class VehiclesSource:
-    """Samsara's vehicles and active drivers as their API returns them, and the known employee numbers."""
+    """Samsara's vehicles and active drivers as their API returns them, and the known employee numbers but
+    those whose user has no access."""
 
     vehicles: list[dict[str, Any]]
     drivers: list[dict[str, Any]]

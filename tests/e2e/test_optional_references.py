@@ -137,6 +137,23 @@ class TestADriver:
         rig.run(refresh=True)
         assert asset(rig)["current_user_id"] == rig.user(1001)["id"]
 
+    def test_who_has_left_gets_no_vehicle(self, new_rig: NewRig) -> None:
+        rig = driven(new_rig, 1001)
+        rig.leaves(1002)
+        rig.run()
+        rig.leaves(1003)
+        rig.run()
+        for left in (1002, 1003):
+            rig.company.drivers[0] = _driver(left)
+            rig.company.vehicles[0]["model"] = f"F-{left}"
+            rig.publish()
+            ran = rig.run(refresh=True)
+            assert (asset(rig)["model"], asset(rig)["current_user_id"]) == (
+                f"F-{left}",
+                rig.user(1001)["id"],
+            )
+            assert "is no current employee's" in ran.problem("vehicles", "281474980000")["reason"]
+
     def test_who_is_there_twice_costs_the_vehicle_nothing_else(self, new_rig: NewRig) -> None:
         rig = driven(new_rig, 1001)
         rig.run()

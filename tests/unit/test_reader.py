@@ -268,6 +268,14 @@ class TestWhatOthersMayWaitFor:
             assert source.employees == employees
             assert bool(source.drivers) is bool(employees)
 
+    def test_vehicles_know_nobody_who_has_no_access(self) -> None:
+        rig = a_company("vehicles", **ASSIGNED)
+        state = rig.know_users(1, 2, 3)
+        for key, access in (("2", 0), ("3", None)):
+            state.put(key, Entry(key, "d", {"system_access": access, "first_name": "'system_access':0,"}, {}))
+        rig.know(state)
+        assert read(rig).source.employees == {"1", "3"}
+
     def test_vehicles_know_nobody_before_anybody_is_known(self) -> None:
         assert read(a_company("vehicles", **ASSIGNED)).source.employees == frozenset()
 

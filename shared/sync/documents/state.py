@@ -39,6 +39,9 @@ UNIQUE = ("email", "mobile_phone")
 _UNIQUE_VALUES = re.compile(rf"'({'|'.join(UNIQUE)})':'([^'\\]*)'")
 """These fields in the compact form: quotes within a text are escaped there, so that no text can look so."""
 
+_NO_ACCESS = re.compile(r"'system_access':0[,}]")
+"""As above."""
+
 _STRAY_FIELDS = (*UNIQUE, "system_access", "first_name", "last_name", "date_of_birth")
 
 OFF_BY = "off_by"
@@ -283,6 +286,11 @@ class EntityState:
     def keys(self) -> Iterator[str]:
         """All keys, also those of remembered failures."""
         return iter(self.records)
+
+    def keys_not_off(self) -> Iterator[str]:
+        """All keys but those of users known to have no access, who have left, mostly. The fields are not
+        parsed."""
+        return (key for key, record in self.records.items() if not _NO_ACCESS.search(record[2]))
 
     def keys_in_target(self) -> Iterator[str]:
         """Keys that one record or several of SafetyAmp have."""

@@ -69,7 +69,7 @@ class Drivers:
             return Driver(problem=f"{origin} is ambiguous")
         employee = numbers.pop()
         if employee not in self._employees:
-            return Driver(problem=f"{origin} is no current employee's")
+            return Driver(problem=f"{origin} is no current employee's with access to SafetyAmp")
         return Driver(employee=employee)
 
 

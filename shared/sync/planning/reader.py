@@ -186,7 +186,7 @@ class SourceReader:
         drivers: list[dict[str, Any]] = []
         if self._options.vehicle_assign_driver:
             state = self._resolver.state("employees")
-            employees = frozenset(state.keys()) if state else frozenset()
+            employees = frozenset(state.keys_not_off()) if state else frozenset()
             drivers = self._cached("samsara_drivers", self._services.samsara.list_active_drivers)
         vehicles = self._cached("samsara_vehicles", self._services.samsara.list_vehicles)
         return VehiclesSource(vehicles, drivers, employees)
