@@ -38,7 +38,7 @@ class DepartmentsSource:
 
 @dataclass(frozen=True)
 class JobsSource:
-    """All open jobs, and the department codes that have a cluster."""
+    """All open jobs, and the department codes that have a cluster or will get one."""
 
     rows: list[JobRow]
     departments: frozenset[str]
@@ -68,8 +68,8 @@ class MailDirectory:
 class EmployeesSource:
     """Employees with what their home site and e-mail depend on.
 
-    `latest_jobs`: employee number -> code of the latest open job. `job_keys`: keys of the jobs that the
-    sync keeps as sites. `regions`: department code -> region name. `offices`: regions that have exactly
+    `latest_jobs`: employee number -> code of the latest open job. `job_keys`: keys of the jobs that have
+    a site or will get one. `regions`: department code -> region name. `offices`: regions that have exactly
     one office site; `crowded_offices`: regions with more than one. `titles` need no list: a title that is
     not there yet is looked up when the change is applied. `today` is the day in the company's time zone.
     """

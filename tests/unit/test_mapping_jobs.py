@@ -176,8 +176,12 @@ def test_regions_are_looked_up_by_trimmed_department() -> None:
         DepartmentRow("01 ", "Yard", " Gulf"),
         DepartmentRow("02", "Shop", None),
         DepartmentRow(None, "x", "y"),
+        DepartmentRow("03", "Here", "Gulf"),
+        DepartmentRow(" 03", "There", "Hills"),
+        DepartmentRow("04", "Twice", "Gulf"),
+        DepartmentRow("04 ", "Twice", "Gulf"),
     ]
-    assert regions_of_departments(DepartmentsSource(rows)) == {"01": "Gulf"}
+    assert regions_of_departments(DepartmentsSource(rows)) == {"01": "Gulf", "04": "Gulf"}
 
 
 @pytest.mark.parametrize("column", ["description", "street", "city", "state", "zip_code", "country"])

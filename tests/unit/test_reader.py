@@ -244,6 +244,28 @@ class TestWhatOthersMayWaitFor:
         assert isinstance(source, JobsSource)
         assert source.departments == {"10", "40", "region:Coast"}
 
+    def test_what_is_in_safetyamp_stays_whatever_is_wrong_with_its_row(self) -> None:
+        """Neither what vanished from the source nor what is known only for a refusal."""
+        rig = a_company("employees")
+        rig.vista.records["departments"] += [
+            DepartmentRow(code, None, None) for code in ("20", "30", "30 ", "40")
+        ]
+        departments = EntityState("departments")
+        for code, target_id in (("20", 20), ("30", 30), ("40", None), ("99", 99)):
+            departments.put(code, Entry(target_id, "d", {}, {}))
+        rig.know(departments)
+        rig.vista.records["open jobs"] += [
+            JobRow(job, None, code, None, None, None, None, None)
+            for job, code in (("200.", "20"), ("300.", "30"), ("400.", "40"), ("500.", "?"), ("999.", "99"))
+        ]
+        sites = EntityState("jobs")
+        sites.put("500.", Entry(25, "d", {}, {}))
+        sites.ambiguous["400."] = [26, 27]
+        rig.know(sites)
+        source = read(rig).source
+        assert isinstance(source, EmployeesSource)
+        assert source.job_keys == {"100.", "200.", "300.", "400.", "500."}
+
     def test_employees_know_the_jobs_that_become_sites(self) -> None:
         rig = a_company("employees")
         rig.vista.records["open jobs"] += [

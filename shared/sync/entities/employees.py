@@ -265,7 +265,7 @@ def _mail_problem(facts: EmployeeFacts) -> str | None:
 def _site_problem(facts: EmployeeFacts, options: MappingOptions) -> str | None:
     suffix, place = options.home_office_suffix, facts.site_key
     if facts.site_kind == "no region":
-        what = f"department {place} has no region" if place else "no department"
+        what = f"department {place} has no region, or several" if place else "no department"
         return f"no home site: no open job, and {what}: mend it in Vista"
     if facts.site_kind == "no office":
         todo = f"make a site there whose name ends in '{suffix}'"

@@ -148,6 +148,6 @@ def _site_name(job: str, description: str | None) -> str:
 
 def _unknown(department: str) -> str:
     return (
-        f"department {department} of its contract has no cluster: correct the contract in Vista, "
-        "or give the department a description and a region"
+        f"department {department} of its contract is not in Vista's bPRDP, or has no cluster yet: correct the"
+        " contract in Vista, or give the department a description and a region"
     )

@@ -38,7 +38,12 @@ def region_namer(source: DepartmentsSource) -> Callable[[DepartmentRow], str | N
 
 
 def regions_of_departments(source: DepartmentsSource) -> dict[str, str]:
-    """Department code -> region name; departments without either are out."""
+    """Department code -> region name; departments without either are out, and those that two rows put into
+    different regions."""
     region_of = region_namer(source)
-    pairs = ((cleaning.code(row.department), region_of(row)) for row in source.rows)
-    return {department: region for department, region in pairs if department and region}
+    found: dict[str, set[str]] = {}
+    for row in source.rows:
+        department, region = cleaning.code(row.department), region_of(row)
+        if department and region:
+            found.setdefault(department, set()).add(region)
+    return {department: next(iter(regions)) for department, regions in found.items() if len(regions) == 1}

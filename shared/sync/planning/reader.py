@@ -17,7 +17,7 @@ from shared.sync.entities.employee_facts import jobs_by_number
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.mail import mail_directory
 from shared.sync.entities.regions import known_regions, regions_of_departments
-from shared.sync.model import Desired, EntityName, Rejected
+from shared.sync.model import Desired, EntityMapping, EntityName, Rejected, SourceRecord
 from shared.sync.planning.guard import refuse_empty
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
@@ -136,7 +136,7 @@ class SourceReader:
         return DepartmentsSource(self._counted(self._services.vista.departments()))
 
     def _jobs(self) -> JobsSource:
-        clusters = self._syncable("departments", self._departments())
+        clusters = self._kept("departments", self._departments())
         return JobsSource(self._counted(self._services.vista.open_jobs()), clusters)
 
     def _titles(self) -> TitlesSource:
@@ -144,7 +144,7 @@ class SourceReader:
         return TitlesSource(rows)
 
     def _employees(self) -> EmployeesSource:
-        job_keys = self._syncable("jobs", self._jobs())
+        job_keys = self._kept("jobs", self._jobs())
         departments = with_known_regions(self._departments(), self._resolver.state("departments"))
         regions = regions_of_departments(departments)
         offices, crowded = self._offices(frozenset(regions.values()))
@@ -172,13 +172,15 @@ class SourceReader:
             error.add_note(ONLY_GRAPH)
             raise
 
-    def _syncable(self, entity: EntityName, source: Any) -> frozenset[str]:
-        """Keys that the sync keeps in SafetyAmp: others may wait for one of these, not for a skipped one."""
-        mapping = mappings(self._options)[entity]
+    def _kept(self, entity: EntityName, source: Any) -> frozenset[str]:
+        """Keys of the source that SafetyAmp has or will get: only for these may others wait. What it has
+        counts whatever is wrong with its row today, or one odd row would move everybody who belongs there."""
+        mapping, state = mappings(self._options)[entity], self._resolver.state(entity)
+        there = frozenset(state.keys_in_target()) if state else frozenset()
         return frozenset(
             record.key
             for record in mapping.records(source)
-            if not isinstance(record, Rejected) and isinstance(desired_of(mapping, record), Desired)
+            if record.key in there or _is_sent(mapping, record)
         )
 
     def _vehicles(self) -> VehiclesSource:
@@ -223,6 +225,10 @@ class SourceReader:
             listing = cached(anew=True)  # What another version cached, or anybody.
         self._counts[listing["source"]] = len(listing["records"])
         return listing["records"]
+
+
+def _is_sent(mapping: EntityMapping, record: SourceRecord | Rejected) -> bool:
+    return not isinstance(record, Rejected) and isinstance(desired_of(mapping, record), Desired)
 
 
 class _Listing(TypedDict):
