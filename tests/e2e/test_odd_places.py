@@ -1,4 +1,5 @@
-"""Odd rows of departments, contracts and jobs: each costs one record, and nobody's home."""
+"""Odd rows of departments, contracts and jobs, and clusters that somebody moved: each costs one record, and
+nobody's home."""
 
 from __future__ import annotations
 
@@ -7,6 +8,9 @@ from typing import Any
 import pytest
 
 from local.company.model import Row
+from shared.storage.documents import read_json, update_json
+from shared.sync import paths
+from shared.sync.documents.state import FAILURE, Entry, decode_state
 from tests.e2e.people_rig import PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import Ran
 
@@ -26,6 +30,12 @@ def row_of(rig: PeopleRig, table: str, column: str, key: str) -> Row:
 def department(rig: PeopleRig, code: str) -> Row:
     """A row of bPRDP."""
     return row_of(rig, "bPRDP", "PRDept", code)
+
+
+def cluster(rig: PeopleRig, name: str) -> dict[str, Any]:
+    """SafetyAmp's cluster whose code or, of the root, name this is."""
+    rows = rig.safetyamp.snapshot()["site_clusters"]
+    return next(row for row in rows if name in (row["external_code"], row["name"]))
 
 
 def site(rig: PeopleRig, job: str) -> dict[str, Any]:
@@ -102,3 +112,78 @@ class TestAnOddJob:
         rig.company.tables["bJCJM"].append({**row_of(rig, "bJCJM", "Job", "100."), "Job": "100. "})
         ran = assert_nobody_moves(rig, mended)
         assert keys(ran, "jobs") == {"100."}
+
+
+MOVES = {"10": ("20", "Two Rivers Builders", "Delta"), "Delta": ("Coast", "30")}
+"""Code of a cluster -> where somebody puts it: anywhere but where it belongs."""
+
+
+@pytest.mark.parametrize(
+    ("moved", "below"), [(moved, below) for moved, places in MOVES.items() for below in places]
+)
+class TestAClusterThatSomebodyMoved:
+    def move(self, rig: PeopleRig, moved: str, below: str) -> tuple[Any, list[dict[str, Any]]]:
+        """Put one below another; where it was, and all clusters then."""
+        was, clusters = cluster(rig, moved), rig.safetyamp.snapshot()["site_clusters"]
+        rig.safetyamp.edit("site_clusters", was["id"], parent_cluster_id=cluster(rig, below)["id"])
+        return was["parent_cluster_id"], clusters
+
+    def test_is_put_back_and_nothing_waits_for_it(self, rig: PeopleRig, moved: str, below: str) -> None:
+        parent, clusters = self.move(rig, moved, below)
+        ran = rig.run(refresh=True)
+        adds_up(ran)
+        assert ran.writes == [f"PUT /api/site_clusters/{cluster(rig, moved)['id']}"]
+        assert cluster(rig, moved)["parent_cluster_id"] == parent
+        assert len(rig.safetyamp.snapshot()["site_clusters"]) == len(clusters)
+        assert (keys(ran, "departments"), keys(ran, "jobs")) == (set(), set())
+        assert rig.run(refresh=True).writes == []
+
+    def test_follows_what_vista_says_before_anybody_looks(
+        self, rig: PeopleRig, moved: str, below: str
+    ) -> None:
+        parent, _ = self.move(rig, moved, below)
+        department(rig, "10")["Description"] = "Renamed"
+        rig.publish()
+        rig.run()
+        ran = rig.run(refresh=True)
+        assert (cluster(rig, "10")["name"], cluster(rig, moved)["parent_cluster_id"]) == (
+            "10 - Renamed",
+            parent,
+        )
+        assert keys(ran, "departments") == set()
+
+
+@pytest.mark.parametrize("below", MOVES["10"])
+@pytest.mark.parametrize("known", ["nothing", "a refusal"])
+def test_a_department_elsewhere_that_is_not_known_is_recognised_by_its_code(
+    rig: PeopleRig, known: str, below: str
+) -> None:
+    """After the loss of the state, or where a release before tried to create it a second time."""
+    was = cluster(rig, "10")
+    rig.safetyamp.edit("site_clusters", was["id"], parent_cluster_id=cluster(rig, below)["id"])
+    path = paths.state("departments")
+    if known == "nothing":
+        rig.documents.delete(path)
+    else:
+        state = decode_state("departments", read_json(rig.documents, path))
+        assert state is not None
+        failure = {"digest": "d", "errors": {"external_code": ["taken"]}, "since": None, "at": "2026-03-01"}
+        state.put("10", Entry(None, None, {}, {FAILURE: failure}))
+        update_json(rig.documents, path, lambda _: state.to_json())
+    ran = rig.run(refresh=True)
+    assert cluster(rig, "10") == {**was, "updated_at": cluster(rig, "10")["updated_at"]}
+    assert ran.writes == [f"PUT /api/site_clusters/{was['id']}"]
+    assert rig.run().writes == []
+
+
+def test_clusters_that_others_made_below_departments_stay_where_they_are_and_out_of_the_report(
+    rig: PeopleRig,
+) -> None:
+    dumped = rig.safetyamp.dump()
+    for number, code in ((901, "YARD"), (902, None)):
+        row = {**cluster(rig, "10"), "id": number, "name": "Yard", "external_code": code}
+        dumped["rows"]["site_clusters"].append({**row, "parent_cluster_id": cluster(rig, "10")["id"]})
+    rig.safetyamp.load(dumped)
+    for _ in range(2):
+        ran = rig.run(refresh=True)
+        assert (ran.writes, ran.entity("departments")["vanished"]["count"]) == ([], 0)

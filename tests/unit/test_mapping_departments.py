@@ -121,9 +121,33 @@ def test_a_cluster_is_recognised_by_its_depth_and_code(row: dict[str, Any], key:
     assert target.key == key
 
 
-@pytest.mark.parametrize("row", [cluster(depth=3), cluster(deleted_at="2025-01-01 00:00:00")])
-def test_deeper_and_deleted_clusters_are_not_ours(row: dict[str, Any]) -> None:
-    assert MAPPING.target(row) is None
+@pytest.mark.parametrize(
+    ("row", "match"),
+    [
+        (cluster(name="01 - Yard", external_code="01 ", depth=3), "01"),
+        (cluster(name="Yard", external_code="01", depth=4), "01"),
+        (cluster(name="01 - Yard", external_code="01", depth=1), "01"),
+        (cluster(name="01", external_code="01", depth=2), "01"),
+        (cluster(name="Gulf", external_code="G", depth=1), None),
+        (cluster(depth=3), None),
+    ],
+)
+def test_a_cluster_elsewhere_has_no_key_of_its_own_and_a_department_is_found_by_its_code(
+    row: dict[str, Any], match: str | None
+) -> None:
+    target = MAPPING.target(row)
+    assert target is not None
+    assert (target.key, target.match) == (None, match)
+
+
+def test_a_deleted_cluster_is_not_there() -> None:
+    assert MAPPING.target(cluster(deleted_at="2025-01-01 00:00:00")) is None
+
+
+def test_only_departments_are_found_by_their_code() -> None:
+    source = DepartmentsSource([DepartmentRow("01 ", "Yard", "Gulf")])
+    found = [MAPPING.match_value(row) for row in MAPPING.records(source) if isinstance(row, SourceRecord)]
+    assert found == [None, "01"]
 
 
 def test_every_update_repeats_all_that_a_cluster_needs() -> None:

@@ -78,9 +78,11 @@ class DepartmentsMapping:
         return _department(key, description, region, self.options.region_column)
 
     def target(self, row: dict[str, Any]) -> Target | None:
-        """Root, region (depth 1) or department (depth 2); deeper clusters are other people's business.
+        """Root, region (depth 1) or department (depth 2), by name and code.
 
-        A region whose code is not its name gets no key: it is not ours to move.
+        Any other cluster has no key of its own: one that is known stays what it is, wherever somebody put it
+        (its parent is ours, and is corrected), and a department that is not known is recognised by its code.
+        A region whose code is not its name is not ours to move.
         """
         if row.get("deleted_at") is not None:
             return None
@@ -93,14 +95,19 @@ class DepartmentsMapping:
         }
         if row.get("parent_cluster_id") is None:
             return Target(row["id"], ROOT_KEY, content)
-        if row.get("depth") == 1:
-            ours = name is not None and (external_code is None or title_key(external_code) == title_key(name))
-            return Target(row["id"], f"{REGION_PREFIX}{name}" if ours else None, content)
-        return Target(row["id"], external_code, content) if row.get("depth") == 2 else None
+        depth = row.get("depth")
+        named_alike = name is not None and title_key(external_code or name) == title_key(name)
+        if depth == 1 and named_alike:
+            return Target(row["id"], f"{REGION_PREFIX}{name}", content)
+        if depth == 2 and not named_alike:
+            return Target(row["id"], external_code, content)
+        is_region = depth == 1 and not (name or "").startswith(f"{external_code} - ")
+        return Target(row["id"], None, content, match=None if is_region else external_code)
 
-    def match_value(self, record: SourceRecord) -> str | None:  # noqa: ARG002
-        """None: the code is the only way to recognise a cluster."""
-        return None
+    def match_value(self, record: SourceRecord) -> str | None:
+        """A department's code, which finds it where it does not belong; None for a region: a cluster that is
+        called like it anywhere below is none."""
+        return None if record.key.startswith(REGION_PREFIX) else record.key
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
         """PUT of a cluster without all three is refused with 422 (docs/contracts/safetyamp.md#clusters)."""
