@@ -46,6 +46,9 @@ WEBHOOK_KEY_BYTES = range(24, 65)
 
 LARGEST_COUNT = 1_000_000
 LARGEST_ID = 2**63 - 1
+LEAST_CALLS = 2
+"""Of a window, for runs: `LEAST_CALLS` of the rate limiter, which a test holds to it."""
+
 DAY_SECONDS, YEAR_HOURS, YEAR_MINUTES = 86_400, 8_760, 525_600
 """Far above what makes sense: they only keep out what would wait without end (`inf`), compare with nothing
 (`nan`), or not fit into a time."""
@@ -181,6 +184,7 @@ def load_settings(
     if secrets is not None and (vault_url := values.get("azure_key_vault_url")):
         problems += _add_secrets(values, secrets, vault_url)
     problems += _unresolved_references(values)
+    problems += _not_text(values)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -236,6 +240,15 @@ def _unresolved_references(values: Mapping[str, str]) -> list[SettingProblem]:
     ]
 
 
+def _not_text(values: Mapping[str, str]) -> list[SettingProblem]:
+    """No environment variable can hold this, but local.settings.json and a secret can."""
+    return [
+        SettingProblem(name.upper(), "holds a NUL character, which no setting can have: take it out")
+        for name, text in values.items()
+        if "\0" in text
+    ]
+
+
 def _problems_of(error: ValidationError, known: set[str]) -> list[SettingProblem]:
     """Pydantic's findings without the inputs, which may be secrets."""
     problems = []
@@ -245,7 +258,7 @@ def _problems_of(error: ValidationError, known: set[str]) -> list[SettingProblem
             continue
         if found["type"] == "missing":
             where = " (or as a secret in Key Vault)" if name in SECRET_SETTINGS else ""
-            text = f"is not set; set it as an environment variable{where}, see the README's table of settings"
+            text = f"is not set; set it as an environment variable{where}, see docs/settings.md"
         else:
             text = f"{found['msg'][0].lower()}{found['msg'][1:]}"
         problems.append(SettingProblem(name, text))
@@ -324,8 +337,13 @@ def _vehicle_problems(settings: Settings) -> list[SettingProblem]:
 
 def _limit_problems(settings: Settings) -> list[SettingProblem]:
     reserve, calls = settings.api_rate_limit_reserve, settings.api_rate_limit_calls
-    if reserve >= calls:
-        return [SettingProblem("API_RATE_LIMIT_RESERVE", f"must be less than API_RATE_LIMIT_CALLS ({calls})")]
+    if calls < LEAST_CALLS:
+        text = f"must be at least {LEAST_CALLS}: a change may need to be read and sent in one go"
+        return [SettingProblem("API_RATE_LIMIT_CALLS", text)]
+    if reserve > calls - LEAST_CALLS:
+        most = calls - LEAST_CALLS
+        text = f"must leave at least {LEAST_CALLS} of API_RATE_LIMIT_CALLS ({calls}) to runs: at most {most}"
+        return [SettingProblem("API_RATE_LIMIT_RESERVE", text)]
     return []
 
 

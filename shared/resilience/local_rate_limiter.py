@@ -7,6 +7,7 @@ import threading
 
 from shared.clock import Clock
 from shared.resilience.rate_limiter import (
+    LEAST_CALLS,
     LONGEST_CALL_SECONDS,
     Permit,
     Usage,
@@ -20,8 +21,8 @@ class LocalRateLimiter:
     """This process's window, and its memory of its own calls while the window is shared.
 
     With `share` below one it keeps to that part of the limit, so that `1 / share` processes that cannot
-    see each other stay within it together. Where the share is less than one call per period, it is one
-    call per longer period.
+    see each other stay within it together. Where the share is less than `LEAST_CALLS` per period, it is so
+    many per longer period.
     """
 
     def __init__(
@@ -38,9 +39,9 @@ class LocalRateLimiter:
         self._clock = clock
         self._name = name
         # 1e-9: three thirds of 60 calls must not become 59.
-        self._limit = max(1, math.floor(calls * share + 1e-9))
+        self._limit = max(min(LEAST_CALLS, calls), math.floor(calls * share + 1e-9))
         self._bulk_limit = bulk_limit(self._limit, math.ceil(reserve * share))
-        self._period = period * max(1.0, 1 / (calls * share))
+        self._period = period * max(1.0, self._limit / (calls * share))
         self._longest_call = longest_call_seconds
         self._counted: dict[str, float] = {}
         self._blocked_until = -math.inf

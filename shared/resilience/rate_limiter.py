@@ -89,9 +89,14 @@ def new_permit() -> Permit:
     return Permit(uuid.uuid4().hex)
 
 
+LEAST_CALLS = 2
+"""Of one process in a window: what an update repeats is read and sent in one go, which would begin anew for
+ever where only one call has place."""
+
+
 def bulk_limit(limit: int, reserve: int) -> int:
-    """Slots open to bulk work; at least one: a reserve of everything would stop it for ever."""
-    return max(1, limit - reserve)
+    """Slots open to bulk work; at least `LEAST_CALLS`: with fewer it would never come to an end."""
+    return max(min(LEAST_CALLS, limit), limit - reserve)
 
 
 def rate_limited(name: str, wait: float, blocked: float) -> RateLimited:

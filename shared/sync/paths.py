@@ -91,6 +91,11 @@ def lookup(resource: str) -> str:
     return f"state/lookups/{resource}.json"
 
 
+def lookup_pages(resource: str) -> str:
+    """The pages of it that were read before its reading had to go on later."""
+    return f"state/lookups/{resource}.pages.json"
+
+
 def state(entity: str) -> str:
     """What is known of an entity in SafetyAmp."""
     return f"state/{entity}.json.gz"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.people_rig import PeopleRig, adds_up, new_rig, rig
+from tests.e2e.people_rig import YESTERDAY, PeopleRig, adds_up, new_rig, rig
 
 __all__ = ["new_rig", "rig"]
 
@@ -92,6 +92,67 @@ def test_asking_in_vain_costs_no_correction(rig: PeopleRig, fault: dict[str, Any
     rig.safetyamp.heal()
     rig.run()
     assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
+
+
+ODD = {
+    "400": {"status": 400, "body": "{}"},
+    "409": {"status": 409, "body": "{}"},
+    "302": {"status": 302, "body": ""},
+    "nobody": {"status": 200, "body": '{"data": null}'},
+    "a list": {"status": 200, "body": '{"data": []}'},
+    "somebody else": {"status": 200, "body": '{"data": {"id": "zzzzz", "email": "else@x.example"}}'},
+}
+
+
+@pytest.mark.parametrize("fault", ODD.values(), ids=ODD.keys())
+def test_an_odd_answer_costs_no_correction_and_the_change_comes_later(
+    rig: PeopleRig, fault: dict[str, Any]
+) -> None:
+    unusable(rig, 1001)
+    rig.run()
+    rig.by_hand(1001, email=CORRECTED)
+    rig.moves(1001, Phone="225-555-9999")
+    rig.moves(1002, Phone="225-555-8888")
+    rig.safetyamp.fail_next(50, match="GET /api/users/?????", **fault)
+    ran = rig.run()
+    assert (rig.user(1001)["email"], rig.user(1002)["mobile_phone"]) == (CORRECTED, "+12255558888")
+    assert "what somebody may have corrected" in ran.problem("employees", "1001")["reason"]
+    rig.safetyamp.heal()
+    rig.run()
+    assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
+
+
+def three_leavers_who_were_deleted(rig: PeopleRig) -> None:
+    for number in (1001, 1002, 1003):
+        rig.person(number)["TermDate"] = YESTERDAY
+        rig.safetyamp.remove("users", rig.user(number)["id"])
+    rig.publish()
+
+
+def test_leavers_who_were_deleted_cost_no_colleague_a_correction(rig: PeopleRig) -> None:
+    unusable(rig, 1009)
+    rig.run()
+    three_leavers_who_were_deleted(rig)
+    rig.by_hand(1009, email=CORRECTED)
+    rig.moves(1009, Phone="225-555-9999")
+    rig.run()
+    assert (rig.user(1009)["email"], rig.user(1009)["mobile_phone"]) == (CORRECTED, "+12255559999")
+
+
+def test_leavers_who_were_deleted_lock_nobody_out_whose_number_was_changed(rig: PeopleRig) -> None:
+    """1004 was hired again as 2004, and somebody moved the user to the new number."""
+    three_leavers_who_were_deleted(rig)
+    rig.leaves(1004)
+    rig.hired(2004)
+    rig.company.graph_users.remove(rig.account(2004))
+    rig.account(1004)["employeeId"] = "2004"
+    rig.publish()
+    user = rig.user(1004)["id"]
+    rig.by_hand(1004, emp_id="2004")
+    for _ in range(2):
+        rig.run()
+        (found,) = (row for row in rig.safetyamp.snapshot()["users"] if row["id"] == user)
+        assert found["system_access"] == 1
 
 
 def test_asking_in_vain_for_a_while_costs_a_while(rig: PeopleRig) -> None:

@@ -125,6 +125,22 @@ def test_a_lost_answer_costs_a_repetition_or_one_listing(rig: Rig, resource: str
     assert rig.run(refresh=True).writes == []
 
 
+@pytest.mark.parametrize("status", [404, 410])
+@by_time
+@by_resource
+def test_gone_to_a_creation_does_not_say_that_nothing_was_made(
+    rig: Rig, resource: str, written: bool, status: int
+) -> None:
+    """As Laravel answers when the new record is not found on being read back."""
+    rig.safetyamp.fail_next(
+        1, status, '{"message":"No query results"}', match=f"POST /api/{resource}", after_write=written
+    )
+    rig.run()
+    rig.run()
+    assert is_complete(rig)
+    assert not doubles(rig.safetyamp.snapshot()[resource], KEYS[resource])
+
+
 def test_answers_lost_in_every_batch_cost_one_listing_for_all(tmp_path: Path) -> None:
     """Four changes in a batch; every third answer is lost after it was carried out."""
     rig = Rig(tmp_path, small_company(START.date(), 30), limit=10, API_RATE_LIMIT_RESERVE="6")

@@ -52,6 +52,26 @@ class TestInOneRun:
         assert ran.entity("employees")["problems"] == []
         settled(rig)
 
+    def test_an_address_with_an_apostrophe_is_handed_over_and_swapped_like_any_other(
+        self, rig: PeopleRig
+    ) -> None:
+        """State documents keep fields with the two kinds of quotes exchanged."""
+        rig.gets_mail(1001, "o'brien@tworivers.example")
+        rig.run()
+        rig.gets_mail(1001, "new1001@tworivers.example")
+        rig.gets_mail(1002, "o'brien@tworivers.example")
+        ran = rig.run()
+        assert rig.user(1002)["email"] == "o'brien@tworivers.example"
+        assert ran.entity("employees")["problems"] == []
+        rig.gets_mail(1002, rig.mail(1003))
+        rig.gets_mail(1003, "o'brien@tworivers.example")
+        rig.run()
+        assert [rig.user(key)["email"] for key in (1002, 1003)] == [
+            rig.mail(1003),
+            "o'brien@tworivers.example",
+        ]
+        settled(rig)
+
     @pytest.mark.parametrize("ring", [(1001, 1002), (1001, 1002, 1003, 1004)], ids=len)
     def test_phones_go_round(self, rig: PeopleRig, ring: tuple[int, ...]) -> None:
         for number, other in zip(ring, [*ring[1:], ring[0]], strict=True):

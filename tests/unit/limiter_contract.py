@@ -46,9 +46,9 @@ class LimiterContract:
         take(limiter, 2, interactive=True)
         refusal(limiter, interactive=True)
 
-    def test_a_reserve_of_everything_still_leaves_bulk_work_one_call(self, rig: LocalRig) -> None:
+    def test_a_reserve_of_everything_leaves_bulk_work_what_one_change_may_need(self, rig: LocalRig) -> None:
         limiter = rig.limiter(3, PERIOD, reserve=3)
-        take(limiter, 1)
+        take(limiter, 2)
         refusal(limiter)
 
     def test_a_slot_is_free_one_period_after_the_answer_not_after_the_request(self, rig: LocalRig) -> None:

@@ -45,11 +45,11 @@ class ScriptedSafetyAmp:
         self.update(_resource, "created", payload)
         return {"id": "created"}
 
-    def read(self, _resource: str, _target_id: Any) -> dict[str, Any]:
+    def read(self, _resource: str, target_id: Any) -> dict[str, Any]:
         self.reads += 1
         if isinstance(self.now, Exception):
             raise self.now
-        return self.now
+        return {"id": target_id, **self.now} if self.now else {}
 
 
 class Applying:
@@ -171,6 +171,42 @@ class TestWhatIsRepeated:
         work = Applying(now=trouble)
         outcome = work.update({"system_access": 0}, action="deactivate", fresh=list(CORE))
         assert (outcome.result, work.payloads) == ("deactivated", [{**CORE, "system_access": 0}])
+
+    @pytest.mark.parametrize(
+        "answer",
+        [InvalidRecord("bad", 400), APIError("moved", 302), APIError("conflict", 409), {}, {"id": "other"}],
+        ids=["400", "302", "409", "nothing in it", "somebody else"],
+    )
+    def test_is_not_known_from_an_odd_answer_which_costs_an_ordinary_change(self, answer: Any) -> None:
+        work = Applying(now=answer)
+        with pytest.raises(APIError, match="what somebody may have corrected there") as raised:
+            work.update({"street": "New"}, fresh=["email"])
+        assert not isinstance(raised.value, InvalidRecord)
+        assert (work.payloads, work.safetyamp.reads) == ([], 2)
+
+    def test_is_asked_for_once_more_where_the_answer_is_odd(self) -> None:
+        work = Applying()
+        answers = iter([{}, {"id": "u1", **CORE, "email": "corrected@x.example"}])
+        work.safetyamp.read = lambda *_: next(answers)  # type: ignore[method-assign]
+        work.update({"street": "New"}, fresh=["email"])
+        assert work.payloads == [{**CORE, "email": "corrected@x.example", "street": "New"}]
+
+    def test_is_asked_for_as_long_as_those_who_are_not_shown_are_gone(self) -> None:
+        work = Applying(now=NotFound("gone", 404))
+
+        def gone(*_: Any) -> dict[str, Any]:
+            raise NotFound("gone", 404)
+
+        work.safetyamp.update = gone  # type: ignore[method-assign]
+        for _ in range(5):
+            assert work.update({"street": "New"}, fresh=["email"]).result == "gone"
+        assert work.safetyamp.reads == 5
+
+    def test_is_not_asked_for_any_more_where_those_who_are_there_are_not_shown(self) -> None:
+        work = Applying(now=NotFound("no such route", 404))
+        for _ in range(5):
+            assert work.update({"street": "New"}, fresh=["email"]).result == "updated"
+        assert work.safetyamp.reads == 3
 
     def test_waits_with_the_change_when_the_window_is_full(self) -> None:
         work = Applying(now=RateLimited("full", 1.0))

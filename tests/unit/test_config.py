@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from shared import config
 from shared.config import SECRET_SETTINGS, SecretSource, Settings, load_settings
 from shared.errors import ConfigurationError, SettingProblem
+from shared.resilience import rate_limiter
 from tests.unit.engine_rig import REQUIRED
 
 VAULT = {"AZURE_KEY_VAULT_URL": "https://secrets.vault.test"}
@@ -191,6 +193,9 @@ WRONG: list[tuple[dict[str, str], set[str]]] = [
     ({"NOTICE_SUCCESS_HOURS": "0"}, {"NOTICE_SUCCESS_HOURS"}),
     ({"API_RATE_LIMIT_CALLS": "6"}, {"API_RATE_LIMIT_RESERVE"}),
     ({"API_RATE_LIMIT_RESERVE": "60"}, {"API_RATE_LIMIT_RESERVE"}),
+    ({"API_RATE_LIMIT_RESERVE": "59"}, {"API_RATE_LIMIT_RESERVE"}),
+    ({"API_RATE_LIMIT_CALLS": "1", "API_RATE_LIMIT_RESERVE": "0"}, {"API_RATE_LIMIT_CALLS"}),
+    ({"LOCAL_FOLDER": "a\0b"}, {"LOCAL_FOLDER"}),
     (
         {"SAFETYAMP_VEHICLE_SITE_ID": "7"},
         {"SAFETYAMP_VEHICLE_ASSET_TYPE_ID", "SAMSARA_API_KEY"},
@@ -425,3 +430,7 @@ class TestVault:
         environment = {**REQUIRED, "AZURE_KEY_VAULT_URL": address, "REDIS_PORT": "x"}
         assert set(problems_of(environment, vault.open)) == {"AZURE_KEY_VAULT_URL", "REDIS_PORT"}
         assert vault.opened == []
+
+
+def test_runs_are_left_as_many_calls_as_the_limiter_gives_them() -> None:
+    assert config.LEAST_CALLS == rate_limiter.LEAST_CALLS

@@ -121,7 +121,7 @@ def test_a_token_that_is_refused_is_named_and_nothing_more_is_asked() -> None:
 
 
 def test_a_full_window_is_told_as_what_could_not_be_looked_at_yet() -> None:
-    rig = Rig(API_RATE_LIMIT_CALLS="2", API_RATE_LIMIT_RESERVE="1")
+    rig = Rig(API_RATE_LIMIT_CALLS="2", API_RATE_LIMIT_RESERVE="0")
     limiter = rig.runtime.safetyamp_limiter
     for _ in range(2):
         limiter.complete(limiter.acquire(interactive=True))

@@ -210,6 +210,15 @@ def test_each_refusal_has_its_error_and_is_not_repeated(status: int, kind: type[
     assert len(upstream.script.requests) == 1
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_gone_is_no_refusal_of_a_creation(status: int) -> None:
+    """It can be the new record that was not found when it was read back."""
+    upstream = Upstream((status, {"message": "No query results"}))
+    with pytest.raises(UpstreamUnavailable) as caught:
+        upstream.pipeline.request("POST", "/api/assets", json={})
+    assert caught.value.may_have_happened
+
+
 def test_a_422_tells_its_fields_and_keeps_values_out_of_the_text() -> None:
     upstream = Upstream((422, TAKEN, {"X-Request-Id": "abc-1"}))
     with pytest.raises(InvalidRecord) as caught:

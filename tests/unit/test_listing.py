@@ -281,12 +281,27 @@ class TestAskingForUsersById:
         ]
         assert gone == {"bbbbb"}
 
-    @pytest.mark.parametrize(
-        "answer", [NotFound("404", 404), APIError("405", 405), InvalidRecord("422", 422), {}, {"id": "other"}]
-    )
+    @pytest.mark.parametrize("answer", [NotFound("404", 404), APIError("405", 405)])
     def test_a_server_that_has_no_such_call_is_no_obstacle(self, answer: Any) -> None:
         rig = self.rig({"aaaaa": answer})
         assert TargetLister(rig.services, PATH).ask_for(self.USERS, ["aaaaa"]) == ([], {"aaaaa"})
+        assert self.asked == ["aaaaa"]
+
+    ODD = (InvalidRecord("422", 422), APIError("302", 302), {}, {"id": "other", "emp_id": "1001"})
+
+    @pytest.mark.parametrize("answer", ODD, ids=repr)
+    def test_an_odd_answer_says_nothing_but_of_those_that_are_gone_anyway(self, answer: Any) -> None:
+        rig = self.rig({"aaaaa": answer, "bbbbb": answer})
+        lister = TargetLister(rig.services, PATH)
+        answered = lister.ask_for(self.USERS, ["aaaaa", "bbbbb"], beyond_doubt={"bbbbb"})
+        assert answered == ([], {"bbbbb"})
+        assert self.asked == ["aaaaa", "aaaaa", "bbbbb", "bbbbb"]
+
+    @pytest.mark.parametrize("answer", ODD, ids=repr)
+    def test_an_odd_answer_that_passes_costs_nothing(self, answer: Any) -> None:
+        rig = self.rig({"aaaaa": [answer, {"id": "aaaaa", "emp_id": "1001"}]})
+        found, gone = TargetLister(rig.services, PATH).ask_for(self.USERS, ["aaaaa"])
+        assert ([target.key for target in found], gone) == (["1001"], set())
 
     @pytest.mark.parametrize("error", [RateLimited("full", 9.0), UpstreamUnavailable("503", 503)], ids=repr)
     def test_the_answers_are_kept_when_it_has_to_go_on_later(self, error: Exception) -> None:

@@ -6,13 +6,16 @@ import logging
 
 import pytest
 
-from shared.errors import ConfigurationError, IncompleteRead, UnreadableDocument
+from shared.errors import ConfigurationError, IncompleteRead, RateLimited, UnreadableDocument
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.planning.lookups import forget_lookups, read_lookup, role_ids, sites_of_asset_types
 from shared.sync.planning.prerequisites import check_prerequisites
+from tests.unit.engine_rig import EngineRig, PagedSafetyAmp
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig
+
+PAGES = paths.lookup_pages("roles")
 
 
 @pytest.fixture
@@ -62,6 +65,27 @@ class TestALookup:
             assert role_ids(rig.services) == {"Field": 5}
         assert [vars(one)["event"] for one in caplog.records] == ["document_unreadable"]
         assert read_lookup(rig.documents, "roles") == {"Field": 5}
+
+    def test_of_many_pages_goes_on_where_it_was_when_the_window_had_no_place_for_all(self) -> None:
+        pages = [[{"id": 10 * page, "name": f"role {page}"}] for page in range(4)]
+        services = EngineRig(PagedSafetyAmp(pages)).services
+        services.safetyamp.fail_at = dict.fromkeys((1, 2, 4), RateLimited("full", 9.0))
+        for _ in range(3):
+            with pytest.raises(RateLimited):
+                role_ids(services)
+        assert len(role_ids(services)) == 4
+        assert services.safetyamp.asked == [0, 1, 1, 2, 2, 3, 4, 4]
+        assert services.documents.read(paths.lookup_pages("roles")) is None
+
+    def test_of_many_pages_begins_anew_where_what_was_read_is_old_or_damaged(self) -> None:
+        for spoil in (lambda rig: rig.clock.advance(3601), lambda rig: rig.documents.write(PAGES, b"{")):
+            rig = EngineRig(PagedSafetyAmp([[{"id": 1, "name": "a"}], [{"id": 2, "name": "b"}]]))
+            rig.safetyamp.fail_at = {1: RateLimited("full", 9.0)}
+            with pytest.raises(RateLimited):
+                role_ids(rig.services)
+            spoil(rig)
+            assert role_ids(rig.services) == {"a": 1, "b": 2}
+            assert rig.safetyamp.asked == [0, 1, 0, 1, 2]
 
     def test_whose_listing_was_cut_off_is_left_as_it_was(self, rig: PlanningRig) -> None:
         role_ids(rig.services)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -22,6 +22,7 @@ from shared.sync.documents.state import (
     UNSURE_AT,
     EntityState,
     Entry,
+    gone_anyway,
     missed_again,
     rebuild,
     reference_field,
@@ -141,6 +142,22 @@ class TestMissing:
     def test_what_is_missed_again_and_not_proven_gone_stays_with_the_run_that_missed_it_first(self) -> None:
         state = rebuild("employees", [], self.known(since=BEFORE), RUN)
         assert (state.target_id("a"), state.missing) == ("aaaaa", {"aaaaa": BEFORE})
+
+    @pytest.mark.parametrize(
+        ("since", "flags", "gone"),
+        [
+            ("20260110-020000-0a1b2c", {}, set()),
+            ("20260107-020000-0a1b2c", {}, {"aaaaa"}),
+            (None, {}, set()),
+            (None, {GONE: True}, {"aaaaa"}),
+        ],
+        ids=["since yesterday", "for days", "not missing", "404"],
+    )
+    def test_what_was_answered_404_or_has_been_missing_for_days_is_gone_anyway(
+        self, since: str | None, flags: dict[str, Any], gone: set[str]
+    ) -> None:
+        known = self.known(since, a=Entry("aaaaa", "d", OFF, flags))
+        assert gone_anyway(known, ["aaaaa"], datetime(2026, 1, 8, tzinfo=UTC)) == gone
 
     def test_what_is_proven_gone_is_forgotten(self) -> None:
         state = rebuild("employees", [], self.known(since=BEFORE), RUN, {"aaaaa"})

@@ -32,6 +32,7 @@ FIELD_NAME = re.compile(r"[A-Za-z0-9_.*-]{1,60}\Z")
 FIELDS_IN_TEXT = 10
 HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
+METHOD_NOT_ALLOWED = 405
 TOO_MANY_REQUESTS = 429
 REQUEST_TIMEOUT = 408
 WITHOUT_BODY = (204, 205)
@@ -126,7 +127,8 @@ def _refusal(call: Call, answer: Answer) -> APIError:
     if answer.status in OF_THE_CREDENTIAL:
         hint = f": check {CREDENTIALS.get(call.upstream, 'the credential')}"
         return AccessRefused(_text(call, answer, hint), answer.status, answer.excerpt, upstream=call.upstream)
-    if answer.status in (*OF_THE_RECORD, *GONE):
+    # "Gone" of a POST is no refusal: it can be the new record that was not found when it was read back.
+    if answer.status in OF_THE_RECORD or (answer.status in GONE and call.method != "POST"):
         return _record_refusal(call, answer)
     hint = ": redirects are not followed, check the base URL" if answer.status < 400 else ""
     if call.method == "POST":

@@ -166,6 +166,7 @@ class ChangeApplier:
                     is_leaver=beside["fields"].get(ACCESS) == 0,
                 )
                 self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
+                self._fresh.is_there(beside["target_id"])
             except (InvalidRecord, NotFound):
                 continue
             except OtherNumber:
@@ -287,6 +288,7 @@ class ChangeApplier:
         for part in parts:
             if not part.keys() <= taken.keys():
                 self._client.update(self._resource, change.target_id, {**core, **part})
+                self._fresh.is_there(change.target_id)
                 taken.update(part)
 
     def _look_up(self, change: Change, fields: dict[str, Any], targets: Iterable[Target]) -> Outcome | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import AccessRefused, APIError, IncompleteRead, NotFound, UpstreamUnavailable
 from shared.sync.model import EntityName
 
-METHOD_NOT_ALLOWED = 405
-
 ABSENT_AFTER = 3
-"""So many records in a row that are not found by their id: it is rather the way of asking that is not there
-(nobody was seen using it: docs/contracts/safetyamp.md#one-record)."""
+"""So many records in a row that are there and are not shown by their id: it is rather the way of asking that
+is not there (nobody was seen using it: docs/contracts/safetyamp.md#one-record)."""
+
+ASKED_AT_MOST = 2
+
+CORRECTIONS = "what somebody may have corrected there cannot be told, so that nothing was sent"
 
 
 class FreshReader:
@@ -27,13 +30,15 @@ class FreshReader:
         self._client = client
         self._read = read.get(entity)
         self._missed = 0
+        self._not_shown: Any = None
         self._clusters: dict[Any, dict[str, Any]] | None = None
 
     def values(self, target_id: Any, names: Iterable[str], *, urgent: bool = False) -> dict[str, Any]:
         """The named fields that have a value.
 
-        Raises RetryLater, and while SafetyAmp does not answer UpstreamUnavailable and IncompleteRead: what is
-        known would undo what somebody corrected. For an `urgent` change it must do then, too.
+        Raises RetryLater; UpstreamUnavailable and IncompleteRead while SafetyAmp does not answer; APIError
+        where it answers neither the record nor that there is none: what is known would undo what somebody
+        corrected. For an `urgent` change it must do then, too.
         """
         if self._read is None or self._missed >= ABSENT_AFTER:
             return {}
@@ -41,20 +46,44 @@ class FreshReader:
             row = self._read(target_id)
             self._missed = 0
         except (NotFound, AccessRefused):
-            self._missed += 1
+            self._not_shown = target_id
             return {}
         except (UpstreamUnavailable, IncompleteRead):
             if not urgent:
                 raise
             return {}
-        except APIError as error:
-            if error.status_code == METHOD_NOT_ALLOWED:
-                self._missed = ABSENT_AFTER
+        except APIError:
+            if not urgent and self._missed < ABSENT_AFTER:
+                raise
             return {}
         return {name: row[name] for name in names if _is_usable(row.get(name))}
 
+    def is_there(self, target_id: Any) -> None:
+        """SafetyAmp has just taken a change of this record: if it did not show it when asked, that was not
+        because it is gone."""
+        if target_id == self._not_shown:
+            self._not_shown = None
+            self._missed += 1
+
     def _user(self, target_id: Any) -> dict[str, Any]:
-        return self._client.read("users", target_id)
+        """Asked once more where the answer is odd: most of these pass."""
+        what = f"GET /api/users/{target_id}"
+        for _ in range(ASKED_AT_MOST):
+            try:
+                row = self._client.read("users", target_id)
+            except (NotFound, AccessRefused, UpstreamUnavailable):
+                raise
+            except APIError as error:
+                if error.status_code == METHOD_NOT_ALLOWED:
+                    self._missed = ABSENT_AFTER
+                    raise
+                odd = f"SafetyAmp answered {error.status_code} to {what}"
+                continue
+            if str(row.get("id")) == str(target_id):
+                return row
+            odd = f"SafetyAmp's answer to {what} does not show that user"
+        # No refusal of the change, which has not been sent: InvalidRecord would be taken for one.
+        raise APIError(f"{odd}: {CORRECTIONS}", upstream="safetyamp")
 
     def _cluster(self, target_id: Any) -> dict[str, Any]:
         """From the tree, one call for all that one handler changes: there is no call for one cluster."""

@@ -216,16 +216,16 @@ class EntityState:
         for key, record in self.records.items():
             if record[0] is not None:
                 unknown = record[3].get(UNKNOWN, {}) if record[3] else {}
-                for name, value in _UNIQUE_VALUES.findall(record[2]):
+                for name, value in _unique_of(record[2]):
                     if name in unknown:
                         doubtful.append((name, value, record[0], key))
                     else:
                         yield name, value, record[0], key
                 for name in UNIQUE:
-                    if isinstance(value := unknown.get(name), str):
-                        doubtful.append((name, value, record[0], key))
+                    if isinstance(perhaps := unknown.get(name), str):
+                        doubtful.append((name, perhaps, record[0], key))
         for target_id, _, fields in self.strays.values():
-            for name, value in _UNIQUE_VALUES.findall(fields):
+            for name, value in _unique_of(fields):
                 yield name, value, target_id, None
         yield from doubtful
 
@@ -551,6 +551,15 @@ def missed_again(known: EntityState, targets: Iterable[Target], run_id: str) -> 
     ]
 
 
+def gone_anyway(known: EntityState, target_ids: Iterable[int | str], long_ago: datetime) -> set[int | str]:
+    """Those that need no further sign beside two listings that lack them: SafetyAmp answered 404 for them, or
+    they have been missing since before `long_ago`."""
+    not_found = {record[0] for key, record in known.records.items() if known.is_perhaps_gone(key)}
+    # Ids of runs begin with the time.
+    earliest = f"{long_ago:%Y%m%d-%H%M%S}"
+    return {one for one in target_ids if one in not_found or (known.missing_since(one) or "~") < earliest}
+
+
 def rebuild(
     entity: str,
     targets: Iterable[Target],
@@ -709,6 +718,12 @@ def _compact(fields: Mapping[str, Any]) -> str:
     """The fields as JSON with the two kinds of quotes swapped: within the document's own JSON each `"` would
     have to be escaped, and reading those escapes took half of the time of a run without changes."""
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(_SWAPPED_QUOTES)
+
+
+def _unique_of(compact: str) -> Iterator[tuple[str, str]]:
+    """Names and values of the unique fields."""
+    for name, value in _UNIQUE_VALUES.findall(compact):
+        yield name, value.translate(_SWAPPED_QUOTES) if '"' in value else value
 
 
 def _fields(compact: str, entity: str) -> dict[str, Any]:

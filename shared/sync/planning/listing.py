@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.http.call_meter import Meter
 from shared.errors import (
     AccessRefused,
     APIError,
     ConfigurationError,
+    NotFound,
     RetryLater,
     SettingProblem,
     UnreadableDocument,
@@ -43,6 +45,7 @@ UNIQUE_VALUE: dict[str, str] = {"departments": "external_code", "jobs": "ext_id"
 (docs/contracts/safetyamp.md#unique-values): a creation of these can be sent again, and is carried out once.
 Of titles and assets it is taken to accept a second one without a word."""
 
+ASKED_AT_MOST = 2
 MOST_ASKED_FOR = 25
 """Users asked for one by one in one planning, half a window; the others wait for the next listing."""
 
@@ -59,6 +62,10 @@ class _Kept:
     calls: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
+
+
+class NothingSaid(Exception):
+    """An answer that is neither the record nor says that there is none."""
 
 
 class TargetLister:
@@ -100,13 +107,18 @@ class TargetLister:
         return self._clusters(mapping) if mapping.name == "departments" else self._pages(mapping, twice)
 
     def ask_for(
-        self, mapping: EntityMapping, target_ids: Iterable[int | str]
+        self,
+        mapping: EntityMapping,
+        target_ids: Iterable[int | str],
+        *,
+        beyond_doubt: Container[int | str] = (),
     ) -> tuple[list[Target], set[int | str]]:
         """Of records that two listings lacked: those that SafetyAmp shows when asked for by id, and the ids
         that it does not have. At most `MOST_ASKED_FOR` users are asked for; of the others, of whom nothing is
         said, the next listing tells. Of the other resources there is no such call
         (docs/contracts/safetyamp.md#one-record), and should a server have none for users either: a 404
-        beside two listings is proof enough.
+        beside two listings is proof enough. An answer that is neither the user nor such a status says nothing
+        either, but of those that are gone `beyond_doubt` anyway.
 
         Raises RetryLater when it has to go on later (the answers are kept), and the client's errors.
         """
@@ -117,11 +129,14 @@ class TargetLister:
         for target_id in islice(target_ids, MOST_ASKED_FOR):
             if str(target_id) not in answers:
                 try:
-                    target = self._asked(mapping, target_id)
+                    answers[str(target_id)] = self._asked(mapping, target_id)
                 except (RetryLater, UpstreamUnavailable):
                     self.keep()
                     raise
-                answers[str(target_id)] = target
+                except NothingSaid:
+                    if target_id not in beyond_doubt:
+                        continue
+                    answers[str(target_id)] = None
             answer = answers[str(target_id)]
             if answer is None:
                 gone.add(target_id)
@@ -130,13 +145,22 @@ class TargetLister:
         return found, gone
 
     def _asked(self, mapping: EntityMapping, target_id: int | str) -> Target | None:
-        try:
-            row = self._services.safetyamp.read(RESOURCES[mapping.name], target_id)
-        except APIError as error:
-            if isinstance(error, UpstreamUnavailable | AccessRefused):
-                raise
-            return None
-        return target_of(mapping, row) if row.get("id") == target_id else None
+        """The record, None when SafetyAmp does not have it; asked once more where the answer is odd. Raises
+        NothingSaid, and the client's errors."""
+        for _ in range(ASKED_AT_MOST):
+            try:
+                row = self._services.safetyamp.read(RESOURCES[mapping.name], target_id)
+            except NotFound:
+                return None
+            except APIError as error:
+                if isinstance(error, UpstreamUnavailable | AccessRefused):
+                    raise
+                if error.status_code == METHOD_NOT_ALLOWED:
+                    return None
+                continue
+            if row.get("id") == target_id:
+                return target_of(mapping, row)
+        raise NothingSaid
 
     def keep(self) -> None:
         """Keep a listing that came to its end, for planning that has to go on later because its next calls

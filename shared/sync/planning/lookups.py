@@ -8,14 +8,29 @@ SafetyAmp anew.
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from shared.errors import UnreadableDocument
+from shared.errors import RetryLater, UnreadableDocument
+from shared.storage.decoding import Time
 from shared.storage.documents import Documents, read_document, to_json
 from shared.sync import paths
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
+
+PAGES_ARE_FRESH = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class _Pages:
+    """The pages that an interrupted listing has read; `page` comes next."""
+
+    at: Time
+    page: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
 
 KINDS: dict[str, type[dict[str, Any]]] = {"roles": dict[str, int], "asset_types": dict[str, Any]}
 
@@ -45,11 +60,37 @@ def _lookup(services: Services, resource: str, key: str, value: str, refresh: bo
     kept = None if refresh else _kept(services, resource)
     if kept is not None:
         return kept
-    rows = services.safetyamp.list_all(resource).records
+    rows = _listed(services, resource)
     # A role without a name, or without an id, is nobody's and costs no other.
     listed = {str(row[key]): row.get(value) for row in rows if None not in (row.get(key), row.get("id"))}
     services.documents.write(paths.lookup(resource), to_json(listed))
     return listed
+
+
+def _listed(services: Services, resource: str) -> list[dict[str, Any]]:
+    """All records. Pages that were read before the limiter made it wait are kept: where the share of the
+    window has no place for all of them, it would begin anew for ever."""
+    path, now = paths.lookup_pages(resource), services.clock.now()
+    kept = _kept_pages(services.documents, path, now)
+    rows, page = kept.rows, kept.page
+    try:
+        for found in services.safetyamp.list_pages(resource, start_page=page):
+            rows, page = [*rows, *found], page + 1
+    except RetryLater:
+        if page > kept.page:
+            services.documents.write(path, to_json(asdict(_Pages(now.isoformat(), page, rows))))
+        raise
+    services.documents.delete(path)
+    return list({row["id"]: row for row in rows}.values())
+
+
+def _kept_pages(documents: Documents, path: str, now: datetime) -> _Pages:
+    try:
+        kept = read_document(documents, path, _Pages)
+    except UnreadableDocument:
+        kept = None
+    fresh = kept is not None and now - datetime.fromisoformat(kept.at) < PAGES_ARE_FRESH
+    return kept if kept is not None and fresh else _Pages(now.isoformat())
 
 
 def _kept(services: Services, resource: str) -> dict[str, Any] | None:

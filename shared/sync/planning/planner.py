@@ -19,6 +19,7 @@ from shared.sync.documents.state import (
     EntityState,
     decode_state,
     distrust_state,
+    gone_anyway,
     missed_again,
     not_listed,
     rebuild,
@@ -47,6 +48,8 @@ from shared.sync.services import Services
 logger = logging.getLogger(__name__)
 
 MOST_VANISHED_NAMED = 100
+LONG_MISSING = timedelta(days=3)
+"""After so many nights a user that no listing has is gone, whatever SafetyAmp answers when asked for it."""
 
 OWN_READ: dict[EntityName, str] = {
     "departments": "Vista departments",
@@ -237,7 +240,9 @@ def _listed_state(
     if twice:
         _wait_until_settled(services, known)
     targets = lister.believable_targets(mapping, known.listed, twice=twice)
-    found, gone = lister.ask_for(mapping, missed_again(known, targets, run.run_id))
+    missing = missed_again(known, targets, run.run_id)
+    sure = gone_anyway(known, missing, services.clock.now() - LONG_MISSING) if missing else ()
+    found, gone = lister.ask_for(mapping, missing, beyond_doubt=sure)
     return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
 
 
