@@ -68,24 +68,27 @@ class TestALookup:
 
     def test_of_many_pages_goes_on_where_it_was_when_the_window_had_no_place_for_all(self) -> None:
         pages = [[{"id": 10 * page, "name": f"role {page}"}] for page in range(4)]
-        services = EngineRig(PagedSafetyAmp(pages)).services
-        services.safetyamp.fail_at = dict.fromkeys((1, 2, 4), RateLimited("full", 9.0))
+        rig = EngineRig(PagedSafetyAmp(pages))
+        rig.safetyamp.fail_at = dict.fromkeys((1, 2, 4), RateLimited("full", 9.0))
         for _ in range(3):
             with pytest.raises(RateLimited):
-                role_ids(services)
-        assert len(role_ids(services)) == 4
-        assert services.safetyamp.asked == [0, 1, 1, 2, 2, 3, 4, 4]
-        assert services.documents.read(paths.lookup_pages("roles")) is None
-
-    def test_of_many_pages_begins_anew_where_what_was_read_is_old_or_damaged(self) -> None:
-        for spoil in (lambda rig: rig.clock.advance(3601), lambda rig: rig.documents.write(PAGES, b"{")):
-            rig = EngineRig(PagedSafetyAmp([[{"id": 1, "name": "a"}], [{"id": 2, "name": "b"}]]))
-            rig.safetyamp.fail_at = {1: RateLimited("full", 9.0)}
-            with pytest.raises(RateLimited):
                 role_ids(rig.services)
-            spoil(rig)
-            assert role_ids(rig.services) == {"a": 1, "b": 2}
-            assert rig.safetyamp.asked == [0, 1, 0, 1, 2]
+        assert len(role_ids(rig.services)) == 4
+        assert rig.safetyamp.asked == [0, 1, 1, 2, 2, 3, 4, 4]
+        assert rig.documents.read(PAGES) is None
+
+    @pytest.mark.parametrize("spoilt", ["old", "damaged"])
+    def test_of_many_pages_begins_anew_where_what_was_read_is(self, spoilt: str) -> None:
+        rig = EngineRig(PagedSafetyAmp([[{"id": 1, "name": "a"}], [{"id": 2, "name": "b"}]]))
+        rig.safetyamp.fail_at = {1: RateLimited("full", 9.0)}
+        with pytest.raises(RateLimited):
+            role_ids(rig.services)
+        if spoilt == "old":
+            rig.clock.advance(3601)
+        else:
+            rig.documents.write(PAGES, b"{")
+        assert role_ids(rig.services) == {"a": 1, "b": 2}
+        assert rig.safetyamp.asked == [0, 1, 0, 1, 2]
 
     def test_whose_listing_was_cut_off_is_left_as_it_was(self, rig: PlanningRig) -> None:
         role_ids(rig.services)
