@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared.queries import answers
 from shared.queries.csv_text import plan_csv
-from shared.reports.plan_page import plan_page
+from shared.queries.plan_page import plan_page
 
 
 def _json(plan: answers.RunPlan) -> bytes:

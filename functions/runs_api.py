@@ -15,13 +15,13 @@ from shared.queries.changes import PLANNED, START, ChangeFilter, Place, list_cha
 from shared.queries.csv_text import changes_csv, plan_csv
 from shared.queries.openapi.requests import CHANGES_PER_PAGE, PLANNED_PER_PART, RUNS_PER_PAGE, PageSize
 from shared.queries.paging import Page
+from shared.queries.plan_page import plan_page
 from shared.queries.plan_view import plan_view
 from shared.queries.run_detail import run_detail, stored_report
 from shared.queries.run_index import RUN_ID
 from shared.queries.run_list import RunFilter, list_runs
 from shared.reports.document import document_policy
 from shared.reports.page import report_page
-from shared.reports.plan_page import plan_page
 from shared.sync.decisions.approve import approve
 from shared.sync.documents.outcome import RESULTS
 from shared.sync.documents.runs import RUN_PHASES, get_run

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from importlib.util import cache_from_source
@@ -38,7 +38,7 @@ class Reached:
     """What the unit tests run: per file and line by which of them, and how long each takes."""
 
     tests: dict[str, dict[int, set[str]]] = field(default_factory=lambda: defaultdict(dict))
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     libraries: set[str] = field(default_factory=set)
 
     def by(self, mutant: Mutant, source: bytes) -> set[str]:
@@ -52,7 +52,8 @@ class Reached:
         for path, lines in other.tests.items():
             for line, tests in lines.items():
                 self.tests[path].setdefault(line, set()).update(tests)
-        self.seconds.update(other.seconds)
+        for test, seconds in other.seconds.items():
+            self.seconds[test] += seconds
         self.libraries |= other.libraries
 
 
@@ -61,7 +62,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.coverage = coverage.Coverage(data_file=None, source=MUTATED, config_file=False)
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.coverage.switch_context(without_case(nodeid))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -287,7 +287,12 @@ class TestAskingForUsersById:
         assert TargetLister(rig.services, PATH).ask_for(self.USERS, ["aaaaa"]) == ([], {"aaaaa"})
         assert self.asked == ["aaaaa"]
 
-    ODD = (InvalidRecord("422", 422), APIError("302", 302), {}, {"id": "other", "emp_id": "1001"})
+    ODD: ClassVar[tuple[Any, ...]] = (
+        InvalidRecord("422", 422),
+        APIError("302", 302),
+        {},
+        {"id": "other", "emp_id": "1001"},
+    )
 
     @pytest.mark.parametrize("answer", ODD, ids=repr)
     def test_an_odd_answer_says_nothing_but_of_those_that_are_gone_anyway(self, answer: Any) -> None:

@@ -12,8 +12,8 @@ import pytest
 from shared.errors import DatabaseError
 from shared.queries.answers import EntityPlan, RunPlan
 from shared.queries.csv_text import plan_csv
+from shared.queries.plan_page import plan_page
 from shared.queries.plan_view import NO_TERM_DATE, NOT_IN_VISTA, plan_view
-from shared.reports.plan_page import plan_page
 from shared.sync import paths
 from shared.sync.documents.change import Change
 from shared.sync.documents.runs import EntityStatus
