@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-SHOWN = (".ci", ".github")
-MADE = "dist"
-FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
+from tests.real_parts import PROJECT
+from tests.unit.docs.pages import FENCE, anchors, files, files_of
+
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)")
 CODE = (".py", ".js", ".lua", ".bicep", ".sh", ".yml", ".txt", ".yaml", "Makefile", "Dockerfile")
 CITATION = re.compile(r"(docs/[\w./-]+?\.md)(#[\w-]+)?")
@@ -24,35 +20,6 @@ WITHOUT_A_SECTION = re.compile(
     re.IGNORECASE,
 )
 """How comments once named where a fact is from, which left a reader nowhere to look."""
-
-
-@cache
-def files() -> frozenset[str]:
-    """The repository's files, relative to its folder, without hidden folders (environments, caches, git) and
-    what `make package` makes."""
-    found = set()
-    for folder, folders, names in os.walk(PROJECT):
-        folders[:] = [name for name in folders if name in SHOWN or (name[0] not in "._" and name != MADE)]
-        found |= {(Path(folder) / name).relative_to(PROJECT).as_posix() for name in names}
-    return frozenset(found)
-
-
-def files_of(*suffixes: str) -> list[str]:
-    """Those whose names end so, sorted."""
-    return sorted(name for name in files() if name.endswith(suffixes))
-
-
-@cache
-def anchors(path: Path) -> frozenset[str]:
-    """The names that GitHub gives to a document's headings; of equal ones the second is `...-1`."""
-    seen: dict[str, int] = {}
-    found = set()
-    for heading in HEADING.findall(FENCE.sub("", path.read_text())):
-        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
-        name = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
-        found.add(f"{name}-{seen[name]}" if name in seen else name)
-        seen[name] = seen.get(name, 0) + 1
-    return frozenset(found)
 
 
 def is_there(path: Path, anchor: str) -> bool:
@@ -91,7 +58,7 @@ def test_no_comment_cites_what_nobody_can_find(folder: str) -> None:
     vague = [
         f"{name}: {found[0]}"
         for name in files_of(".py")
-        if name.startswith(f"{folder}/") and name != "tests/unit/test_docs.py"
+        if name.startswith(f"{folder}/") and name != "tests/unit/docs/test_links.py"
         for found in WITHOUT_A_SECTION.finditer((PROJECT / name).read_text())
     ]
     assert not vague
