@@ -1,5 +1,5 @@
 # The app as a container, for Functions on Container Apps or Kubernetes. It listens on port 8080 and gets its
-# settings from the environment, as in Azure (README, section Settings).
+# settings from the environment, as in Azure (docs/settings.md).
 # The base image brings the Functions host, Python 3.13, unixODBC and Microsoft's ODBC Driver 18.
 FROM mcr.microsoft.com/azure-functions/python:4-python3.13
 

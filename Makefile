@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test worker parts check coverage mutants bench load soak screenshots deployable package lock clean
+.PHONY: run test worker parts check coverage mutants bench load soak screenshots settings deployable package lock clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/safetyamp-sync demo
@@ -59,6 +59,9 @@ soak: $(VENV)/installed   ## any number of seeds of the simulation, on all cores
 
 screenshots: $(VENV)/installed   ## the pictures of the README, by Chromium
 	$(BIN)/python -m tests.screenshots
+
+settings: $(VENV)/installed   ## the tables of docs/settings.md anew, from the code
+	$(BIN)/python -m local.settings_table
 
 deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.txt and nothing else
 	$(VENV)-azure/bin/python -c "import function_app; print(len(function_app.app.get_functions()), 'functions')"

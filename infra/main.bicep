@@ -49,7 +49,7 @@ param graphTenantId string
 @maxLength(36)
 param graphClientId string
 
-@description('Further settings by name (the README\'s table), such as { SAFETYAMP_VEHICLE_SITE_ID: \'12\' }. No secrets: they belong into the vault.')
+@description('Further settings by name (docs/settings.md), such as { SAFETYAMP_VEHICLE_SITE_ID: \'12\' }. No secrets: they belong into the vault.')
 param syncSettings object = {}
 
 @description('When runs start: NCRONTAB, UTC.')

@@ -1,5 +1,5 @@
 // The app settings: where everything is, by identity and without a secret. What is not here keeps its default
-// (the README's table) unless the parameter `syncSettings` says otherwise.
+// (docs/settings.md) unless the parameter `syncSettings` says otherwise.
 
 import { Names, documentsContainer, queues } from 'types.bicep'
 

@@ -1,6 +1,6 @@
 """What SafetyAmp must hold after a complete first run, worked out without any of the product's code.
 
-The facts are those of docs/contracts/, the rules those of the README (What it does) and, where it leaves a
+The facts are those of docs/contracts/, the rules those of docs/what-it-does.md and, where it leaves a
 choice, the decisions stated in the docstrings of the product's mappings. Slow and plain on purpose.
 """
 

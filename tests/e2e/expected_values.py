@@ -79,5 +79,5 @@ def day(value: str | None) -> date | None:
 
 
 def present(fields: Record) -> Record:
-    """The fields with a value: an empty source never blanks a field of SafetyAmp (README, What it does)."""
+    """The fields with a value: an empty source never blanks a field of SafetyAmp (docs/what-it-does.md)."""
     return {name: value for name, value in fields.items() if value is not None}

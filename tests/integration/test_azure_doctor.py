@@ -1,5 +1,5 @@
-"""azure-functions-doctor over the app: clean, but for warnings that are answered here and in the README
-(section Development). A new warning fails, and so does a new finding under an answered one.
+"""azure-functions-doctor over the app: clean, but for warnings that are answered here and in
+CONTRIBUTING.md. A new warning fails, and so does a new finding under an answered one.
 
 Not `python -m local doctor`, which asks the systems that the settings name.
 """

@@ -43,7 +43,7 @@ NEEDED = {
     "resubmit_dead_letters": "approver",
     "show_me": None,
 }
-"""Who may call what (README, section Signing in), beside the code's own table."""
+"""Who may call what (docs/api.md#signing-in), beside the code's own table."""
 
 
 def routes() -> dict[str, dict[str, Any]]:
