@@ -169,7 +169,7 @@ class _View:
         return {str(employee_number(row.employee)): row for row in rows}
 
 
-def _day(value: Any) -> str | None:
+def _day(value: object) -> str | None:
     return str(value)[:10] if value else None
 
 

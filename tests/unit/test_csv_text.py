@@ -22,7 +22,7 @@ def told(fields: dict[str, Any], before: dict[str, Any] | None = None, **members
     return described("employees", change(fields=fields, before=before or {}), outcome(**members))
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "   -"])
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "   -", *"＝＋－＠"])
 def test_a_text_that_a_spreadsheet_would_run_is_marked_as_text(begin: str) -> None:
     assert cell(f"{begin}cmd|' /C calc'!A0") == f"'{begin}cmd|' /C calc'!A0"
 
