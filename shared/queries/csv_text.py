@@ -17,8 +17,8 @@ COLUMNS = (
 PLAN_COLUMNS = ("entity", "action", "key", "name", "why", "field", "before", "after")
 
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes spreadsheets take a cell for a formula (OWASP, "CSV Injection"); the last four are full-width signs,
-which some of them read as the others."""
+"""What makes spreadsheets take a cell for a formula (OWASP, "CSV Injection"); the last four are full-width
+signs, which some of them read as the others."""
 
 
 def changes_csv(changes: Iterable[answers.Change]) -> str:
