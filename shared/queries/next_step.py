@@ -225,6 +225,9 @@ def _left_out(services: Services, seen: DryRun) -> NextStep | None:
 
 
 def _nothing(seen: DryRun, view: RecordView) -> NextStep:
+    if view.active is False and seen.notes:
+        # Perhaps another user of theirs, who still has access.
+        return NextStep("nothing", "; ".join(seen.notes), "Do as the reason says.")
     if view.active is False and not (seen.entry and seen.entry.target_id is not None):
         reason = "has left, and SafetyAmp does not have the person: there is nothing to be done"
         return NextStep("skipped", reason, "If the person is back, mend TermDate and HireDate in Vista.")

@@ -5,7 +5,7 @@ Everything here is a value: no I/O, no clock. Fields of a record are SafetyAmp's
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -81,6 +81,15 @@ class Claim:
     left: bool
     email: str | None
     mobile_phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBy:
+    """Names and birth date that the source has of somebody, and by which of the values asked for it knows
+    them."""
+
+    person: Mapping[str, Any]
+    values: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)

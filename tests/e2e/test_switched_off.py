@@ -257,6 +257,25 @@ class TestTwoUsersOfOnePerson:
         twins.run()
         assert self.access(twins) == [0, 0]
 
+    @pytest.mark.parametrize("loses", ["the first", "the second"])
+    def test_of_which_one_lost_its_number_are_off_or_told_when_that_person_leaves(
+        self, twins: PeopleRig, loses: str
+    ) -> None:
+        """The advice "keep one" is done by taking the number from the other."""
+        first = next(row for row in twins.safetyamp.snapshot()["users"] if row["emp_id"] == "1001")
+        nobodys = first["id"] if loses == "the first" else "zz9zz"
+        twins.safetyamp.edit("users", "zz9zz", first_name=first["first_name"])
+        twins.safetyamp.edit("users", nobodys, emp_id=None)
+        twins.run(refresh=True)
+        twins.leaves(1001)
+        for request in ({}, {}, {"refresh": True}):
+            ran = twins.run(**request)
+            assert twins.user(1001)["system_access"] == 0
+            assert f"SafetyAmp user {nobodys} without emp_id shows the same" in twins.reasons(ran, 1001)
+            adds_up(ran)
+        twins.safetyamp.edit("users", nobodys, system_access=0)
+        assert twins.reasons(twins.run(refresh=True), 1001) == ""
+
     def test_of_somebody_who_is_there_are_left_alone(self, twins: PeopleRig) -> None:
         assert self.access(twins) == [1, 1]
         assert twins.run().writes == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -559,6 +559,14 @@ class TestLeaversWithoutAUser:
         assert "user u10, u8 without" in told[0][2]
         assert "user u11 without" in told[1][2]
 
+    def test_are_told_by_name_and_birth_date(self) -> None:
+        shown: dict[str, Any] = {
+            "first_name": "First1",
+            "last_name": "Last1",
+            "date_of_birth": "1980-02-03",
+        }
+        assert [key for key, _, _ in reasons(self.rig(**shown).draft())] == ["1"]
+
     def test_also_by_the_address_of_their_account(self) -> None:
         people = self.rig(email="p1@two-rivers.example")
         people.rig.graph_source.records["users"] = [
@@ -582,6 +590,76 @@ class TestLeaversWithoutAUser:
 
         people.rig.vista.records["employees"].insert(0, a_leaver(7, phone=Odd()))
         assert [key for key, _, _ in reasons(people.draft())] == ["1"]
+
+
+class TestLeaversWithAnotherUser:
+    """Beside their own, a user without number has access and plainly is theirs."""
+
+    SAME: ClassVar[dict[str, Any]] = {
+        "first_name": "FIRST1",
+        "last_name": "last1",
+        "date_of_birth": "1980-02-03",
+    }
+    PHONE: ClassVar[dict[str, Any]] = {"mobile_phone": "+15045550142"}
+
+    def rig(self, own_access: int = 0, **fields: Any) -> People:
+        people = People(a_leaver(1, phone="504-555-0142"), a_person(2))
+        people.know(1, system_access=own_access)
+        people.know(2)
+        people.state.note_stray("u8", None, {"system_access": 1, **fields})
+        return people
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            SAME,
+            {**SAME, **PHONE, "date_of_birth": None},
+            {**SAME, "email": "p1@home.example", "date_of_birth": None},
+            {**SAME, **PHONE, "last_name": "Married"},
+        ],
+        ids=["name and birth date", "name and phone", "name and e-mail", "birth date and phone"],
+    )
+    @pytest.mark.parametrize("own_access", [0, 1], ids=["is off", "is switched off"])
+    def test_are_told_in_every_run(self, own_access: int, fields: dict[str, Any]) -> None:
+        people = self.rig(own_access, **fields)
+        for _ in range(2):
+            draft = people.draft()
+            [(key, kind, reason)] = reasons(draft)
+            assert (key, kind) == ("1", "reported")
+            assert "SafetyAmp user u8 without emp_id shows the same person and still has access" in reason
+            assert draft.counts["source"] == 2
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            PHONE,
+            {**SAME, "date_of_birth": None},
+            {**SAME, **PHONE, "date_of_birth": "2001-04-05"},
+            {**SAME, "first_name": "Another"},
+            {**SAME, **PHONE, "system_access": 0},
+        ],
+        ids=["phone", "name", "father and son", "siblings", "off"],
+    )
+    def test_are_not_told_of_somebody_else(self, fields: dict[str, Any]) -> None:
+        assert reasons(self.rig(**fields).draft()) == []
+
+    def test_are_told_beside_several_users_of_their_number(self) -> None:
+        people = self.rig(**self.SAME)
+        people.several(1, u6=OFF, u7=OFF)
+        assert "u8 without emp_id shows the same" in "".join(
+            reason for _, _, reason in reasons(people.draft())
+        )
+
+    def test_are_told_of_in_a_run_of_single_records_of_these_only(self) -> None:
+        people = self.rig(**self.SAME)
+        assert reasons(people.draft(keys=("2",))) == []
+        assert [key for key, _, _ in reasons(people.draft(keys=("1",)))] == ["1"]
+
+    def test_are_not_told_of_who_is_there(self) -> None:
+        people = self.rig(**self.SAME)
+        people.rig.vista.records["employees"][0] = a_person(1)
+        people.know(1)
+        assert reasons(people.draft()) == []
 
 
 class TestValuesThatPeopleExchange:

@@ -189,6 +189,13 @@ def test_a_value_that_is_left_out_is_told_with_the_time_of_the_nightly_listing(
         ),
         (
             RecordView(KEY, in_source=True, active=False),
+            known(),
+            ("has left, and SafetyAmp user u8 still has access",),
+            "nothing",
+            "SafetyAmp user u8 still has access",
+        ),
+        (
+            RecordView(KEY, in_source=True, active=False),
             None,
             (),
             "skipped",

@@ -165,31 +165,35 @@ def rows_by_number(source: EmployeesSource) -> dict[str, EmployeeRow]:
     return rows
 
 
-def unique_values_among(
+def rows_with_any(
     source: EmployeesSource, keys: Collection[str], values: Collection[str]
-) -> dict[str, set[str]]:
-    """Which of these e-mails and phones the sources have for these people, for those with any. There can be
-    tens of thousands of leavers: a phone is only made out when its last digits are among the values'."""
+) -> Iterator[tuple[str, EmployeeRow, set[str]]]:
+    """The rows of those of these people for whom the sources have any of these e-mails, phones or last names
+    (in lower case), with which of them. There can be tens of thousands of leavers: a phone is only made out
+    when its last digits are among the values'."""
     endings = {value[-_TELLING_DIGITS:] for value in values}
-    among: dict[str, set[str]] = {}
     for row in source.rows:
         try:
             key = _key(row)
             if key is not None and key in keys:
                 has = _has_values(_with_number(row), source, endings)
                 if theirs := {value for value in has if value is not None and value in values}:
-                    among[key] = theirs
+                    yield key, row, theirs
         except Exception:
             # One odd value is nobody's, and of the others it says nothing.
-            logger.exception("e-mail and phone of a row in Vista cannot be read")
-    return among
+            logger.exception("name, e-mail and phone of a row in Vista cannot be read")
 
 
 def _has_values(row: EmployeeRow, source: EmployeesSource, endings: Collection[str]) -> set[str | None]:
-    has = {_mail(row, source.mails)[0], cleaning.email_text(row.email)}
+    has = {_mail(row, source.mails)[0], cleaning.email_text(row.email), _folded(row.last_name)}
     if _NO_DIGITS.sub("", str(row.phone or ""))[-_TELLING_DIGITS:] in endings:
         has.add(cleaning.phone(row.phone, source.options.default_country))
     return has
+
+
+def _folded(name: str | None) -> str | None:
+    text = cleaning.text(name)
+    return None if text is None else text.casefold()
 
 
 def _claim(row: EmployeeRow, source: EmployeesSource) -> Claim:

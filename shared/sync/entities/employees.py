@@ -14,9 +14,9 @@ from shared.sync.entities.employee_facts import (
     claims_of,
     employee_records,
     rows_by_number,
-    unique_values_among,
+    rows_with_any,
 )
-from shared.sync.model import Claim, Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.model import Claim, Desired, EntityName, KnownBy, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import EmployeesSource, MappingOptions
 
 logger = logging.getLogger(__name__)
@@ -174,11 +174,12 @@ class EmployeesMapping:
         rows = rows_by_number(source)
         return lambda key: _person(key, rows[key]) if key in rows else {}
 
-    def unique_values_among(
+    def known_by(
         self, source: EmployeesSource, keys: Collection[str], values: Collection[str]
-    ) -> dict[str, set[str]]:
-        """Which of these e-mails and phones the sources have for these people, for those with any."""
-        return unique_values_among(source, keys, values)
+    ) -> dict[str, KnownBy]:
+        """Those of these people who have any of these e-mails, phones or last names, these in lower case."""
+        found = rows_with_any(source, keys, values)
+        return {key: KnownBy(_person(key, row), theirs) for key, row, theirs in found}
 
     def core(self, existing: dict[str, Any]) -> dict[str, Any]:
         """All three are required on every update, whatever changes (docs/contracts/safetyamp.md#users)."""

@@ -23,12 +23,13 @@ from shared.sync.model import (
     Desired,
     EntityMapping,
     EntityName,
+    KnownBy,
     Rejected,
     SourceRecord,
 )
 from shared.sync.planning.compare import compare, digest_of
 from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, is_another_person
-from shared.sync.planning.moved_keys import MovedKeys, People, leavers_without_user
+from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.unique_values import arrange
@@ -131,7 +132,7 @@ class _Drafting:
         self._listed = listed
         self._switched_off = SwitchedOff(services.documents)
         self._doubtful: dict[str, Rejected] = {}
-        self._nobody: set[str] = set()
+        self._left: set[str] = set()
         self._moved = MovedKeys(state)
         self._with_moved_keys: dict[str, SourceRecord | Rejected] = {}
         self._people: People | None = None
@@ -194,7 +195,9 @@ class _Drafting:
         if isinstance(record, Rejected):
             draft.reject(record)
             return
-        if self.only_leavers and not has_left(record):
+        if has_left(record):
+            self._left.add(record.key)
+        elif self.only_leavers:
             draft.counts["waiting"] += 1
             return
         if reason := self._moved.blocked.get(record.key):
@@ -311,7 +314,6 @@ class _Drafting:
         elif entry is None or entry.target_id is None:
             # Everybody who ever left is among these: counted, but not listed one by one.
             draft.counts["skipped"] += 1
-            self._nobody.add(record.key)
         elif result.left_out:
             draft.counts["invalid"] += 1
             self._unsettle(record.key)
@@ -365,21 +367,21 @@ class _Drafting:
         self._doubtful[desired.key] = rejected  # the value may be free now
         return None
 
-    def _tell_leavers_without_user(self, source: Any) -> None:
+    def _tell_leavers_with_access(self, source: Any) -> None:
         mapping = self._mapping
-        if not isinstance(mapping, EmployeesMapping) or not self._nobody:
+        if not isinstance(mapping, EmployeesMapping) or not self._left:
             return
 
-        def among(values: Collection[str]) -> Mapping[str, Collection[str]]:
-            return mapping.unique_values_among(source, self._nobody, values)
+        def leavers(values: Collection[str]) -> Mapping[str, KnownBy]:
+            return mapping.known_by(source, self._left, values)
 
-        for key, text in leavers_without_user(self._state, among):
+        for key, text in leavers_with_access(self._state, leavers):
             self.draft.report(key, text)
 
     def arrange(self, source: Any) -> None:
         """Put the changes in order, and settle who gets which unique value."""
         draft = self.draft
-        self._tell_leavers_without_user(source)
+        self._tell_leavers_with_access(source)
         draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
         mapping = self._mapping
 

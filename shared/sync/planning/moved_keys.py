@@ -8,17 +8,19 @@ more, or when the user, as SafetyAmp shows it, is the person of the new number a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from shared.sync.documents.state import EntityState
+from shared.sync.documents.state import UNIQUE, EntityState
 from shared.sync.entities.employee_facts import has_left
-from shared.sync.model import ACCESS, Rejected, SourceRecord
+from shared.sync.model import ACCESS, KnownBy, Rejected, SourceRecord
 from shared.sync.planning.guard import is_another_person, is_same_person
 
 Records = Mapping[str, SourceRecord | Rejected]
 People = Callable[[str], Mapping[str, Any]]
 """Names and birth date that the source has of an employee, also of one who has left; empty when unknown."""
+Leavers = Callable[[Collection[str]], Mapping[str, KnownBy]]
+"""Who has left and is known by any of these values (`KnownBy`)."""
 
 MEND = "Give it the right key there (emp_id, site or cluster code), then run with refresh"
 IF_RIGHT = "; if it has the right one, enter that person's names and birth date there"
@@ -152,23 +154,43 @@ def _has_left(record: SourceRecord | Rejected) -> bool:
     return isinstance(record, SourceRecord) and has_left(record)
 
 
-def leavers_without_user(
-    state: EntityState, among: Callable[[Collection[str]], Mapping[str, Collection[str]]]
-) -> list[tuple[str, str]]:
-    """Leavers whom SafetyAmp has not under their number although a user without number, who has access there,
-    has their e-mail or phone, with what to say of it. `among` gives, by leaver, which of these values are
-    theirs."""
-    owners: dict[str, int | str] = {}
-    for target_id, key, _ in state.strays.values():
-        fields = state.stray(target_id) or {}
-        if key is None and fields.get(ACCESS) != 0:
-            owners |= {fields[name]: target_id for name in ("email", "mobile_phone") if fields.get(name)}
-    if not owners:
-        return []
-    return [
-        (key, _perhaps_theirs(key, sorted({str(owners[value]) for value in found})))
-        for key, found in sorted(among(owners.keys()).items())
-    ]
+def leavers_with_access(state: EntityState, leavers: Leavers) -> list[tuple[str, str]]:
+    """Leavers and what to say of them, where a user without number, who has access there, is perhaps theirs.
+
+    Of a leaver whom SafetyAmp has not under the number, the same e-mail or phone is enough. Of one who has a
+    user there it takes two of three: that, the names, the birth date. A phone is somebody else's in time.
+    """
+    users = {
+        str(target_id): fields
+        for target_id, key, _ in state.strays.values()
+        if key is None and (fields := state.stray(target_id) or {}).get(ACCESS) != 0
+    }
+    having: dict[str, set[str]] = {}
+    for user, fields in users.items():
+        for value in _telling_values(fields):
+            having.setdefault(value, set()).add(user)
+    told = []
+    for key, leaver in sorted(leavers(having.keys()).items()) if having else ():
+        has_user = state.target_id(key) is not None or key in state.ambiguous
+        candidates = sorted({user for value in leaver.values for user in having[value]})
+        found = [user for user in candidates if _is_perhaps(leaver, users[user], has_user=has_user)]
+        if found:
+            told.append((key, _has_user_too(found) if has_user else _perhaps_theirs(key, found)))
+    return told
+
+
+def _telling_values(fields: Mapping[str, Any]) -> Iterator[str]:
+    yield from (fields[name] for name in UNIQUE if fields.get(name))
+    if name := fields.get("last_name"):
+        yield str(name).casefold()
+
+
+def _is_perhaps(leaver: KnownBy, fields: Mapping[str, Any], *, has_user: bool) -> bool:
+    shares = any(fields.get(name) in leaver.values for name in UNIQUE)
+    born = fields.get("date_of_birth")
+    born_alike = born is not None and born == leaver.person.get("date_of_birth")
+    signs = (shares, born_alike, is_same_person(fields, leaver.person))
+    return sum(signs) > 1 or (shares and not has_user)
 
 
 def _perhaps_theirs(key: str, target_ids: list[str]) -> str:
@@ -176,4 +198,11 @@ def _perhaps_theirs(key: str, target_ids: list[str]) -> str:
         f"has left, and SafetyAmp user {', '.join(target_ids)} without emp_id has the same e-mail or phone"
         f" and still has access: if that is the same person, give it {key} as emp_id and run with refresh, or"
         " switch it off there"
+    )
+
+
+def _has_user_too(target_ids: list[str]) -> str:
+    return (
+        f"has left, and SafetyAmp user {', '.join(target_ids)} without emp_id shows the same person and still"
+        " has access: switch it off there, unless that person works here under another number"
     )
