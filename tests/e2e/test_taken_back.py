@@ -14,7 +14,7 @@ from shared.sync.documents.control import remove_pauses
 from shared.sync.documents.runs import RunRequest
 from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel, pause
-from tests.e2e.people_rig import NewRig, PeopleRig, new_rig, rig
+from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import START
 from tests.e2e.small_company import small_company
 
@@ -237,6 +237,45 @@ def test_the_makeshift_address_of_a_swap_goes_when_it_is_taken_back(
     swap_addresses(rig, 1003, 1004)
     rig.run()
     assert [rig.user(number)["email"] for number in (1003, 1004)] == [rig.mail(1003), rig.mail(1004)]
+
+
+def left_with_makeshift_address(rig: PeopleRig, number: int, in_vista: str | None) -> None:
+    """A swap is cut short, then the person's account is disabled."""
+    swap_addresses(rig, number, 1004)
+    rig.safetyamp.fail_next(50, 503, match=path_of(rig, 1004))
+    rig.run()
+    rig.safetyamp.heal()
+    assert "+sync" in rig.user(number)["email"]
+    rig.account(number)["accountEnabled"] = False
+    rig.moves(number, Email=in_vista)
+
+
+def test_the_makeshift_address_goes_when_the_account_is_disabled_meanwhile(rig: PeopleRig) -> None:
+    left_with_makeshift_address(rig, 1003, "private1003@home.example")
+    rig.run()
+    rig.run(refresh=True)
+    assert rig.user(1003)["email"] == "private1003@home.example"
+    assert rig.user(1004)["email"] == rig.mail(1003)
+    assert rig.run().writes == rig.run(refresh=True).writes == []
+
+
+@pytest.mark.parametrize(
+    ("in_vista", "told"), [(None, "no e-mail: enter one"), ("person1001@tworivers.example", "employee 1001")]
+)
+def test_the_makeshift_address_is_told_of_as_long_as_nothing_replaces_it(
+    rig: PeopleRig, in_vista: str | None, told: str
+) -> None:
+    left_with_makeshift_address(rig, 1003, in_vista)
+    rig.run(refresh=True)
+    for request in ({}, {}, {"refresh": True}):
+        ran = rig.run(**request)
+        assert ran.writes == []
+        assert told in rig.reasons(ran, 1003)
+        assert "the user has one with +sync" in rig.reasons(ran, 1003)
+        adds_up(ran)
+    rig.moves(1003, Email="private1003@home.example")
+    rig.run()
+    assert rig.user(1003)["email"] == "private1003@home.example"
 
 
 def test_a_ring_that_is_paused_while_it_is_open_can_be_taken_back(new_rig: NewRig) -> None:

@@ -118,6 +118,42 @@ def test_a_refused_value_is_sent_again_only_when_it_has_changed() -> None:
     assert change_of(wants(mobile_phone="+15550002"), entry).fields == {"mobile_phone": "+15550002"}
 
 
+MAKESHIFT = {"first_name": "Ann", "email": "ann+sync@x.example", "system_access": 1}
+
+
+def email_of(desired: Desired, existing: dict[str, Any]) -> Any:
+    change = compare(
+        desired, known(existing), "digest", core=lambda fields: dict(fields), resolve=IDS.get, reenable=False
+    ).change
+    return None if change is None else (change.fields["email"], "email" in change.fresh)
+
+
+def test_an_address_for_the_time_between_two_calls_gives_way_to_that_of_a_new_user() -> None:
+    private = Desired("1001", {"first_name": "Ann"}, {"email": "private@x.example", "country": "US"})
+    assert email_of(private, MAKESHIFT) == ("private@x.example", False)
+    assert email_of(private, {**MAKESHIFT, "email": "ann@x.example"}) is None
+    assert email_of(private, {**MAKESHIFT, "email": None}) is None
+
+
+def test_an_address_that_looks_like_one_between_two_calls_may_be_the_person_s_own() -> None:
+    own = Desired("1001", {"email": "ann+sync@x.example"}, {})
+    assert email_of(own, MAKESHIFT) is None
+    assert email_of(Desired("1001", {"first_name": "Ann"}, {}), MAKESHIFT) is None
+
+
+@pytest.mark.parametrize("create_only", [{}, {"email": "shared@x.example"}], ids=["none", "shared"])
+def test_an_address_for_the_time_between_two_calls_is_told_of_where_nothing_replaces_it(
+    create_only: dict[str, Any],
+) -> None:
+    desired = Desired("1001", {}, create_only, contested={"email": "no e-mail: enter one"})
+    comparison = compared(desired, known(MAKESHIFT))
+    assert comparison.change is None
+    assert comparison.left_out["email"].startswith(
+        "email left out: no e-mail: enter one; until then the user"
+    )
+    assert compared(desired, known(ANN)) == Comparison(None)
+
+
 OFF = {**ANN, "system_access": 0}
 LEFT = Desired("1001", {}, active=False)
 

@@ -10,6 +10,9 @@ from typing import Any
 from shared.sync.documents.change import Change, json_fields
 from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
 from shared.sync.model import ACCESS, Action, Desired, Ref
+from shared.sync.planning.makeshift import is_makeshift
+
+EMAIL = "email"
 
 Resolve = Callable[[Ref], Any]
 """Gives the target id of a reference, None when it is not known (yet)."""
@@ -117,7 +120,7 @@ def _differences(
     unknown = entry.flags.get(UNKNOWN, {})
     sent: dict[str, Any] = {}
     left_out: dict[str, str] = {}
-    for name, value in desired.fields.items():
+    for name, value in _compared(desired, entry).items():
         is_reference = isinstance(value, Ref)
         wanted = resolve(value) if is_reference else value
         # A reference that is not known yet equals nothing, not even an empty field: it has to be waited for.
@@ -125,6 +128,10 @@ def _differences(
             continue
         if name in desired.contested:
             left_out[name] = f"{name} left out: {desired.contested[name]}"
+            if name == EMAIL and is_makeshift(entry.fields.get(name)):
+                left_out[name] += (
+                    "; until then the user has one with +sync, meant for the time between two calls"
+                )
         elif rejected.get(name) == wanted_digest(value, wanted) and not (is_reference and listed):
             left_out[name] = (
                 f"{name} left out: SafetyAmp refused this value and it has not changed: mend it in the source"
@@ -132,6 +139,16 @@ def _differences(
         else:
             sent[name] = value
     return sent, left_out
+
+
+def _compared(desired: Desired, entry: Entry) -> dict[str, Any]:
+    """What the source says. An address that was meant for the time between two calls does not stay because
+    the source has none to compare any more: the one of a new user replaces it, or what keeps it is told."""
+    address = desired.create_only.get(EMAIL)
+    is_ours = EMAIL not in desired.fields and is_makeshift(entry.fields.get(EMAIL))
+    if is_ours and (address is not None or EMAIL in desired.contested):
+        return {**desired.fields, EMAIL: address}
+    return desired.fields
 
 
 def _update(
@@ -146,7 +163,7 @@ def _update(
     repeated = core(entry.fields)
     # What a deactivation repeats is what the record holds, whoever owns it: where that is not known, too.
     unknown = entry.flags.get(UNKNOWN, {}).keys() - fields.keys()
-    owned = desired.fields.keys() - (left_out or {}).keys() - unknown
+    owned = (desired.fields.keys() | fields.keys()) - (left_out or {}).keys() - unknown
     return Change(
         key=desired.key,
         action=action,

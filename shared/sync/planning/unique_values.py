@@ -11,7 +11,7 @@ is free when its turn comes. Only plans that write such a value pay for it.
   somebody who has left would be a guess (it may be the same person under a new number): it is only reported.
 - Of several who want a value, the one who holds it keeps it, else the lowest number gets it.
 - A ring is opened by clearing one phone, or by the person's own new address with `+sync` before the @, until
-  that person's own change comes.
+  that person's own change comes (`makeshift`; `compare` sees to it that it does not stay).
 - Whatever else keeps a value is not touched: the field is left out, the rest of the change goes on. Only a
   creation cannot go without its e-mail: SafetyAmp refuses it, and from then on it waits for the address.
 """
@@ -26,6 +26,7 @@ from shared.sync.documents.change import Change
 from shared.sync.documents.state import FAILURE, TAKEN, UNIQUE, EntityState
 from shared.sync.model import Claim
 from shared.sync.planning.compare import value_digest
+from shared.sync.planning.makeshift import makeshift
 
 EMAIL, PHONE = UNIQUE
 
@@ -277,10 +278,7 @@ class _Arranging:
 
     def _release(self, giver: Change, name: str) -> dict[str, Any]:
         """What opens a ring: the giver's value given up before its own change comes."""
-        value = None
-        if name == EMAIL:
-            local, _, domain = str(giver.fields[EMAIL]).rpartition("@")
-            value = f"{local}+sync@{domain}"
+        value = makeshift(str(giver.fields[EMAIL])) if name == EMAIL else None
         return self._release_of(Holder(giver.target_id or "", giver.key), {name: value})
 
 
