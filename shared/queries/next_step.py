@@ -25,7 +25,7 @@ from shared.sync.model import EntityName
 from shared.sync.planning.record_view import RecordView
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
-from shared.sync.suggestions import SETTLED, suggestion_for
+from shared.sync.suggestions import SETTLED, of_the_source, refusal_kind, suggestion_for
 
 HELD_RUNS = 50
 """Runs among which the one that holds the plan is looked for."""
@@ -151,7 +151,9 @@ def _rejected(seen: DryRun, view: RecordView) -> NextStep | None:
         kind = view.rejected["kind"]
         return NextStep(kind, view.rejected["reason"], suggestion_for(kind))
     if seen.change is None and seen.entry and FAILURE in seen.entry.flags and view.active:
-        return NextStep("refused", "; ".join(seen.notes), suggestion_for("refused"))
+        errors = seen.entry.flags[FAILURE]["errors"]
+        kind = "refused" if of_the_source(errors) else refusal_kind(errors)
+        return NextStep("refused", "; ".join(seen.notes), suggestion_for(kind))
     return None
 
 

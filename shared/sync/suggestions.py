@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+NO_FIELD = "record"
+"""Stands for the field where a refusal names none."""
+
+NOT_OF_THE_SOURCE = frozenset(
+    {
+        *(NO_FIELD, "home_site_id", "current_title_id", "current_user_id", "roles"),
+        *("cluster_id", "parent_cluster_id", "site_id", "asset_type_id"),
+    }
+)
+"""What can be refused although the source is right: what it refers to is SafetyAmp's, and may be usable there
+tomorrow."""
+
 SETTLED = "Nothing has to be done."
 
 SUGGESTIONS = {
@@ -14,6 +28,10 @@ SUGGESTIONS = {
     "refused": (
         "Mend the named fields in the source: the next run tries the record again when its data has changed."
         " After mending something in SafetyAmp instead: POST /api/failures/retry."
+    ),
+    "refused with the source right": (
+        "As far as is known the source is right. Where fields are named, look whether what they refer to can"
+        " be used in SafetyAmp. The nightly run tries it again; POST /api/failures/retry does at once."
     ),
     "invalid": "Mend the record in its source as the reason says; the next run takes it up.",
     "skipped": "A rule leaves this record out. If it should be there, do as the reason says.",
@@ -43,8 +61,15 @@ def suggestion_for(kind: str) -> str:
     return SUGGESTIONS.get(kind, SUGGESTIONS["failed"])
 
 
-def refusal_kind(errors: dict[str, list[str]]) -> str:
-    """Whether a refusal means that a value is taken. SafetyAmp's texts are not dependable
-    (docs/contracts/safetyamp.md#errors), so that this only chooses between two pieces of advice."""
+def refusal_kind(errors: Mapping[str, list[str]]) -> str:
+    """Whether a refusal means that a value is taken, or says nothing against the source. SafetyAmp's texts
+    are not dependable (docs/contracts/safetyamp.md#errors): they only choose between pieces of advice."""
+    if errors and not of_the_source(errors):
+        return "refused with the source right"
     taken = any(word in text for texts in errors.values() for text in texts for word in ("taken", "in use"))
     return "taken" if taken else "refused"
+
+
+def of_the_source(refused: Iterable[str]) -> set[str]:
+    """Those of the refused fields that can be mended in the source."""
+    return {name.split(".")[0] for name in refused} - NOT_OF_THE_SOURCE

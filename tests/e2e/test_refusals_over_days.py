@@ -99,6 +99,25 @@ def test_no_timer_sends_a_refused_record_again_until_its_data_changes(api: Api, 
     assert set(tick(api, timer)) == {"PATCH"}
 
 
+@pytest.mark.parametrize(
+    "answer", ['{"errors": {"home_site_id": ["The site is invalid."]}}', '{"message": "Busy, try later"}']
+)
+def test_what_says_nothing_against_the_source_is_tried_by_the_nightly_run(
+    tmp_path: Path, answer: str
+) -> None:
+    api = api_for(tmp_path)
+    try:
+        api.rig.safetyamp.fail_next(1, 422, answer, match="POST /api/users")
+        ran = api.rig.run()
+        api.rig.clock.advance(DAY_SECONDS)
+        assert ran.entity("employees")["failed"] == 1
+        assert tick(api, "start_scheduled_run") == []
+        assert tick(api, "start_nightly_refresh") == ["POST"]
+        assert api.rig.run().writes == []
+    finally:
+        api.rig.close()
+
+
 def test_a_retry_on_demand_does(api: Api) -> None:
     before = len(api.rig.safetyamp.calls)
     retry(api)

@@ -373,6 +373,26 @@ class TestACreation:
         assert (outcome.result, outcome.target_id, len(work.payloads)) == ("refused", None, 1)
         assert set(outcome.errors) == set(names or ("record",))
 
+    @pytest.mark.parametrize(
+        ("names", "told"),
+        [
+            (
+                (),
+                "SafetyAmp refused the record without naming a field. As far as is known",
+            ),
+            (("home_site_id",), "SafetyAmp refused home_site_id. As far as is known the source is right."),
+            (
+                ("home_site_id", "unknown"),
+                "SafetyAmp refused home_site_id, unknown: mend the data in the source",
+            ),
+        ],
+    )
+    def test_sends_nobody_to_the_source_without_need(self, names: tuple[str, ...], told: str) -> None:
+        def refuse(_: dict[str, Any]) -> dict[str, list[str]]:
+            raise InvalidRecord("422", 422, field_errors={name: ["is invalid"] for name in names})
+
+        assert (self.create(refuse)[0].reason or "").startswith(told)
+
     def test_is_refused_when_the_rest_is_refused_too(self) -> None:
         def one_after_the_other(payload: dict[str, Any]) -> dict[str, list[str]]:
             return {"city": ["odd"]} if "city" in payload else {"mobile_phone": ["odd"]}

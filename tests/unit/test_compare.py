@@ -115,6 +115,8 @@ def test_a_refused_value_is_sent_again_only_when_it_has_changed() -> None:
     entry = known({}, **{REJECTED: refused})
     comparison = compared(wants(mobile_phone="+15550001", title=SITE), entry)
     assert (comparison.change, set(comparison.left_out)) == (None, {"mobile_phone", "title"})
+    assert "mend it in the source" in comparison.left_out["mobile_phone"]
+    assert "the nightly run tries it again" in comparison.left_out["title"]
     assert change_of(wants(mobile_phone="+15550002"), entry).fields == {"mobile_phone": "+15550002"}
 
 
@@ -139,6 +141,8 @@ def test_an_address_that_looks_like_one_between_two_calls_may_be_the_person_s_ow
     own = Desired("1001", {"email": "ann+sync@x.example"}, {})
     assert email_of(own, MAKESHIFT) is None
     assert email_of(Desired("1001", {"first_name": "Ann"}, {}), MAKESHIFT) is None
+    shared = replace(own, contested={"email": "also that of employee 7"})
+    assert compared(shared, known(MAKESHIFT)) == Comparison(None)
 
 
 @pytest.mark.parametrize("create_only", [{}, {"email": "shared@x.example"}], ids=["none", "shared"])

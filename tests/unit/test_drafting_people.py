@@ -346,6 +346,27 @@ class TestARefusedCreation:
         people = self.rig({"email": ["taken"]}, by={"email": by})
         assert actions(people.draft(trust=not listed, listed=listed)) == [("create", "1")]
 
+    @pytest.mark.parametrize("name", ["home_site_id", "roles", "roles.0", "record"])
+    def test_of_which_the_source_is_not_to_blame_is_sent_again_after_a_listing(self, name: str) -> None:
+        people = self.rig({name: ["is odd"]})
+        draft = people.draft()
+        assert draft.changes == []
+        assert "mend it in the source" not in draft.problems[0]["reason"]
+        assert "As far as is known the source is right" in draft.problems[0]["reason"]
+        assert actions(people.draft(trust=False, listed=True)) == [("create", "1")]
+
+    def test_of_which_the_source_is_also_to_blame_is_not(self) -> None:
+        people = self.rig({"home_site_id": ["is odd"], "zip_code": ["is odd"]})
+        draft = people.draft(trust=False, listed=True)
+        assert draft.changes == []
+        assert "mend it in the source" in draft.problems[0]["reason"]
+
+    def test_for_its_e_mail_and_its_site_waits_for_the_e_mail(self) -> None:
+        people = self.rig({"email": ["taken"], "home_site_id": ["is odd"]}, by={"email": ""})
+        assert actions(people.draft(trust=False, listed=True)) == [("create", "1")]
+        people.state.note_stray("u8", None, {"email": "p1@home.example"})
+        assert people.draft(trust=False, listed=True).changes == []
+
 
 class TestARefusedUpdate:
     def rig(self, errors: dict[str, list[str]], flags: dict[str, Any], **failure: Any) -> People:
@@ -373,6 +394,11 @@ class TestARefusedUpdate:
         [change] = draft.changes
         assert change.fields == {"work_phone": "+15045550142"}
         assert {one["field"] for one in draft.problems} == {"email", "mobile_phone"}
+
+    def test_without_a_field_is_sent_again_after_a_listing(self) -> None:
+        people = self.rig({"record": ["answered 400 without naming a field"]}, {}, by={})
+        assert people.draft().changes == []
+        assert actions(people.draft(trust=False, listed=True)) == [("update", "1")]
 
     @pytest.mark.parametrize(
         ("errors", "sent"),

@@ -261,20 +261,21 @@ def test_fields_that_safetyamp_refused_are_named_without_their_values(rig: Expla
 
 
 @pytest.mark.parametrize(
-    ("texts", "advice"),
+    ("name", "texts", "advice"),
     [
-        (["is invalid"], "Mend the named fields"),
-        (["has been taken"], "Another SafetyAmp record has the same"),
+        ("email", ["is invalid"], "Mend the named fields"),
+        ("email", ["has been taken"], "Another SafetyAmp record has the same"),
+        ("home_site_id", ["is invalid"], "As far as is known the source is right"),
     ],
 )
 def test_a_refusal_is_told_with_its_beginning_and_what_to_do(
-    rig: ExplainRig, texts: list[str], advice: str
+    rig: ExplainRig, name: str, texts: list[str], advice: str
 ) -> None:
-    failure = {"digest": "d", "errors": {"email": texts}, "since": nth_time(1), "at": nth_time(9)}
+    failure = {"digest": "d", "errors": {name: texts}, "since": nth_time(1), "at": nth_time(9)}
     rig.keep_state({"7": Entry(None, None, {}, {FAILURE: failure})})
     told = rig.known()["failure"]
     assert told.pop("suggestion").startswith(advice)
-    assert told == {"since": nth_time(1), "at": nth_time(9), "errors": {"email": texts}}
+    assert told == {"since": nth_time(1), "at": nth_time(9), "errors": {name: texts}}
 
 
 def test_without_a_refusal_there_is_none(rig: ExplainRig) -> None:

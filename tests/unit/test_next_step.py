@@ -157,11 +157,21 @@ def test_several_records_of_one_key_are_invalid(asker: Asker) -> None:
 
 
 def test_what_safetyamp_refused_is_told_until_its_data_changes(asker: Asker) -> None:
-    refused: dict[str, Any] = {"entry": known(**{FAILURE: {}}), "notes": ("SafetyAmp refused this record",)}
+    refused: dict[str, Any] = {
+        "entry": known(**{FAILURE: {"errors": {"street": ["odd"]}}}),
+        "notes": ("SafetyAmp refused this record",),
+    }
     assert asker.ask(**refused).verdict == "refused"
+    assert asker.ask(**refused).suggestion.startswith("Mend the named fields")
     assert asker.ask(**refused, change=change()).verdict == "update"
     # Somebody who has left is tried again in every run.
     assert asker.ask(**refused, view=RecordView(KEY, in_source=True, active=False)).verdict != "refused"
+
+
+def test_a_refusal_that_says_nothing_against_the_source_sends_nobody_there(asker: Asker) -> None:
+    entry = known(**{FAILURE: {"errors": {"record": ["answered 400 without naming a field"]}}})
+    step = asker.ask(entry=entry, notes=("SafetyAmp refused this record",))
+    assert (step.verdict, step.suggestion[:12]) == ("refused", "As far as is")
 
 
 @pytest.mark.parametrize(("target_id", "verdict"), [("u1", "waiting"), (None, "invalid")])

@@ -82,6 +82,9 @@ def test_what_may_become_of_a_record_has_advice_of_its_own(result: str) -> None:
         ({"street": ["too long"]}, "refused"),
         ({"taken": ["too long"]}, "refused"),
         ({}, "refused"),
+        ({"record": ["answered 400 without naming a field"]}, "refused with the source right"),
+        ({"home_site_id": ["is invalid"], "roles.0": ["is taken"]}, "refused with the source right"),
+        ({"home_site_id": ["is invalid"], "street": ["too long"]}, "refused"),
     ],
 )
 def test_safetyamps_texts_tell_whether_a_value_is_taken(errors: dict[str, list[str]], kind: str) -> None:

@@ -16,6 +16,7 @@ from shared.sync.planning.compare import wanted_digest
 from shared.sync.planning.listing import RESOURCES, UNIQUE_VALUE
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
+from shared.sync.suggestions import NO_FIELD, of_the_source, refusal_kind, suggestion_for
 
 UNDROPPABLE = frozenset(
     {
@@ -357,7 +358,7 @@ class ChangeApplier:
         dropped: Mapping[str, list[str]] | None = None,
         taken: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        errors = error.field_errors or {"record": [f"answered {error.status_code} without naming a field"]}
+        errors = error.field_errors or {NO_FIELD: [f"answered {error.status_code} without naming a field"]}
         return self._outcome(
             change,
             "refused",
@@ -422,4 +423,7 @@ def _advice(errors: Mapping[str, list[str]], taken: Mapping[str, str]) -> str:
             " person or thing, give that record our key there (emp_id, site code) and run with refresh;"
             " otherwise change the value in the source"
         )
+    if not of_the_source(errors):
+        what = f"the {NO_FIELD} without naming a field" if NO_FIELD in errors else fields
+        return f"SafetyAmp refused {what}. {suggestion_for(refusal_kind(errors))}"
     return f"SafetyAmp refused {fields}: mend the data in the source; it is tried again when it changes"

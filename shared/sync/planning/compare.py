@@ -133,9 +133,8 @@ def _differences(
                     "; until then the user has one with +sync, meant for the time between two calls"
                 )
         elif rejected.get(name) == wanted_digest(value, wanted) and not (is_reference and listed):
-            left_out[name] = (
-                f"{name} left out: SafetyAmp refused this value and it has not changed: mend it in the source"
-            )
+            todo = "the nightly run tries it again" if is_reference else "mend it in the source"
+            left_out[name] = f"{name} left out: SafetyAmp refused this value and it has not changed: {todo}"
         else:
             sent[name] = value
     return sent, left_out

@@ -34,6 +34,7 @@ from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.unique_values import arrange
 from shared.sync.services import Services
+from shared.sync.suggestions import of_the_source, refusal_kind, suggestion_for
 
 FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2}
 """Leavers before joiners, joiners before changes."""
@@ -356,7 +357,10 @@ class _Drafting:
             return None
         rejected = Rejected(desired.key, "invalid", _failure_text(entry))
         failure = entry.flags[FAILURE]
-        refused = failure["errors"].keys()
+        # What it refers to may be usable now that SafetyAmp was listed.
+        refused = of_the_source(failure["errors"]) if self._listed else failure["errors"].keys()
+        if not refused:
+            return None
         if not is_new:
             # What is remembered field by field is compared: some of it may be free or there by now.
             remembered = {*entry.flags.get(TAKEN, {}), *entry.flags.get(REJECTED, {})}
@@ -458,4 +462,7 @@ class _Drafting:
 def _failure_text(entry: Entry) -> str:
     errors = entry.flags[FAILURE]["errors"]
     fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items())
-    return f"SafetyAmp refused this record and its data has not changed ({fields}): mend it in the source"
+    told = f"SafetyAmp refused this record and its data has not changed ({fields})"
+    if of_the_source(errors):
+        return f"{told}: mend it in the source"
+    return f"{told}. {suggestion_for(refusal_kind(errors))}"
