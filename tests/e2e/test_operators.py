@@ -10,7 +10,6 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-import functions.queues
 from functions.control_api import pause_sync, resume_sync, show_control
 from functions.health import metrics
 from functions.sync_api import start_sync
@@ -158,7 +157,7 @@ class TestDeadLetters:
         run_id = begin(rig)
         rig.until(lambda: self._outcomes(rig, run_id) == 1)
         with monkeypatch.context() as patched:
-            deliveries = fail_always(patched, "apply_changes")
+            deliveries = fail_always(patched, "batch_handler.apply_batch")
             rig.until(lambda: self._outcomes(rig, run_id) == 2)
         assert len(deliveries) == MOST_DELIVERIES
         ran = rig.finish(run_id)
@@ -177,7 +176,7 @@ class TestDeadLetters:
     ) -> None:
         run_id = request_run(rig.stack.runtime, RunRequest(entities=("titles",)))
         with monkeypatch.context() as patched:
-            deliveries = fail_always(patched, "bring_forward")
+            deliveries = fail_always(patched, "entity_handler.sync_entity")
             ran = rig.finish(run_id)
         assert len(deliveries) == MOST_DELIVERIES
         assert ran.entity("titles")["phase"] == "failed"
@@ -230,7 +229,7 @@ def fail_always(patched: pytest.MonkeyPatch, verb: str) -> list[Any]:
         called.append(message)
         raise BusError("away")
 
-    patched.setattr(functions.queues, verb, fail)
+    patched.setattr(f"functions.queues.{verb}", fail)
     return called
 
 

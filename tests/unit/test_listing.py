@@ -203,7 +203,9 @@ def test_without_exactly_one_such_root_the_setting_and_the_roots_are_named(
 def test_departments_are_listed_as_a_tree_within_the_root() -> None:
     rig = EngineRig(PagedSafetyAmp(clusters=ALL), SAFETYAMP_ROOT_CLUSTER="Mine")
     targets = TargetLister(rig.services, PATH).targets(MAPPINGS["departments"])
-    assert {target.key: target.target_id for target in targets} == {"root": 1, "region:Coast": 2, "10": 3}
+    # A cluster that is called like its code is no department's until planning finds it by the code.
+    known_by = {target.key or target.match: target.target_id for target in targets}
+    assert known_by == {"root": 1, "region:Coast": 2, "10": 3}
 
 
 class TestReadingTwice:

@@ -80,7 +80,8 @@ def _listed(services: Services, resource: str) -> list[dict[str, Any]]:
         if page > kept.page:
             services.documents.write(path, to_json(asdict(_Pages(now.isoformat(), page, rows))))
         raise
-    services.documents.delete(path)
+    if kept.page:
+        services.documents.delete(path)
     return list({row["id"]: row for row in rows}.values())
 
 
