@@ -12,7 +12,7 @@ import sys
 import tempfile
 import webbrowser
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,21 @@ def _show_result(
     console.rule("Result")
     for text, good in checks.items():
         console.print(f"{'[green]ok[/green]   ' if good else '[bold red]WRONG[/bold red]'} {text}")
+    for sentence in _in_short(first, second, third):
+        console.print(Text(inert(sentence)), soft_wrap=True)
     return all(checks.values())
+
+
+def _in_short(first: dict[str, Any], second: dict[str, Any], third: dict[str, Any]) -> Iterator[str]:
+    """What happened, and who is not there and why."""
+    arrived, later = f"{_changed(first)} records arrived in {_calls(first)} calls", _changed(third)
+    nothing = f"{_calls(second)} calls were made when nothing had changed"
+    yield f"{arrived}, {nothing}, and {later} changes took {_calls(third)}."
+    people = first["entities"]["employees"]
+    named = [problem for problem in people["problems"] if problem["kind"] == "refused"]
+    for problem in named[:1]:
+        yield f"One whom SafetyAmp refused: {problem['key']}: {problem['reason']}."
+    yield f"{people['invalid']} people wait for something in Vista to be mended; the list above says what."
 
 
 def _stay(console: Console, environment: dict[str, str], report: dict[str, Any]) -> None:

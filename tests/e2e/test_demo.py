@@ -43,6 +43,8 @@ def test_after_the_story_the_page_is_up_until_ctrl_c(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     said = written.read_text("utf-8")
+    assert f"One whom SafetyAmp refused: {key}: SafetyAmp refused email: SafetyAmp user " in said
+    assert "0 calls were made when nothing had changed, and 10 changes took 12." in said
     assert f"Employee {key} is refused, for example:\n  Vista has it.\n" in said
     assert said.endswith("The demo has ended; nothing of it is kept.\n")
     assert "planning, planned" not in said, "quiet: nothing is told on the way"
