@@ -79,6 +79,11 @@ class SafetyAmpSimulator(Simulator):
             rows: dict[str, list[Row]] = copy.deepcopy(self._store.dump()["rows"])
             return rows
 
+    def add(self, resource: str, fields: Row) -> None:
+        """Make a record unchecked, as a person does in the web application."""
+        with self._lock:
+            self._store.insert(resource, fields)
+
     def edit(self, resource: str, record_id: Id, **fields: Any) -> None:
         """Change a record unchecked, as a person does in the web application."""
         with self._lock:

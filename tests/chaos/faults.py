@@ -67,6 +67,8 @@ TABLE = (
     Kind("5xx after", 4, 4),
     Kind("nonsense after", 4, 4),
     Kind("cut answer after", 4, 4),
+    Kind("404 after a creation", 1, 4),
+    Kind("odd answer to one user", 1, 8),
     Kind("late arrival", 8, 3),
     # Sources.
     Kind("Vista fails", 3, 4),
@@ -84,6 +86,10 @@ TABLE = (
     Kind("hand switches off", 100, 2),
     Kind("hand deletes", 100, 2),
     Kind("hand changes a number", 100, 3),
+    Kind("hand parts two users", 100, 2),
+    Kind("hand moves a department", 100, 2),
+    Kind("hand corrects an e-mail", 100, 3),
+    Kind("leavers deleted by hand", 100, 1),
     # What HR and IT do.
     Kind("company changes", 100, 6),
     Kind("mistake in Vista", 1, 1),
@@ -93,13 +99,16 @@ TABLE = (
     Kind("holder of a shared phone leaves", 100, 1),
     Kind("mail handed over", 100, 2),
     Kind("mails swapped", 100, 2),
+    Kind("mail with an apostrophe", 100, 4),
     Kind("region respelled", 100, 2),
+    Kind("odd row of a place", 100, 2),
     # Operators.
     Kind("late approval", times=0),
     # Redis.
     Kind("Redis away", 100, 3, (5.0, 200.0), redis=True),
     Kind("Redis loses its data", 100, 3, redis=True),
     Kind("Redis loses its scripts", 200, 2),
+    Kind("many processes without Redis", times=0, redis=True),
 )
 KINDS = {kind.name: kind for kind in TABLE}
 ALWAYS = "company changes"

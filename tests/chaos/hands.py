@@ -11,7 +11,7 @@ from local.simulators.safetyamp_seed import SafetyAmpSeed
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.documents.state import state_from_json
-from tests.e2e.expected_mail import Accounts
+from tests.e2e.expected_mail import Accounts, Mail
 from tests.e2e.expected_people import Standing, standing
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Row = dict[str, Any]
 STRANGERS = 3
 UNKNOWN_NUMBER = "990099"
 STRANGER_MARK = "Stranger"
+SOME = 3
 MOST_DELETIONS = {"users": 5, "user_titles": 1, "assets": 1}
 GUARD_PERCENT = 20
 """More, and the next listing is not believed: it shrank by more than GUARD_MAX_PERCENT."""
@@ -42,8 +43,9 @@ def with_strangers(seed: SafetyAmpSeed) -> SafetyAmpSeed:
 
 class Hands:
     """What they did is kept: `switched_off` (employee numbers, a deleted user's is taken out again),
-    `wrote`, the last value by user and field, `touched`, the numbers of all whose user they changed, and
-    `numbers`, the right number of each user that has a wrong one."""
+    `wrote`, the last value by user and field, `touched`, the numbers of all whose user they changed and the
+    codes of departments, `numbers`, the right number of each user that has a wrong one, and `parted`, the
+    former number of each that has none because another user has it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -56,6 +58,7 @@ class Hands:
         self.wrote: dict[tuple[str, str], str] = {}
         self.touched: set[str] = set()
         self.numbers: dict[str, str] = {}
+        self.parted: dict[str, str] = {}
 
     def edits(self) -> None:
         """A field that the source owns, or one that it does not."""
@@ -88,18 +91,88 @@ class Hands:
         rows = self._managed()
         if rows and self._may_delete("users"):
             row = self._dice.choice(rows)
-            self._deletions["users"] += 1
-            self._world.scheduler.note(f"somebody deletes user {row['emp_id']}")
-            self._safetyamp.remove("users", row["id"])
-            self.switched_off.discard(row["emp_id"])
+            self._deletes_user(row)
+
+    def deletes_leavers(self) -> None:
+        """Some users at once, and the people leave before anything has seen that."""
+        rows = self._managed()
+        rows = self._dice.sample(rows, min(SOME, len(rows)))
+        for row in rows:
+            if self._may_delete("users"):
+                self._deletes_user(row)
+        self._world.hr.lets_go([row["emp_id"] for row in rows])
+
+    def _deletes_user(self, row: Row) -> None:
+        self._deletions["users"] += 1
+        self._world.scheduler.note(f"somebody deletes user {row['emp_id']}")
+        self._safetyamp.remove("users", row["id"])
+        self.switched_off.discard(row["emp_id"])
+        self.touched.add(row["emp_id"])
+        self.wrote = {key: value for key, value in self.wrote.items() if key[0] != row["id"]}
+
+    def corrects_a_mail(self) -> None:
+        """Of somebody whose e-mail no source owns; HR has another street of theirs."""
+        rows = [row for row in self._known() if self._has_free_mail(row)]
+        if rows:
+            row = self._dice.choice(rows)
+            value = f"corrected{self._dice.randrange(10_000)}.{row['emp_id']}@corrected.example"
+            self._world.scheduler.note(f"somebody corrects the e-mail of user {row['emp_id']}")
+            self._safetyamp.edit("users", row["id"], email=value)
+            self.wrote[row["id"], "email"] = value
             self.touched.add(row["emp_id"])
-            self.wrote = {key: value for key, value in self.wrote.items() if key[0] != row["id"]}
+            self._world.hr.moves(row["emp_id"])
+
+    def moves_a_department(self) -> None:
+        """Below any other cluster than the one where it is."""
+        clusters = self._safetyamp.snapshot()["site_clusters"]
+        above = {row["parent_cluster_id"] for row in clusters}
+        codes = {row["PRDept"].strip() for row in self._world.company.tables["bPRDP"]}
+        # One with nothing below it: no cluster can come below itself.
+        departments = [row for row in clusters if row["external_code"] in codes and row["id"] not in above]
+        if departments:
+            moved = self._dice.choice(departments)
+            others = [row for row in clusters if row["id"] not in (moved["id"], moved["parent_cluster_id"])]
+            parent = self._dice.choice(others)
+            self._world.scheduler.note(f"somebody moves {moved['name']} below {parent['name']}")
+            self._safetyamp.edit("site_clusters", moved["id"], parent_cluster_id=parent["id"])
+            self.touched.add(moved["external_code"])
+
+    def doubles_a_user(self) -> None:
+        """Somebody of whom there is a user already gets a second one, with the same number."""
+        rows = [row for row in self._managed() if self.is_known_by_mail(row, row["emp_id"])]
+        if rows:
+            row = self._dice.choice(rows)
+            second = {name: value for name, value in row.items() if name not in ("id", "mobile_phone")}
+            self._safetyamp.add("users", {**second, "email": f"second.{row['email']}"})
+            self._world.seeded_keys["users", row["emp_id"]] += 1
+            self.touched.add(row["emp_id"])
+
+    def parts_two_users(self) -> None:
+        """Of two users of one number the one with the person's e-mail loses its number; then the person
+        leaves."""
+        if self.parted:
+            self._world.hr.lets_go(set(self.parted.values()) & set(self._of("current")))
+            return
+        rows, current = self._users(), self._of("current")
+        numbers = Counter(row["emp_id"] for row in rows)
+        wrong = {row["emp_id"] for row in rows if row["id"] in self.numbers}
+        twins = [row for row in rows if row["emp_id"] in current and numbers[row["emp_id"]] > 1]
+        twins = [row for row in twins if row["emp_id"] not in wrong]
+        row = next((row for row in twins if self.is_known_by_mail(row, row["emp_id"])), None)
+        if row:
+            self._world.scheduler.note(f"somebody takes the number {row['emp_id']} from user {row['id']}")
+            self._safetyamp.edit("users", row["id"], emp_id=None)
+            self.parted[row["id"]] = row["emp_id"]
+            self.touched.add(row["emp_id"])
+
+    def is_known_by_mail(self, row: Row, number: str) -> bool:
+        """Whether a user has the e-mail that the sources say for the number."""
+        return bool(self._mail(number).address == row["email"])
 
     def changes_a_number(self) -> None:
         """A user that the sync knows gets an unknown number, a leaver's or a colleague's, swaps it with
         somebody, or has none any more."""
-        state = state_from_json("employees", read_json(self._world.store, paths.state("employees")))
-        rows = [row for row in self._managed() if state and state.target_id(row["emp_id"]) == row["id"]]
+        rows = self._known()
         if len(rows) < len(("one", "other")):
             return
         row, other = self._dice.sample(rows, 2)
@@ -173,6 +246,11 @@ class Hands:
             if row["emp_id"] in current and numbers[row["emp_id"]] == 1 and row["id"] not in self.numbers
         ]
 
+    def _known(self) -> list[Row]:
+        """Those of them whom the sync knows by their id."""
+        state = state_from_json("employees", read_json(self._world.store, paths.state("employees")))
+        return [row for row in self._managed() if state and state.target_id(row["emp_id"]) == row["id"]]
+
     def _of(self, stands: Standing) -> list[str]:
         """Numbers of people who stand so."""
         return [
@@ -183,10 +261,17 @@ class Hands:
 
     def _not_owned(self, row: Row, number: int) -> tuple[str, str]:
         """An e-mail where no source may replace it, else a field that no source has."""
-        accounts = Accounts(self._world.company.graph_users)
-        person = next(
-            one for one in self._world.company.own_employees() if str(one["Employee"]) == row["emp_id"]
-        )
-        if accounts.mail(person).only_for_new:
+        # Of somebody whom the sync does not know yet, an address may be on its way.
+        if self._has_free_mail(row) and any(known["id"] == row["id"] for known in self._known()):
             return "email", f"byhand{number}.{row['emp_id']}@corrected.example"
         return "nickname", f"Nick{number}"
+
+    def _has_free_mail(self, row: Row) -> bool:
+        """Whether no source says an e-mail that would replace the user's."""
+        mail = self._mail(row["emp_id"])
+        return mail.only_for_new or mail.address is None
+
+    def _mail(self, number: str) -> Mail:
+        people = self._world.company.own_employees()
+        person = next(one for one in people if str(one["Employee"]) == number)
+        return Accounts(self._world.company.graph_users).mail(person)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import functools
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.company.accounts import account
@@ -21,6 +22,14 @@ PLAIN_PHONE = len("NNN-NNN-NNNN")
 MISTAKEN = 0.7
 """How large a part of the people a mistake terminates: so many that no guard lets them go."""
 MENDED_AFTER_MINUTES = (5, 60)
+TWICE = "once more, after a blank"
+ODD_PLACES: tuple[tuple[str, str, Any], ...] = (
+    ("bPRDP", "Description", None),
+    ("bPRDP", "Description", b"\x00\x01"),
+    ("bPRDP", "PRDept", TWICE),
+    ("bJCCM", "Department", "1O"),
+)
+"""Table, column and value."""
 
 
 class Hr:
@@ -34,6 +43,7 @@ class Hr:
         self._number = 0
         self._mistaken: list[Row] = []
         self._written: list[list[Written]] = []
+        self._odd_places: list[tuple[datetime, Callable[[], None]]] = []
         self.mend_at = world.clock.now()
         self.ever_left = {str(row["Employee"]) for row in self._employees() if row["TermDate"]}
 
@@ -61,7 +71,9 @@ class Hr:
             "holder of a shared phone leaves": self._let_go_of_a_phone,
             "mail handed over": self._hand_mail_over,
             "mails swapped": self._swap_mails,
+            "mail with an apostrophe": self._pass_apostrophe_on,
             "region respelled": self._respell_region,
+            "odd row of a place": self._write_odd_place,
             "mistake in Vista": self._terminate_by_mistake,
         }
         self._do(changes[kind])
@@ -78,6 +90,13 @@ class Hr:
         return {
             str(row["Employee"]) for row in self._employees() if row["TermDate"] and id(row) not in mistaken
         }
+
+    def lets_go(self, numbers: Collection[str]) -> None:
+        """They have left since yesterday."""
+        for row in self._employees():
+            if str(row["Employee"]) in numbers:
+                self._let_go(row)
+        self._world.publish_company()
 
     def takes_back(self) -> None:
         """Undo about half of what was changed and can be undone."""
@@ -153,6 +172,19 @@ class Hr:
                 if mail and mail.isascii() and "onmicrosoft" not in mail and mails.count(mail) == 1:
                     found.append((row, accounts[0]))
         return found
+
+    def disables_accounts(self, count: int) -> None:
+        """Before anybody has read them: an address read earlier might still be on its way."""
+        for _, user in self._dice.sample(self._with_own_account(), count):
+            user["accountEnabled"] = False
+
+    def moves(self, number: str) -> None:
+        """Somebody has another street."""
+        self._number += 1
+        for row in self._employees():
+            if str(row["Employee"]) == number:
+                self._write((row, "Address", f"{self._number} Corrected Street"))
+        self._world.publish_company()
 
     def _yesterday(self) -> str:
         # Not today: it may not have come yet where the sync's day begins later.
@@ -275,6 +307,49 @@ class Hr:
         if len(pairs) > 1:
             (_, one), (_, other) = self._dice.sample(pairs, 2)
             self._write((one, "mail", other["mail"]), (other, "mail", one["mail"]))
+
+    def _pass_apostrophe_on(self) -> None:
+        """Somebody's address gets one; the next time somebody else gets that address."""
+        pairs = self._with_own_account()
+        holders = [account for _, account in pairs if "'" in account["mail"]]
+        others = [account for _, account in pairs if "'" not in account["mail"]]
+        if not others:
+            return
+        other, self._number = self._dice.choice(others), self._number + 1
+        if not holders:
+            self._write((other, "mail", f"pat.o'brien{self._number}@pelicanfork.example"))
+            return
+        holder = self._dice.choice(holders)
+        left = self._dice.choice((other["mail"], f"renamed{self._number}@pelicanfork.example"))
+        self._write((holder, "mail", left), (other, "mail", holder["mail"]))
+
+    def _write_odd_place(self) -> None:
+        """A department or a contract with a value that is none, for a while or for good."""
+        table, name, value = self._dice.choice(ODD_PLACES)
+        rows = self._company.tables[table]
+        row = self._dice.choice([row for row in rows if OWN_COMPANY in (row.get("PRCo"), row.get("JCCo"))])
+        if value is not TWICE:
+            mend: Callable[[], None] = functools.partial(row.__setitem__, name, row[name])
+            row[name] = value
+        else:
+            again = {**row, name: f" {row[name].strip()}"}
+            if any(other[name] == again[name] for other in rows):
+                return
+            rows.append(again)
+            mend = functools.partial(rows.remove, again)
+        moment = self._world.clock.now() + timedelta(minutes=self._dice.uniform(*MENDED_AFTER_MINUTES))
+        self._odd_places.append((moment, mend))
+
+    def mends_places(self) -> None:
+        """Those rows whose time has come; what is left at the end of the storm stays."""
+        now = self._world.clock.now()
+        due = [place for place in self._odd_places if place[0] <= now]
+        if due:
+            for _, mend in reversed(due):
+                mend()
+            self._odd_places = [place for place in self._odd_places if place not in due]
+            self._world.scheduler.note("HR mends a department or a contract")
+            self._world.publish_company()
 
     def _terminate_by_mistake(self) -> None:
         current = self._current()

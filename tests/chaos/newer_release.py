@@ -8,15 +8,18 @@ from typing import Any
 
 from shared.storage.bus import Message
 from shared.storage.documents import from_json, to_json
+from shared.sync import paths
 
 ADDED = {"added_later": {"by": "a newer release", "values": [1, 2]}}
+MAPS = tuple(map(paths.lookup, ("roles", "asset_types")))
+"""Documents without members: names or ids with a value each, among which nothing can be added."""
 LISTS = ("changes", "outcomes", "targets", "problems", "looks")
 """Members that hold a list of records."""
 
 
 def with_unknown_members(path: str, data: bytes) -> bytes:
     """The document with a member more in itself and in each record that it lists; other texts as they are."""
-    if ".json" not in path or not data:
+    if ".json" not in path or not data or path in MAPS:
         return data
     value = from_json(data)
     return to_json(_extended(value)) if isinstance(value, dict) else data

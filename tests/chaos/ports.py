@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,7 +36,19 @@ LATE_SECONDS = (1.0, 55.0)
 """How long after its client has given up a request may still be carried out. The engine takes a minute."""
 WITH_STRANGERS = ("users", "user_titles", "assets")
 """What is listed page by page and holds records of nobody, which can be deleted."""
+ANOTHER_USER = "the record of another user"
 LISTED = (*WITH_STRANGERS, "sites", "site_clusters")
+ONE_USER = re.compile(r"/api/users/[^/]+")
+ODD_ANSWERS: tuple[tuple[int, Any], ...] = (
+    (200, {"data": None}),
+    (200, []),
+    (200, ANOTHER_USER),
+    (302, {}),
+    (400, {"message": "Bad Request"}),
+    (409, {"message": "Conflict"}),
+)
+"""To a question for one user; none says anything of that user."""
+NOT_FOUND = (404, 410)
 HALVED = {"Graph gives half": ("graph", "value"), "Samsara gives half": ("samsara", "data")}
 """Fault -> whose answer is cut short, and the member that holds its records."""
 
@@ -198,9 +211,15 @@ class ChaosAdapter(HTTPAdapter):
         self._shift_listing(request)
         response = self._inner.send(request)
         self._scheduler.pause("was answered", seconds / 2, after=True)
-        writes = self._name == "safetyamp" and request.method != "GET"
-        after = self._faults.one_of(AFTER) if writes and response.ok else None
+        after = self._fault_after(request) if self._name == "safetyamp" and response.ok else None
         return response if after is None else self._spoilt(after, request, response)
+
+    def _fault_after(self, request: requests.PreparedRequest) -> str | None:
+        if request.method == "GET":
+            asks_for_one = ONE_USER.fullmatch(self._inner.request_of(request).path)
+            return self._faults.one_of(("odd answer to one user",)) if asks_for_one else None
+        of_creations = ("404 after a creation",) if request.method == "POST" else ()
+        return self._faults.one_of((*of_creations, *AFTER))
 
     def _fault_before(self, request: requests.PreparedRequest) -> str | None:
         faults = self._faults
@@ -220,7 +239,9 @@ class ChaosAdapter(HTTPAdapter):
             (
                 fault
                 for fault, (name, _) in HALVED.items()
-                if name == self._name and "token" not in (request.url or "") and self._faults.strikes(fault)
+                if name == self._name
+                and "token" not in (request.url or "")
+                and self._faults.strikes(fault, self._world.tells_half_from_all)
             ),
             None,
         )
@@ -271,7 +292,18 @@ class ChaosAdapter(HTTPAdapter):
         if fault == "cut answer after":
             half = response.content[: len(response.content) // 2]
             return self._answer(request, response.status_code, half, {"X-Injected": "cut"})
+        if fault == "404 after a creation":
+            status = self._world.dice.choice(NOT_FOUND)
+            return self._answer(request, status, b'{"message":"Not Found"}', {"X-Injected": "404"})
+        if fault == "odd answer to one user":
+            return self._odd_answer(request)
         return self._answer(request, 500, b"{}", {})
+
+    def _odd_answer(self, request: requests.PreparedRequest) -> requests.Response:
+        status, body = self._world.dice.choice(ODD_ANSWERS)
+        if body == ANOTHER_USER:
+            body = {"data": self._world.dice.choice(self._world.tenant.safetyamp.snapshot()["users"])}
+        return self._answer(request, status, json.dumps(body).encode(), {})
 
     def _answer(
         self, request: requests.PreparedRequest, status: int, body: bytes, headers: dict[str, str]

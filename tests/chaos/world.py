@@ -73,12 +73,23 @@ TOO_LATE = timedelta(hours=2)
 LOADED = 0.6
 """In how many worlds SafetyAmp already holds the company."""
 MOST = 0.75
+SOME_ACCOUNTS = 3
+WITHOUT_ACCOUNT = ("hand corrects an e-mail", "odd answer to one user")
+"""What needs people whose e-mail no source owns: so many accounts are disabled. They are nobody else's, and
+each change of such a user reads it first."""
+MOST_PROCESSES = 4
+PROCESSES_PER_CALL = (0.5, 1.0, 2.0)
+"""Of the limit, where there are many: with two, each process may call in every second period only."""
 JUMP_SECONDS = 20.0
 HAPPENINGS = (
     "hand edits",
     "hand switches off",
     "hand deletes",
     "hand changes a number",
+    "hand parts two users",
+    "hand moves a department",
+    "hand corrects an e-mail",
+    "leavers deleted by hand",
     "mistake in Vista",
     "phone handed over",
     "phones swapped",
@@ -86,7 +97,9 @@ HAPPENINGS = (
     "holder of a shared phone leaves",
     "mail handed over",
     "mails swapped",
+    "mail with an apostrophe",
     "region respelled",
+    "odd row of a place",
     "company changes",
 )
 """What happens at a step of the whole system, not within an operation."""
@@ -161,6 +174,9 @@ class World:
     logged: list[str] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
     redis_was_away: bool = False
+    redis_is_gone: bool = False
+    run_without_redis: str | None = None
+    """Its id, where there was one."""
     verdict: tuple[Any, Any] | None = None
     """What the checks found SafetyAmp to hold, and what it should: worked out once for all of them."""
     last_rows: dict[str, list[dict[str, Any]]] | None = None
@@ -196,6 +212,10 @@ class World:
         )
         self.hands = Hands(self)
         self.hr = Hr(self)
+        if not self.faults.names.isdisjoint(WITHOUT_ACCOUNT):
+            self.hr.disables_accounts(SOME_ACCOUNTS)
+        if "hand parts two users" in self.faults.names:
+            self.hands.doubles_a_user()
         self._happenings = [name for name in HAPPENINGS if name in self.faults.names]
         self._late: list[tuple[datetime, int, Callable[[], None]]] = []
         self._late_numbers = itertools.count()
@@ -220,6 +240,9 @@ class World:
             self.kinds = (*self.kinds, "company changes")
         self.limit_calls = self.limit_calls or self.dice.choice(LIMITS)
         self.most_deactivations = 1 if "late approval" in self.kinds else self.dice.choice(MOST_DEACTIVATIONS)
+        self.most_processes = MOST_PROCESSES
+        if "many processes without Redis" in self.kinds:
+            self.most_processes = round(self.limit_calls * self.dice.choice(PROCESSES_PER_CALL))
         if self.loaded is None:
             self.loaded = self.dice.random() < LOADED
 
@@ -251,6 +274,8 @@ class World:
                 self.hr.mends()
             self._operator.resumes_everything()
             self._settle()
+            if "many processes without Redis" in self.faults.names:
+                self._run_without_redis()
             if "late approval" in self.faults.names:
                 self._approve_late()
             if self.company_changes:
@@ -292,6 +317,7 @@ class World:
                 self._let_happen(name)
         if self.hr.is_mistaken and self.clock.now() >= self.hr.mend_at:
             self.hr.mends()
+        self.hr.mends_places()
 
     def _let_happen(self, name: str) -> None:
         hands = {
@@ -299,12 +325,25 @@ class World:
             "hand switches off": self.hands.switches_off,
             "hand deletes": self.hands.deletes,
             "hand changes a number": self.hands.changes_a_number,
+            "hand parts two users": self.hands.parts_two_users,
+            "hand moves a department": self.hands.moves_a_department,
+            "hand corrects an e-mail": self.hands.corrects_a_mail,
+            "leavers deleted by hand": self.hands.deletes_leavers,
             "company changes": self.hr.changes_something,
         }
         if name in hands:
             hands[name]()
         else:
             self.hr.happens(name)
+
+    def _run_without_redis(self) -> None:
+        """One run for which each process has its small share of the limit only."""
+        self.faults.count("many processes without Redis")
+        self.redis_is_gone = True
+        self._request()
+        self._settle()
+        self.redis_is_gone = False
+        self.run_without_redis = [run_id for run_id, _ in self.runs()][-1]
 
     def _approve_late(self) -> None:
         self.clock.advance(TOO_LATE)
@@ -328,6 +367,11 @@ class World:
         state = state_from_json("employees", read_json(self.store, paths.state("employees")))
         known = sum(1 for record in state.records.values() if record[0] is not None) if state else 0
         return known > len(self.company.own_employees()) * MOST
+
+    def tells_half_from_all(self) -> bool:
+        """Whether half of the accounts or vehicles is no damage. A first read cannot be told from the truth,
+        and whose disabled account it lacks gets the address of Vista, also over that of a hand."""
+        return self.faults.names.isdisjoint(WITHOUT_ACCOUNT) or self.most_are_known()
 
     def runs(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Ids and documents of all runs, oldest first."""
@@ -406,7 +450,7 @@ class World:
 
     def _disturb_redis(self) -> None:
         self.scheduler.pause("Redis")
-        self.redis.away = self.faults.rages("Redis away")
+        self.redis.away = self.redis_is_gone or self.faults.rages("Redis away")
         if self.faults.strikes("Redis loses its data"):
             self.redis.empty()
             self.redis_was_away = True
@@ -647,7 +691,7 @@ class World:
             "SAMSARA_BASE_URL": HOSTS["samsara"],
             "MS_GRAPH_BASE_URL": HOSTS["graph"] + "/v1.0",
             "VISTA_CONNECTION_STRING": connection_string(self._database),
-            "MAX_PROCESSES": "4",
+            "MAX_PROCESSES": str(self.most_processes),
             "GUARD_MAX_DEACTIVATIONS": str(self.most_deactivations),
             "API_RATE_LIMIT_CALLS": str(self.limit_calls),
         }

@@ -16,8 +16,9 @@ FIRST_REAL_DAY = date(1900, 1, 2)
 
 
 def text(value: Any) -> str | None:
-    """Trimmed, inner white space one blank, no control and format characters; nothing left: None."""
-    if value is None:
+    """Trimmed, inner white space one blank, no control and format characters; nothing left, or
+    no text at all: None."""
+    if value is None or isinstance(value, bytes):
         return None
     seen = "".join(sign for sign in str(value) if sign in WHITE_SPACE or not _is_control(sign))
     return unicodedata.normalize("NFC", " ".join(seen.split())) or None
