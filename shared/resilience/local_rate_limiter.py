@@ -7,11 +7,11 @@ import threading
 
 from shared.clock import Clock
 from shared.resilience.rate_limiter import (
-    LEAST_CALLS,
     LONGEST_CALL_SECONDS,
     Permit,
     Usage,
     bulk_limit,
+    least_calls,
     new_permit,
     rate_limited,
 )
@@ -21,7 +21,7 @@ class LocalRateLimiter:
     """This process's window, and its memory of its own calls while the window is shared.
 
     With `share` below one it keeps to that part of the limit, so that `1 / share` processes that cannot
-    see each other stay within it together. Where the share is less than `LEAST_CALLS` per period, it is so
+    see each other stay within it together. Where the share is less than `least_calls` per period, it is so
     many per longer period.
     """
 
@@ -39,8 +39,9 @@ class LocalRateLimiter:
         self._clock = clock
         self._name = name
         # 1e-9: three thirds of 60 calls must not become 59.
-        self._limit = max(min(LEAST_CALLS, calls), math.floor(calls * share + 1e-9))
-        self._bulk_limit = bulk_limit(self._limit, math.ceil(reserve * share))
+        least = least_calls(calls)
+        self._limit = max(least, math.floor(calls * share + 1e-9))
+        self._bulk_limit = max(least, bulk_limit(self._limit, math.ceil(reserve * share)))
         self._period = period * max(1.0, self._limit / (calls * share))
         self._longest_call = longest_call_seconds
         self._counted: dict[str, float] = {}

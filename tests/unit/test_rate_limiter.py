@@ -116,16 +116,16 @@ def test_every_key_expires(rig: RedisRig) -> None:
 
 
 def test_with_redis_away_a_process_keeps_to_its_share(rig: RedisRig, server: FakeServer) -> None:
-    limiter = rig.limiter(8, PERIOD)
+    limiter = rig.limiter(24, PERIOD)
     server.connected = False
-    take(limiter, 2)
+    take(limiter, 6)
     refusal(limiter)
-    assert (limiter.usage().used, limiter.usage().limit) == (2, 2)
+    assert (limiter.usage().used, limiter.usage().limit) == (6, 6)
 
 
 def test_calls_made_before_redis_went_away_still_count(rig: RedisRig, server: FakeServer) -> None:
-    limiter = rig.limiter(8, PERIOD)
-    call(limiter, 5)
+    limiter = rig.limiter(24, PERIOD)
+    call(limiter, 15)
     server.connected = False
     assert refusal(limiter) == pytest.approx(PERIOD, abs=SLACK)
 
@@ -177,9 +177,9 @@ def test_a_redis_that_forgot_everything_is_told_again(rig: RedisRig) -> None:
         (60, 1 / 7, 8, 61),
         (60, 1 / 3, 20, 61),
         (2, 1 / 4, 2, 244),
-        (60, 1 / 120, 2, 244),
+        (60, 1 / 120, 6, 732),
         (1, 1 / 4, 1, 244),
-        (98, 1 / 49, 2, 61),
+        (98, 1 / 49, 6, 183),
     ],
 )
 def test_shares_of_all_processes_stay_within_the_limit(
