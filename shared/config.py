@@ -46,6 +46,9 @@ WEBHOOK_KEY_BYTES = range(24, 65)
 
 LARGEST_COUNT = 1_000_000
 LARGEST_ID = 2**63 - 1
+LEAST_FOR_BULK = 2
+"""Calls of a window that are left to runs, as the rate limiter leaves them."""
+
 DAY_SECONDS, YEAR_HOURS, YEAR_MINUTES = 86_400, 8_760, 525_600
 """Far above what makes sense: they only keep out what would wait without end (`inf`), compare with nothing
 (`nan`), or not fit into a time."""
@@ -334,9 +337,11 @@ def _vehicle_problems(settings: Settings) -> list[SettingProblem]:
 
 def _limit_problems(settings: Settings) -> list[SettingProblem]:
     reserve, calls = settings.api_rate_limit_reserve, settings.api_rate_limit_calls
-    most = calls - min(calls, max(2, min(6, calls // 2)))
-    if reserve > most:
-        text = f"must leave runs six of API_RATE_LIMIT_CALLS ({calls}), half of fewer than 12: at most {most}"
+    if calls < LEAST_FOR_BULK:
+        text = f"must be at least {LEAST_FOR_BULK}: a change may have to be read and sent in one go"
+        return [SettingProblem("API_RATE_LIMIT_CALLS", text)]
+    if reserve > (most := calls - LEAST_FOR_BULK):
+        text = f"must leave {LEAST_FOR_BULK} of API_RATE_LIMIT_CALLS ({calls}) to runs: at most {most}"
         return [SettingProblem("API_RATE_LIMIT_RESERVE", text)]
     return []
 

@@ -11,17 +11,20 @@ from shared.resilience.rate_limiter import (
     Permit,
     Usage,
     bulk_limit,
-    least_calls,
     new_permit,
     rate_limited,
 )
+
+LEAST_CALLS = 6
+"""Of a process with a share: a change is read, sent, and sent again without what is refused, after one or two
+records that give something up for it, in one go. Where that had no place it would begin anew for ever."""
 
 
 class LocalRateLimiter:
     """This process's window, and its memory of its own calls while the window is shared.
 
     With `share` below one it keeps to that part of the limit, so that `1 / share` processes that cannot
-    see each other stay within it together. Where the share is less than `least_calls` per period, it is so
+    see each other stay within it together. Where the share is less than `LEAST_CALLS` per period, it is so
     many per longer period.
     """
 
@@ -39,7 +42,7 @@ class LocalRateLimiter:
         self._clock = clock
         self._name = name
         # 1e-9: three thirds of 60 calls must not become 59.
-        least = least_calls(calls)
+        least = min(LEAST_CALLS, calls) if share < 1 else 1
         self._limit = max(least, math.floor(calls * share + 1e-9))
         self._bulk_limit = max(least, bulk_limit(self._limit, math.ceil(reserve * share)))
         self._period = period * max(1.0, self._limit / (calls * share))

@@ -89,19 +89,13 @@ def new_permit() -> Permit:
     return Permit(uuid.uuid4().hex)
 
 
-LEAST_CALLS = 6
-"""Of one process in a window: a change is read, sent, and sent again without what is refused, after one or
-two records that give something up for it, in one go. Where they had no place it would begin anew for ever."""
-
-
-def least_calls(limit: int) -> int:
-    """How many of so many calls are left to bulk work, whatever is reserved."""
-    return min(limit, max(2, min(LEAST_CALLS, limit // 2)))
+LEAST_FOR_BULK = 2
+"""In a window: what an update repeats is read, and sent in one go."""
 
 
 def bulk_limit(limit: int, reserve: int) -> int:
-    """Slots open to bulk work."""
-    return max(least_calls(limit), limit - reserve)
+    """Slots open to bulk work; at least `LEAST_FOR_BULK`: with fewer it would never come to an end."""
+    return max(min(LEAST_FOR_BULK, limit), limit - reserve)
 
 
 def rate_limited(name: str, wait: float, blocked: float) -> RateLimited:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.doubles.redis_server",)
 
-LIMIT = 8
-SHARE = 2
+LIMIT = 24
+SHARE = 6
 """What a process may call when it is alone: a quarter of LIMIT."""
 SHORT_SECONDS = 0.2
 NOBODY_LISTENS = 9
@@ -186,12 +186,12 @@ class TestAStateThatRedisIsIn:
     ) -> None:
         take(limiter, 1)
         command(admin, "REPLICAOF", "127.0.0.1", str(NOBODY_LISTENS))
-        take(limiter, 1)
+        take(limiter, SHARE - 1)
         refusal(limiter)
         assert "is a replica" in str(connection.problem)
         assert connection.available
         command(admin, "REPLICAOF", "NO", "ONE")
-        take(limiter, LIMIT - 2)
+        take(limiter, LIMIT - SHARE)
         refusal(limiter)
         assert connection.problem is None
 

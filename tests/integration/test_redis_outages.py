@@ -57,8 +57,8 @@ def connection(server: RedisServer, clock: FakeClock) -> Iterator[RedisConnectio
 
 @pytest.fixture
 def limiter(connection: RedisConnection, clock: FakeClock) -> SharedRateLimiter:
-    fallback = LocalRateLimiter(clock, 8, PERIOD, share=1 / 4)
-    return SharedRateLimiter(connection, "target", 8, PERIOD, 0, fallback)
+    fallback = LocalRateLimiter(clock, 24, PERIOD, share=1 / 4)
+    return SharedRateLimiter(connection, "target", 24, PERIOD, 0, fallback)
 
 
 def test_a_crashed_redis_is_missed_at_once_and_found_again(
@@ -111,11 +111,11 @@ def test_calls_go_on_within_the_share_while_redis_is_away(
     server: RedisServer, limiter: SharedRateLimiter, clock: FakeClock
 ) -> None:
     server.kill()
-    take(limiter, 2)
+    take(limiter, 6)
     refusal(limiter)
     server.start()
     clock.advance(5)
-    take(limiter, 6)
+    take(limiter, 18)
     refusal(limiter)
 
 

@@ -207,10 +207,10 @@ def test_the_window_is_that_of_the_settings_and_a_reserve_is_left_to_who_waits()
 
 
 def test_without_redis_a_process_keeps_to_its_share_of_the_window() -> None:
-    rig = Rig(API_RATE_LIMIT_CALLS="8", API_RATE_LIMIT_RESERVE="0", MAX_PROCESSES="4")
+    rig = Rig(API_RATE_LIMIT_CALLS="28", API_RATE_LIMIT_RESERVE="0", MAX_PROCESSES="4")
     vars(rig.runtime)["redis_factory"] = away
     limiter = rig.runtime.safetyamp_limiter
-    for _ in range(2):
+    for _ in range(7):
         limiter.acquire()
     with pytest.raises(RateLimited):
         limiter.acquire()
