@@ -99,12 +99,12 @@ def test_a_restart_between_two_commands_goes_unnoticed(
 def test_a_restarted_redis_learns_scripts_and_calls_again(
     server: RedisServer, limiter: SharedRateLimiter
 ) -> None:
-    take(limiter, 5)
+    take(limiter, 15)
     server.kill()
     server.start()
-    take(limiter, 3)
+    take(limiter, 9)
     refusal(limiter)
-    assert limiter.usage().used == 8
+    assert limiter.usage().used == 24
 
 
 def test_calls_go_on_within_the_share_while_redis_is_away(
