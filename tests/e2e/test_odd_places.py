@@ -176,6 +176,33 @@ def test_a_department_elsewhere_that_is_not_known_is_recognised_by_its_code(
     assert rig.run().writes == []
 
 
+@pytest.mark.parametrize("below", MOVES["10"])
+def test_a_department_elsewhere_that_is_not_known_keeps_its_jobs_while_its_row_is_odd(
+    rig: PeopleRig, below: str
+) -> None:
+    """Nothing adopts it then, and its jobs and people are where they were."""
+    was, homes = (
+        cluster(rig, "10"),
+        {row["emp_id"]: row["home_site_id"] for row in rig.safetyamp.snapshot()["users"]},
+    )
+    rig.safetyamp.edit("site_clusters", was["id"], parent_cluster_id=cluster(rig, below)["id"])
+    rig.documents.delete(paths.state("departments"))
+    department(rig, "10")["Description"] = None
+    rig.publish()
+    for _ in range(2):
+        ran = rig.run(refresh=True)
+        assert ran.writes == []
+        assert {row["emp_id"]: row["home_site_id"] for row in rig.safetyamp.snapshot()["users"]} == homes
+        assert (keys(ran, "departments"), keys(ran, "jobs")) == ({"10"}, set())
+    department(rig, "10")["Description"] = "Renamed"
+    rig.publish()
+    rig.run()
+    assert (cluster(rig, "10")["name"], cluster(rig, "10")["parent_cluster_id"]) == (
+        "10 - Renamed",
+        was["parent_cluster_id"],
+    )
+
+
 def test_clusters_that_others_made_below_departments_stay_where_they_are_and_out_of_the_report(
     rig: PeopleRig,
 ) -> None:

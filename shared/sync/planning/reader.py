@@ -177,6 +177,8 @@ class SourceReader:
         counts whatever is wrong with its row today, or one odd row would move everybody who belongs there."""
         mapping, state = mappings(self._options)[entity], self._resolver.state(entity)
         there = frozenset(state.keys_in_target()) if state else frozenset()
+        if entity == "departments" and state:
+            there |= state.unmatched.keys()  # by the code, wherever somebody put the cluster
         return frozenset(
             record.key
             for record in mapping.records(source)

@@ -49,6 +49,8 @@ class Resolver:
         if state.is_perhaps_gone(key):
             return None  # what referred to it would be refused, and not be tried again when it is back
         known = state.target_id(key)
+        if known is None and entity == "departments" and len(ids := state.unmatched_ids(key)) == 1:
+            return ids[0]  # not where it belongs, and its row is odd, so that planning has not adopted it
         # Where SafetyAmp has several spellings of a title, the very one is no guess.
         return state.id_spelt(ref.key) if known is None else known
 
