@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from local.company.model import Row
 from local.host.stack import LocalStack
 from local.rehearsal.world import NEW_ROAD, World
 from shared.storage.bus import Message
@@ -54,24 +55,22 @@ def _pages_short(world: World) -> None:
 
 def _source_empty(world: World) -> None:
     world.say("Vista shows no employee at all: a login without rights, or a restore in progress")
-    rows = world.company.tables["bPREH"]
-    world.company.tables["bPREH"] = []
-    world.publish()
-    world.run()
-    world.say("Vista is whole again")
-    world.company.tables["bPREH"] = rows
-    world.publish()
-    world.run()
+    _for_a_while(world, [])
 
 
 def _source_half(world: World) -> None:
     world.say("Vista shows every second employee only")
-    rows = world.company.tables["bPREH"]
-    world.company.tables["bPREH"] = rows[::2]
+    _for_a_while(world, world.company.tables["bPREH"][::2])
+
+
+def _for_a_while(world: World, rows: list[Row]) -> None:
+    """Vista shows these employees for one run, then all again."""
+    whole = world.company.tables["bPREH"]
+    world.company.tables["bPREH"] = rows
     world.publish()
     world.run()
     world.say("Vista is whole again")
-    world.company.tables["bPREH"] = rows
+    world.company.tables["bPREH"] = whole
     world.publish()
     world.run()
 
