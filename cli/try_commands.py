@@ -11,6 +11,7 @@ from cli.console import OutputConsole, print_json, result_console
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED
 from shared.errors import ConfigurationError
+from shared.version import PROGRAM
 
 if TYPE_CHECKING:
     from cli.arguments import Commands
@@ -74,5 +75,6 @@ def _rehearse(options: argparse.Namespace) -> int:
     console = result_console()
     if not options.names:
         show_disasters(console)
+        console.print(f"{PROGRAM} rehearse late-approval plays one, in a minute or two", highlight=False)
         return NOTHING_FAILED
     return rehearse(console, chosen(options.names), options.port if options.open else None)
