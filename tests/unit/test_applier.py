@@ -184,6 +184,14 @@ class TestWhatIsRepeated:
         assert not isinstance(raised.value, InvalidRecord)
         assert (work.payloads, work.safetyamp.reads) == ([], 2)
 
+    def test_is_not_known_where_the_credential_is_refused(self) -> None:
+        work = Applying(now=AccessRefused("who are you", 401))
+        with pytest.raises(AccessRefused):
+            work.update({"street": "New"}, fresh=["email"])
+        assert work.payloads == []
+        off = work.update({"system_access": 0}, action="deactivate", fresh=["email"])
+        assert (off.result, len(work.payloads)) == ("deactivated", 1)
+
     def test_is_asked_for_once_more_where_the_answer_is_odd(self) -> None:
         work = Applying()
         answers = iter([{}, {"id": "u1", **CORE, "email": "corrected@x.example"}])

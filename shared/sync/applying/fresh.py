@@ -10,6 +10,8 @@ from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import AccessRefused, APIError, IncompleteRead, NotFound, UpstreamUnavailable
 from shared.sync.model import EntityName
 
+UNAUTHORIZED = 401
+
 ABSENT_AFTER = 3
 """So many records in a row that are there and are not shown by their id: it is rather the way of asking that
 is not there (nobody was seen using it: docs/contracts/safetyamp.md#one-record)."""
@@ -36,16 +38,19 @@ class FreshReader:
     def values(self, target_id: Any, names: Iterable[str], *, urgent: bool = False) -> dict[str, Any]:
         """The named fields that have a value.
 
-        Raises RetryLater; UpstreamUnavailable and IncompleteRead while SafetyAmp does not answer; APIError
-        where it answers neither the record nor that there is none: what is known would undo what somebody
-        corrected. For an `urgent` change it must do then, too.
+        Raises RetryLater; AccessRefused for a credential that is not accepted; UpstreamUnavailable and
+        IncompleteRead while SafetyAmp does not answer; APIError where it answers neither the record nor that
+        there is none: what is known would undo what somebody corrected. For an `urgent` change it must do
+        then, too.
         """
         if self._read is None or self._missed >= ABSENT_AFTER:
             return {}
         try:
             row = self._read(target_id)
             self._missed = 0
-        except (NotFound, AccessRefused):
+        except (NotFound, AccessRefused) as error:
+            if error.status_code == UNAUTHORIZED and not urgent:
+                raise  # the credential, and not this way of asking: it says nothing of the record
             self._not_shown = target_id
             return {}
         except (UpstreamUnavailable, IncompleteRead):
