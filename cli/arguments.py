@@ -7,6 +7,7 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from shared.version import FULL_VERSION, PROGRAM
@@ -42,6 +43,14 @@ def seconds(text: str) -> float:
     if not 0 < number <= 86_400:
         raise argparse.ArgumentTypeError(f"must be seconds, more than 0 and at most 86400, not {text[:20]!r}")
     return number
+
+
+def new_file(text: str) -> Path:
+    """A file that can be written once the work is done: its folder is there."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"is in a folder that does not exist: {str(path.parent)!r}")
+    return path
 
 
 class Parser(argparse.ArgumentParser):

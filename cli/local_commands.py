@@ -17,7 +17,7 @@ from cli.remote.address import KEY_SETTING, checked_key
 from cli.remote.client import KEY_HEADER
 from cli.settings_file import local_environment
 from cli.show import show_costs, show_report
-from cli.show_plan import show_plan
+from cli.show_plan import MOST_UPDATES, show_plan
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop_once, exit_status, run_once
 from local.host.own_pages import is_loopback
 from local.host.progress import display
@@ -190,7 +190,7 @@ def _once(options: argparse.Namespace) -> int:
             else:
                 finished = run_once(stack, _request(options, plan=options.plan), shown)
         if options.plan:
-            plan = _planned(stack, finished.report["run_id"])
+            plan = _planned(stack, finished.report["run_id"], MOST_UPDATES)
     finally:
         stack.close()
     if options.json:
@@ -214,7 +214,8 @@ def _plan(options: argparse.Namespace) -> int:
             with display(console, silent=options.json or options.quiet) as shown:
                 report = run_once(stack, _request(options, plan=True), shown).report
             run_id = report["run_id"]
-        plan = _planned(stack, run_id)
+        is_kept = options.json or options.out is not None
+        plan = _planned(stack, run_id, None if is_kept else MOST_UPDATES)
     finally:
         stack.close()
     if options.out is not None:
@@ -226,9 +227,9 @@ def _plan(options: argparse.Namespace) -> int:
     return NOTHING_FAILED if report is None else exit_status(report)
 
 
-def _planned(stack: LocalStack, run_id: str) -> answers.RunPlan:
-    """Raises UnknownRun."""
-    return plan_view(stack.runtime, get_run(stack.runtime.documents, run_id))
+def _planned(stack: LocalStack, run_id: str, most: int | None) -> answers.RunPlan:
+    """With `most` changes and creations of an entity, all if None. Raises UnknownRun."""
+    return plan_view(stack.runtime, get_run(stack.runtime.documents, run_id), most)
 
 
 def _show_planned(console: Console, plan: answers.RunPlan, report: Mapping[str, Any] | None) -> None:

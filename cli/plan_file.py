@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cli.arguments import new_file
 from shared.queries import answers
 from shared.queries.csv_text import plan_csv
 from shared.queries.plan_page import plan_page
@@ -27,11 +28,9 @@ FORMS: Mapping[str, Callable[[answers.RunPlan], bytes]] = {".html": plan_page, "
 
 def plan_file(text: str) -> Path:
     """The option, for argparse: known before the run whether its end can be written."""
-    path = Path(text)
+    path = new_file(text)
     if path.suffix.lower() not in FORMS:
         raise argparse.ArgumentTypeError(f"must end in .html, .json or .csv, not {text[-40:]!r}")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"is in a folder that does not exist: {str(path.parent)!r}")
     return path
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.arguments import LARGEST_PORT, add_command, whole_number
+from cli.arguments import LARGEST_PORT, add_command, new_file, whole_number
 from cli.console import OutputConsole, print_json, result_console
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED
@@ -29,7 +29,7 @@ def add_commands(commands: Commands) -> None:
         interrupted="nothing was changed",
     )
     probe.add_argument(
-        "--out", type=Path, metavar="FILE", help="fields, types and counts in a file, without any value"
+        "--out", type=new_file, metavar="FILE", help="fields, types and counts in a file, without any value"
     )
     probe.add_argument("--json", action="store_true", help="print what was seen as one JSON object")
     rehearse = add_command(

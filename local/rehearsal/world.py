@@ -125,7 +125,7 @@ class World:
     def shorten_pages(self, records: int) -> None:
         """SafetyAmp lists so many records a page, whatever it is asked for."""
         # The stand-in is told at its making: what it holds moves to another one's pages only by this.
-        self.safetyamp._page_records = records
+        self.safetyamp.page_records = records
 
     # -- the app ---------------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ class SafetyAmpSimulator(Simulator):
         page_records: int = PAGE_RECORDS,
     ) -> None:
         super().__init__(clock)
-        self._page_records = page_records
+        self.page_records = page_records
         self._key = key
         self._fqdn = fqdn
         self._window = CallWindow(clock, calls, period)
@@ -186,14 +186,14 @@ class SafetyAmpSimulator(Simulator):
         if "page" in request.query and "limit" not in request.query:
             return _message(400, "Bad Request: A limit is required when using page.")
         try:
-            limit = int(request.query.get("limit", self._page_records))
+            limit = int(request.query.get("limit", self.page_records))
             page = int(request.query.get("page", 0))
         except ValueError:
             return _message(400, "Bad Request: page and limit must be whole numbers.")
         if limit < 1 or page < 0:
             return _message(400, "Bad Request: page and limit are out of range.")
         # The largest limit is unknown; more than the default is never granted here.
-        limit = min(limit, self._page_records)
+        limit = min(limit, self.page_records)
         rows = self._store.page(resource, page * limit, limit)
         return _data(200, [view(self._store, resource, row) for row in rows])
 

@@ -64,7 +64,7 @@ const get = (path, query) => call("GET", path, { query });
 async function download(path, query, name) {
   const url = URL.createObjectURL(await call("GET", path, { query, seconds: 60, file: true }));
   Object.assign(document.createElement("a"), { href: url, download: name }).click();
-  URL.revokeObjectURL(url);
+  setTimeout(() => URL.revokeObjectURL(url), 60000); // some browsers read it later
 }
 
 const post = (path, options) => call("POST", path, options);

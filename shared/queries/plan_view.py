@@ -23,8 +23,8 @@ IN_ORDER_OF_DANGER: tuple[Action, ...] = ("deactivate", "reactivate", "update", 
 ABOUT_ACCESS = frozenset({"deactivate", "reactivate"})
 """Actions of which everybody is named, however many they are."""
 
-NO_TERM_DATE = "Vista has no TermDate any more: who approves now leaves this person out"
-NOT_IN_VISTA = "Vista does not have this number any more: who approves now leaves this person out"
+NO_TERM_DATE = "Vista has no TermDate any more: an approval now would leave this person out"
+NOT_IN_VISTA = "Vista does not have this number any more: an approval now would leave this person out"
 
 
 def plan_view(services: Services, run: Run, most: int | None = None) -> answers.RunPlan:
@@ -166,6 +166,8 @@ class _View:
         except UNREADABLE as error:
             self.notes.append(f"Vista cannot be read now, so that nothing tells why access changes: {error}")
             return {}
+        if not rows:
+            self.notes.append("Vista shows nobody now, so that nothing tells why access changes")
         return {str(employee_number(row.employee)): row for row in rows}
 
 

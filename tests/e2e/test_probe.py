@@ -89,7 +89,7 @@ def test_the_recording_has_fields_types_and_sizes(rig: ProbeRig) -> None:
 
 
 def test_a_larger_page_that_is_honoured_is_recorded(rig: ProbeRig) -> None:
-    rig.safetyamp._page_records = 100
+    rig.safetyamp.page_records = 100
     assert rig.probed().recording["safetyamp"]["page_sizes"]["100"] == 100
 
 

@@ -121,6 +121,7 @@ def test_a_plan_is_told_saved_and_told_again_and_changes_nothing(
         (("plan", "tomorrow"), "RUN"),
         (("plan", "--out", "plan.txt"), "--out"),
         (("plan", "--out", "nowhere/plan.csv"), "nowhere"),
+        (("probe", "--out", "nowhere/shapes.json"), "nowhere"),
         (("rehearse", "fire"), "late-approval"),
     ],
 )

@@ -115,6 +115,13 @@ def test_a_vista_that_is_away_costs_the_reasons_only(rig: PlanRig) -> None:
     assert "Vista is away" in note
 
 
+def test_a_vista_that_shows_nobody_says_nothing_of_anybody(rig: PlanRig) -> None:
+    rig.sources.employee_rows = []
+    rig.plans([off("7"), off("8")])
+    assert (rig.why("7"), rig.why("8")) == (None, None)
+    assert rig.seen()["notes"] == ["Vista shows nobody now, so that nothing tells why access changes"]
+
+
 def test_nobody_asks_vista_where_nobody_s_access_changes(rig: PlanRig) -> None:
     rig.sources.away = DatabaseError("Vista is away")
     rig.plans([change("7"), change("8", "create")])
