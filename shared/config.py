@@ -47,7 +47,7 @@ WEBHOOK_KEY_BYTES = range(24, 65)
 LARGEST_COUNT = 1_000_000
 LARGEST_ID = 2**63 - 1
 LEAST_FOR_BULK = 2
-"""Calls of a window that are left to runs, as the rate limiter leaves them."""
+"""Calls of a window that are left to runs: what an update repeats is read, and sent in one go."""
 
 DAY_SECONDS, YEAR_HOURS, YEAR_MINUTES = 86_400, 8_760, 525_600
 """Far above what makes sense: they only keep out what would wait without end (`inf`), compare with nothing

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.clock import Clock
+from shared.config import LEAST_FOR_BULK
 from shared.errors import RateLimited
 
 LONGEST_CALL_SECONDS = 60.0
@@ -87,10 +88,6 @@ class UnlimitedRateLimiter:
 def new_permit() -> Permit:
     """A permit of its own id."""
     return Permit(uuid.uuid4().hex)
-
-
-LEAST_FOR_BULK = 2
-"""In a window: what an update repeats is read, and sent in one go."""
 
 
 def bulk_limit(limit: int, reserve: int) -> int:

@@ -49,7 +49,7 @@ def content_is_as_expected(world: World) -> Iterator[str]:
         resource, key, field, found, expected = line
         if key in _with_wrong_numbers(world) and resource == "users":
             continue
-        if not _is_reported(world, resource, key, "" if key in _parted(world) else field):
+        if not _is_reported(world, resource, key, field):
             yield f"{resource} {key}: {field or 'the record'} is {found!r} instead of {expected!r}"
 
 
@@ -59,10 +59,7 @@ def no_value_is_withheld_that_is_free(world: World) -> Iterator[str]:
     wanted: dict[tuple[str | None, str], Any] = {
         (key, field): expected
         for resource, key, field, _, expected in _differences(world)
-        if resource == "users"
-        and field in UNIQUE
-        and key not in _with_wrong_numbers(world)
-        and key not in _parted(world)
+        if resource == "users" and field in UNIQUE and key not in _with_wrong_numbers(world)
     }
     for (key, field), expected in wanted.items():
         holders = _holders(world, key, field, expected)
@@ -384,11 +381,6 @@ def _with_wrong_numbers(world: World) -> set[str]:
     """Numbers of those whose user has another one, and these others: nothing is sent for them."""
     wrong = [row for row in _rows(world)["users"] if row.get("wrong_number")]
     return {row[name] for row in wrong for name in ("emp_id", "wrong_number")}
-
-
-def _parted(world: World) -> set[str]:
-    """Numbers that two users had: while the known one has none, neither is touched, and that is told."""
-    return set(world.hands.parted.values())
 
 
 def _expected_and_found(world: World) -> tuple[Content, Content]:

@@ -87,6 +87,7 @@ TABLE = (
     Kind("hand deletes", 100, 2),
     Kind("hand changes a number", 100, 3),
     Kind("hand parts two users", 100, 2),
+    Kind("hand moves a number", 100, 2),
     Kind("hand moves a department", 100, 2),
     Kind("hand corrects an e-mail", 100, 3),
     Kind("leavers deleted by hand", 100, 1),

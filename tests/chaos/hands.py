@@ -165,6 +165,23 @@ class Hands:
             self.parted[row["id"]] = row["emp_id"]
             self.touched.add(row["emp_id"])
 
+    def moves_a_number(self) -> None:
+        """Somebody gets a second user, which has the number from now on, and the first one none; sometimes
+        the person leaves then."""
+        rows = [row for row in self._known() if self.is_known_by_mail(row, row["emp_id"])]
+        if not rows:
+            return
+        row = self._dice.choice(rows)
+        number = row["emp_id"]
+        self._world.scheduler.note(f"somebody gives the number {number} of user {row['id']} to a second user")
+        second = {name: value for name, value in row.items() if name not in ("id", "mobile_phone")}
+        self._safetyamp.edit("users", row["id"], emp_id=None)
+        self._safetyamp.add("users", {**second, "email": f"second.{row['email']}"})
+        self.parted[row["id"]] = number
+        self.touched.add(number)
+        if self._dice.random() < 0.5:
+            self._world.hr.lets_go([number])
+
     def is_known_by_mail(self, row: Row, number: str) -> bool:
         """Whether a user has the e-mail that the sources say for the number."""
         return bool(self._mail(number).address == row["email"])

@@ -37,6 +37,14 @@ def two_of(rig: PeopleRig, *numbers: int) -> list[Any]:
     return [rig.user(number)["id"] for number in numbers]
 
 
+def first_of(rig: PeopleRig) -> Any:
+    """The id of the user whose number was taken."""
+    (found,) = (
+        one for one, row in users(rig).items() if row["emp_id"] is None and row["last_name"] == "Worker1001"
+    )
+    return found
+
+
 def other_births(rig: PeopleRig, *numbers: int) -> None:
     """Each of them was born on another day, which SafetyAmp knows."""
     for number in numbers:
@@ -398,3 +406,84 @@ class TestANumberThatWasCleared:
         ran: Ran = rig.run(refresh=True)
         assert (rig.user(1001)["street"], rig.reasons(ran, 1001)) == ("77 New Street", "")
         assert users(rig)[user]["first_name"] == "Pat"
+
+
+class TestANumberThatAnotherUserHasNow:
+    """Of two users of a person hands keep one, between two listings: the number goes from the one to the
+    other."""
+
+    @pytest.fixture(params=["made by hand", "of an old number", "was asked for before"])
+    def second(self, rig: PeopleRig, request: pytest.FixtureRequest) -> Any:
+        """A second user of 1001, who has the number now."""
+        (first,) = two_of(rig, 1001)
+        number = {"made by hand": None, "of an old number": "900", "was asked for before": None}[
+            request.param
+        ]
+        dumped = rig.safetyamp.dump()
+        row = next(row for row in dumped["rows"]["users"] if row["emp_id"] == "1001")
+        other = {"id": "zz9zz", "email": "b@x.example", "mobile_phone": None, "emp_id": number}
+        dumped["rows"]["users"].append({**row, **other})
+        rig.safetyamp.load(dumped)
+        if request.param == "of an old number":
+            rig.hired(900, TermDate=YESTERDAY, LastName="Worker1001")
+        rig.run(refresh=True)
+        rig.safetyamp.edit("users", first, emp_id=None)
+        if request.param == "was asked for before":
+            rig.run(refresh=True)
+        types(rig, "zz9zz", 1001)
+        return "zz9zz"
+
+    def test_is_the_one_that_is_kept_up(self, rig: PeopleRig, second: Any) -> None:
+        before = len(users(rig))
+        rig.moves(1001, Address="77 New Street")
+        for request in (HOURLY, NIGHTLY, HOURLY):
+            ran = rig.run(**request)
+            adds_up(ran)
+            assert "keep one" not in rig.reasons(ran, 1001)
+        assert (users(rig)[second]["street"], len(users(rig))) == ("77 New Street", before)
+        assert access(rig, second)
+
+    def test_gets_the_address_as_soon_as_the_other_gives_it_up(self, rig: PeopleRig, second: Any) -> None:
+        told = rig.reasons(rig.run(), 1001)
+        assert all(f"{name} left out: SafetyAmp user" in told for name in ("email", "mobile_phone"))
+        rig.safetyamp.edit("users", first_of(rig), email="o@x.example", mobile_phone=None)
+        ran = rig.run(refresh=True)
+        assert (users(rig)[second]["email"], rig.reasons(ran, 1001)) == (rig.mail(1001), "")
+
+    def test_loses_access_with_the_person_and_the_other_is_told(self, rig: PeopleRig, second: Any) -> None:
+        rig.leaves(1001)
+        ran = rig.run()
+        adds_up(ran)
+        assert not access(rig, second)
+        assert f"SafetyAmp user {first_of(rig)} without emp_id" in rig.reasons(ran, 1001)
+
+
+def test_a_colleagues_user_with_the_number_does_not_stand_in_for_the_one_that_lost_it(rig: PeopleRig) -> None:
+    mine, theirs = two_of(rig, 1001, 1002)
+    before = len(users(rig))
+    rig.safetyamp.edit("users", mine, emp_id=None)
+    types(rig, theirs, 1001)
+    for request in (HOURLY, NIGHTLY):
+        ran = rig.run(**request)
+        adds_up(ran)
+        assert ran.writes == []
+        assert "has 1001 now" in rig.reasons(ran, 1002)
+    types(rig, theirs, 1002)
+    assert "no emp_id" in rig.reasons(rig.run(), 1001)
+    assert len(users(rig)) == before
+
+
+def test_a_site_whose_code_another_has_now_is_let_go(rig: PeopleRig) -> None:
+    sites = rig.safetyamp.snapshot()["sites"]
+    mine = next(row for row in sites if row["ext_id"] == "100.")
+    rig.safetyamp.add("sites", {**{name: mine[name] for name in mine if name != "id"}, "ext_id": "old"})
+    rig.run(refresh=True)
+    (second,) = (row for row in rig.safetyamp.snapshot()["sites"] if row["ext_id"] == "old")
+    rig.safetyamp.edit("sites", mine["id"], ext_id=None)
+    rig.safetyamp.edit("sites", second["id"], ext_id="100.")
+    for request in (NIGHTLY, HOURLY):
+        ran = rig.run(**request)
+        adds_up(ran)
+        assert "keep one" not in str(ran.entity("jobs")["problems"])
+    at_mine = [row for row in rig.safetyamp.snapshot()["users"] if row["home_site_id"] == mine["id"]]
+    assert at_mine == []

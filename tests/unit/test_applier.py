@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import AccessRefused, APIError, InvalidRecord, NotFound, RateLimited, UpstreamUnavailable
 from shared.sync.applying.applier import AlreadyThere, ChangeApplier, Unresolved, is_taken
 from shared.sync.documents.change import Change
@@ -45,11 +46,15 @@ class ScriptedSafetyAmp:
         self.update(_resource, "created", payload)
         return {"id": "created"}
 
-    def read(self, _resource: str, target_id: Any) -> dict[str, Any]:
+    def read(self, resource: str, target_id: Any) -> dict[str, Any]:
+        return SafetyAmpClient(cast(Any, self)).read(resource, target_id)
+
+    def request(self, _method: str, path: str) -> dict[str, Any]:
+        """The pipeline's answer to a read."""
         self.reads += 1
         if isinstance(self.now, Exception):
             raise self.now
-        return {"id": target_id, **self.now} if self.now else {}
+        return {"data": {"id": path.rpartition("/")[2], **self.now} if self.now else {}}
 
 
 class Applying:
@@ -195,7 +200,7 @@ class TestWhatIsRepeated:
     def test_is_asked_for_once_more_where_the_answer_is_odd(self) -> None:
         work = Applying()
         answers = iter([{}, {"id": "u1", **CORE, "email": "corrected@x.example"}])
-        vars(work.safetyamp)["read"] = lambda *_: next(answers)
+        vars(work.safetyamp)["request"] = lambda *_: {"data": next(answers)}
         work.update({"street": "New"}, fresh=["email"])
         assert work.payloads == [{**CORE, "email": "corrected@x.example", "street": "New"}]
 

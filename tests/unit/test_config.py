@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from shared import config
 from shared.config import SECRET_SETTINGS, SecretSource, Settings, load_settings
 from shared.errors import ConfigurationError, SettingProblem
-from shared.resilience import rate_limiter
 from tests.unit.engine_rig import REQUIRED
 
 VAULT = {"AZURE_KEY_VAULT_URL": "https://secrets.vault.test"}
@@ -430,7 +428,3 @@ class TestVault:
         environment = {**REQUIRED, "AZURE_KEY_VAULT_URL": address, "REDIS_PORT": "x"}
         assert set(problems_of(environment, vault.open)) == {"AZURE_KEY_VAULT_URL", "REDIS_PORT"}
         assert vault.opened == []
-
-
-def test_runs_are_left_as_many_calls_as_the_limiter_gives_them() -> None:
-    assert config.LEAST_FOR_BULK == rate_limiter.LEAST_FOR_BULK

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from shared.errors import IncompleteRead
 from shared.sync.planning.guard import (
     GuardLimits,
     guard,
-    is_another_person,
-    is_same_person,
     keys_exchanged,
     refuse_empty,
     refuse_shrunk_listing,
@@ -149,41 +145,3 @@ def test_a_source_that_more_than_doubled_is_held_unless_it_was_small(
     count: int, last: int | None, held: bool
 ) -> None:
     assert bool(source_doubled("Vista employees", count, last)) is held
-
-
-PAT = {"first_name": "Pat", "last_name": "Miller", "date_of_birth": "1980-05-17"}
-PERSONS: list[tuple[str, dict[str, Any], bool]] = [
-    ("the same", {}, False),
-    ("married", {"last_name": "Smith"}, False),
-    ("a birth date mended", {"date_of_birth": "1980-06-17"}, False),
-    ("upper case and another birth date", {"last_name": "MILLER", "date_of_birth": "1981-05-17"}, False),
-    ("another last name and birth date", {"last_name": "Smith", "date_of_birth": "1991-01-02"}, True),
-    ("another first name and birth date", {"first_name": "Ann", "date_of_birth": "1991-01-02"}, True),
-    ("a name without a birth date", {"last_name": "Smith", "date_of_birth": None}, False),
-    ("a birth date without a name", {"last_name": None, "date_of_birth": "1991-01-02"}, False),
-]
-
-
-@pytest.mark.parametrize(("other", "another"), [case[1:] for case in PERSONS], ids=[c[0] for c in PERSONS])
-def test_another_name_and_another_birth_date_are_another_person(other: dict[str, Any], another: bool) -> None:
-    assert is_another_person(PAT, {**PAT, **other}) is another
-    assert is_another_person({**PAT, **other}, PAT) is another
-    assert not is_another_person({}, {**PAT, **other})
-
-
-@pytest.mark.parametrize(
-    ("wanted", "same"),
-    [
-        (PAT, True),
-        ({**PAT, "first_name": PAT["first_name"].upper()}, True),
-        ({**PAT, "date_of_birth": None}, True),
-        ({**PAT, "date_of_birth": "1981-01-01"}, False),
-        ({**PAT, "last_name": "Married"}, False),
-        ({}, False),
-    ],
-)
-def test_a_user_shows_somebody_by_the_names_and_no_other_birth_date(
-    wanted: dict[str, Any], same: bool
-) -> None:
-    assert is_same_person(PAT, wanted) is same
-    assert is_same_person({}, wanted) is False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from shared.clients.http.call_meter import Meter
+from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import (
     AccessRefused,
     APIError,
@@ -261,18 +263,18 @@ class TestAskingForUsersById:
         rig = EngineRig(PagedSafetyAmp(PAGES))
         self.asked: list[str] = []
 
-        def read(resource: str, target_id: str) -> dict[str, Any]:
-            assert resource == "users"
+        def request(_method: str, path: str) -> dict[str, Any]:
+            assert path.startswith("/api/users/")
+            target_id = path.rpartition("/")[2]
             self.asked.append(target_id)
             answer = answers.get(target_id, NotFound("404", 404))
             if isinstance(answer, list):
                 answer = answer.pop(0)
             if isinstance(answer, Exception):
                 raise answer
-            found: dict[str, Any] = answer
-            return found
+            return {"data": answer}
 
-        rig.safetyamp.read = read
+        rig.safetyamp.read = SafetyAmpClient(cast(Any, SimpleNamespace(request=request))).read
         return rig
 
     def test_who_answers_is_there_as_it_is_now(self) -> None:

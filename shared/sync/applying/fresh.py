@@ -16,8 +16,6 @@ ABSENT_AFTER = 3
 """So many records in a row that are there and are not shown by their id: it is rather the way of asking that
 is not there (nobody was seen using it: docs/contracts/safetyamp.md#one-record)."""
 
-ASKED_AT_MOST = 2
-
 CORRECTIONS = "what somebody may have corrected there cannot be told, so that nothing was sent"
 
 
@@ -57,10 +55,13 @@ class FreshReader:
             if not urgent:
                 raise
             return {}
-        except APIError:
-            if not urgent and self._missed < ABSENT_AFTER:
-                raise
-            return {}
+        except APIError as error:
+            if error.status_code == METHOD_NOT_ALLOWED:
+                self._missed = ABSENT_AFTER
+            if urgent or self._missed >= ABSENT_AFTER:
+                return {}
+            # No refusal of the change, which has not been sent.
+            raise APIError(f"{error}: {CORRECTIONS}", upstream="safetyamp") from error
         return {name: row[name] for name in names if _is_usable(row.get(name))}
 
     def is_there(self, target_id: Any) -> None:
@@ -71,24 +72,7 @@ class FreshReader:
             self._missed += 1
 
     def _user(self, target_id: Any) -> dict[str, Any]:
-        """Asked once more where the answer is odd: most of these pass."""
-        what = f"GET /api/users/{target_id}"
-        for _ in range(ASKED_AT_MOST):
-            try:
-                row = self._client.read("users", target_id)
-            except (NotFound, AccessRefused, UpstreamUnavailable):
-                raise
-            except APIError as error:
-                if error.status_code == METHOD_NOT_ALLOWED:
-                    self._missed = ABSENT_AFTER
-                    raise
-                odd = f"SafetyAmp answered {error.status_code} to {what}"
-                continue
-            if str(row.get("id")) == str(target_id):
-                return row
-            odd = f"SafetyAmp's answer to {what} does not show that user"
-        # No refusal of the change, which has not been sent: InvalidRecord would be taken for one.
-        raise APIError(f"{odd}: {CORRECTIONS}", upstream="safetyamp")
+        return self._client.read("users", target_id)
 
     def _cluster(self, target_id: Any) -> dict[str, Any]:
         """From the tree, one call for all that one handler changes: there is no call for one cluster."""

@@ -23,6 +23,7 @@ from shared.storage.decoding import decode
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
 from shared.sync.entities.keys import NORMAL_FORMS
+from shared.sync.entities.persons import is_same_person
 from shared.sync.model import EntityName, Target
 
 logger = logging.getLogger(__name__)
@@ -574,11 +575,15 @@ def rebuild(
     from `gone`, of which it is proven that SafetyAmp does not have it any more.
     """
     state = EntityState(entity=entity)
+    targets = list(targets)
     known_keys = _known_keys(known) if known else {}
+    owners = {target.key: target for target in targets if target.key is not None}
     listed, cleared = set(), set()
     for target in targets:
         listed.add(target.target_id)
-        key = target.key if target.key is not None else known_keys.get(target.target_id)
+        key = target.key
+        if key is None and not _is_succeeded(entity, target, owners, known_keys):
+            key = known_keys.get(target.target_id)
         if not target.readable:
             _keep(state, key, target, known)
         elif key is not None:
@@ -601,6 +606,20 @@ def rebuild(
         _keep_failures(state, known)
         _note_moved(state, known, cleared)
     return state
+
+
+def _is_succeeded(
+    entity: str, target: Target, owners: Mapping[str, Target], known_keys: Mapping[int | str, str]
+) -> bool:
+    """Whether hands gave the key of this record, which has none now, to another: of two they kept one.
+
+    Not so when that other is known as another person's user, and shows another person: it was mistyped.
+    """
+    owner = owners.get(known_keys.get(target.target_id, ""))
+    if owner is None or not target.readable:
+        return False
+    known_as = known_keys.get(owner.target_id, owner.key)
+    return known_as == owner.key or entity != "employees" or is_same_person(target.fields, owner.fields)
 
 
 def _note_moved(state: EntityState, known: EntityState, cleared: Container[int | str]) -> None:

@@ -16,6 +16,7 @@ from shared.sync.documents.switched_off import SwitchedOff
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
+from shared.sync.entities.persons import is_another_person
 from shared.sync.model import (
     ACCESS,
     Action,
@@ -28,7 +29,7 @@ from shared.sync.model import (
     SourceRecord,
 )
 from shared.sync.planning.compare import compare, digest_of
-from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, is_another_person
+from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shared.errors import IncompleteRead
 
@@ -103,28 +102,6 @@ def source_doubled(name: str, count: int, last: int | None) -> list[str]:
         f"{name}: {count} records where the last good run read {last}, more than twice as many: check"
         " what the source shows, and approve if the company has grown so much"
     ]
-
-
-def is_another_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether an employee number went to somebody else: another name and another birth date.
-
-    Who keeps one of them has married or was misspelt. Nothing is said where a part is not known.
-    """
-    names, born = ("first_name", "last_name"), "date_of_birth"
-    if not all(known.get(name) and wanted.get(name) for name in (*names, born)):
-        return False
-    return not _same_names(known, wanted) and known[born] != wanted[born]
-
-
-def is_same_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a user shows somebody: the same names, and no other birth date."""
-    born = {one["date_of_birth"] for one in (known, wanted) if one.get("date_of_birth")}
-    return bool(known.get("last_name")) and _same_names(known, wanted) and len(born) < len(("one", "other"))
-
-
-def _same_names(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    names = ("first_name", "last_name")
-    return all(str(known.get(name)).casefold() == str(wanted.get(name)).casefold() for name in names)
 
 
 LEAVER_IS_ANOTHER_PERSON = (

@@ -45,7 +45,6 @@ UNIQUE_VALUE: dict[str, str] = {"departments": "external_code", "jobs": "ext_id"
 (docs/contracts/safetyamp.md#unique-values): a creation of these can be sent again, and is carried out once.
 Of titles and assets it is taken to accept a second one without a word."""
 
-ASKED_AT_MOST = 2
 MOST_ASKED_FOR = 25
 """Users asked for one by one in one planning, half a window; the others wait for the next listing."""
 
@@ -62,10 +61,6 @@ class _Kept:
     calls: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     waited_seconds: float = 0.0
-
-
-class NothingSaid(Exception):
-    """An answer that is neither the record nor says that there is none."""
 
 
 class TargetLister:
@@ -133,7 +128,9 @@ class TargetLister:
                 except (RetryLater, UpstreamUnavailable):
                     self.keep()
                     raise
-                except NothingSaid:
+                except AccessRefused:
+                    raise
+                except APIError:
                     if target_id not in beyond_doubt:
                         continue
                     answers[str(target_id)] = None
@@ -145,22 +142,16 @@ class TargetLister:
         return found, gone
 
     def _asked(self, mapping: EntityMapping, target_id: int | str) -> Target | None:
-        """The record, None when SafetyAmp does not have it; asked once more where the answer is odd. Raises
-        NothingSaid, and the client's errors."""
-        for _ in range(ASKED_AT_MOST):
-            try:
-                row = self._services.safetyamp.read(RESOURCES[mapping.name], target_id)
-            except NotFound:
+        """The record, None when SafetyAmp does not have it. Raises the client's errors."""
+        try:
+            row = self._services.safetyamp.read(RESOURCES[mapping.name], target_id)
+        except NotFound:
+            return None
+        except APIError as error:
+            if error.status_code == METHOD_NOT_ALLOWED:
                 return None
-            except APIError as error:
-                if isinstance(error, UpstreamUnavailable | AccessRefused):
-                    raise
-                if error.status_code == METHOD_NOT_ALLOWED:
-                    return None
-                continue
-            if row.get("id") == target_id:
-                return target_of(mapping, row)
-        raise NothingSaid
+            raise
+        return target_of(mapping, row)
 
     def keep(self) -> None:
         """Keep a listing that came to its end, for planning that has to go on later because its next calls

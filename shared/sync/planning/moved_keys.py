@@ -13,8 +13,8 @@ from typing import Any
 
 from shared.sync.documents.state import UNIQUE, EntityState
 from shared.sync.entities.employee_facts import has_left
+from shared.sync.entities.persons import is_another_person, is_same_person
 from shared.sync.model import ACCESS, KnownBy, Rejected, SourceRecord
-from shared.sync.planning.guard import is_another_person, is_same_person
 
 Records = Mapping[str, SourceRecord | Rejected]
 People = Callable[[str], Mapping[str, Any]]

@@ -181,7 +181,10 @@ class _Arranging:
                 if holder.key is None
                 else "whom Vista does not tell of"
             )
-            todo = "if that is the same person, give it this number as emp_id and run with refresh"
+            todo = (
+                "if that is the same person, enter this number there as emp_id, and nowhere else; otherwise"
+                " take the value from it; then run with refresh"
+            )
             return None if self._retry and not self._listed else f"{holder}, {why}, has it: {todo}"
         if getattr(claim, name) == value and not claim.left:
             return f"{holder} has the same one, and it must be unique: give each one of their own"

@@ -1,0 +1,28 @@
+"""Whether two records show one person. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def is_another_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether an employee number went to somebody else: another name and another birth date.
+
+    Who keeps one of them has married or was misspelt. Nothing is said where a part is not known.
+    """
+    names, born = ("first_name", "last_name"), "date_of_birth"
+    if not all(known.get(name) and wanted.get(name) for name in (*names, born)):
+        return False
+    return not _same_names(known, wanted) and known[born] != wanted[born]
+
+
+def is_same_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a user shows somebody: the same names, and no other birth date."""
+    born = {one["date_of_birth"] for one in (known, wanted) if one.get("date_of_birth")}
+    return bool(known.get("last_name")) and _same_names(known, wanted) and len(born) < len(("one", "other"))
+
+
+def _same_names(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    names = ("first_name", "last_name")
+    return all(str(known.get(name)).casefold() == str(wanted.get(name)).casefold() for name in names)
