@@ -13,6 +13,7 @@ from shared.sync import paths
 from shared.sync.documents.state import FAILURE, Entry, decode_state
 from tests.e2e.people_rig import PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import Ran
+from tests.e2e.small_company import contract_row, job_row
 
 __all__ = ["new_rig", "rig"]
 
@@ -112,6 +113,22 @@ class TestAnOddJob:
         rig.company.tables["bJCJM"].append({**row_of(rig, "bJCJM", "Job", "100."), "Job": "100. "})
         ran = assert_nobody_moves(rig, mended)
         assert keys(ran, "jobs") == {"100."}
+
+    def test_that_is_new_gets_its_site_when_it_is_mended_and_its_people_are_at_their_office_until_then(
+        self, rig: PeopleRig
+    ) -> None:
+        rig.company.tables["bJCJM"].append(job_row("400."))
+        rig.company.tables["bJCCM"].append(contract_row("400.", "1O"))
+        next(row for row in rig.company.tables["bPRJC"] if row["Employee"] == 1001)["Job"] = "400."
+        rig.publish()
+        ran = rig.run()
+        assert keys(ran, "jobs") == {"400."}
+        offices = {row["id"] for row in rig.safetyamp.snapshot()["sites"] if row["name"].endswith(" Office")}
+        assert rig.user(1001)["home_site_id"] in offices
+        row_of(rig, "bJCCM", "Contract", "400.")["Department"] = "10"
+        rig.publish()
+        rig.run()
+        assert rig.user(1001)["home_site_id"] == site(rig, "400.")["id"]
 
 
 MOVES = {"10": ("20", "Two Rivers Builders", "Delta"), "Delta": ("Coast", "30")}
