@@ -65,13 +65,15 @@ class Applying:
         refuses: Answer = lambda _: {},
         now: dict[str, Any] | Exception | None = None,
         entity: EntityName = "employees",
+        *,
+        listed: bool = False,
     ) -> None:
         self.safetyamp = ScriptedSafetyAmp(refuses, now if now is not None else dict(CORE))
         rig = EngineRig(self.safetyamp)
         services = rig.services
         mapping = mappings(mapping_options(rig.settings))[entity]
         self.resolver = Resolver(services, "r", entity)
-        self.applier = ChangeApplier(services, mapping, self.resolver)
+        self.applier = ChangeApplier(services, mapping, self.resolver, listed=listed)
 
     def update(self, fields: dict[str, Any], **more: Any) -> Outcome:
         given = {"action": "update", "core": dict(CORE), **more}
@@ -363,19 +365,31 @@ def test_what_was_refused_after_it_had_been_sent_without_an_answer_is_noted() ->
 class TestACreation:
     """Fields that SafetyAmp refuses are left out once, those without which it is no record end it."""
 
-    def create(self, refuses: Answer, *, again: bool = False, **fields: Any) -> tuple[Outcome, Applying]:
-        work = Applying(refuses)
+    def create(
+        self, refuses: Answer, *, again: bool = False, listed: bool = False, **fields: Any
+    ) -> tuple[Outcome, Applying]:
+        work = Applying(refuses, listed=listed)
         given = {"email": "a@x.example", "mobile_phone": "+1", "city": "Houma", **fields}
         new = Change("1", "create", None, given, {}, {}, "d")
         return work.applier.apply(new, again=again), work
 
     def test_goes_without_what_is_refused(self) -> None:
-        outcome, work = self.create(refusing("mobile_phone", "city"))
+        outcome, work = self.create(refusing("mobile_phone", "city"), listed=True)
         assert (outcome.result, outcome.target_id) == ("created", "created")
         assert outcome.fields == {"email": "a@x.example"}
         assert sorted(outcome.dropped) == sorted(outcome.dropped_digests) == ["city", "mobile_phone"]
         assert list(outcome.taken) == ["mobile_phone"]
         assert len(work.payloads) == 2
+
+    def test_waits_for_a_listing_when_nobody_is_known_to_have_the_phone(self) -> None:
+        """Whoever has it may be the person, entered by hand since the last one."""
+        outcome, work = self.create(refusing("mobile_phone"))
+        assert (outcome.result, outcome.list_anew, len(work.payloads)) == ("waiting", True, 1)
+        assert "the next run lists SafetyAmp first" in (outcome.reason or "")
+
+    def test_goes_without_a_phone_that_is_malformed(self) -> None:
+        outcome, _ = self.create(refusing("mobile_phone", text="validation.phone"))
+        assert (outcome.result, outcome.list_anew) == ("created", False)
 
     @pytest.mark.parametrize("names", [("email",), ("email", "city"), ("unknown",), ()], ids=str)
     def test_is_refused_when_it_cannot_go_without(self, names: tuple[str, ...]) -> None:

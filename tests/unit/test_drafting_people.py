@@ -582,7 +582,7 @@ class TestLeaversWithoutAUser:
         people.state.note_stray("u11", None, {"system_access": 1, "email": "p2@home.example"})
         told = reasons(people.draft())
         assert [key for key, _, _ in told] == ["1", "2"]
-        assert "user u10, u8 without" in told[0][2]
+        assert "user u10 without emp_id and u8 without emp_id has" in told[0][2]
         assert "user u11 without" in told[1][2]
 
     def test_are_told_by_name_and_birth_date(self) -> None:

@@ -57,6 +57,7 @@ class OnDemandRig(OperationsRig):
     def __init__(self) -> None:
         super().__init__()
         self.safetyamp = self.target = SafetyAmp(self.clock.monotonic)
+        self.target.pages = [[{"id": 3, "name": "Foreman"}]]
         self.sources.titles_rows = ["Foreman", "Welder", None]
         self.keep_state({"foreman": Entry(3, "d", {"name": "Foreman"}, {})}, "titles")
         self.began = self.clock.monotonic()

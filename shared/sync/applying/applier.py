@@ -29,7 +29,7 @@ UNDROPPABLE = frozenset(
 created; any other refused field is left out and reported. A record that is there can go without all of them
 but access: it keeps what it has."""
 
-NUMBER = "emp_id"
+NUMBER, PHONE = "emp_id", "mobile_phone"
 
 OPTIONAL = frozenset({"current_title_id", "current_user_id"})
 """References that a new record can go without."""
@@ -55,13 +55,30 @@ class AlreadyThere(Exception):
         self.errors = dict(errors)
 
 
-class OtherNumber(Exception):
-    """The user who is to be switched off has another employee number in SafetyAmp by now."""
+class MustBeListed(Exception):
+    """SafetyAmp shows something else than is known: the next run lists it before anything is concluded."""
+
+
+class OtherNumber(MustBeListed):
+    """The user who is to be switched off, or to give a value up, has another employee number in SafetyAmp by
+    now."""
 
     def __init__(self, target_id: Any, number: str) -> None:
+        self.number = number
         super().__init__(
-            f"SafetyAmp user {target_id} has the number {number} there by now, so access was not switched off"
-            " under the old one: the next run lists SafetyAmp and decides anew"
+            f"SafetyAmp user {target_id} has the number {number} there by now, so nothing was sent under the"
+            " old one: the next run lists SafetyAmp and decides anew"
+        )
+
+
+class PhoneInUse(MustBeListed):
+    """The phone of somebody new is that of a user of whom nothing is known: perhaps they were entered there
+    by hand since the last listing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SafetyAmp has a user with this phone who was not there when it was listed last, perhaps this"
+            " person, entered by hand: the next run lists SafetyAmp first"
         )
 
 
@@ -72,8 +89,12 @@ class ChangeApplier:
     the one record; everything else becomes an outcome.
     """
 
-    def __init__(self, services: Services, mapping: EntityMapping, resolver: Resolver) -> None:
+    def __init__(
+        self, services: Services, mapping: EntityMapping, resolver: Resolver, *, listed: bool = False
+    ) -> None:
+        """`listed`: the plan was made from a listing of SafetyAmp."""
         self._client = services.safetyamp
+        self._listed = listed
         self._clock = services.clock
         self._mapping = mapping
         self._resource = RESOURCES[mapping.name]
@@ -92,15 +113,17 @@ class ChangeApplier:
         fields, left_out = self._resolve(change)
         self._resolved = fields
         self.repeated = False
-        written, other = self._write_beside(change)
+        written: list[dict[str, Any]] = []
+        other = False
         try:
+            other = self._write_beside(change, written)
             outcome = (
                 self._create(change, fields, again)
                 if change.action == "create"
                 else self._update(change, fields)
             )
-        except OtherNumber as moved:
-            outcome, other = self._outcome(change, "waiting", reason=str(moved)), True
+        except MustBeListed as why:
+            outcome, other = self._outcome(change, "waiting", reason=str(why)), True
         outcome.beside, outcome.list_anew = written, other
         return self._finished(change, outcome, left_out)
 
@@ -152,11 +175,11 @@ class ChangeApplier:
         text = "waiting for {0.entity} {0.key}, which SafetyAmp does not have yet"
         return resolved, {name: text.format(ref) for name, ref in missing.items()}
 
-    def _write_beside(self, change: Change) -> tuple[list[dict[str, Any]], bool]:
+    def _write_beside(self, change: Change, written: list[dict[str, Any]]) -> bool:
         """Write to other records what has to be there before this change: a value that is given up. What
-        SafetyAmp refuses is left as it is; the change finds out. Returns what was written, and whether a
-        user has another number by now."""
-        written, other = [], False
+        SafetyAmp refuses is left as it is; the change finds out. `written` gets what was; returns whether a
+        user has another number by now. Raises OtherNumber where that may be the one who is to be created."""
+        other = False
         for beside in change.beside:
             try:
                 core = self._repeated(
@@ -164,20 +187,22 @@ class ChangeApplier:
                     beside["target_id"],
                     beside["core"],
                     beside["fresh"],
-                    is_leaver=beside["fields"].get(ACCESS) == 0,
+                    of=change.key if beside["fields"].get(ACCESS) == 0 else beside["key"],
                 )
                 self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
                 self._fresh.is_there(beside["target_id"])
             except (InvalidRecord, NotFound):
                 continue
             except OtherNumber:
+                if change.action == "create":
+                    raise
                 other = True
                 continue
             except UpstreamUnavailable as error:
                 error.may_have_happened = False  # not of the change itself, which has not been sent yet
                 raise
             written.append({name: beside[name] for name in ("key", "target_id", "fields")})
-        return written, other
+        return other
 
     def _repeated(
         self,
@@ -186,22 +211,24 @@ class ChangeApplier:
         core: Mapping[str, Any],
         fresh: Iterable[str],
         *,
-        is_leaver: bool = False,
+        of: str | None = None,
     ) -> dict[str, Any]:
         """The core fields, those that the source does not own as they are now. Nobody keeps access because
         they cannot be read.
 
-        Of a leaver's user the number is read with them: raises OtherNumber when somebody has given the user
-        another one, most likely that under which the person was hired again.
+        `of`: the number with which the user is known, and which is read with them. Raises OtherNumber when
+        somebody has given the user another one, most likely that under which the person was hired again.
         """
         names = [*fresh]
         if not names:
             return dict(core)
         urgent = change.action == "deactivate"
-        now = self._fresh.values(target_id, [*names, *([NUMBER] if is_leaver else ())], urgent=urgent)
-        number = normal_key(self._mapping.name, str(now.pop(NUMBER, change.key)))
-        if is_leaver and number != normal_key(self._mapping.name, change.key):
-            raise OtherNumber(target_id, number)
+        now = self._fresh.values(target_id, [*names, *([] if of is None else [NUMBER])], urgent=urgent)
+        number = now.pop(NUMBER, of)
+        if of is not None:
+            number = normal_key(self._mapping.name, str(number))
+            if number != normal_key(self._mapping.name, of):
+                raise OtherNumber(target_id, str(number))
         return {**core, **now}
 
     def _create(self, change: Change, fields: dict[str, Any], again: bool) -> Outcome:
@@ -210,6 +237,8 @@ class ChangeApplier:
             created = self._client.create(self._resource, fields)
         except InvalidRecord as error:
             self._raise_if_there(again, error)
+            if not (again or self._listed) and _is_phone_of_nobody_known(change, error):
+                raise PhoneInUse from error
             dropped = droppable(error, fields)
             if not dropped:
                 return self._refused(change, error)
@@ -230,8 +259,8 @@ class ChangeApplier:
         that it refuses is read and sent as it is now, and then left out too: it must not cost the change."""
         dropped: dict[str, list[str]] = {}
         taken: dict[str, Any] = {}
-        is_leaver = change.fields.get(ACCESS) == 0
-        core = self._repeated(change, change.target_id, change.core, change.fresh, is_leaver=is_leaver)
+        of = change.key if change.fields.get(ACCESS) == 0 else None
+        core = self._repeated(change, change.target_id, change.core, change.fresh, of=of)
         known_now = set(change.fresh)
         while True:
             try:
@@ -402,6 +431,11 @@ def _taken(change: Change, refused: Mapping[str, list[str]]) -> dict[str, str]:
         for name, texts in refused.items()
         if name in UNIQUE and is_taken(texts)
     }
+
+
+def _is_phone_of_nobody_known(change: Change, error: InvalidRecord) -> bool:
+    texts = refused_fields(error).get(PHONE)
+    return texts is not None and is_taken(texts) and not change.holders.get(PHONE)
 
 
 def is_ambiguous(change: Change, error: Exception) -> bool:

@@ -205,6 +205,7 @@ class _Drafting:
         if reason := self._moved.blocked.get(record.key):
             draft.reject(Rejected(record.key, "invalid", reason))
             return
+        self._tell_alike(record)
         digest = digest_of(self._mapping.version, self._fingerprint, record.facts)
         if self._trust_digests and self._is_settled(record.key, digest):
             draft.counts["unchanged"] += 1
@@ -220,6 +221,18 @@ class _Drafting:
             draft.reject(desired)
             return
         self._compare(record, desired, digest, source)
+
+    def _tell_alike(self, record: SourceRecord) -> None:
+        """Records that SafetyAmp has beside the known one, made by hands or by a creation that came late."""
+        known = self._state.target_id(record.key) if self._state.unmatched else None
+        match = None if known is None else self._mapping.match_value(record)
+        if match and (ids := self._state.unmatched_ids(match)):
+            alike = ", ".join(map(str, ids))
+            self.draft.report(
+                record.key,
+                f"SafetyAmp has it as record {known}; record {alike} there looks the same by name or serial:"
+                " delete one, or tell them apart",
+            )
 
     def _several(
         self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str, source: Any
@@ -380,7 +393,7 @@ class _Drafting:
         def leavers(values: Collection[str]) -> Mapping[str, KnownBy]:
             return mapping.known_by(source, self._left, values)
 
-        for key, text in leavers_with_access(self._state, leavers):
+        for key, text in leavers_with_access(self._state, leavers, self.draft.seen):
             self.draft.report(key, text)
 
     def arrange(self, source: Any) -> None:

@@ -8,7 +8,7 @@ more, or when the user, as SafetyAmp shows it, is the person of the new number a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from typing import Any
 
 from shared.sync.documents.state import UNIQUE, EntityState
@@ -154,17 +154,23 @@ def _has_left(record: SourceRecord | Rejected) -> bool:
     return isinstance(record, SourceRecord) and has_left(record)
 
 
-def leavers_with_access(state: EntityState, leavers: Leavers) -> list[tuple[str, str]]:
-    """Leavers and what to say of them, where a user without number, who has access there, is perhaps theirs.
+def leavers_with_access(state: EntityState, leavers: Leavers, seen: Container[str]) -> list[tuple[str, str]]:
+    """Leavers and what to say of them, where a user who has access there is perhaps theirs, and has no
+    number, or one that is none of the source's, which are `seen`.
 
     Of a leaver whom SafetyAmp has not under the number, the same e-mail or phone is enough. Of one who has a
     user there it takes two of three: that, the names, the birth date. A phone is somebody else's in time.
     """
     users = {
-        str(target_id): fields
+        f"{target_id} without emp_id": fields
         for target_id, key, _ in state.strays.values()
         if key is None and (fields := state.stray(target_id) or {}).get(ACCESS) != 0
     }
+    told_already = {place[0] for place in state.moved.values()}
+    for number in [number for number in state.keys_not_off() if number not in seen]:
+        entry = state.entry(number)
+        if entry is not None and entry.target_id not in (None, *told_already):
+            users[f"{entry.target_id} with emp_id {number}, which is nobody's,"] = entry.fields
     having: dict[str, set[str]] = {}
     for user, fields in users.items():
         for value in _telling_values(fields):
@@ -193,16 +199,16 @@ def _is_perhaps(leaver: KnownBy, fields: Mapping[str, Any], *, has_user: bool) -
     return sum(signs) > 1 or (shares and not has_user)
 
 
-def _perhaps_theirs(key: str, target_ids: list[str]) -> str:
+def _perhaps_theirs(key: str, users: list[str]) -> str:
     return (
-        f"has left, and SafetyAmp user {', '.join(target_ids)} without emp_id has the same e-mail or phone"
+        f"has left, and SafetyAmp user {' and '.join(users)} has the same e-mail or phone"
         f" and still has access: if that is the same person, give it {key} as emp_id and run with refresh, or"
         " switch it off there"
     )
 
 
-def _has_user_too(target_ids: list[str]) -> str:
+def _has_user_too(users: list[str]) -> str:
     return (
-        f"has left, and SafetyAmp user {', '.join(target_ids)} without emp_id shows the same person and still"
+        f"has left, and SafetyAmp user {' and '.join(users)} shows the same person and still"
         " has access: switch it off there, unless that person works here under another number"
     )

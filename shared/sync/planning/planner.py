@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from shared.clients.http.call_meter import Meter
@@ -135,26 +137,22 @@ def _make_plan(
         state, listed = known, False
     else:
         state, listed = _current_state(services, mapping, known, lister, run)
-    resolver.provide(state)
     read = replace(read, source=with_known_regions(read.source, state))
-    looks = _looks(run, mapping, state, read.source, listed)
     held: list[str] = []
     if run.request.keys and approved is None:
         held = whole_entity_is_held(
             services, mapping, state, run, read, listed, known, only_leavers=only_leavers
         )
-    # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
-    trust_digests = not listed and not run.request.keys
-    draft = draft_changes(
+    state, listed, looks, draft = _drafted(
         services,
         mapping,
         state,
         resolver,
         run,
         read.source,
-        trust_digests=trust_digests,
         listed=listed,
         only_leavers=only_leavers,
+        list_now=partial(_listed_state, services, mapping, known, lister, run),
     )
     left_out: list[dict[str, Any]] = []
     sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
@@ -191,6 +189,7 @@ def _make_plan(
         calls=dict(meter.calls),
         requests=dict(meter.requests),
         waited_seconds=round(meter.waited_seconds, 3),
+        listed=listed,
     )
     if entity == "titles" and plan.batches and not held and run.request.mode == "apply":
         # A process of release 0.1.0 may apply the plan, and cannot note it in the state of titles. Until this
@@ -202,6 +201,47 @@ def _make_plan(
     facts = {"counts": plan.counts, "batches": plan.batches, "duration_ms": duration_ms}
     text = "%s of run %s is planned"
     logger.info(text, entity, run.run_id, extra={"event": "entity_planned", "entity": entity, **facts})
+
+
+def _drafted(
+    services: Services,
+    mapping: EntityMapping,
+    state: EntityState,
+    resolver: Resolver,
+    run: Run,
+    source: Any,
+    *,
+    listed: bool,
+    only_leavers: bool,
+    list_now: Callable[[], EntityState],
+) -> tuple[EntityState, bool, list[dict[str, Any]], Draft]:
+    """The state, whether SafetyAmp was listed for it, what is seen of the one record that is asked for, and
+    what is to be done.
+
+    Before something is made of which SafetyAmp would take a second one without a word, it is listed: hands
+    may have made it since the last time.
+    """
+
+    def drafted(state: EntityState, listed: bool) -> tuple[EntityState, bool, list[dict[str, Any]], Draft]:
+        resolver.provide(state)
+        looks = _looks(run, mapping, state, source, listed)
+        draft = draft_changes(
+            services,
+            mapping,
+            state,
+            resolver,
+            run,
+            source,
+            # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
+            trust_digests=not listed and not run.request.keys,
+            listed=listed,
+            only_leavers=only_leavers,
+        )
+        return state, listed, looks, draft
+
+    first = drafted(state, listed)
+    may_be_there = mapping.name not in UNIQUE_VALUE and first[-1].counts["create"]
+    return drafted(list_now(), True) if may_be_there and not listed else first
 
 
 def _looks(

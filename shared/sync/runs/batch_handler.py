@@ -6,6 +6,8 @@ import logging
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import cached_property
+from math import ceil
 
 from shared.clients.http.call_meter import Meter, metered
 from shared.context import bound
@@ -47,6 +49,7 @@ from shared.sync.lost_answers import settled_after
 from shared.sync.messages import BatchMessage
 from shared.sync.model import Ref, Target
 from shared.sync.planning.listing import UNIQUE_VALUE
+from shared.sync.planning.planner import batch_size
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from shared.sync.priority import priority
@@ -241,6 +244,9 @@ def _hand_on(services: Services, message: BatchMessage, delay_seconds: float) ->
     services.bus.send([copy.to(services.settings.batch_queue, at)])
 
 
+LISTED_FIRST = "a user has another number in SafetyAmp than was known: the next run lists SafetyAmp first"
+
+
 class UpstreamDown(Exception):
     """SafetyAmp has been away for too long to wait for it in this run."""
 
@@ -258,7 +264,7 @@ class _BatchWork:
         self._lease_id = lease_id
         self._resolver = Resolver(services, run.run_id, message.entity, plan)
         mapping = mappings(mapping_options(services.settings))[message.entity]
-        self._applier = ChangeApplier(services, mapping, self._resolver)
+        self._applier = ChangeApplier(services, mapping, self._resolver, listed=plan.listed)
         self._look_up = LookUp(services, run, plan, message, mapping)
         self._why_lost = MAY_BE_THERE
         self._was_answered = False
@@ -342,6 +348,9 @@ class _BatchWork:
             # Whoever had the batch before died between sending it and noting the answer.
             self._why_lost = MAY_BE_THERE
             return self._put_off(change, index)
+        if change.action == "create" and self._has_met_another_number():
+            # Of a user: perhaps of the very one that this would make a second time.
+            return Outcome(change.key, change.action, "waiting", change.digest, reason=LISTED_FIRST)
         if change.action == "create":
             progress.started = index
             self._keeper.store()
@@ -360,6 +369,24 @@ class _BatchWork:
                 name: value for name, value in change.fields.items() if name not in outcome.fields
             }
         return outcome
+
+    def _has_met_another_number(self) -> bool:
+        """Whether this batch found SafetyAmp otherwise than it is known, or one before it that switches
+        people off: those come first in a plan."""
+        return self._met_before or any(outcome.list_anew for outcome in self._keeper.progress.outcomes)
+
+    @cached_property
+    def _met_before(self) -> bool:
+        off = self._plan.counts.get("deactivate", 0)
+        earlier = min(self._message.batch - 1, ceil(off / batch_size(self._services)))
+        return any(map(self._is_listed_after, range(1, earlier + 1)))
+
+    def _is_listed_after(self, batch: int) -> bool:
+        try:
+            ended = read_outcomes(self._services.documents, self._message.run_id, self._message.entity, batch)
+        except UnreadableDocument:
+            return True
+        return ended is not None and (ended.list_anew or any(outcome.list_anew for outcome in ended.outcomes))
 
     def _attempt(self, change: Change, *, again: bool = False, in_doubt: bool = False) -> Outcome | None:
         """What became of the change; None for a creation whose answer was lost. `in_doubt`: not tried for the
