@@ -103,6 +103,8 @@ TABLE = (
     Kind("mail with an apostrophe", 100, 4),
     Kind("region respelled", 100, 2),
     Kind("odd row of a place", 100, 2),
+    Kind("made by hand first", 100, 2),
+    Kind("renumbered by hand first", 100, 2),
     # Operators.
     Kind("late approval", times=0),
     # Redis.

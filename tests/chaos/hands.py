@@ -4,6 +4,7 @@ that come and go there."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +182,20 @@ class Hands:
         self.touched.add(number)
         if self._dice.random() < 0.5:
             self._world.hr.lets_go([number])
+
+    def known_of(self, people: Collection[Row]) -> list[tuple[Row, Row]]:
+        """Those of these people of the payroll whom the sync knows, with their users."""
+        numbers = {str(person["Employee"]): person for person in people}
+        return [(numbers[row["emp_id"]], row) for row in self._known() if row["emp_id"] in numbers]
+
+    def renumbers(self, user: Row, number: str) -> None:
+        """A person's user gets the person's new number."""
+        self._world.scheduler.note(f"somebody makes {number} of user {user['emp_id']}, as HR does")
+        self._safetyamp.edit("users", user["id"], emp_id=number)
+        self.touched |= {user["emp_id"], number}
+        self.wrote.pop((user["id"], "email"), None)  # the new account's replaces it
+        if user["emp_id"] in self.switched_off:
+            self.switched_off.add(number)
 
     def is_known_by_mail(self, row: Row, number: str) -> bool:
         """Whether a user has the e-mail that the sources say for the number."""

@@ -42,6 +42,7 @@ class Hr:
         self._dice = world.dice
         self._number = 0
         self._mistaken: list[Row] = []
+        self._renumbered: list[Row] = []
         self._written: list[list[Written]] = []
         self._odd_places: list[tuple[datetime, Callable[[], None]]] = []
         self.mend_at = world.clock.now()
@@ -74,6 +75,8 @@ class Hr:
             "mail with an apostrophe": self._pass_apostrophe_on,
             "region respelled": self._respell_region,
             "odd row of a place": self._write_odd_place,
+            "made by hand first": self._follow_hands,
+            "renumbered by hand first": self._renumber,
             "mistake in Vista": self._terminate_by_mistake,
         }
         self._do(changes[kind])
@@ -216,7 +219,8 @@ class Hr:
 
     def _rehire(self) -> None:
         left = [row for row in self._employees() if row["TermDate"] and row["HireDate"]]
-        left = [row for row in left if all(row is not mistaken for mistaken in self._mistaken)]
+        away = (*self._mistaken, *self._renumbered)
+        left = [row for row in left if all(row is not other for other in away)]
         if left:
             self._dice.choice(left).update(TermDate=None, ActiveYN="Y")
 
@@ -226,7 +230,9 @@ class Hr:
             self._write((person, "Address", f"{self._number} Magnolia Bend"))
 
     def _marry(self) -> None:
-        for person in self._current()[-1:]:
+        # With a new number and a new name at once nothing but a listing shows whose user it is.
+        renumbered = {id(row) for row in self._renumbered}
+        for person in [row for row in self._current() if id(row) not in renumbered][-1:]:
             self._number += 1
             self._write((person, "LastName", f"Married{self._number}"))
 
@@ -236,6 +242,39 @@ class Hr:
             self._number += 1
             title = self._dice.choice((current[0]["udEmpTitle"], f"Chief {self._number}"))
             self._write((self._dice.choice(current), "udEmpTitle", title))
+
+    def _follow_hands(self) -> None:
+        """A new title of somebody, or a new truck, which somebody has entered in SafetyAmp already."""
+        self._number += 1
+        safetyamp, current = self._world.tenant.safetyamp, self._current()
+        if current and self._dice.random() < 0.5:
+            title = f"Quick {self._number}"
+            safetyamp.add("user_titles", {"name": title})
+            self._write((self._dice.choice(current), "udEmpTitle", title))
+        elif assets := safetyamp.snapshot()["assets"]:
+            name, serial = f"Quick Unit {self._number}", f"QUICK{self._number:04d}"
+            entered = {name: value for name, value in assets[-1].items() if name != "id"}
+            safetyamp.add(
+                "assets", {**entered, "name": "New Truck", "serial": serial, "current_user_id": None}
+            )
+            truck = {**self._company.vehicles[0], "id": f"9{self._number:09d}", "name": name}
+            self._company.vehicles.append({**truck, "serial": serial, "gateway": {"serial": serial}})
+
+    def _renumber(self) -> None:
+        """Somebody ends under one number and begins under a new one, with a new account; somebody else gives
+        their user the new number at once."""
+        users = self._world.hands.known_of(self._with_own_phone())
+        if not users:
+            return
+        person, user = self._dice.choice(users)
+        number = max(row["Employee"] for row in self._employees()) + 1
+        phone = self._dice.choice((person["Phone"], self._fresh_phone()))
+        again = {**person, "Employee": number, "HireDate": self._yesterday(), "Email": None, "Phone": phone}
+        self._let_go(person)
+        self._renumbered += (person, again)
+        self._company.tables["bPREH"].append(again)
+        self._company.graph_users.append(account(again, self._dice))
+        self._world.hands.renumbers(user, str(number))
 
     def _open_job(self) -> None:
         taken = (int(row["Job"].strip().rstrip(".")) for row in self._company.tables["bJCJM"])

@@ -101,6 +101,8 @@ HAPPENINGS = (
     "mail with an apostrophe",
     "region respelled",
     "odd row of a place",
+    "made by hand first",
+    "renumbered by hand first",
     "company changes",
 )
 """What happens at a step of the whole system, not within an operation."""

@@ -176,3 +176,31 @@ def test_a_leavers_former_twin_with_a_number_of_nobodys_is_told_in_every_run(
         )
     rig.safetyamp.edit("users", first["id"], system_access=0)
     assert rig.reasons(rig.run(refresh=True), 1001) == ""
+
+
+@pytest.mark.parametrize("is_off", [True, False], ids=["off for a week", "not ended yet"])
+def test_who_is_back_is_recognised_by_the_user_of_the_old_number(rig: PeopleRig, is_off: bool) -> None:
+    """Nobody is switched off in the run that would create them, which would show the number."""
+    user = rig.user(1001)["id"]
+    if is_off:
+        rig.leaves(1001)
+        rig.run()
+    rig.hired(2001, LastName="Worker1001", Phone="225-555-0177")
+    rig.safetyamp.edit("users", user, emp_id="2001", system_access=1)
+    ran = rig.run()
+    assert "has the number 2001 there by now" in rig.reasons(ran, 2001)
+    rig.leaves(1001)
+    hourly_and_nightly(rig)
+    assert (rig.user(2001)["id"], rig.user(2001)["system_access"]) == (user, 1)
+
+
+def test_a_namesake_costs_one_call_and_nothing_else(rig: PeopleRig) -> None:
+    rig.hired(2001, LastName="Worker1001")
+    ran = rig.run()
+    assert ran.listings == [f"/api/users/{rig.user(1001)['id']}"]
+    assert rig.user(2001)["last_name"] == "Worker1001"
+
+
+def test_somebody_else_costs_none(rig: PeopleRig) -> None:
+    rig.hired(2001)
+    assert rig.run().listings == []

@@ -116,6 +116,7 @@ class ChangeApplier:
         written: list[dict[str, Any]] = []
         other = False
         try:
+            self._ask_predecessors(change)
             other = self._write_beside(change, written)
             outcome = (
                 self._create(change, fields, again)
@@ -174,6 +175,15 @@ class ChangeApplier:
                 raise Unresolved(ref)
         text = "waiting for {0.entity} {0.key}, which SafetyAmp does not have yet"
         return resolved, {name: text.format(ref) for name, ref in missing.items()}
+
+    def _ask_predecessors(self, change: Change) -> None:
+        """Raises OtherNumber when somebody has given one of them another number since the last listing."""
+        for one in change.predecessors:
+            try:
+                self._repeated(change, one["target_id"], {}, [NUMBER], of=one["key"])
+            except UpstreamUnavailable as error:
+                error.may_have_happened = False  # nothing was sent
+                raise
 
     def _write_beside(self, change: Change, written: list[dict[str, Any]]) -> bool:
         """Write to other records what has to be there before this change: a value that is given up. What

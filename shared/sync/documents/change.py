@@ -37,12 +37,16 @@ class Change:
     beside: list[dict[str, Any]] = field(default_factory=list)
     """What is written to other records before this change: `key`, `target_id`, `fields`, `core`, `fresh`."""
 
+    predecessors: list[dict[str, Any]] = field(default_factory=list)
+    """Of somebody new: users of the same person under other numbers, `key` and `target_id`. Before the
+    creation their numbers are read: somebody may have given one of them the new one."""
+
     def to_json(self) -> dict[str, Any]:
         """All members, those that release 0.1.0 does not know only where they say something."""
         return {name: value for name, value in vars(self).items() if value or name not in NEWER_OF_CHANGES}
 
 
-NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside")
+NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside", "predecessors")
 
 
 def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,7 @@ from shared.sync.documents.switched_off import SwitchedOff
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
-from shared.sync.entities.persons import is_another_person
+from shared.sync.entities.persons import is_another_person, is_same_person
 from shared.sync.model import (
     ACCESS,
     Action,
@@ -421,7 +421,7 @@ class _Drafting:
             for change in group
             if len(group) > 1
         }
-        draft.changes = [change for group in result.groups for change in group]
+        draft.changes = self._with_predecessors([one for group in result.groups for one in group], source)
         waiting = {change.key for change in result.dropped}
         for change in result.dropped:
             draft.counts[change.action] -= 1
@@ -435,6 +435,28 @@ class _Drafting:
             draft.report(key, reason, name, kind)
         for key, name, reason in result.freed:
             draft.report(key, reason, name)
+
+    def _with_predecessors(self, changes: list[Change], source: Any) -> list[Change]:
+        """The user of somebody who has another number in the payroll now, or has two, may have got the new
+        one by hand since SafetyAmp was listed: whoever creates them asks first."""
+        mapping = self._mapping
+        names = {
+            str(change.fields.get("last_name")).casefold() for change in changes if change.action == "create"
+        }
+        if self._listed or not names or not isinstance(mapping, EmployeesMapping):
+            return changes
+        known = {key for key in self._state.keys_in_target() if key not in self._state.ambiguous}
+        people = mapping.known_by(source, known, names)
+
+        def asking(change: Change) -> Change:
+            found = [
+                {"key": key, "target_id": self._state.target_id(key)}
+                for key, one in people.items()
+                if is_same_person(change.fields, one.person)
+            ]
+            return replace(change, predecessors=found) if found and change.action == "create" else change
+
+        return [asking(change) for change in changes]
 
     def _unsettle(self, key: str) -> None:
         """Looked at again in every run, until nothing is left out."""

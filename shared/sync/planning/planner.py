@@ -152,7 +152,7 @@ def _make_plan(
         read.source,
         listed=listed,
         only_leavers=only_leavers,
-        list_now=partial(_listed_state, services, mapping, known, lister, run),
+        list_now=partial(_listed_state, services, mapping, known, lister, run, twice=True),
     )
     left_out: list[dict[str, Any]] = []
     sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
@@ -267,7 +267,13 @@ def _current_state(
 
 
 def _listed_state(
-    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+    services: Services,
+    mapping: EntityMapping,
+    known: EntityState | None,
+    lister: TargetLister,
+    run: Run,
+    *,
+    twice: bool = False,
 ) -> EntityState:
     if run.request.refresh:
         forget_lookups(services)
@@ -276,7 +282,7 @@ def _listed_state(
         targets = lister.believable_targets(mapping, None, twice=True)
         return rebuild(mapping.name, targets, None, run.run_id)
     # Users and sites of an unsure creation SafetyAmp refuses itself; of titles and assets there would be two.
-    twice = mapping.name not in UNIQUE_VALUE and known.has_unsure()
+    twice = twice or (mapping.name not in UNIQUE_VALUE and known.has_unsure())
     if twice:
         _wait_until_settled(services, known)
     targets = lister.believable_targets(mapping, known.listed, twice=twice)
