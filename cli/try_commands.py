@@ -75,6 +75,6 @@ def _rehearse(options: argparse.Namespace) -> int:
     console = result_console()
     if not options.names:
         show_disasters(console)
-        console.print(f"{PROGRAM} rehearse late-approval plays one, in a minute or two", highlight=False)
+        console.print(f"{PROGRAM} rehearse late-approval plays one, in less than a minute", highlight=False)
         return NOTHING_FAILED
     return rehearse(console, chosen(options.names), options.port if options.open else None)

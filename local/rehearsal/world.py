@@ -16,14 +16,19 @@ from typing import Any
 
 from local.company.demo import demo_company
 from local.company.model import Row, vista_date
+from local.documents.folder import FolderDocuments
 from local.host.once import approve_once, run_once
-from local.host.progress import Silent
+from local.host.progress import RunProgress
 from local.host.stack import PROJECT, LocalStack
 from local.host.upstreams import SimulatorServer
 from local.simulators.safetyamp import SafetyAmpSimulator
-from shared.clock import SystemClock
-from shared.storage.documents import read_json
+from shared.clock import Clock, SystemClock
+from shared.errors import RunConflict
+from shared.storage.documents import Documents, read_json
+from shared.sync.documents.active import peek_active
 from shared.sync.documents.runs import RunRequest
+from shared.sync.entities.employee_facts import employee_number
+from shared.sync.entities.keys import title_key
 
 PEOPLE, JOBS, VEHICLES = 45, 12, 6
 CALLS, PERIOD_SECONDS = 60, 1.0
@@ -32,8 +37,12 @@ CALLS, PERIOD_SECONDS = 60, 1.0
 NEW_ROAD = "New Road"
 """Where people move to who move in a disaster."""
 
+RETRY_AFTER_SECONDS = 1
+"""How long SafetyAmp wants to be left alone by what it refuses in a disaster."""
+
 POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 900.0
+"""So long a run may take: the sweep has sent again twice by then what got lost."""
 
 Report = dict[str, Any]
 
@@ -50,9 +59,25 @@ class Timeline:
         self.tell(line)
 
 
+class Overdue(Exception):
+    """A run does not end."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Shown how a run goes on, it raises Overdue after `until`, of the monotonic clock."""
+
+    clock: Clock
+    until: float
+
+    def show(self, progress: RunProgress) -> None:
+        if self.clock.monotonic() > self.until:
+            raise Overdue(f"run {progress.run_id} does not end")
+
+
 class World:
     """What disasters are made of. `safetyamp` is the stand-in itself: it fails when it is told to, and takes
-    `calls` in `period` seconds."""
+    `calls` in `period` seconds. A run that has not ended after `patience` seconds is left: Overdue."""
 
     def __init__(
         self,
@@ -61,14 +86,20 @@ class World:
         *,
         calls: int = CALLS,
         period: float = PERIOD_SECONDS,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.clock = SystemClock()
         self.say = Timeline(tell)
-        self.folder = folder
+        self.period, self.patience = period, patience
         self.company = demo_company(self.clock.now().date(), employees=PEOPLE, jobs=JOBS, vehicles=VEHICLES)
         self.server = SimulatorServer(self.company, folder / "simulators", calls=calls, period=period)
         self.reports: list[Report] = []
         self.doubles_before = doubles(self.safetyamp)
+        self.off_before = self.off()
+        self.off_meanwhile: set[int | None] = set()
+        self.out_of_turn: list[str] = []
+        self._left: list[Row] = []
+        self._held = False
         self.environment = {
             **self.server.settings(),
             "LOCAL_FOLDER": str(folder / "documents"),
@@ -77,6 +108,7 @@ class World:
             "CACHE_TTL_HOURS": "0",  # what a disaster changes is read at once
             "RETRY_DELAY_SECONDS": "1",
             "BREAKER_RECOVERY_SECONDS": "2",
+            "LOST_ANSWER_SECONDS": "3",  # the stand-in carries out at once what it carries out
             "LOG_LEVEL": "ERROR",
         }
 
@@ -102,15 +134,19 @@ class World:
     def current_people(self) -> list[Row]:
         """The rows of who is employed today, in the order of their numbers."""
         today = vista_date(self.company.today)
-        return [
-            row
-            for row in self.company.own_employees()
-            if row["HireDate"] and row["HireDate"] <= today and not row["TermDate"]
-        ]
+        own = self.company.own_employees()
+        return [row for row in own if (row["HireDate"] or "9999") <= today < (row["TermDate"] or "9999")]
 
-    def let_go(self, people: Iterable[Row]) -> None:
-        """Vista says that these people's last day was yesterday."""
-        for row in people:
+    def leavers(self) -> list[Row]:
+        """The rows of who has left."""
+        today = vista_date(self.company.today)
+        return [row for row in self.company.own_employees() if (row["TermDate"] or "9999") <= today]
+
+    def let_go(self, people: Iterable[Row], *, held: bool) -> None:
+        """Vista says that these people's last day was yesterday. `held`: they are so many that the next run
+        must leave them on until somebody approves; otherwise it must switch them off, whatever else fails."""
+        self._left, self._held = list(people), held
+        for row in self._left:
             row["TermDate"] = vista_date(self.company.today - timedelta(days=1))
         self.publish()
 
@@ -122,12 +158,16 @@ class World:
         """SafetyAmp's users."""
         return self.safetyamp.snapshot()["users"]
 
-    def shorten_pages(self, records: int) -> None:
-        """SafetyAmp lists so many records a page, whatever it is asked for."""
-        # The stand-in is told at its making: what it holds moves to another one's pages only by this.
-        self.safetyamp.page_records = records
+    def off(self) -> set[int | None]:
+        """The numbers of SafetyAmp's users who may not sign in."""
+        return {employee_number(user["emp_id"]) for user in self.users() if not user["system_access"]}
 
     # -- the app ---------------------------------------------------------------------------------------
+
+    @property
+    def documents(self) -> Documents:
+        """What the app keeps, to look into while no app runs."""
+        return FolderDocuments(self.environment["LOCAL_FOLDER"], self.clock)
 
     def run(self, *, refresh: bool = False, prepare: Callable[[LocalStack], None] | None = None) -> Report:
         """A run to its end, told in a line. `prepare` may change the app's parts before."""
@@ -136,13 +176,19 @@ class World:
         def run(stack: LocalStack) -> Report:
             if prepare is not None:
                 prepare(stack)
-            return run_once(stack, request, Silent()).report
+            return run_once(stack, request, self._patience()).report
 
         return self._in_stack(run)
 
-    def approve(self, run_id: str) -> Report:
-        """Let what a run holds go on."""
-        return self._in_stack(lambda stack: approve_once(stack, run_id, Silent()).report)
+    def approve(self, run_id: str) -> None:
+        """Let what a run holds go on; where it holds nothing, that is told."""
+        try:
+            self._in_stack(lambda stack: approve_once(stack, run_id, self._patience()).report)
+        except RunConflict as error:
+            self.say(f"it cannot be approved: {error}")
+
+    def _patience(self) -> Patience:
+        return Patience(self.clock, self.clock.monotonic() + self.patience)
 
     def _in_stack(self, run: Callable[[LocalStack], Report]) -> Report:
         stack = LocalStack(self.environment)
@@ -154,36 +200,58 @@ class World:
             stack.close()
         self.reports.append(stored or report)
         self.say(told(self.reports[-1]))
+        self._look_at_access()
         return self.reports[-1]
 
+    def _look_at_access(self) -> None:
+        """Note who may not sign in after this run, which the next one may put right again."""
+        off = self.off()
+        self.off_meanwhile |= off
+        what = "lost access before that was approved" if self._held else "could sign in after the next run"
+        wrong = [row["Employee"] for row in self._left if (row["Employee"] in off) == self._held]
+        self.out_of_turn += [f"employee {number} had left and {what}" for number in wrong]
+        self._left = []
+
     def run_and_kill(self, when: Callable[[], bool]) -> None:
-        """Begin a run in a process of its own, and end that without a word as soon as `when` is true."""
+        """Begin a run in a process of its own, and end that without a word as soon as `when` is true. Whether
+        anything was left under way is told."""
         command = [sys.executable, "-m", "local", "once", "--json"]
         environment = {**os.environ, **self.environment}
         process = subprocess.Popen(  # noqa: S603
             command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until = self.clock.monotonic() + PATIENCE_SECONDS
+        until = self.clock.monotonic() + self.patience
         while not when() and process.poll() is None and self.clock.monotonic() < until:
             self.clock.sleep(POLL_SECONDS)
         process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
         process.wait()
+        claim = peek_active(self.documents).claim
+        self.say(
+            f"killed: run {claim.run_id} is left under way" if claim else "it ended before it was killed"
+        )
+        # SafetyAmp counts its calls for a window yet; Redis, which knew of them, went with the process.
+        self.clock.sleep(self.period)
 
 
-NAMES = {"users": "emp_id", "sites": "ext_id", "user_titles": "name", "assets": "name"}
-"""By which a record of each resource is known to people."""
+NAMES: dict[str, tuple[str, Callable[[object], object]]] = {
+    "users": ("emp_id", employee_number),
+    "sites": ("ext_id", str),
+    "user_titles": ("name", title_key),
+    "assets": ("name", str),
+}
+"""By which a record of each resource is known to people, and what makes spellings of it the same."""
 
 
-def doubles(safetyamp: SafetyAmpSimulator) -> set[tuple[str, str]]:
-    """Resource and name of what is there more than once."""
+def doubles(safetyamp: SafetyAmpSimulator) -> Counter[tuple[str, object]]:
+    """Resource and name of what is there more than once, and how often."""
     rows = safetyamp.snapshot()
     counts = Counter(
-        (resource, str(row[name]))
-        for resource, name in NAMES.items()
+        (resource, known_as(row[name]))
+        for resource, (name, known_as) in NAMES.items()
         for row in rows[resource]
         if row.get(name)
     )
-    return {one for one, count in counts.items() if count > 1}
+    return Counter({one: count for one, count in counts.items() if count > 1})
 
 
 def told(report: Report) -> str:
