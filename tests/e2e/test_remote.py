@@ -69,7 +69,7 @@ class TestStatus:
         assert f"Under way: run {busy.rig.active}" in said.out
         assert "dead letters: 2" in said.out
         assert "employees held: 3 of 40 people would be deactivated" in said.out
-        assert "sync: 2026-03-03 05:00 UTC (in 26 min)" in said.out
+        assert "sync: 2026-03-03 05:00 UTC (in 25 min)" in said.out
 
     def test_what_is_missing_is_told_with_what_to_do_and_is_a_failure(
         self, api: Api, terminal: Terminal
@@ -114,7 +114,7 @@ class TestRuns:
 
     def test_one_under_way_shows_how_far_it_is(self, busy: Api, terminal: Terminal) -> None:
         said = terminal.types("runs", busy.rig.active)
-        assert "jobs: 8 of 14 changes made, ends about 2026-03-03 04:35 UTC" in said.out
+        assert "jobs: 8 of 14 changes made, ends about 2026-03-03 04:36 UTC" in said.out
 
     def test_one_that_failed_is_status_1(self, busy: Api, terminal: Terminal) -> None:
         run = next(run for run in busy.get("/api/runs")["runs"] if run["counts"].get("failed"))

@@ -93,11 +93,6 @@ def test_only_a_record_that_vanished_makes_a_listing_necessary() -> None:
     assert known_state(a=Entry(None, None, {}, {GONE: True})).needs_listing()
 
 
-def test_only_a_creation_without_an_answer_is_unsure() -> None:
-    assert not known_state(a=Entry(None, None, {}, {GONE: True})).has_unsure()
-    assert known_state(a=Entry(None, None, {}, {GONE: UNSURE})).has_unsure()
-
-
 def test_a_state_of_a_release_that_knew_of_no_missing_records_is_read() -> None:
     document = known_state(a=Entry("aaaaa", "digest", ANN, {})).to_json()
     del document["missing"]

@@ -312,10 +312,6 @@ class EntityState:
         record = self.records.get(key)
         return record is not None and bool(record[3]) and record[3].get(GONE) is True
 
-    def has_unsure(self) -> bool:
-        """Whether a creation may have been carried out that no answer told of."""
-        return any(record[3] and record[3].get(GONE) == UNSURE for record in self.records.values())
-
     def unsure_at(self) -> datetime | None:
         """When the last of these became known, None if there is none, or none with its time."""
         flags = (record[3] for record in self.records.values() if record[3])

@@ -152,7 +152,7 @@ def _make_plan(
         read.source,
         listed=listed,
         only_leavers=only_leavers,
-        list_now=partial(_listed_state, services, mapping, known, lister, run, twice=True),
+        list_now=partial(_listed_state, services, mapping, known, lister, run),
     )
     left_out: list[dict[str, Any]] = []
     sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
@@ -272,8 +272,6 @@ def _listed_state(
     known: EntityState | None,
     lister: TargetLister,
     run: Run,
-    *,
-    twice: bool = False,
 ) -> EntityState:
     if run.request.refresh:
         forget_lookups(services)
@@ -281,8 +279,8 @@ def _listed_state(
         # Nobody is known: whom one shifted listing hides would be created a second time.
         targets = lister.believable_targets(mapping, None, twice=True)
         return rebuild(mapping.name, targets, None, run.run_id)
-    # Users and sites of an unsure creation SafetyAmp refuses itself; of titles and assets there would be two.
-    twice = twice or (mapping.name not in UNIQUE_VALUE and known.has_unsure())
+    # A second user or site SafetyAmp refuses itself; of a title that one reading hides there would be two.
+    twice = mapping.name not in UNIQUE_VALUE
     if twice:
         _wait_until_settled(services, known)
     targets = lister.believable_targets(mapping, known.listed, twice=twice)
