@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.sync import paths
 from tests.e2e.people_rig import YESTERDAY, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import Ran
 from tests.e2e.small_company import contract_row, job_row
@@ -75,6 +76,21 @@ class TestAnAsset:
         rig.safetyamp.remove("assets", second["id"])
         rig.run(refresh=True)
         assert rig.run(refresh=True).entity("vehicles")["problems"] == []
+
+    @pytest.mark.parametrize("is_known", [True, False], ids=["known", "nothing known"])
+    def test_of_a_sold_truck_is_left_alone_and_not_told(self, rig: PeopleRig, is_known: bool) -> None:
+        """Out of use in SafetyAmp; the gateway is another truck's now, which somebody has entered already."""
+        sold = rig.safetyamp.snapshot()["assets"][0]
+        rig.safetyamp.edit("assets", sold["id"], status=0)
+        truck = rig.company.vehicles.pop(0)
+        rig.company.vehicles.append({**truck, "id": "999", "name": "Unit 999"})
+        rig.publish()
+        rig.safetyamp.add("assets", copied(sold, name="New Truck", status=1))
+        if not is_known:
+            rig.documents.delete(paths.state("vehicles"))
+        ran = hourly_and_nightly(rig)
+        statuses = {row["name"]: row["status"] for row in rows(rig, "assets", "serial", sold["serial"])}
+        assert (statuses, ran.entity("vehicles")["problems"]) == ({sold["name"]: 0, "Unit 999": 1}, [])
 
 
 def test_a_site_without_code_beside_the_jobs_own_is_told(rig: PeopleRig) -> None:

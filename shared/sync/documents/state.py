@@ -43,6 +43,9 @@ _UNIQUE_VALUES = re.compile(rf"'({'|'.join(UNIQUE)})':'([^'\\]*)'")
 _NO_ACCESS = re.compile(r"'system_access':0[,}]")
 """As above."""
 
+_OUT_OF_USE = re.compile(r"'status':0[,}]")
+"""As above, of assets."""
+
 _STRAY_FIELDS = (*UNIQUE, "system_access", "first_name", "last_name", "date_of_birth")
 
 OFF_BY = "off_by"
@@ -271,13 +274,22 @@ class EntityState:
             known = {name: value for name, value in stray.items() if name not in fields}
             self.note_stray(target_id, self.strays[str(target_id)][1], known)
 
-    def unmatched_ids(self, match: str) -> list[int | str]:
-        """Ids of the records without a key that have this match value."""
-        return [record[0] for record in self.unmatched.get(match, ())]
+    def unmatched_ids(self, match: str, *, in_use: bool = False) -> list[int | str]:
+        """Ids of the records without a key that have this match value: of those in use, where there are any
+        (a truck is sold, and its gateway goes to the next one). `in_use`: never of others."""
+        return [record[0] for record in self._unmatched(match, in_use=in_use)]
+
+    def _unmatched(self, match: str, *, in_use: bool) -> list[list[Any]]:
+        records = self.unmatched.get(match, [])
+        used = [record for record in records if not _OUT_OF_USE.search(record[1])]
+        return used if used or in_use else records
 
     def take_unmatched(self, match: str) -> Entry:
         """Remove and return the one record with this match value, to be adopted under a key."""
-        [record] = self.unmatched.pop(match)
+        [record] = self._unmatched(match, in_use=False)
+        self.unmatched[match].remove(record)
+        if not self.unmatched[match]:
+            del self.unmatched[match]
         return Entry(record[0], None, _fields(record[1], self.entity), {})
 
     def add_unmatched(self, match: str, target_id: int | str, fields: Mapping[str, Any]) -> None:

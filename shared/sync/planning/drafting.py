@@ -226,7 +226,7 @@ class _Drafting:
         """Records that SafetyAmp has beside the known one, made by hands or by a creation that came late."""
         known = self._state.target_id(record.key) if self._state.unmatched else None
         match = None if known is None else self._mapping.match_value(record)
-        if match and (ids := self._state.unmatched_ids(match)):
+        if match and (ids := self._state.unmatched_ids(match, in_use=True)):
             alike = ", ".join(map(str, ids))
             self.draft.report(
                 record.key,
