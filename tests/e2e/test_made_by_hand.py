@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.sync import paths
-from tests.e2e.people_rig import YESTERDAY, PeopleRig, adds_up, new_rig, rig
+from shared.sync.decisions.approve import approve
+from tests.e2e.people_rig import YESTERDAY, NewRig, PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import Ran
 from tests.e2e.small_company import contract_row, job_row
 
@@ -220,3 +221,23 @@ def test_a_namesake_costs_one_call_and_nothing_else(rig: PeopleRig) -> None:
 def test_somebody_else_costs_none(rig: PeopleRig) -> None:
     rig.hired(2001)
     assert rig.run().listings == []
+
+
+def test_who_is_back_is_recognised_when_a_held_plan_is_approved_later(new_rig: NewRig) -> None:
+    """The state is that of the held plan, and hands act until somebody approves."""
+    rig = new_rig(GUARD_MAX_PERCENT="20")
+    rig.run()
+    user = rig.user(1001)["id"]
+    for number in (1001, 1002, 1003, 1004):
+        rig.leaves(number)
+    rig.by_hand(1001, system_access=0)
+    rig.hired(2001, LastName="Worker1001", Phone="225-555-0177")
+    held = rig.run(refresh=True)
+    rig.safetyamp.edit("users", user, emp_id="2001", system_access=1)
+    rig.safetyamp.add("user_titles", {"name": "Pilot"})
+    rig.moves(1005, udEmpTitle="Pilot")
+    approve(rig.stack.runtime, held.run_id)
+    rig.finish(held.run_id)
+    hourly_and_nightly(rig)
+    assert (rig.user(2001)["id"], rig.user(2001)["system_access"]) == (user, 1)
+    assert len(rows(rig, "user_titles", "name", "Pilot")) == 1

@@ -51,7 +51,7 @@ class Plan:
     sizes of the reads, `approved_counts` those of reads that somebody approved, `counts_changed` whether the
     state does not say so yet. `held` are the guard's reasons, `failed` why only leavers were looked at.
     `left_out` are approved changes that are no longer true. `looks` is what was seen of the one record that
-    was asked for. `listed`: SafetyAmp was listed for it.
+    was asked for. `listed`: SafetyAmp was listed just before it.
     """
 
     plan_id: Annotated[str, checked_path]

@@ -100,17 +100,20 @@ def draft_changes(
     *,
     trust_digests: bool,
     listed: bool = False,
+    just_listed: bool = False,
     only_leavers: bool = False,
 ) -> Draft:
     """Compare every source record with the state, or only those that the run's request names.
 
     With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
     listing each is compared field by field. The state is changed in place where no call is needed
-    (digests, adopted records); `Draft.state_changed` tells. `listed`: it was just read from SafetyAmp. With
-    `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
+    (digests, adopted records); `Draft.state_changed` tells. `listed`: it was read from SafetyAmp for this run,
+    `just_listed`: for this plan, and not for one that somebody approves hours later. With `only_leavers`
+    everybody else waits for what could not be read: of them nothing is concluded.
     """
     drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
     drafting.only_leavers = only_leavers
+    drafting.just_listed = just_listed
     for record in mapping.records(source):
         drafting.consider(record, source)
     drafting.consider_moved(source)
@@ -131,6 +134,7 @@ class _Drafting:
     ) -> None:
         self.draft = Draft()
         self.only_leavers = False
+        self.just_listed = False
         self._listed = listed
         self._switched_off = SwitchedOff(services.documents)
         self._doubtful: dict[str, Rejected] = {}
@@ -443,7 +447,7 @@ class _Drafting:
         names = {
             str(change.fields.get("last_name")).casefold() for change in changes if change.action == "create"
         }
-        if self._listed or not names or not isinstance(mapping, EmployeesMapping):
+        if self.just_listed or not names or not isinstance(mapping, EmployeesMapping):
             return changes
         known = {key for key in self._state.keys_in_target() if key not in self._state.ambiguous}
         people = mapping.known_by(source, known, names)

@@ -143,7 +143,7 @@ def _make_plan(
         held = whole_entity_is_held(
             services, mapping, state, run, read, listed, known, only_leavers=only_leavers
         )
-    state, listed, looks, draft = _drafted(
+    drafted = _drafted(
         services,
         mapping,
         state,
@@ -151,9 +151,11 @@ def _make_plan(
         run,
         read.source,
         listed=listed,
+        just_listed=listed and not found,
         only_leavers=only_leavers,
         list_now=partial(_listed_state, services, mapping, known, lister, run),
     )
+    state, draft = drafted.state, drafted.draft
     left_out: list[dict[str, Any]] = []
     sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
     if approved is not None:
@@ -166,7 +168,9 @@ def _make_plan(
     if draft.changes:
         check_prerequisites(services, entity)
     plan_id = secrets.token_hex(4)
-    base = _store_base(services, run, entity, plan_id, state) if listed or draft.state_changed else None
+    base = (
+        _store_base(services, run, entity, plan_id, state) if drafted.listed or draft.state_changed else None
+    )
     plan = Plan(
         plan_id=plan_id,
         mode=run.request.mode,
@@ -185,11 +189,11 @@ def _make_plan(
         problems=draft.problems,
         vanished=_vanished(state, draft),
         refused=state.refused(),
-        looks=looks,
+        looks=drafted.looks,
         calls=dict(meter.calls),
         requests=dict(meter.requests),
         waited_seconds=round(meter.waited_seconds, 3),
-        listed=listed,
+        listed=drafted.just_listed,
     )
     if entity == "titles" and plan.batches and not held and run.request.mode == "apply":
         # A process of release 0.1.0 may apply the plan, and cannot note it in the state of titles. Until this
@@ -203,6 +207,18 @@ def _make_plan(
     logger.info(text, entity, run.run_id, extra={"event": "entity_planned", "entity": entity, **facts})
 
 
+@dataclass(frozen=True)
+class _Drafted:
+    """The state, whether SafetyAmp was listed for it, and just now, what is seen of the one record that is
+    asked for, and what is to be done."""
+
+    state: EntityState
+    listed: bool
+    just_listed: bool
+    looks: list[dict[str, Any]]
+    draft: Draft
+
+
 def _drafted(
     services: Services,
     mapping: EntityMapping,
@@ -212,17 +228,15 @@ def _drafted(
     source: Any,
     *,
     listed: bool,
+    just_listed: bool,
     only_leavers: bool,
     list_now: Callable[[], EntityState],
-) -> tuple[EntityState, bool, list[dict[str, Any]], Draft]:
-    """The state, whether SafetyAmp was listed for it, what is seen of the one record that is asked for, and
-    what is to be done.
-
-    Before something is made of which SafetyAmp would take a second one without a word, it is listed: hands
+) -> _Drafted:
+    """Before something is made of which SafetyAmp would take a second one without a word, it is listed: hands
     may have made it since the last time.
     """
 
-    def drafted(state: EntityState, listed: bool) -> tuple[EntityState, bool, list[dict[str, Any]], Draft]:
+    def drafted(state: EntityState, *, listed: bool, just_listed: bool) -> _Drafted:
         resolver.provide(state)
         looks = _looks(run, mapping, state, source, listed)
         draft = draft_changes(
@@ -235,13 +249,15 @@ def _drafted(
             # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
             trust_digests=not listed and not run.request.keys,
             listed=listed,
+            just_listed=just_listed,
             only_leavers=only_leavers,
         )
-        return state, listed, looks, draft
+        return _Drafted(state, listed, just_listed, looks, draft)
 
-    first = drafted(state, listed)
-    may_be_there = mapping.name not in UNIQUE_VALUE and first[-1].counts["create"]
-    return drafted(list_now(), True) if may_be_there and not listed else first
+    first = drafted(state, listed=listed, just_listed=just_listed)
+    if just_listed or mapping.name in UNIQUE_VALUE or not first.draft.counts["create"]:
+        return first
+    return drafted(list_now(), listed=True, just_listed=True)
 
 
 def _looks(
