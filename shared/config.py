@@ -40,6 +40,7 @@ BYTE_ORDER_MARK = "\ufeff"
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+GRAPH_VERSIONS = ("/v1.0", "/beta")
 NOT_SET = "not set"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 WEBHOOK_KEY_BYTES = range(24, 65)
@@ -276,6 +277,7 @@ def _readable_part(values: Mapping[str, str], error: ValidationError) -> Setting
 def _cross_checks(settings: Settings) -> list[SettingProblem]:
     return [
         *_address_problems(settings),
+        *_country_problems(settings),
         *_schedule_problems(settings),
         *_vehicle_problems(settings),
         *_limit_problems(settings),
@@ -292,7 +294,21 @@ def _address_problems(settings: Settings) -> list[SettingProblem]:
         )
         for name in ("safetyamp_base_url", "samsara_base_url", "ms_graph_base_url", "ms_graph_authority")
         if not _is_safe_address(getattr(settings, name), local_http=name != "ms_graph_authority")
+    ] + _path_problems(settings)
+
+
+def _path_problems(settings: Settings) -> list[SettingProblem]:
+    """What would be answered 404, whatever is asked for."""
+    problems = [
+        SettingProblem(name.upper(), f"must end before {ending}, which the app adds itself")
+        for name, ending in (("safetyamp_base_url", "/api"), ("samsara_base_url", "/fleet"))
+        if getattr(settings, name).rstrip("/").lower().endswith(ending)
     ]
+    graph = settings.ms_graph_base_url
+    if _is_safe_address(graph, local_http=True) and not graph.rstrip("/").endswith(GRAPH_VERSIONS):
+        text = f"must end in {' or '.join(GRAPH_VERSIONS)}, such as https://graph.microsoft.com/v1.0"
+        problems.append(SettingProblem("MS_GRAPH_BASE_URL", text))
+    return problems
 
 
 def _is_safe_address(address: str, *, local_http: bool) -> bool:
@@ -303,6 +319,18 @@ def _is_safe_address(address: str, *, local_http: bool) -> bool:
         return False
     local = local_http and parts.scheme == "http" and parts.hostname in LOOPBACK
     return bool(parts.hostname) and (parts.scheme == "https" or local)
+
+
+def _country_problems(settings: Settings) -> list[SettingProblem]:
+    if settings.default_country == "US":
+        return []
+    # Its import takes long, and hardly anybody needs it here.
+    from phonenumbers import SUPPORTED_REGIONS
+
+    if settings.default_country in SUPPORTED_REGIONS:
+        return []
+    text = "must be the two letters of a country by ISO 3166, such as US, CA or GB (not UK)"
+    return [SettingProblem("DEFAULT_COUNTRY", text)]
 
 
 def _schedule_problems(settings: Settings) -> list[SettingProblem]:

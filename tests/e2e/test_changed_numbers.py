@@ -473,6 +473,50 @@ def test_a_colleagues_user_with_the_number_does_not_stand_in_for_the_one_that_lo
     assert len(users(rig)) == before
 
 
+@pytest.mark.parametrize("born", ["known", "not known"])
+def test_a_guest_with_the_number_does_not_become_that_person(rig: PeopleRig, born: str) -> None:
+    if born == "not known":
+        rig.moves(1001, BirthDate=None)
+    (mine,) = two_of(rig, 1001)
+    guest = {"first_name": "Gail", "last_name": "Guest", "email": "g@x.example", "mobile_phone": None}
+    user = {**users(rig)[mine], "emp_id": None, "date_of_birth": None, **guest}
+    rig.safetyamp.add("users", {name: value for name, value in user.items() if name != "id"})
+    (second,) = (one for one, row in users(rig).items() if row["last_name"] == "Guest")
+    rig.run(refresh=True)
+    rig.safetyamp.edit("users", mine, emp_id=None)
+    types(rig, second, 1001)
+    for request in (HOURLY, NIGHTLY):
+        ran = rig.run(**request)
+        adds_up(ran)
+        assert (users(rig)[second]["last_name"], access(rig, mine)) == ("Guest", True)
+        assert f"record {mine} has lost this key to {second}" in rig.reasons(ran, 1001)
+    rig.safetyamp.edit("users", second, first_name="Pat", last_name="Worker1001")
+    rig.moves(1001, Address="77 New Street")
+    rig.run(refresh=True)
+    assert users(rig)[second]["street"] == "77 New Street"
+
+
+@pytest.mark.parametrize(
+    ("resource", "field", "one", "other"),
+    [("sites", "ext_id", "100.", "200."), ("site_clusters", "external_code", "10", "20")],
+)
+def test_codes_that_hands_swap_across_a_night_make_nothing_new(
+    rig: PeopleRig, resource: str, field: str, one: str, other: str
+) -> None:
+    before = rig.safetyamp.snapshot()
+    ids = {row[field]: row["id"] for row in before[resource]}
+    rig.safetyamp.edit(resource, ids[one], **{field: None})
+    rig.safetyamp.edit(resource, ids[other], **{field: one})
+    rig.run(refresh=True)
+    rig.safetyamp.edit(resource, ids[one], **{field: other})
+    for _ in range(3):
+        ran = rig.run(refresh=True)
+        adds_up(ran)
+    after = rig.safetyamp.snapshot()
+    assert len(after[resource]) == len(before[resource])
+    assert ran.entity("jobs")["problems"] == ran.entity("departments")["problems"] == []
+
+
 def test_a_site_whose_code_another_has_now_is_let_go(rig: PeopleRig) -> None:
     sites = rig.safetyamp.snapshot()["sites"]
     mine = next(row for row in sites if row["ext_id"] == "100.")

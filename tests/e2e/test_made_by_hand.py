@@ -241,3 +241,15 @@ def test_who_is_back_is_recognised_when_a_held_plan_is_approved_later(new_rig: N
     hourly_and_nightly(rig)
     assert (rig.user(2001)["id"], rig.user(2001)["system_access"]) == (user, 1)
     assert len(rows(rig, "user_titles", "name", "Pilot")) == 1
+
+
+def test_others_do_not_wait_for_somebody_elses_phone(rig: PeopleRig) -> None:
+    """What makes one new hire wait is no sign that another is there already."""
+    first = rig.safetyamp.snapshot()["users"][0]
+    guest = {"emp_id": "990001", "email": "guest@x.example", "mobile_phone": rig.phone(2001)}
+    rig.safetyamp.add("users", copied(first, **guest))
+    for number in (2001, 2002, 2003):
+        rig.hired(number)
+    rig.run()
+    assert rows(rig, "users", "emp_id", "2001") == []
+    assert [rig.user(number)["last_name"] for number in (2002, 2003)] == ["Worker2002", "Worker2003"]

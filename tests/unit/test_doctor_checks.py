@@ -69,7 +69,10 @@ def test_a_suspicious_combination_is_told_without_a_secret(settings: dict[str, s
         {"VISTA_CONNECTION_STRING": "SERVER=h;Encrypt=yes;TrustServerCertificate=no;PWD={a;Encrypt=x}"},
         {"VISTA_CONNECTION_STRING": "sqlite:///v.db"},
         {"API_RATE_LIMIT_CALLS": "30", "API_RATE_LIMIT_PERIOD": "30.5"},
-        {"MS_GRAPH_BASE_URL": "http://localhost:8090/graph", "MS_GRAPH_AUTHORITY": "https://localhost:8091"},
+        {
+            "MS_GRAPH_BASE_URL": "http://localhost:8090/graph/v1.0",
+            "MS_GRAPH_AUTHORITY": "https://localhost:8091",
+        },
         {
             "MS_GRAPH_BASE_URL": "https://graph.microsoft.us/v1.0",
             "MS_GRAPH_AUTHORITY": "https://login.microsoftonline.us",

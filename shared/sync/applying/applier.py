@@ -9,6 +9,7 @@ from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
 from shared.sync.applying.fresh import FreshReader
 from shared.sync.documents.change import Change, reference
 from shared.sync.documents.outcome import DONE, Outcome
+from shared.sync.documents.progress import HalfDone
 from shared.sync.documents.state import UNIQUE
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import ACCESS, EntityMapping, Ref, Target
@@ -104,28 +105,28 @@ class ChangeApplier:
         self.repeated = False
         """Whether what the last change wanted was refused after it had been sent without an answer."""
 
-    def apply(self, change: Change, *, again: bool = False) -> Outcome:
+    def apply(self, change: Change, *, again: bool = False, half_done: HalfDone | None = None) -> Outcome:
         """Apply one change. `again`: an earlier attempt at this creation got no answer, and SafetyAmp refuses
-        a second record of its kind (`UNIQUE_VALUE`), so that sending it again is safe.
+        a second record of its kind (`UNIQUE_VALUE`), so that sending it again is safe. `half_done`: what need
+        not be done any more; it is kept up to date.
 
         Raises Unresolved for a reference that may come later, and with `again` AlreadyThere.
         """
         fields, left_out = self._resolve(change)
         self._resolved = fields
         self.repeated = False
-        written: list[dict[str, Any]] = []
-        other = False
+        done = half_done or HalfDone(change.key)
         try:
-            self._ask_predecessors(change)
-            other = self._write_beside(change, written)
+            self._ask_predecessors(change, done)
+            self._write_beside(change, done)
             outcome = (
                 self._create(change, fields, again)
                 if change.action == "create"
                 else self._update(change, fields)
             )
         except MustBeListed as why:
-            outcome, other = self._outcome(change, "waiting", reason=str(why)), True
-        outcome.beside, outcome.list_anew = written, other
+            outcome, done.other = self._outcome(change, "waiting", reason=str(why)), True
+        outcome.beside, outcome.list_anew = done.written, done.other
         return self._finished(change, outcome, left_out)
 
     def look_for(
@@ -176,21 +177,25 @@ class ChangeApplier:
         text = "waiting for {0.entity} {0.key}, which SafetyAmp does not have yet"
         return resolved, {name: text.format(ref) for name, ref in missing.items()}
 
-    def _ask_predecessors(self, change: Change) -> None:
+    def _ask_predecessors(self, change: Change, done: HalfDone) -> None:
         """Raises OtherNumber when somebody has given one of them another number since the last listing."""
         for one in change.predecessors:
+            if (step := f"asked {one['target_id']}") in done.steps:
+                continue
             try:
                 self._repeated(change, one["target_id"], {}, [NUMBER], of=one["key"])
             except UpstreamUnavailable as error:
                 error.may_have_happened = False  # nothing was sent
                 raise
+            done.steps.append(step)
 
-    def _write_beside(self, change: Change, written: list[dict[str, Any]]) -> bool:
+    def _write_beside(self, change: Change, done: HalfDone) -> None:
         """Write to other records what has to be there before this change: a value that is given up. What
-        SafetyAmp refuses is left as it is; the change finds out. `written` gets what was; returns whether a
-        user has another number by now. Raises OtherNumber where that may be the one who is to be created."""
-        other = False
-        for beside in change.beside:
+        SafetyAmp refuses is left as it is; the change finds out. Raises OtherNumber where a user has another
+        number by now and may be the one who is to be created."""
+        for place, beside in enumerate(change.beside):
+            if (step := f"beside {place}") in done.steps:
+                continue
             try:
                 core = self._repeated(
                     change,
@@ -201,18 +206,17 @@ class ChangeApplier:
                 )
                 self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
                 self._fresh.is_there(beside["target_id"])
+                done.written.append({name: beside[name] for name in ("key", "target_id", "fields")})
             except (InvalidRecord, NotFound):
-                continue
+                pass
             except OtherNumber:
                 if change.action == "create":
                     raise
-                other = True
-                continue
+                done.other = True
             except UpstreamUnavailable as error:
                 error.may_have_happened = False  # not of the change itself, which has not been sent yet
                 raise
-            written.append({name: beside[name] for name in ("key", "target_id", "fields")})
-        return other
+            done.steps.append(step)
 
     def _repeated(
         self,

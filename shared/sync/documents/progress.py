@@ -33,6 +33,21 @@ class OpenCreation:
 
 
 @dataclass
+class HalfDone:
+    """What was done for the change `key` that is under way: where it needs more calls than a window has, it
+    would begin anew for ever.
+
+    `steps` name what need not be done again, `written` is what was written to other records, `other`: a user
+    has another number than was known.
+    """
+
+    key: str
+    steps: list[str] = field(default_factory=list)
+    written: list[dict[str, Any]] = field(default_factory=list)
+    other: bool = False
+
+
+@dataclass
 class Progress:
     """Progress of a batch.
 
@@ -43,7 +58,7 @@ class Progress:
     `attempts` counts the failed attempts at the change that is next. `next_at` is when the batch was meant
     to go on. `blocked_since` is when SafetyAmp stopped answering, None while it answers. `tries` counts
     errors that nobody thought of and that ended a handler. `tried`: so many changes may have been sent, also
-    those without an outcome among them.
+    those without an outcome among them. `half_done` is the change that is next, if a part of it is.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -58,6 +73,7 @@ class Progress:
     waited_seconds: float = 0.0
     tries: int = 0
     tried: int = 0
+    half_done: HalfDone | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
@@ -65,6 +81,7 @@ class Progress:
             **vars(self),
             **outcomes_to_json(self.outcomes),
             "open": {index: vars(creation) for index, creation in self.open.items()},
+            "half_done": self.half_done and vars(self.half_done),
         }
 
 

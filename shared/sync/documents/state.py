@@ -590,7 +590,7 @@ def rebuild(
     for target in targets:
         listed.add(target.target_id)
         key = target.key
-        if key is None and not _is_succeeded(entity, target, owners, known_keys):
+        if key is None and not (known and _is_succeeded(target, owners, known_keys, known)):
             key = known_keys.get(target.target_id)
         if not target.readable:
             _keep(state, key, target, known)
@@ -617,17 +617,23 @@ def rebuild(
 
 
 def _is_succeeded(
-    entity: str, target: Target, owners: Mapping[str, Target], known_keys: Mapping[int | str, str]
+    target: Target,
+    owners: Mapping[str, Target],
+    known_keys: Mapping[int | str, str],
+    known: EntityState,
 ) -> bool:
     """Whether hands gave the key of this record, which has none now, to another: of two they kept one.
 
-    Not so when that other is known as another person's user, and shows another person: it was mistyped.
+    Not so where that other shows another person, or is known as another place or thing that the source has:
+    its key was mistyped, or two are being swapped.
     """
     owner = owners.get(known_keys.get(target.target_id, ""))
     if owner is None or not target.readable:
         return False
+    if known.entity == "employees":
+        return is_same_person(target.fields, owner.fields)
     known_as = known_keys.get(owner.target_id, owner.key)
-    return known_as == owner.key or entity != "employees" or is_same_person(target.fields, owner.fields)
+    return known_as == owner.key or known.digest(known_as or "") is None
 
 
 def _note_moved(state: EntityState, known: EntityState, cleared: Container[int | str]) -> None:

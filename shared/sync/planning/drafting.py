@@ -107,9 +107,9 @@ def draft_changes(
 
     With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
     listing each is compared field by field. The state is changed in place where no call is needed
-    (digests, adopted records); `Draft.state_changed` tells. `listed`: it was read from SafetyAmp for this run,
-    `just_listed`: for this plan, and not for one that somebody approves hours later. With `only_leavers`
-    everybody else waits for what could not be read: of them nothing is concluded.
+    (digests, adopted records); `Draft.state_changed` tells. `listed`: it was read from SafetyAmp for this
+    run, `just_listed`: for this plan, and not for one that somebody approves hours later. With
+    `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
     """
     drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
     drafting.only_leavers = only_leavers
@@ -244,8 +244,7 @@ class _Drafting:
         """Which of several records is meant nobody can tell, but who has left loses access in all of them,
         and gets it back where the sync took it when they return. Users that are known as somebody else's, or
         plainly show another person, are left out of that."""
-        ids = ", ".join(str(target_id) for target_id in twins)
-        reason = f"several SafetyAmp records claim this key (ids {ids}): keep one"
+        reason = self._why_several(key, twins)
         strays = {twin: self._state.stray(twin) or {} for twin in twins}
         wrong = [twin for twin in twins if self._has_wrong_access(twin, strays[twin], desired)]
         for twin in list(wrong):
@@ -277,6 +276,17 @@ class _Drafting:
                 fresh=list(cores[first]),
                 beside=beside[1:],
             )
+        )
+
+    def _why_several(self, key: str, twins: list[int | str]) -> str:
+        lost, new = self._state.moved.get(key, (None, key))
+        if new is not None:
+            ids = ", ".join(map(str, twins))
+            return f"several SafetyAmp records claim this key (ids {ids}): keep one"
+        ids = ", ".join(str(twin) for twin in twins if twin != lost)
+        return (
+            f"SafetyAmp's record {lost} has lost this key to {ids}, which is known as another one or shows"
+            " another person: give it back, or enter the person's names where it belongs"
         )
 
     def _not_meant(

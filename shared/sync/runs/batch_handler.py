@@ -40,7 +40,7 @@ from shared.sync.documents.outcome import (
     read_outcomes,
 )
 from shared.sync.documents.plans import Plan, may_be_applied, read_batch, read_plan
-from shared.sync.documents.progress import OpenCreation, ProgressKeeper, begin_progress
+from shared.sync.documents.progress import HalfDone, OpenCreation, ProgressKeeper, begin_progress
 from shared.sync.documents.runs import Run, get_run
 from shared.sync.documents.switched_off import note_to_be_switched_off
 from shared.sync.entities import mappings
@@ -244,6 +244,11 @@ def _hand_on(services: Services, message: BatchMessage, delay_seconds: float) ->
     services.bus.send([copy.to(services.settings.batch_queue, at)])
 
 
+def _shows_another_number(outcome: Outcome) -> bool:
+    """Whether it may be that of anybody. What a creation found is about its own number or phone."""
+    return outcome.list_anew and outcome.action != "create"
+
+
 LISTED_FIRST = "a user has another number in SafetyAmp than was known: the next run lists SafetyAmp first"
 
 
@@ -371,9 +376,9 @@ class _BatchWork:
         return outcome
 
     def _has_met_another_number(self) -> bool:
-        """Whether this batch found SafetyAmp otherwise than it is known, or one before it that switches
-        people off: those come first in a plan."""
-        return self._met_before or any(outcome.list_anew for outcome in self._keeper.progress.outcomes)
+        """Whether somebody who is switched off, or changed, has another number than was known, in this batch
+        or one before it that switches people off: those come first in a plan."""
+        return self._met_before or any(map(_shows_another_number, self._keeper.progress.outcomes))
 
     @cached_property
     def _met_before(self) -> bool:
@@ -386,14 +391,14 @@ class _BatchWork:
             ended = read_outcomes(self._services.documents, self._message.run_id, self._message.entity, batch)
         except UnreadableDocument:
             return True
-        return ended is not None and (ended.list_anew or any(outcome.list_anew for outcome in ended.outcomes))
+        return ended is not None and (ended.list_anew or any(map(_shows_another_number, ended.outcomes)))
 
     def _attempt(self, change: Change, *, again: bool = False, in_doubt: bool = False) -> Outcome | None:
         """What became of the change; None for a creation whose answer was lost. `in_doubt`: not tried for the
         first time, so that it may be there whatever is answered now; `again` as in `ChangeApplier.apply`."""
         progress = self._keeper.progress
         try:
-            return self._applier.apply(change, again=again)
+            return self._applier.apply(change, again=again, half_done=self._half_done(change))
         except RateLimited as error:
             # Raised before a call is made, or for a 429: nothing happened by this attempt.
             self._pause_for_the_window(error)
@@ -429,6 +434,12 @@ class _BatchWork:
             reason = f"unexpected {type(error).__name__} while applying, see the log"
             return _failed(change, reason, unsure=change.action == "create")
         raise AssertionError("unreachable: _pause always raises")
+
+    def _half_done(self, change: Change) -> HalfDone:
+        progress = self._keeper.progress
+        if progress.half_done is None or progress.half_done.key != change.key:
+            progress.half_done = HalfDone(change.key)
+        return progress.half_done
 
     def _note_lost(self, change: Change, error: Exception) -> None:
         self._warn(change, error)
@@ -650,7 +661,7 @@ class _BatchWork:
     def _record(self, outcome: Outcome) -> None:
         progress = self._keeper.progress
         progress.outcomes.append(outcome)
-        progress.started, progress.attempts = None, 0
+        progress.started, progress.attempts, progress.half_done = None, 0, None
         if str(len(progress.outcomes) - 1) not in progress.open:
             progress.blocked_since, progress.tries = None, 0
 
