@@ -13,7 +13,7 @@ from rich.console import Console
 from cli.arguments import LARGEST_PORT, Parser, add_command, seconds, whole_number
 from cli.console import OutputConsole, print_json, result_console
 from cli.plan_file import plan_file, write_plan
-from cli.remote.address import KEY_SETTING, checked_key
+from cli.remote.address import KEY_SETTING, URL_SETTING, checked_key
 from cli.remote.client import KEY_HEADER
 from cli.settings_file import local_environment
 from cli.show import show_costs, show_report
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    """demo, once, plan, doctor, up, simulators and service-bus."""
+    """demo, once, plan, doctor, settings, up, simulators and service-bus."""
     demo = add_command(
         commands,
         "demo",
@@ -87,6 +87,17 @@ def add_commands(commands: Commands) -> None:
         interrupted="nothing was changed",
     )
     doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
+    settings = add_command(
+        commands,
+        "settings",
+        "every setting that counts here and where it comes from, without secrets",
+        "settings --all",
+        run=_settings,
+        log_level="ERROR",
+        interrupted="nothing was changed",
+    )
+    settings.add_argument("--all", action="store_true", help="also those that nobody has set")
+    settings.add_argument("--json", action="store_true", help="print all of them as one JSON object")
     up = add_command(
         commands,
         "up",
@@ -268,6 +279,18 @@ def _doctor(options: argparse.Namespace) -> int:
     else:
         show(result_console(), findings)
     return exit_status_of(findings)
+
+
+def _settings(options: argparse.Namespace) -> int:
+    from cli.show_settings import exit_status_of, find, show
+
+    environment = _environment()
+    found = find(environment)
+    if options.json:
+        print_json(found)
+    else:
+        show(result_console(), found, every=options.all, app=environment.get(URL_SETTING))
+    return exit_status_of(found)
 
 
 def _request(options: argparse.Namespace, *, plan: bool) -> RunRequest:

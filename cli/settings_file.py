@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,8 +20,9 @@ ANSWER_SECONDS = 0.5
 logger = logging.getLogger(__name__)
 
 
-def local_environment(folder: Path) -> dict[str, str]:
-    """The environment over the file's values. Raises ConfigurationError for a file that cannot be read.
+def local_environment(folder: Path) -> ChainMap[str, str]:
+    """The environment over the file's values, kept apart so that it can be told which is which. Raises
+    ConfigurationError for a file that cannot be read.
 
     The example file names the emulator of Service Bus, for `func start`. Where that does not run, its line
     counts as empty, so that the same file serves where there is only Python.
@@ -29,7 +31,7 @@ def local_environment(folder: Path) -> dict[str, str]:
     if BUS not in os.environ and _is_emulator_away(values.get(BUS, "")):
         del values[BUS]
         logger.info("no Service Bus emulator runs here; messages stay in this process")
-    return {**values, **os.environ}
+    return ChainMap(dict(os.environ), values)
 
 
 def _values(path: Path) -> Mapping[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions.access import VIEWER, operation
+from functions.access import OPERATOR, VIEWER, operation
 from functions.api_input import Params
 from functions.responses import json_response
 from shared import runtime
 from shared.queries.openapi.document import openapi_document
+from shared.queries.settings_view import settings_view
 from shared.queries.status import status
 
 blueprint = func.Blueprint()
@@ -19,6 +20,13 @@ def show_status(req: func.HttpRequest) -> func.HttpResponse:
     """Dependencies, breakers, limiter, queues, schedules, pauses, runs and versions."""
     Params(req)
     return json_response(status(runtime.current()))
+
+
+@operation(blueprint, "api/settings", "GET", OPERATOR)
+def show_settings(req: func.HttpRequest) -> func.HttpResponse:
+    """Every setting without secrets; also where they are wrong, which is when somebody looks."""
+    Params(req)
+    return json_response(settings_view(runtime.current()))
 
 
 @operation(blueprint, "api/openapi.json", "GET", VIEWER)

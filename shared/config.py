@@ -175,12 +175,7 @@ def load_settings(
     costs no call.
     Raises ConfigurationError with all problems.
     """
-    values = {name.lower(): text for name, text in environment.items() if trimmed(text)}
-    values = {
-        name: text if name in BLANKS_COUNT else trimmed(text)
-        for name, text in values.items()
-        if name in Settings.model_fields
-    }
+    values = given_values(environment)
     problems: list[SettingProblem] = []
     if secrets is not None and (vault_url := values.get("azure_key_vault_url")):
         problems += _add_secrets(values, secrets, vault_url)
@@ -196,6 +191,16 @@ def load_settings(
     if problems:
         raise ConfigurationError(problems)
     return settings
+
+
+def given_values(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the environment says of settings, by field, before anything is checked."""
+    values = {name.lower(): text for name, text in environment.items() if trimmed(text)}
+    return {
+        name: text if name in BLANKS_COUNT else trimmed(text)
+        for name, text in values.items()
+        if name in Settings.model_fields
+    }
 
 
 def trimmed(text: str) -> str:

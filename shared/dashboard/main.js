@@ -3,7 +3,7 @@
 const SECTIONS = {
   overview: overviewView, banner: bannerView, "record-form": recordForm, "record-answer": recordAnswer, "now-body": nowView,
   "held-body": heldView, "failures-body": failuresView, "runs-body": runsView, "start-body": startView,
-  "pause-body": pauseView, "systems-body": systemsView, "letters-body": lettersView,
+  "pause-body": pauseView, "systems-body": systemsView, "letters-body": lettersView, "settings-body": settingsView,
 };
 
 function render() {

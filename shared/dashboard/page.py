@@ -15,7 +15,7 @@ STYLES = ("tokens.css", "layout.css", "parts.css")
 SCRIPTS = (
     *("dom.js", "format.js", "api.js", "state.js", "parts.js", "dialogs.js", "acts.js"),
     *("overview.js", "now.js", "changes.js", "held.js", "failures.js", "chart.js", "runs.js"),
-    *("search.js", "record.js", "control.js", "systems.js", "main.js"),
+    *("search.js", "record.js", "control.js", "systems.js", "settings.js", "main.js"),
 )
 """One module when joined, so that each may use what those before it define, and functions of all."""
 

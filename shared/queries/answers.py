@@ -560,6 +560,38 @@ class Status(TypedDict):
     versions: dict[str, str | int | None]
 
 
+SettingSource = Annotated[
+    Literal["environment", "local.settings.json", "Key Vault", "default", "not set", "unknown"],
+    Field(
+        description="`environment`: app settings in Azure, with the references that Azure has resolved."
+        " `unknown`: the settings are wrong, so nobody can say what the vault holds."
+    ),
+]
+
+
+class Setting(TypedDict):
+    name: str
+    section: str
+    docs: Annotated[str, Field(description="Where it is explained, in the repository.")]
+    source: SettingSource
+    vault_secret: Annotated[
+        str | None, Field(description="What it is called in Key Vault, if it may be there.")
+    ]
+    secret: bool
+    is_set: Annotated[bool | None, Field(description="Not by its default; null where that is unknown.")]
+    hidden: Annotated[
+        bool, Field(description="There is a value that is not told: it is a secret, or looks like one.")
+    ]
+    value: Annotated[str | None, Field(description="What counts, as it was written; null where hidden.")]
+    default: str | None
+    required: bool
+    problem: str | None
+
+
+class SettingList(TypedDict):
+    settings: list[Setting]
+
+
 class Control(TypedDict):
     paused: dict[str, Pause]
 

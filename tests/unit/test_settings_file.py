@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def environment(folder: Path, **values: str) -> dict[str, str]:
+def environment(folder: Path, **values: str) -> Mapping[str, str]:
     (folder / "local.settings.json").write_text(json.dumps({"Values": values}))
     return local_environment(folder)
 

@@ -101,6 +101,7 @@ HTTP = {
     ),
     "show_me": Case("GET", "/api/me", 200, {"sign_in": "keys", "kind": "key", "name": None}),
     "show_status": Case("GET", "/api/status", 200, '"dependencies"'),
+    "show_settings": Case("GET", "/api/settings", 200, '"VISTA_CONNECTION_STRING"'),
     "show_openapi": Case("GET", "/api/openapi.json", 200, {"openapi": "3.1.0"}),
     "dashboard": Case("GET", "/dashboard", 200, "<!doctype html>"),
 }

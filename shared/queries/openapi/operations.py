@@ -87,6 +87,9 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=answer(answers.Me)),
     Operation("get", "/api/status", "status", "Dependencies, breakers, limiter, queues, schedules, runs",
         answers=answer(answers.Status)),
+    Operation("get", "/api/settings", "settings",
+        "Every setting: what counts, and where it comes from; secrets are hidden",
+        answers=answer(answers.SettingList)),
     Operation(
         "post", "/api/sync/{entity}", "sync",
         "Start a run; with `key` sync that one record and answer with each step",
