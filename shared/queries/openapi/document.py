@@ -11,7 +11,8 @@ from shared.version import VERSION
 
 TITLES = {
     400: "The request asks for something that does not exist",
-    401: "The function key is missing or wrong (without a body), or nobody is signed in",
+    401: "The function key is missing or wrong, which is answered without a body; or nobody is signed in,"
+    " which is told as a Problem",
     403: "A role is missing, which `needed_role` names, or another site's page asked; only where SIGN_IN is"
     " entra",
     404: "There is no such thing",
@@ -106,6 +107,8 @@ def _responses(operation: Operation, components: Components) -> Schema:
             responses[str(status)].setdefault("headers", {}).update(found)
     if not operation.anonymous:
         problem = {PROBLEM_JSON: {"schema": components.schema(answers.Problem)}}
-        for status in sorted({400, 401, 403, 500, 503, *operation.problems}):
+        # A client that is made of this would stumble over the body that it expects and a 401 does not have.
+        responses["401"] = {"description": TITLES[401]}
+        for status in sorted({400, 403, 500, 503, *operation.problems}):
             responses.setdefault(str(status), {"description": TITLES[status], "content": problem})
     return responses
