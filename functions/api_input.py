@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
 
 import azure.functions as func
 
@@ -71,6 +72,13 @@ class Params:
             raise BadRequest(f"{name} must be a whole number from 1 to {most}")
         return int(value)
 
+    def run(self, name: str) -> str | None:
+        """A run's id as a cursor."""
+        value = self.text(name)
+        if value is not None and not RUN_ID.fullmatch(value):
+            raise BadRequest(f"{name} must be the `next` of a page before")
+        return value
+
     def moment(self, name: str) -> datetime | None:
         """A time; one without a time zone is UTC."""
         value = self._given.get(name)
@@ -82,6 +90,14 @@ class Params:
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             raise BadRequest(f"{name} must be a time such as 2026-01-31T12:00:00Z") from None
+
+
+def next_page(req: func.HttpRequest, path: str, cursor: str | None) -> dict[str, str]:
+    """The header that leads to the next page of what is no JSON; none when there is none."""
+    if cursor is None:
+        return {}
+    asked = {name: value for name, value in req.params.items() if name not in KEY_PARAMETERS}
+    return {"Link": f'<{path}?{urlencode({**asked, "cursor": cursor})}>; rel="next"'}
 
 
 def json_body(req: func.HttpRequest, *allowed: str) -> dict[str, Any]:

@@ -95,6 +95,13 @@ def html_response(body: bytes, policy: str, cache_control: str = "no-store") -> 
     return func.HttpResponse(body, mimetype="text/html", charset="utf-8", headers=headers)
 
 
+def csv_file(name: str, text: str, headers: dict[str, str] | None = None) -> func.HttpResponse:
+    """With a byte order mark, without which Excel reads UTF-8 as something else."""
+    headers = {**SAFE, "Content-Disposition": f'attachment; filename="{name}.csv"', **(headers or {})}
+    body = ("\ufeff" + text).encode("utf-8", "replace")
+    return func.HttpResponse(body, mimetype="text/csv", headers=headers)
+
+
 def problem(
     status: int, title: str, detail: str, hint: str, **more: Unpack[answers.ProblemMembers]
 ) -> func.HttpResponse:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
-from functions.api_input import KEY_PARAMETERS, Params, json_body, run_id_of
-from functions.responses import SAFE, BadRequest, html_response, json_response, started
+from functions.api_input import Params, json_body, next_page, run_id_of
+from functions.responses import BadRequest, csv_file, html_response, json_response, started
 from shared import runtime
 from shared.queries import answers
 from shared.queries.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
 from shared.queries.csv_text import changes_csv, plan_csv
 from shared.queries.openapi.requests import CHANGES_PER_PAGE, PLANNED_PER_PART, RUNS_PER_PAGE, PageSize
-from shared.queries.paging import Page
 from shared.queries.plan_page import plan_page
 from shared.queries.plan_view import plan_view
 from shared.queries.run_detail import run_detail, stored_report
-from shared.queries.run_index import RUN_ID
 from shared.queries.run_list import RunFilter, list_runs
 from shared.reports.document import document_policy
 from shared.reports.page import report_page
@@ -45,10 +41,8 @@ def show_runs(req: func.HttpRequest) -> func.HttpResponse:
         cause=params.text("cause"),
         since=params.moment("since"),
     )
-    cursor = params.text("cursor")
-    if cursor is not None and not RUN_ID.fullmatch(cursor):
-        raise BadRequest("cursor must be the `next` of a page before")
-    page = list_runs(runtime.current().documents, wanted, params.number("limit", *RUNS_PER_PAGE), cursor)
+    limit, cursor = params.number("limit", *RUNS_PER_PAGE), params.run("cursor")
+    page = list_runs(runtime.current().documents, wanted, limit, cursor)
     answer: answers.RunPage = {"runs": page.items, "next": page.next}
     return json_response(answer)
 
@@ -82,7 +76,7 @@ def show_plan(req: func.HttpRequest) -> func.HttpResponse:
     if form == "html":
         return html_response(plan_page(plan), document_policy())
     if form == "csv":
-        return _csv_file(f"plan-{run_id}", plan_csv(plan))
+        return csv_file(f"plan-{run_id}", plan_csv(plan))
     return json_response(plan)
 
 
@@ -102,7 +96,8 @@ def show_changes(req: func.HttpRequest) -> func.HttpResponse:
     documents = runtime.current().documents
     page = list_changes(documents, get_run(documents, run_id), wanted, limit, _place(params.text("cursor")))
     if as_csv:
-        return _csv(req, run_id, page)
+        link = next_page(req, f"/api/runs/{run_id}/changes", page.next)
+        return csv_file(f"changes-{run_id}", changes_csv(page.items), link)
     answer: answers.ChangePage = {
         "changes": page.items,
         "next": page.next,
@@ -116,22 +111,6 @@ def _place(cursor: str | None) -> Place:
         return START if cursor is None else place_of(cursor)
     except ValueError:
         raise BadRequest("cursor must be the `next` of a page before") from None
-
-
-def _csv(req: func.HttpRequest, run_id: str, page: Page[answers.Change]) -> func.HttpResponse:
-    headers: dict[str, str] = {}
-    if page.next is not None:
-        asked = {name: value for name, value in req.params.items() if name not in KEY_PARAMETERS}
-        query = urlencode({**asked, "cursor": page.next})
-        headers["Link"] = f'</api/runs/{run_id}/changes?{query}>; rel="next"'
-    return _csv_file(f"changes-{run_id}", changes_csv(page.items), headers)
-
-
-def _csv_file(name: str, text: str, headers: dict[str, str] | None = None) -> func.HttpResponse:
-    """With a byte order mark, without which Excel reads UTF-8 as something else."""
-    headers = {**SAFE, "Content-Disposition": f'attachment; filename="{name}.csv"', **(headers or {})}
-    body = ("\ufeff" + text).encode("utf-8", "replace")
-    return func.HttpResponse(body, mimetype="text/csv", headers=headers)
 
 
 @operation(blueprint, "api/runs/{run_id}/approve", "POST", APPROVER)

@@ -47,7 +47,7 @@ async function call(method, path, { query = {}, body, seconds = 30, file = false
       cache: "no-store", redirect: "error", signal: AbortSignal.timeout(seconds * 1000),
     });
     const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
-    value = isJson ? await answer.json() : file && answer.ok ? await answer.blob() : null;
+    value = isJson ? await answer.json() : file && answer.ok ? { blob: await answer.blob(), next: nextOf(answer) } : null;
   } catch (error) {
     throw new Away(error.name === "TimeoutError" ? `no answer within ${seconds} seconds` : "the app cannot be reached");
   }
@@ -59,10 +59,20 @@ async function call(method, path, { query = {}, body, seconds = 30, file = false
   return value;
 }
 
+/** Where the next page of a file begins. */
+const nextOf = (answer) => /[?&]cursor=([^&>]+)/.exec(answer.headers.get("Link") ?? "")?.[1] ?? null;
+
 const get = (path, query) => call("GET", path, { query });
-/** Save an answer that is no JSON: a link could not carry the key. */
+/** Save an answer that is no JSON: a link could not carry the key. Of further pages without their line of headings. */
 async function download(path, query, name) {
-  const url = URL.createObjectURL(await call("GET", path, { query, seconds: 60, file: true }));
+  const parts = [];
+  let cursor = null;
+  do {
+    const { blob, next } = await call("GET", path, { query: { ...query, cursor }, seconds: 60, file: true });
+    parts.push(cursor ? (await blob.text()).replace(/^.*\r\n/, "") : blob);
+    cursor = next;
+  } while (cursor);
+  const url = URL.createObjectURL(new Blob(parts, { type: parts[0].type }));
   Object.assign(document.createElement("a"), { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60000); // some browsers read it later
 }

@@ -6,7 +6,7 @@ function lookUp(entity, key, { matches = null, searchInstead = false } = {}) {
   byId("record-key").value = key;
   history.replaceState(null, "", `#record/${entity}/${encodeURIComponent(key)}`);
   state.record = { name: `explain ${questions += 1}`, entity, key, matches, answer: null, done: null };
-  delete state.errors["do it"];
+  for (const name of ["do it", "history", "history csv"]) delete state.errors[name];
   byId("record").scrollIntoView({ block: "start" });
   return explainAgain(searchInstead);
 }
@@ -15,7 +15,7 @@ function explainAgain(searchInstead = false) {
   const asked = state.record;
   return act(asked.name, async () => {
     try {
-      asked.answer = await explanation(asked.entity, asked.key);
+      Object.assign(asked, { answer: await explanation(asked.entity, asked.key), whole: null });
     } catch (error) {
       if (!searchInstead || error.status !== 404) throw error;
       if (state.record === asked) await search(asked.entity, asked.key);
@@ -52,7 +52,7 @@ function recordAnswer() {
   return h("div", { class: "answer stack", key: `${asked.entity} ${asked.key}` },
     backButton(asked), headingOf(asked), errorOf(asked.name),
     h("ul", { class: "sentences" }, asked.answer.summary.map((text, index, all) => h("li", { class: index === all.length - 1 ? "next" : null }, data(text)))),
-    nextView(asked), asked.done && doneView(asked.done), fieldsView(asked.answer), historyView(asked.answer.history), sourceView(asked.answer));
+    nextView(asked), asked.done && doneView(asked.done), fieldsView(asked.answer), historyView(asked), sourceView(asked.answer));
 }
 
 function headingOf({ name: question, entity, key, answer }) {
@@ -133,15 +133,42 @@ function fieldsView({ mapped, safetyamp, difference }) {
 /** A reference is a key on one side and an id on the other. */
 const comparable = (value) => value !== undefined && typeof value !== "object";
 
-function historyView({ changes, runs_searched: searched }) {
-  if (!changes.length) return muted(`None of the last ${count(searched, "run")} had to change it.`);
-  return h("details", { key: "history", open: true }, h("summary", null, `What was done: ${count(changes.length, "change")} in the last ${count(searched, "run")}`),
+function historyView(asked) {
+  const { changes, runs_searched: searched } = asked.whole ?? asked.answer.history;
+  const runs = asked.whole ? `all ${count(searched, "run")} that are kept` : `the last ${count(searched, "run")}`;
+  const buttons = h("div", { class: "row" },
+    !asked.whole && actButton("history", "Look through all runs", () => loadHistory(asked), "quiet"),
+    actButton("history csv", "Save all as CSV", () => saveHistory(asked), "quiet"));
+  const errors = [errorOf("history"), errorOf("history csv"), asked.whole?.problems.map((text) => h("p", { key: text, class: "bad toned" }, data(text)))];
+  if (!changes.length) return h("div", { key: "no history" }, muted(`None of ${runs} had to change it.`), buttons, errors);
+  return h("details", { key: "history", open: true }, h("summary", null, `What was done: ${count(changes.length, "change")} in ${runs}`),
+    buttons, errors,
     h("ul", { class: "list" }, changes.map((change) => h("li", { key: change.run_id },
       h("div", { class: "row" }, time(change.at ?? change.requested_at), badge(change.action), "→", badge(change.result),
         h("button", { type: "button", class: "link", onclick: () => openRun(change.run_id) }, data(change.run_id, "id")),
         change.call && h("code", { class: "muted" }, `${change.call.method} ${change.call.path}`)),
       change.reason && h("p", null, data(change.reason)), errorTexts(change.errors), errorTexts(change.dropped),
       h("div", { class: "small" }, differenceList(change.before, change.after, change.action))))));
+}
+
+/** Page by page: what one request looks through is bounded. */
+function loadHistory(asked) {
+  return act("history", async () => {
+    const whole = { changes: [], runs_searched: 0, problems: [] };
+    let cursor = null;
+    do {
+      const page = await call("GET", `/api/history/${asked.entity}`, { query: { key: asked.key, limit: 500, cursor }, seconds: 60 });
+      whole.changes.push(...page.changes);
+      whole.problems.push(...page.problems);
+      whole.runs_searched += page.runs_searched;
+      cursor = page.next;
+    } while (cursor && state.record === asked);
+    asked.whole = whole;
+  });
+}
+
+function saveHistory({ entity, key }) {
+  return act("history csv", () => download(`/api/history/${entity}`, { key, format: "csv", limit: 500 }, `history-${entity}-${key.replace(/[^\w.-]/g, "_")}.csv`));
 }
 
 function sourceView({ source }) {

@@ -317,6 +317,15 @@ class History(TypedDict):
     runs_searched: Count
 
 
+class RecordHistory(TypedDict):
+    entity: EntityName
+    key: str
+    changes: Annotated[list[PastChange], Field(description="Newest first.")]
+    runs_searched: Count
+    next: Annotated[RunId | None, Field(description="The run after which the next page goes on.")]
+    problems: UnreadableDocuments
+
+
 class Next(TypedDict):
     verdict: Verdict
     reason: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from shared.queries import answers
 
@@ -14,6 +14,8 @@ COLUMNS = (
     *("reason", "errors", "at"),
 )
 
+HISTORY_COLUMNS = ("run_id", "requested_at", *COLUMNS)
+
 PLAN_COLUMNS = ("entity", "action", "key", "name", "why", "field", "before", "after")
 
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -21,11 +23,11 @@ FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 signs, which some of them read as the others."""
 
 
-def changes_csv(changes: Iterable[answers.Change]) -> str:
+def changes_csv(changes: Iterable[answers.Change], columns: Sequence[str] = COLUMNS) -> str:
     """One row per changed field; a change without fields has one row too."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for change in changes:
         for name in change["after"] or [None]:
             cells: dict[str, object] = {
@@ -35,7 +37,7 @@ def changes_csv(changes: Iterable[answers.Change]) -> str:
                 "after": None if name is None else change["after"][name],
                 "errors": change["errors"] or None,
             }
-            writer.writerow([cell(cells[column]) for column in COLUMNS])
+            writer.writerow([cell(cells[column]) for column in columns])
     return text.getvalue()
 
 

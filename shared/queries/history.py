@@ -6,9 +6,9 @@ from shared.errors import UnreadableDocument
 from shared.queries import answers
 from shared.queries.changes import batch_changes
 from shared.queries.record_calls import call_of
-from shared.queries.run_index import newest_runs
+from shared.queries.run_index import newest_runs, run_ids
 from shared.sync.documents.plans import read_batch, read_plan
-from shared.sync.documents.runs import Run
+from shared.sync.documents.runs import Run, read_run
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
 from shared.sync.services import Services
@@ -46,6 +46,44 @@ def last_changes(services: Services, entity: EntityName, key: str) -> Searched:
         if change is not None:
             found.append(change)
     return {"changes": found, "runs_searched": runs, "problems": problems}
+
+
+def whole_history(
+    services: Services, entity: EntityName, key: str, limit: int, cursor: str | None
+) -> answers.RecordHistory:
+    """All changes of the record in the runs that are kept, newest first, as far as one request can look;
+    `cursor` is the `next` of the page before.
+
+    The first run of a page is looked through however long it takes, or no page would come past a large one.
+    """
+    key = normal_key(entity, key)
+    until = services.clock.monotonic() + SEARCH_SECONDS
+    left = [run_id for run_id in run_ids(services.documents) if cursor is None or run_id < cursor]
+    changes: list[answers.PastChange] = []
+    problems: list[str] = []
+    searched = 0
+    for run_id in left:
+        if len(changes) == limit:
+            break
+        change = None
+        try:
+            run = read_run(services.documents, run_id)
+            if run is not None:
+                change = change_in(services, run, entity, key, until if searched else None)
+        except UnreadableDocument as error:
+            problems.append(str(error))
+        if change is None and searched and services.clock.monotonic() > until:
+            break  # perhaps in the middle of the run: the next page begins with it
+        searched += 1
+        changes += [] if change is None else [change]
+    return {
+        "entity": entity,
+        "key": key,
+        "changes": changes,
+        "runs_searched": searched,
+        "next": left[searched - 1] if 0 < searched < len(left) else None,
+        "problems": problems,
+    }
 
 
 def change_in(

@@ -228,6 +228,38 @@ class TestChanges:
         assert [row["key"] for row in rows] == ["welder"]
 
 
+class TestHistory:
+    def test_has_every_change_of_a_record_and_is_csv_page_by_page_too(self, loaded: Api) -> None:
+        for name in ("Once", "Twice", "=3"):
+            rename(loaded, PERSON, name)
+            loaded.rig.run()
+            loaded.rig.clock.advance(3600)
+        path = "/api/history/employees"
+        whole = loaded.get(path, key=f" 0{PERSON}")
+        assert [change["action"] for change in whole["changes"]] == ["update", "update", "update", "create"]
+        assert (whole["key"], whole["runs_searched"], whole["next"]) == (str(PERSON), 4, None)
+        assert whole["changes"][3]["run_id"] == loaded.get("/api/runs")["runs"][3]["run_id"]
+        rows: list[dict[str, str]] = []
+        url = f"{path}?key={PERSON}&code=s3cret&format=csv&limit=1"
+        while url:
+            answer = loaded.call("GET", url)
+            assert answer.headers["Content-Disposition"] == 'attachment; filename="history-employees.csv"'
+            rows += csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff")))
+            url = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+            assert "s3cret" not in url
+        names = [row["after"] for row in rows if row["field"] == "last_name"]
+        assert names[:3] == ["'=3", "Twice", "Once"]
+        assert [*dict.fromkeys(row["run_id"] for row in rows)] == [
+            change["run_id"] for change in whole["changes"]
+        ]
+
+    def test_of_what_nobody_knows_is_empty_and_a_key_is_needed(self, loaded: Api) -> None:
+        assert loaded.get("/api/history/titles", key="no/such")["changes"] == []
+        assert loaded.get("/api/history/titles", status=400)["detail"].startswith("key must be one line")
+        refused = loaded.get("/api/history/titles", status=400, key="x", cursor="20260101")
+        assert refused["detail"] == "cursor must be the `next` of a page before"
+
+
 class TestFailures:
     def test_are_grouped_by_cause_with_what_to_do_and_since_when(self, loaded: Api) -> None:
         since = loaded.rig.clock.now()

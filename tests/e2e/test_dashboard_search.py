@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -240,3 +241,35 @@ def test_a_new_question_need_not_wait_for_the_one_before_it(tab: Tab) -> None:
     expect(record.get_by_label("Key or name")).to_be_focused()
     expect(tab.page.locator("#record-heading")).to_contain_text("1005")
     expect(record).not_to_contain_text("Reading the source")
+
+
+class TestHistory:
+    def test_of_all_runs_is_shown_and_saved(self, tmp_path: Path, browser: Browser) -> None:
+        api = quiet_world(tmp_path)
+        for number in range(7):
+            api.rig.person(ALONE)["LastName"] = f"Name{number}"
+            api.rig.publish()
+            api.rig.run()
+            api.rig.clock.advance(3600)
+        with tab_of(api, browser) as tab:
+            record = look_up(tab, str(ALONE))
+            expect(record).to_contain_text("What was done: 5 changes in the last 5 runs")
+            # As if one request could look at no more than two changes.
+            tab.page.route("**/api/history/**", in_short_pages)
+            with tab.page.expect_download() as saved:
+                record.get_by_role("button", name="Save all as CSV").click()
+            assert saved.value.suggested_filename == f"history-employees-{ALONE}.csv"
+            rows = list(csv.DictReader(saved.value.path().open(encoding="utf-8-sig", newline="")))
+            names = [row["after"] for row in rows if row["field"] == "last_name"]
+            assert names == [*(f"Name{number}" for number in range(6, -1, -1)), f"Worker{ALONE}"]
+            assert {row["entity"] for row in rows} == {"employees"}
+            record.get_by_role("button", name="Look through all runs").click()
+            expect(record).to_contain_text("What was done: 8 changes in all 8 runs that are kept")
+            expect(record.get_by_role("button", name="Look through all runs")).to_have_count(0)
+            tab.page.evaluate(Path(required(AXE)).read_text("utf-8"))
+            assert tab.page.evaluate(RUN_AXE) == []
+        api.rig.close()
+
+
+def in_short_pages(route: Route) -> None:
+    route.continue_(url=route.request.url.replace("limit=500", "limit=2"))

@@ -10,7 +10,7 @@ import pytest
 
 from shared.queries import answers
 from shared.queries.changes import described
-from shared.queries.csv_text import COLUMNS, cell, changes_csv
+from shared.queries.csv_text import COLUMNS, HISTORY_COLUMNS, cell, changes_csv
 from tests.unit.operations_rig import change, outcome
 
 
@@ -88,3 +88,13 @@ def test_whatever_a_value_holds_it_stays_one_cell(text: str) -> None:
 def test_names_and_keys_from_a_source_are_marked_as_well_as_values() -> None:
     (row,) = rows({**told({"name": "=1"}, {"name": "@x"}), "key": "=2+2", "reason": "-r"})
     assert (row["key"], row["before"], row["after"], row["reason"]) == ("'=2+2", "'@x", "'=1", "'-r")
+
+
+def test_a_record_s_history_names_the_run_of_each_row() -> None:
+    past: Any = {**told({"a": 1, "b": 2}), "run_id": "20260105-120000-abcdef", "requested_at": "then"}
+    found = list(csv.DictReader(io.StringIO(changes_csv([past], HISTORY_COLUMNS), newline="")))
+    assert [(row["run_id"], row["requested_at"], row["field"]) for row in found] == [
+        ("20260105-120000-abcdef", "then", "a"),
+        ("20260105-120000-abcdef", "then", "b"),
+    ]
+    assert tuple(found[0]) == HISTORY_COLUMNS

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from shared.queries.history import ENOUGH, MOST_RUNS, SEARCH_SECONDS, Searched, change_in, last_changes
+from shared.queries import answers
+from shared.queries.history import (
+    ENOUGH,
+    MOST_RUNS,
+    SEARCH_SECONDS,
+    Searched,
+    change_in,
+    last_changes,
+    whole_history,
+)
 from shared.storage.documents import Document
 from shared.sync import paths
 from shared.sync.documents.runs import EntityStatus
@@ -173,3 +182,60 @@ def test_a_key_that_another_release_wrote_is_found_by_its_normal_form(rig: Histo
     rig.changed(1, "0007")
     (told,) = rig.last("7")["changes"]
     assert told["key"] == "0007"
+
+
+# -- all of it -------------------------------------------------------------------------------------------
+
+
+def pages(rig: HistoryRig, limit: int = 50, key: str = "7") -> list[answers.RecordHistory]:
+    """All of them, one after the other."""
+    found = [whole_history(rig.services, "employees", key, limit, None)]
+    while (cursor := found[-1]["next"]) is not None:
+        found.append(whole_history(rig.services, "employees", key, limit, cursor))
+    return found
+
+
+def runs_of(page: answers.RecordHistory) -> list[str]:
+    return [change["run_id"] for change in page["changes"]]
+
+
+def test_the_whole_history_has_every_run_that_is_kept(rig: HistoryRig) -> None:
+    assert pages(rig) == [
+        {"entity": "employees", "key": "7", "changes": [], "runs_searched": 0, "next": None, "problems": []}
+    ]
+    for number in range(1, ENOUGH + 3):
+        rig.changed(number, "7")
+    (page,) = pages(rig, key=" 007 ")
+    assert runs_of(page) == [nth_run(number) for number in range(ENOUGH + 2, 0, -1)]
+    assert (page["key"], page["runs_searched"]) == ("7", ENOUGH + 2)
+
+
+def test_pages_of_it_follow_each_other_without_a_gap(rig: HistoryRig) -> None:
+    for number in range(1, 8):
+        rig.changed(number, "7" if number % 2 else "8")
+    found = pages(rig, limit=2)
+    assert [runs_of(page) for page in found] == [[nth_run(7), nth_run(5)], [nth_run(3), nth_run(1)]]
+    assert [page["runs_searched"] for page in found] == [3, 4]
+
+
+def test_a_page_ends_in_time_and_the_next_begins_with_the_run_that_was_not_looked_through(
+    rig: HistoryRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [str(number) for number in range(100, 160)]
+    for number in (1, 2, 3):
+        rig.changed(number, *many, "7")
+    Reads(rig, monkeypatch, seconds=SEARCH_SECONDS / 40)
+    found = pages(rig)
+    assert [runs_of(page) for page in found] == [[nth_run(3)], [nth_run(2)], [nth_run(1)]]
+    assert sum(page["runs_searched"] for page in found) == 3
+
+
+@pytest.mark.parametrize("damaged", ["run", "plan"])
+def test_what_cannot_be_read_of_it_is_told(rig: HistoryRig, damaged: str) -> None:
+    rig.changed(1, "7")
+    run_id = rig.changed(2, "7")
+    path = paths.run(run_id) if damaged == "run" else paths.plan(run_id, "employees")
+    rig.damage(path)
+    (page,) = pages(rig)
+    assert runs_of(page) == [nth_run(1)]
+    assert [path in problem for problem in page["problems"]] == [True]

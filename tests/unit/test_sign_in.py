@@ -28,6 +28,7 @@ NEEDED = {
     "explain_record": "viewer",
     "explain_any_record": "viewer",
     "search_records": "viewer",
+    "show_history": "viewer",
     "show_failures": "viewer",
     "show_dead_letters": "viewer",
     "show_control": "viewer",

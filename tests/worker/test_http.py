@@ -99,6 +99,13 @@ HTTP = {
     "explain_any_record": Case(
         "GET", f"/api/records/employees?key={FIRST_NUMBER}", 200, {"key": str(FIRST_NUMBER)}, a_finished_run
     ),
+    "show_history": Case(
+        "GET",
+        f"/api/history/employees?key={FIRST_NUMBER}",
+        200,
+        {"key": str(FIRST_NUMBER), "next": None},
+        a_finished_run,
+    ),
     "show_me": Case("GET", "/api/me", 200, {"sign_in": "keys", "kind": "key", "name": None}),
     "show_status": Case("GET", "/api/status", 200, '"dependencies"'),
     "show_settings": Case("GET", "/api/settings", 200, '"VISTA_CONNECTION_STRING"'),

@@ -63,6 +63,7 @@ PATH_PARAMETERS: dict[str, dict[str, object]] = {
     "/api/pause/{entity}": {"entity": EntityOrAll},
     "/api/resume/{entity}": {"entity": EntityOrAll},
     "/api/records/{entity}": {"entity": EntityName},
+    "/api/history/{entity}": {"entity": EntityName},
     "/api/records/{entity}/{key}": {"entity": EntityName, "key": Key},
     "/api/runs/{run_id}": {"run_id": RunId},
     "/api/runs/{run_id}/report": {"run_id": RunId},
@@ -142,6 +143,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/api/records/{entity}", "explain_any_record",
         "The same for keys that no path can hold, such as the title A/B",
         query={"key": Line}, required_query=("key",), answers=answer(answers.Explanation), problems=(404,)),
+    Operation(
+        "get", "/api/history/{entity}", "list_history", "All changes of a record in the runs that are kept",
+        query={
+            "key": Line, "format": Literal["json", "csv"], "limit": limit(requests.HISTORY_PER_PAGE),
+            "cursor": described(RunId, CURSOR),
+        },
+        required_query=("key",), answers={200: {JSON: answers.RecordHistory, "text/csv": str}}),
     Operation(
         "post", "/api/search", "search_records",
         "Keys of records by name or e-mail, in the source or in SafetyAmp",

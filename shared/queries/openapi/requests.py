@@ -43,6 +43,7 @@ class PageSize(NamedTuple):
 RUNS_PER_PAGE = PageSize(20, 100)
 CHANGES_PER_PAGE = PageSize(100, 500)
 PLANNED_PER_PART = PageSize(100, 5000)
+HISTORY_PER_PAGE = PageSize(50, 500)
 LETTERS_PER_PAGE = PageSize(50, MOST_LETTERS)
 
 
