@@ -19,7 +19,7 @@ TWINS = 7
 NAMESAKES = range(1003, 1010)
 
 
-@pytest.fixture(params=WINDOWS.values(), ids=WINDOWS)
+@pytest.fixture(params=WINDOWS.values(), ids=list(WINDOWS))
 def narrow(new_rig: NewRig, request: pytest.FixtureRequest) -> PeopleRig:
     return new_rig(**request.param)
 
