@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test worker parts check coverage mutants bench load soak screenshots settings deployable package lock clean
+.PHONY: run test worker parts check coverage mutants bench load soak screenshots settings findings deployable package lock clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/safetyamp-sync demo
@@ -62,6 +62,9 @@ screenshots: $(VENV)/installed   ## the pictures of the README, by Chromium
 
 settings: $(VENV)/installed   ## the tables of docs/settings.md anew, from the code
 	$(BIN)/python -m local.settings_table
+
+findings: $(VENV)/installed   ## the tables of docs/findings.md anew, from the code
+	$(BIN)/python -m local.causes_table
 
 deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.txt and nothing else
 	$(VENV)-azure/bin/python -c "import function_app; print(len(function_app.app.get_functions()), 'functions')"

@@ -17,6 +17,7 @@ from shared.resilience.breaker_state import StateName
 from shared.sign_in import Role
 from shared.sync.documents.outcome import Result
 from shared.sync.documents.runs import EntityPhase, Mode, RunPhase
+from shared.sync.findings.causes import Owner
 from shared.sync.model import Action, EntityName, RejectionKind
 from shared.sync.planning.record_view import Found
 
@@ -27,6 +28,9 @@ TargetId = int | str
 ChangeResult = Literal["planned", Result]
 Fields = Annotated[dict[str, JsonValue], Field(description="SafetyAmp's field names with JSON values.")]
 Errors = Annotated[dict[str, list[str]], Field(description="SafetyAmp's texts by field.")]
+CauseCode = Annotated[
+    str, Field(description="Of docs/findings.md; absent in documents of releases that had none.")
+]
 UnreadableDocuments = Annotated[list[str], Field(description="Documents that cannot be read.")]
 
 # -- runs, and the changes that they make -----------------------------------------------------------------
@@ -72,6 +76,7 @@ class RecordProblem(TypedDict):
     kind: str
     reason: str | None
     field: str | None
+    cause: NotRequired[CauseCode]
 
 
 class Vanished(TypedDict):
@@ -256,6 +261,7 @@ class Rejection(TypedDict):
     kind: RejectionKind
     reason: str
     field: str | None
+    cause: NotRequired[CauseCode]
 
 
 class Difference(TypedDict):
@@ -438,6 +444,65 @@ class Failures(TypedDict):
     total: Count
     groups: list[FailureGroup]
     entities: list[UnfinishedEntity]
+
+
+Blocks = Literal["creation", "changes", "access", "field", "nothing"]
+"""What a finding keeps from happening: the record is not created, or gets no changes; somebody's access is
+wrong; a field is left out; nothing yet."""
+
+
+class FixRow(TypedDict):
+    """One thing to mend, of one record."""
+
+    owner: Owner
+    entity: EntityName
+    key: str
+    name: Annotated[str, Field(description="As the source or SafetyAmp has it; empty where neither tells.")]
+    cause: Annotated[
+        str | None,
+        Field(description="Of docs/findings.md; null, or one that is not there, of another release."),
+    ]
+    what: Annotated[str, Field(description="The cause in a few words, the same for all records.")]
+    reason: str
+    field: str | None
+    value: Annotated[JsonValue, Field(description="In the source now, where a list may hold it; else null.")]
+    where: str | None
+    enter: str | None
+    again: Annotated[bool, Field(description="It may come right although the source is as it was.")]
+    since: Time
+    since_at_least: Annotated[bool, Field(description="It may be older: that was the oldest run looked at.")]
+    blocks: Blocks
+
+
+class FixGroup(TypedDict):
+    """What rows of one cause have in common."""
+
+    owner: Owner
+    cause: str | None
+    what: str
+    where: str | None
+    enter: str | None
+    count: Count
+    entities: dict[str, Count]
+
+
+class LookedAt(TypedDict):
+    """The last run that looked at all of an entity; null where none is kept."""
+
+    entity: EntityName
+    run_id: RunId | None
+    at: Time | None
+
+
+class FixList(TypedDict):
+    at: Time
+    owner: Annotated[Owner | None, Field(description="Whose it is; null: everybody's.")]
+    total: Count
+    owners: Annotated[dict[str, Count], Field(description="Of everybody, whoever was asked for.")]
+    groups: Annotated[list[FixGroup], Field(description="The largest first.")]
+    rows: list[FixRow]
+    looked_at: list[LookedAt]
+    problems: Annotated[list[str], Field(description="Sources that tell no names and values just now.")]
 
 
 class DeadLetter(TypedDict):

@@ -12,7 +12,7 @@ from shared.queries.changes import readable
 from shared.queries.dry_run import UNREADABLE
 from shared.queries.search import NAMES
 from shared.sync.documents.change import Change, reference
-from shared.sync.documents.plans import Plan, read_batch, read_plan
+from shared.sync.documents.plans import Plan, Problem, read_batch, read_plan
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import EntityState, read_state
 from shared.sync.entities.employee_facts import employee_number
@@ -176,7 +176,16 @@ def _day(value: object) -> str | None:
 
 
 def _problems(plan: Plan) -> list[answers.RecordProblem]:
-    return [
-        {"key": one["key"], "kind": one["kind"], "reason": one["reason"], "field": one.get("field")}
-        for one in plan.problems
-    ]
+    return [_problem(one) for one in plan.problems]
+
+
+def _problem(one: Problem) -> answers.RecordProblem:
+    told: answers.RecordProblem = {
+        "key": one["key"],
+        "kind": one["kind"],
+        "reason": one["reason"],
+        "field": one.get("field"),
+    }
+    if cause := one.get("cause"):
+        told["cause"] = cause
+    return told

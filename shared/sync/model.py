@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from dataclasses import field as dataclass_field
 from typing import Any, Literal, NamedTuple, Protocol, get_args
+
+from shared.sync.findings.causes import Cause, Reason
 
 EntityName = Literal["departments", "jobs", "titles", "employees", "vehicles"]
 
@@ -61,15 +64,15 @@ class Desired:
     `fields` are sent on creation and compared for update; `create_only` are sent on creation and never
     compared (defaults that must not overwrite what somebody corrected). Values are JSON values or Refs;
     None never occurs: a field without a value is left out. `active` False: the person has left.
-    `warnings` are texts for the report ("mobile_phone dropped: not a phone number").
+    `warnings` are for the report ("mobile_phone dropped: not a phone number").
     """
 
     key: str
     fields: dict[str, Any]
     create_only: dict[str, Any] = field(default_factory=dict)
     active: bool = True
-    warnings: tuple[str, ...] = ()
-    contested: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[Reason, ...] = ()
+    contested: dict[str, Reason] = field(default_factory=dict)
     """Field -> why its value cannot be given to this record: another source record has the same unique one,
     or there is none that could be. Whoever is in SafetyAmp keeps theirs; nobody is created with it."""
 
@@ -104,6 +107,7 @@ class Rejected:
     kind: RejectionKind
     reason: str
     field: str | None = None
+    cause: Cause = dataclass_field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

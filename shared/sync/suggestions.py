@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from shared.sync.findings.causes import REFERENCE_REFUSED, REFUSED, VALUE_TAKEN, Cause
+
 NO_FIELD = "record"
 """Stands for the field where a refusal names none."""
 
@@ -68,6 +70,17 @@ def refusal_kind(errors: Mapping[str, list[str]]) -> str:
         return "refused with the source right"
     taken = any(word in text for texts in errors.values() for text in texts for word in ("taken", "in use"))
     return "taken" if taken else "refused"
+
+
+def cause_of_refusal(entity: str, errors: Mapping[str, list[str]], taken: Mapping[str, str]) -> Cause:
+    """The cause of what SafetyAmp refused with these texts by field; `taken` are unique fields of which it is
+    known who has the value."""
+    if any(taken.values()):
+        return VALUE_TAKEN
+    kind = refusal_kind(errors)
+    if kind == "refused":
+        return REFUSED[entity]
+    return VALUE_TAKEN if kind == "taken" else REFERENCE_REFUSED
 
 
 def of_the_source(refused: Iterable[str]) -> set[str]:

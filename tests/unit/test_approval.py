@@ -10,6 +10,7 @@ from shared.errors import IncompleteRead
 from shared.sync.documents.change import Change
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 from shared.sync.documents.state import EntityState
+from shared.sync.findings.causes import LAST_NAME_MISSING
 from shared.sync.model import Rejected
 from shared.sync.planning.approval import about_left_out, baselines, keep_approved, refuse_other_sizes
 from shared.sync.planning.drafting import Draft
@@ -110,8 +111,8 @@ def test_two_changes_of_one_record_are_told_apart() -> None:
 
 def test_why_a_record_without_a_change_is_left_out() -> None:
     draft = drafted(seen=("same", "odd"))
-    draft.reject(Rejected("odd", "invalid", "has no name: mend it"))
-    draft.report("same", "a note that is no reason")
+    draft.reject(Rejected("odd", "invalid", "has no name: mend it", cause=LAST_NAME_MISSING))
+    draft.report("same", "a note that is no reason", LAST_NAME_MISSING)
     found = keep_approved(draft, approved(a_change("same"), a_change("odd"), a_change("lost")))
     reasons = {one["key"]: one["reason"] for one in found}
     assert reasons["odd"] == "has no name: mend it"

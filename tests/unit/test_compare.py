@@ -11,6 +11,7 @@ import pytest
 
 from shared.sync.documents.change import Change, reference
 from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
+from shared.sync.findings.causes import EMAIL_SHARED, PERSON_REFUSED, Reason
 from shared.sync.model import Desired, Ref
 from shared.sync.planning.compare import Comparison, compare, digest_of, value_digest, wanted_digest
 
@@ -24,7 +25,9 @@ def core(existing: dict[str, Any]) -> dict[str, Any]:
 
 
 def compared(desired: Desired, entry: Entry | None, *, reenable: bool = False) -> Comparison:
-    return compare(desired, entry, "digest", core=core, resolve=IDS.get, reenable=reenable)
+    return compare(
+        desired, entry, "digest", entity="employees", core=core, resolve=IDS.get, reenable=reenable
+    )
 
 
 def change_of(desired: Desired, entry: Entry | None, *, reenable: bool = False) -> Change:
@@ -37,6 +40,10 @@ def known(fields: dict[str, Any], **flags: Any) -> Entry:
     return Entry("aaaaa", "old", fields, flags)
 
 
+def said(text: str) -> Reason:
+    return Reason(text, EMAIL_SHARED)
+
+
 def wants(**fields: Any) -> Desired:
     return Desired("1001", fields)
 
@@ -45,7 +52,7 @@ def wants(**fields: Any) -> Desired:
 def test_a_record_that_safetyamp_lacks_is_created_with_defaults_and_references_kept(
     entry: Entry | None,
 ) -> None:
-    desired = Desired("1001", {"home_site_id": SITE, "city": "Delta"}, {"country": "US"}, warnings=("w",))
+    desired = Desired("1001", {"home_site_id": SITE, "city": "Delta"}, {"country": "US"}, True, (said("w"),))
     assert change_of(desired, entry) == Change(
         key="1001",
         action="create",
@@ -64,14 +71,16 @@ def test_a_record_that_safetyamp_lacks_is_created_with_defaults_and_references_k
 def test_a_change_of_which_something_is_to_be_said_is_looked_at_again(
     entry: Entry | None, warnings: tuple[str, ...]
 ) -> None:
-    change = change_of(Desired("1001", {"city": "Delta"}, warnings=warnings), entry)
+    desired = Desired("1001", {"city": "Delta"}, warnings=tuple(map(said, warnings)))
+    change = change_of(desired, entry)
     assert change.incomplete is bool(warnings)
 
 
 def test_a_change_of_somebody_whom_hands_switched_off_is_looked_at_again() -> None:
     comparison = compared(wants(city="Delta"), known({"city": "Coast", "system_access": 0}))
     assert comparison.change is not None
-    assert (comparison.change.incomplete, "by hand" in (comparison.note or "")) == (True, True)
+    assert comparison.note is not None
+    assert (comparison.change.incomplete, "by hand" in comparison.note.text) == (True, True)
 
 
 def test_an_update_sends_what_differs_and_repeats_the_core_as_it_is() -> None:
@@ -115,8 +124,9 @@ def test_a_refused_value_is_sent_again_only_when_it_has_changed() -> None:
     entry = known({}, **{REJECTED: refused})
     comparison = compared(wants(mobile_phone="+15550001", title=SITE), entry)
     assert (comparison.change, set(comparison.left_out)) == (None, {"mobile_phone", "title"})
-    assert "mend it in the source" in comparison.left_out["mobile_phone"]
-    assert "the nightly run tries it again" in comparison.left_out["title"]
+    assert "mend it in the source" in comparison.left_out["mobile_phone"].text
+    assert "the nightly run tries it again" in comparison.left_out["title"].text
+    assert comparison.left_out["mobile_phone"].cause is PERSON_REFUSED
     assert change_of(wants(mobile_phone="+15550002"), entry).fields == {"mobile_phone": "+15550002"}
 
 
@@ -125,7 +135,13 @@ MAKESHIFT = {"first_name": "Ann", "email": "ann+sync@x.example", "system_access"
 
 def email_of(desired: Desired, existing: dict[str, Any]) -> Any:
     change = compare(
-        desired, known(existing), "digest", core=lambda fields: dict(fields), resolve=IDS.get, reenable=False
+        desired,
+        known(existing),
+        "digest",
+        entity="employees",
+        core=lambda fields: dict(fields),
+        resolve=IDS.get,
+        reenable=False,
     ).change
     return None if change is None else (change.fields["email"], "email" in change.fresh)
 
@@ -141,7 +157,7 @@ def test_an_address_that_looks_like_one_between_two_calls_may_be_the_person_s_ow
     own = Desired("1001", {"email": "ann+sync@x.example"}, {})
     assert email_of(own, MAKESHIFT) is None
     assert email_of(Desired("1001", {"first_name": "Ann"}, {}), MAKESHIFT) is None
-    shared = replace(own, contested={"email": "also that of employee 7"})
+    shared = replace(own, contested={"email": said("also that of employee 7")})
     assert compared(shared, known(MAKESHIFT)) == Comparison(None)
 
 
@@ -149,10 +165,10 @@ def test_an_address_that_looks_like_one_between_two_calls_may_be_the_person_s_ow
 def test_an_address_for_the_time_between_two_calls_is_told_of_where_nothing_replaces_it(
     create_only: dict[str, Any],
 ) -> None:
-    desired = Desired("1001", {}, create_only, contested={"email": "no e-mail: enter one"})
+    desired = Desired("1001", {}, create_only, contested={"email": said("no e-mail: enter one")})
     comparison = compared(desired, known(MAKESHIFT))
     assert comparison.change is None
-    assert comparison.left_out["email"].startswith(
+    assert comparison.left_out["email"].text.startswith(
         "email left out: no e-mail: enter one; until then the user"
     )
     assert compared(desired, known(ANN)) == Comparison(None)
@@ -188,7 +204,7 @@ def test_a_person_switched_off_by_hand_is_reported_and_kept_up_to_date_without_a
     assert result.change is not None
     assert (result.change.action, result.change.fields) == ("update", {"city": "Coast"})
     assert result.note is not None
-    assert "REENABLE_DISABLED" in result.note
+    assert "REENABLE_DISABLED" in result.note.text
     assert compared(wants(city="Delta"), known(OFF)) == Comparison(None, result.note)
 
 
@@ -259,12 +275,12 @@ def test_the_entry_is_left_as_it_was() -> None:
 
 class TestWhatIsLeftOut:
     CONTESTED = Desired(
-        "1001", {"email": "a@x.example", "city": "Coast"}, contested={"email": "also that of 7"}
+        "1001", {"email": "a@x.example", "city": "Coast"}, contested={"email": said("also that of 7")}
     )
 
     def test_a_contested_value_that_differs(self) -> None:
         comparison = compared(self.CONTESTED, known({**ANN, "email": "old@x.example"}))
-        assert comparison.left_out == {"email": "email left out: also that of 7"}
+        assert comparison.left_out == {"email": said("email left out: also that of 7")}
         assert comparison.change is not None
         assert (comparison.change.fields, comparison.change.incomplete) == ({"city": "Coast"}, True)
 
@@ -274,9 +290,9 @@ class TestWhatIsLeftOut:
 
     def test_a_refused_value_until_somebody_asks_for_it(self) -> None:
         entry = known({}, **{REJECTED: {"city": value_digest("Coast")}})
-        asked: dict[str, Any] = {"core": core, "resolve": IDS.get, "reenable": False, "retry": True}
+        asked: dict[str, Any] = {"entity": "jobs", "core": core, "resolve": IDS.get, "reenable": False}
         assert compared(wants(city="Coast"), entry).change is None
-        assert compare(wants(city="Coast"), entry, "digest", **asked).change is not None
+        assert compare(wants(city="Coast"), entry, "digest", retry=True, **asked).change is not None
 
     @pytest.mark.parametrize(
         ("site_id", "listed", "sent"), [(7, False, False), (7, True, True), (8, False, True)]
@@ -285,7 +301,14 @@ class TestWhatIsLeftOut:
         entry = known({}, **{REJECTED: {"home_site_id": wanted_digest(SITE, 7)}})
         ids = {SITE: site_id}.get
         change = compare(
-            wants(home_site_id=SITE), entry, "d", core=core, resolve=ids, reenable=False, listed=listed
+            wants(home_site_id=SITE),
+            entry,
+            "d",
+            entity="employees",
+            core=core,
+            resolve=ids,
+            reenable=False,
+            listed=listed,
         ).change
         assert (change is not None) is sent
 
@@ -296,7 +319,7 @@ class TestWhatIsLeftOut:
         (wants(first_name="Ann", city="Coast"), []),
         (wants(city="Coast"), ["first_name"]),
         (
-            Desired("1001", {"first_name": "A", "city": "Coast"}, contested={"first_name": "x"}),
+            Desired("1001", {"first_name": "A", "city": "Coast"}, contested={"first_name": said("x")}),
             ["first_name"],
         ),
         (LEFT, ["first_name"]),
@@ -329,7 +352,7 @@ class TestWhatIsNotKnown:
 
 def test_who_was_switched_off_by_us_is_switched_on_by_the_id_alone() -> None:
     entry = known(OFF)
-    how: dict[str, Any] = {"core": core, "resolve": IDS.get, "reenable": False}
+    how: dict[str, Any] = {"entity": "employees", "core": core, "resolve": IDS.get, "reenable": False}
     comparison = compare(wants(), entry, "d", switched_off_by_sync=lambda one: one == "aaaaa", **how)
     assert comparison.change is not None
     assert comparison.change.action == "reactivate"

@@ -12,6 +12,8 @@ from shared.storage.documents import update_json
 from shared.sync import paths
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 from shared.sync.documents.state import FAILURE, EntityState, Entry
+from shared.sync.findings.causes import UNEXPECTED_DATA as ODD
+from shared.sync.findings.causes import Reason
 from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
 from shared.sync.planning.drafting import Draft, draft_changes
 from shared.sync.planning.resolver import Resolver
@@ -35,7 +37,7 @@ class ThingsMapping:
             return self.rejects[record.key]
         name, serial, active = record.facts
         fields = {"name": name} if serial is None else {"name": name, "serial": serial}
-        return Desired(record.key, fields, {}, active, self.warnings)
+        return Desired(record.key, fields, {}, active, tuple(Reason(text, ODD) for text in self.warnings))
 
     def target(self, row: dict[str, Any]) -> Target | None:
         raise NotImplementedError
@@ -91,7 +93,7 @@ def test_a_record_that_equals_what_is_known_is_settled_and_then_not_looked_at() 
     drafter.know("1", Entry(7, None, TRUCK, {}))
     first = drafter.draft(thing("1"))
     assert (first.changes, first.state_changed, first.counts["unchanged"]) == ([], True, 1)
-    drafter.mapping.rejects["1"] = Rejected("1", "invalid", "looked at")
+    drafter.mapping.rejects["1"] = Rejected("1", "invalid", "looked at", cause=ODD)
     second = drafter.draft(thing("1"))
     assert (second.problems, second.state_changed, second.counts["unchanged"]) == ([], False, 1)
     assert drafter.draft(thing("1"), trust_digests=False).counts["invalid"] == 1
@@ -109,17 +111,23 @@ def test_leavers_go_before_joiners_and_joiners_before_changes() -> None:
 
 
 def test_every_source_record_is_counted_once() -> None:
-    drafter = Drafter(mapping=ThingsMapping(rejects={"3": Rejected("3", "skipped", "no serial")}))
+    drafter = Drafter(mapping=ThingsMapping(rejects={"3": Rejected("3", "skipped", "no serial", cause=ODD)}))
     drafter.know("2", Entry(2, None, TRUCK, {}))
     draft = drafter.draft(
-        thing("1"), thing("2"), thing("3"), thing("4", active=False), Rejected("5", "invalid", "twice")
+        thing("1"),
+        thing("2"),
+        thing("3"),
+        thing("4", active=False),
+        Rejected("5", "invalid", "twice", cause=ODD),
     )
     assert draft.counts == {"source": 5, "create": 1, "unchanged": 1, "skipped": 2, "invalid": 1}
 
 
 def test_warnings_are_reported_with_the_change() -> None:
     draft = Drafter(mapping=ThingsMapping(warnings=("phone dropped",))).draft(thing("1"))
-    assert draft.problems == [{"key": "1", "kind": "reported", "reason": "phone dropped", "field": None}]
+    assert draft.problems == [
+        {"key": "1", "kind": "reported", "reason": "phone dropped", "field": None, "cause": "unexpected-data"}
+    ]
 
 
 class TestWhatIsToBeSaidOfAnEqualRecord:
@@ -127,9 +135,10 @@ class TestWhatIsToBeSaidOfAnEqualRecord:
         drafter = Drafter(mapping=ThingsMapping(warnings=("phone dropped",)))
         drafter.know("1", Entry(7, None, TRUCK, {}))
         drafts = [drafter.draft(thing("1"))]
-        drafter.mapping.rejects["1"] = Rejected("1", "invalid", "looked at")
+        drafter.mapping.rejects["1"] = Rejected("1", "invalid", "looked at", cause=ODD)
         drafts += [drafter.draft(thing("1")) for _ in range(2)]
         assert [draft.problems[0]["reason"] for draft in drafts] == ["phone dropped"] * 3
+        assert [draft.problems[0].get("cause") for draft in drafts] == [ODD.code] * 3
         assert [draft.state_changed for draft in drafts] == [True, False, False]
         assert {draft.counts["unchanged"] for draft in drafts} == {1}
 
@@ -140,7 +149,7 @@ class TestWhatIsToBeSaidOfAnEqualRecord:
         drafter.draft(thing("1"))
         mapping.warnings = ()
         assert drafter.draft(thing("1", serial="S")).problems == []
-        mapping.rejects["1"] = Rejected("1", "invalid", "looked at")
+        mapping.rejects["1"] = Rejected("1", "invalid", "looked at", cause=ODD)
         assert drafter.draft(thing("1", serial="S")).problems == []
 
     def test_leaves_the_record_known_to_the_guard(self) -> None:
@@ -262,5 +271,5 @@ def test_a_driver_whom_hands_assigned_matters_only_where_the_sync_assigns_them(
     update_json(drafter.rig.documents, paths.state("employees"), lambda _: people.to_json())
     drafter.know("1", Entry(7, None, {**TRUCK, "current_user_id": "u9"}, {}))
     drafter.draft(thing("1"))
-    drafter.mapping.rejects["1"] = Rejected("1", "invalid", "looked at")
+    drafter.mapping.rejects["1"] = Rejected("1", "invalid", "looked at", cause=ODD)
     assert drafter.draft(thing("1")).counts["invalid"] == looked_at

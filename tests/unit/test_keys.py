@@ -10,6 +10,7 @@ import pytest
 from shared.queries.changes import ChangeFilter, described
 from shared.sync.documents.runs import RunRequest, run_from_json
 from shared.sync.entities.keys import by_key, normal_key, title_key
+from shared.sync.findings.causes import KEYS
 from shared.sync.model import EntityName, Rejected
 from tests.unit.operations_rig import change as planned_change
 
@@ -67,7 +68,7 @@ def numbered(*values: Any) -> tuple[dict[str, Any], list[Rejected]]:
             raise RuntimeError(value)
         return value if isinstance(value, str) else None
 
-    return by_key(values, key_of, "Job", "Vista", raw_of=lambda value: value)
+    return by_key(values, key_of, "Job", "Vista", KEYS["jobs"], raw_of=lambda value: value)
 
 
 @pytest.mark.parametrize(

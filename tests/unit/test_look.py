@@ -78,6 +78,7 @@ def test_somebody_whom_the_mapping_rejects_is_seen_with_row_and_reason(people: L
         "kind": "invalid",
         "reason": "LastName is empty: fill it in Vista",
         "field": "LastName",
+        "cause": "last-name-missing",
     }
 
 

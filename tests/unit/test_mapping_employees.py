@@ -11,6 +11,8 @@ import pytest
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning, employees
 from shared.sync.entities.employee_facts import jobs_by_number
+from shared.sync.findings import causes
+from shared.sync.findings.causes import texts_of
 from shared.sync.model import Claim, Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory, MappingOptions
 
@@ -172,15 +174,18 @@ def test_the_private_address_never_replaces_one_because_an_account_is_unusable(
 @pytest.mark.parametrize("email", [None, " ", "none", "ann@home"])
 def test_a_missing_or_malformed_e_mail_is_contested_and_costs_no_other_field(email: str | None) -> None:
     result = wanted(ROW._replace(email=email))
-    assert "enter one in Vista" in result.contested["email"]
-    assert "@" not in result.contested["email"]
+    assert "enter one in Vista" in result.contested["email"].text
+    assert "@" not in result.contested["email"].text
+    expected = causes.EMAIL_MALFORMED if (email or "").strip() else causes.EMAIL_MISSING
+    assert result.contested["email"].cause is expected
     assert (result.fields["last_name"], result.fields.get("email")) == (wanted(ROW).fields["last_name"], None)
 
 
 def contested(*rows: EmployeeRow, mails: MailDirectory | None = None) -> list[str | None]:
     """Why each one's e-mail is contested, None where it is not."""
     results = mapped(*rows, mails=mails or MailDirectory({}))
-    return [result.contested.get("email") for result in results if isinstance(result, Desired)]
+    found = [result.contested.get("email") for result in results if isinstance(result, Desired)]
+    return [reason and reason.text for reason in found]
 
 
 def test_an_e_mail_of_two_is_contested_for_both_and_names_the_other() -> None:
@@ -264,7 +269,7 @@ def test_a_malformed_field_is_dropped_with_one_warning_that_does_not_repeat_it(
     desired = wanted(ROW._replace(**change))
     assert not missing & set(desired.fields)
     assert len(desired.warnings) == 1
-    assert not any(value in desired.warnings[0] for value in change.values())
+    assert not any(value in desired.warnings[0].text for value in change.values())
 
 
 @pytest.mark.parametrize(
@@ -312,7 +317,7 @@ def test_the_home_site_is_the_latest_open_job_or_the_regions_office(
 def test_without_a_home_site_there_is_none_and_the_cause_is_told(department: str | None, reason: str) -> None:
     result = wanted(ROW._replace(department=department), latest_jobs={})
     assert "home_site_id" not in result.fields
-    assert reason in result.contested["home_site_id"]
+    assert reason in result.contested["home_site_id"].text
 
 
 def test_a_new_latest_job_changes_the_facts() -> None:
@@ -480,7 +485,7 @@ def test_a_name_that_is_no_text_is_reported_as_such(column: str, value: Any) -> 
 )
 def test_a_value_that_is_no_text_costs_its_field_with_a_warning(column: str, field: str) -> None:
     desired = wanted(changed({column: b"\x00\x01"}))
-    assert [warning for warning in desired.warnings if warning.startswith(f"{field} dropped")]
+    assert [warning for warning in desired.warnings if warning.text.startswith(f"{field} dropped")]
     assert "b'" not in repr(desired.fields)
 
 
@@ -511,7 +516,7 @@ def test_the_title_column_is_called_as_the_setting_calls_it() -> None:
     assert isinstance(record, SourceRecord)
     desired = mapping.desired(record)
     assert isinstance(desired, Desired)
-    assert desired.warnings == ("current_title_id dropped: udRank is no text",)
+    assert texts_of(desired.warnings) == ("current_title_id dropped: udRank is no text",)
 
 
 def test_telephones_without_country_are_those_of_the_default_country() -> None:
@@ -536,7 +541,7 @@ def test_telephones_without_country_are_those_of_the_default_country() -> None:
 def test_a_telephone_that_is_none_is_dropped_with_what_to_do(phone: str) -> None:
     desired = wanted(changed({"phone": phone}))
     assert not {"mobile_phone", "work_phone"} & {*desired.fields}
-    assert "write one in full" in desired.warnings[0]
+    assert "write one in full" in desired.warnings[0].text
 
 
 def test_of_whom_names_cannot_be_read_nothing_is_known_and_the_log_says_of_whom(

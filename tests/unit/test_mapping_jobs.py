@@ -9,6 +9,7 @@ import pytest
 from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.sync.entities import jobs
 from shared.sync.entities.regions import regions_of_departments
+from shared.sync.findings.causes import JOB_TEXT_UNUSABLE, Reason
 from shared.sync.model import Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import DepartmentsSource, JobsSource, MappingOptions
 
@@ -94,7 +95,7 @@ def test_dots_and_leading_zeros_are_part_of_the_key(key: str) -> None:
 )
 def test_a_malformed_value_is_dropped_with_a_warning(change: dict[str, str], warning: str) -> None:
     desired = wanted(ROW._replace(**change))
-    assert desired.warnings == (warning,)
+    assert desired.warnings == (Reason(warning, JOB_TEXT_UNUSABLE),)
     assert not set(change) & set(desired.fields)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.sync.entities import mappings, vehicles
+from shared.sync.findings.causes import VEHICLE_TEXT_UNUSABLE, Reason
 from shared.sync.model import ENTITIES, Desired, Ref, Rejected, SourceRecord
 from shared.sync.sources import MappingOptions, VehiclesSource
 
@@ -142,11 +143,11 @@ def test_the_drivers_employee_number_is_found_or_nobody_is_assigned(
 def test_warnings_about_drivers_hold_nothing_of_theirs() -> None:
     driver = {"id": "52", "name": "Ann Lee", "notes": "Ann 10027 or 10028"}
     (warning,) = wanted(VEHICLE, options=ASSIGNING, drivers=[driver]).warnings
-    assert not {"Ann", "Lee", "10027", "10028"} & set(warning.replace(",", " ").split())
+    assert not {"Ann", "Lee", "10027", "10028"} & set(warning.text.replace(",", " ").split())
 
 
 def test_a_driver_who_is_not_active_is_a_warning() -> None:
-    assert "not active" in wanted(VEHICLE, options=ASSIGNING, drivers=[]).warnings[0]
+    assert "not active" in wanted(VEHICLE, options=ASSIGNING, drivers=[]).warnings[0].text
 
 
 def test_a_vehicle_without_driver_has_no_warning() -> None:
@@ -212,7 +213,7 @@ def test_one_odd_member_costs_no_other_vehicle(member: str, value: Any) -> None:
 def test_a_member_that_is_no_text_is_dropped_with_a_warning() -> None:
     desired = wanted({**VEHICLE, "model": ["F-150"]})
     assert "model" not in desired.fields
-    assert desired.warnings == ("model dropped: no text",)
+    assert desired.warnings == (Reason("model dropped: no text", VEHICLE_TEXT_UNUSABLE),)
 
 
 def test_a_number_as_serial_or_id_is_its_text() -> None:

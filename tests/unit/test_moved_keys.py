@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.sync.documents.state import EntityState, Entry
+from shared.sync.findings.causes import LEAVER_WITH_ACCESS
 from shared.sync.model import SourceRecord
 from shared.sync.planning.moved_keys import MovedKeys
 
@@ -72,8 +73,8 @@ def test_nothing_shows_that_it_was_meant(
 ) -> None:
     moved = judged((CURRENT, old), (stands, new), shown)
     assert set(moved.blocked) == {"1", "2"}
-    assert "has 2 now" in moved.blocked["1"]
-    assert "known as employee 1" in moved.blocked["2"]
+    assert "has 2 now" in moved.blocked["1"].text
+    assert "known as employee 1" in moved.blocked["2"].text
 
 
 @pytest.mark.parametrize("old", [GONE, LEFT, CURRENT])
@@ -112,7 +113,8 @@ def test_a_number_that_others_have_too(
 def test_a_leaver_whose_user_is_nobodys_now_is_told(new: str | None, person: dict[str, Any]) -> None:
     (told,) = judged((LEFT, PAT), (new, person)).told
     assert told[0] == "1"
-    assert "still has access" in told[1]
+    assert "still has access" in told[1].text
+    assert told[1].cause is LEAVER_WITH_ACCESS
 
 
 def test_what_was_meant_is_remembered_until_somebody_else_has_the_old_number() -> None:
@@ -144,8 +146,8 @@ def test_of_two_whose_numbers_were_swapped_each_is_told_where_their_own_user_is(
     moved = MovedKeys(state)
     people = {"1": PAT, "2": MARY}
     moved.judge({key: SourceRecord(key, ("active",)) for key in people}, lambda key: people[key])
-    assert moved.blocked["1"].startswith("SafetyAmp's record u1 had this key and has 2 now")
-    assert moved.blocked["2"].startswith("SafetyAmp's record u2 had this key and has 1 now")
+    assert moved.blocked["1"].text.startswith("SafetyAmp's record u1 had this key and has 2 now")
+    assert moved.blocked["2"].text.startswith("SafetyAmp's record u2 had this key and has 1 now")
 
 
 def test_a_leaver_whose_user_has_a_number_for_which_nothing_is_sent_is_told() -> None:
@@ -196,7 +198,7 @@ class TestAUserThatHasNoNumberAnyMore:
     ) -> None:
         moved = self.judged(stands, person, access)
         assert (bool(moved.told), bool(moved.freed)) == (told, freed)
-        assert all(key == "1" and "has no emp_id any more" in text for key, text in moved.told)
+        assert all(key == "1" and "has no emp_id any more" in reason.text for key, reason in moved.told)
 
     def test_of_which_nothing_is_known_is_nothing_to_tell_of(self) -> None:
         moved = MovedKeys(EntityState("employees", moved={"1": [USER, None]}))

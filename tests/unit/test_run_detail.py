@@ -227,6 +227,7 @@ def test_the_report_of_a_run_under_way_says_how_it_stands(rig: DetailRig) -> Non
     report = stored_report(rig.documents, rig.the_run(rig.run_id))
     assert (report["phase"], report["finished_at"]) == ("running", None)
     (problem,) = report["entities"]["employees"]["problems"]
-    assert problem == {"key": "1a", "kind": "refused", "reason": "street: no", "field": "street"}
+    told = {"key": "1a", "kind": "refused", "reason": "street: no", "field": "street"}
+    assert problem == {**told, "cause": "person-refused"}
     shown = json.dumps(rig.detail)
     assert not [value for value in ("Elm", "Oak") if value in shown], "values are among the changes alone"

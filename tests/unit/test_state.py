@@ -12,6 +12,7 @@ from shared.storage.documents import from_json, to_json
 from shared.sync.documents.state import (
     FAILURE,
     GONE,
+    NOTE_CAUSES,
     NOTES,
     OFF_BY,
     REJECTED,
@@ -22,6 +23,7 @@ from shared.sync.documents.state import (
     UNSURE_AT,
     EntityState,
     Entry,
+    Note,
     gone_anyway,
     missed_again,
     rebuild,
@@ -549,7 +551,7 @@ class TestWhatIsToBeSaid:
 
     def test_and_depends_on_the_digest_alone_is_kept_with_it(self) -> None:
         state = known_state(k=Entry("a", None, ANN, {OFF_BY: "r"}))
-        notes = [("mobile_phone", "too short"), (None, "no title")]
+        notes = [Note("mobile_phone", "too short", "phone-unusable"), Note(None, "no title", "title-missing")]
         assert state.settle("k", "digest", notes=notes)
         again = state_from_json("employees", from_json(to_json(state.to_json())))
         assert again is not None
@@ -559,6 +561,16 @@ class TestWhatIsToBeSaid:
         assert list(again.notes("k")) == []
         assert again.settle("k", "digest")
         assert (list(again.notes("k")), flags_of(again, "k")) == ([], {OFF_BY: "r"})
+
+    def test_keeps_the_form_that_the_release_before_reads_and_is_read_without_causes(self) -> None:
+        state = known_state(k=Entry("a", None, ANN, {}))
+        state.settle("k", "d", notes=[Note("email", "none", "email-missing"), Note(None, "no title", None)])
+        assert flags_of(state, "k") == {
+            NOTES: {"d": [["email", "none"], [None, "no title"]]},
+            NOTE_CAUSES: {"d": ["email-missing", None]},
+        }
+        state.records["k"][3].pop(NOTE_CAUSES)
+        assert list(state.notes("k")) == [Note("email", "none"), Note(None, "no title")]
 
     @pytest.mark.parametrize("notes", ["text", None, {"d": "text"}, {"d": [["text"]]}, {"d": [7]}])
     def test_in_another_form_makes_the_state_unreadable(self, notes: Any) -> None:

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 class _Where(TypedDict, total=False):
     field: str | None
+    cause: str | None
 
 
 class Problem(_Where):
-    """What is wrong with a record, and in which field."""
+    """What is wrong with a record, and in which field. `cause` is the code of a `Cause`; documents of earlier
+    releases have none."""
 
     key: str
     kind: str

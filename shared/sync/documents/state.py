@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypedDict, cast
+from itertools import zip_longest
+from typing import Any, NamedTuple, TypedDict, cast
 
 from shared.errors import UnreadableDocument
 from shared.storage.decoding import decode
@@ -74,12 +75,22 @@ digest: it is compared in every run."""
 NOTES = "notes"
 """Flag: digest -> `[field or None, text]` of what is said in every run of a record that is as it should be.
 The digest alone decides it, so that the record is not compared for it; of another digest it says nothing."""
+NOTE_CAUSES = "note_causes"
+"""Flag beside it: digest -> the codes of their causes in the same order. Releases that have none take a note
+of more than two members for damage."""
 
 
 _OPEN = frozenset({REJECTED, TAKEN, NOTED})
 """Flags of records that are looked at in every run."""
 
-_FLAG_TYPES: Mapping[str, type] = {OFF_BY: str, REJECTED: dict, FAILURE: dict, UNKNOWN: dict, NOTES: dict}
+_FLAG_TYPES: Mapping[str, type] = {
+    OFF_BY: str,
+    REJECTED: dict,
+    FAILURE: dict,
+    UNKNOWN: dict,
+    NOTES: dict,
+    NOTE_CAUSES: dict,
+}
 
 
 @dataclass(slots=True)
@@ -95,6 +106,15 @@ class Entry:
     def is_off(self) -> bool:
         """Whether the user is known to have no access."""
         return self.fields.get("system_access") == 0 and "system_access" not in self.flags.get(UNKNOWN, {})
+
+
+class Note(NamedTuple):
+    """What is said of a record: the field, if it is about one, and the code of the cause, where the release
+    that noted it knew one."""
+
+    field: str | None
+    text: str
+    cause: str | None = None
 
 
 @dataclass(slots=True)
@@ -159,15 +179,15 @@ class EntityState:
         """Store a record."""
         self.records[key] = [entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None]
 
-    def settle(
-        self, key: str, digest: str, *, noted: bool = False, notes: Iterable[tuple[str | None, str]] = ()
-    ) -> bool:
+    def settle(self, key: str, digest: str, *, noted: bool = False, notes: Sequence[Note] = ()) -> bool:
         """Note that the target equals what the source record with this digest asks for; False when that is
         known. `noted` and `notes`: there is something to say of it nevertheless (see the flags)."""
         record = self.records[key]
-        flags = {name: value for name, value in (record[3] or {}).items() if name not in (NOTED, NOTES)}
-        if kept := [list(note) for note in notes]:
-            flags[NOTES] = {digest: kept}
+        ours = (NOTED, NOTES, NOTE_CAUSES)
+        flags = {name: value for name, value in (record[3] or {}).items() if name not in ours}
+        if notes:
+            flags[NOTES] = {digest: [[note.field, note.text] for note in notes]}
+            flags[NOTE_CAUSES] = {digest: [note.cause for note in notes]}
         if noted:
             flags[NOTED] = True
         before, after = (record[1], record[3]), (digest, flags or None)
@@ -182,12 +202,14 @@ class EntityState:
             return False
         return not record[3] or not _OPEN.intersection(record[3])
 
-    def notes(self, key: str) -> Iterable[tuple[str | None, str]]:
-        """Field, if it is about one, and text of what is said of a settled record in every run."""
+    def notes(self, key: str) -> Iterable[Note]:
+        """What is said of a settled record in every run."""
         record = self.records[key]
-        return (
-            [(name, text) for name, text in record[3].get(NOTES, {}).get(record[1], ())] if record[3] else ()
-        )
+        if not record[3] or NOTES not in record[3]:
+            return ()
+        kept = record[3][NOTES].get(record[1], ())
+        codes = record[3].get(NOTE_CAUSES, {}).get(record[1], ())
+        return [Note(name, text, cause) for (name, text), cause in zip_longest(kept, codes[: len(kept)])]
 
     def refers_to_others(self, key: str, known: Mapping[str, Container[str]]) -> bool:
         """Whether a field of the record refers to something by an id that is not among the `known` ones of
@@ -497,6 +519,7 @@ def _are_flags(flags: Any) -> bool:
         type(flags) is dict
         and all(type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags)
         and all(_are_notes(notes) for notes in flags.get(NOTES, {}).values())
+        and all(type(codes) is list for codes in flags.get(NOTE_CAUSES, {}).values())
         and (UNSURE_AT not in flags or _is_moment(flags[UNSURE_AT]))
     )
 

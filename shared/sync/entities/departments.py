@@ -15,6 +15,7 @@ from shared.clients.vista.rows import DepartmentRow
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import REGION_PREFIX, by_key, title_key
 from shared.sync.entities.regions import region_namer
+from shared.sync.findings import causes
 from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import DepartmentsSource, MappingOptions
 
@@ -48,6 +49,7 @@ class DepartmentsMapping:
             lambda row: cleaning.code(row.department),
             "PRDept",
             "Vista",
+            causes.KEYS[self.name],
             raw_of=lambda row: row.department,
         )
         yield from rejected
@@ -62,7 +64,7 @@ class DepartmentsMapping:
             reason = (
                 f"this code is reserved ({ROOT_KEY}, {REGION_PREFIX}...): give the department another one"
             )
-            return Rejected(key, "invalid", reason, "PRDept")
+            return Rejected(key, "invalid", reason, "PRDept", cause=causes.DEPARTMENT_CODE_RESERVED)
         # What is given and is no text stays what it is: that is another reason than what is empty.
         texts = (
             cleaning.normalised(cleaning.text, row.description),
@@ -131,14 +133,20 @@ def _region(key: str, region: str) -> Desired:
 
 
 def _department(key: str, description: Any, region: Any, column: str) -> Desired | Rejected:
-    for name, value in (("Description", description), (column, region)):
+    no_description, no_region = causes.DEPARTMENT_DESCRIPTION_UNUSABLE, causes.DEPARTMENT_REGION_UNUSABLE
+    for name, value, cause in (
+        ("Description", description, no_description),
+        (column, region, no_region),
+    ):
         if value is not None and not isinstance(value, str):
-            return Rejected(key, "invalid", f"{name} is no text: mend it in Vista's bPRDP", name)
+            reason = f"{name} is no text: mend it in Vista's bPRDP"
+            return Rejected(key, "invalid", reason, name, cause=cause)
     if description is None:
-        return Rejected(key, "skipped", "Description is empty: fill it in Vista's bPRDP", "Description")
+        reason = "Description is empty: fill it in Vista's bPRDP"
+        return Rejected(key, "skipped", reason, "Description", cause=no_description)
     if region is None:
         reason = f"{column} (setting VISTA_REGION_COLUMN) is empty: fill it in Vista's bPRDP"
-        return Rejected(key, "skipped", reason, column)
+        return Rejected(key, "skipped", reason, column, cause=no_region)
     compared = ClusterPayload(
         name=f"{key} - {description}", parent_cluster_id=Ref("departments", REGION_PREFIX + region)
     )

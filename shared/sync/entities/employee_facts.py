@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.keys import by_key
+from shared.sync.findings.causes import KEYS
 from shared.sync.model import Claim, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory
 
@@ -57,7 +58,13 @@ class EmployeeFacts(NamedTuple):
 def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejected]:
     """Rejected rows, then leavers, then everybody else; both in the order of their numbers."""
     rows, rejected = by_key(
-        source.rows, _key, "Employee", "Vista", raw_of=lambda row: row.employee, rule="no employee number"
+        source.rows,
+        _key,
+        "Employee",
+        "Vista",
+        KEYS["employees"],
+        raw_of=lambda row: row.employee,
+        rule="no employee number",
     )
     yield from rejected
     others: list[tuple[EmployeeRow, Standing]] = []
@@ -155,13 +162,14 @@ def _owners(
 def claims_of(source: EmployeesSource, keys: Collection[str]) -> dict[str, Claim]:
     """What the source says of these people's unique values; without those whose number it has not, or has
     twice."""
-    rows, _ = by_key((row for row in source.rows if _key(row) in keys), _key, "Employee", "Vista")
+    asked = (row for row in source.rows if _key(row) in keys)
+    rows, _ = by_key(asked, _key, "Employee", "Vista", KEYS["employees"])
     return {key: _claim(_with_number(row), source) for key, row in rows.items()}
 
 
 def rows_by_number(source: EmployeesSource) -> dict[str, EmployeeRow]:
     """All rows but those without a usable number, and those whose number is there twice."""
-    rows, _ = by_key(source.rows, _key, "Employee", "Vista")
+    rows, _ = by_key(source.rows, _key, "Employee", "Vista", KEYS["employees"])
     return rows
 
 

@@ -16,6 +16,8 @@ from shared.sync.entities.employee_facts import (
     rows_by_number,
     rows_with_any,
 )
+from shared.sync.findings import causes
+from shared.sync.findings.causes import Reason
 from shared.sync.model import Claim, Desired, EntityName, KnownBy, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import EmployeesSource, MappingOptions
 
@@ -75,9 +77,8 @@ class EmployeesMapping:
         if standing == "left":
             return Desired(key, {}, active=False)
         if standing == "future":
-            return Rejected(
-                key, "skipped", "hired on a later date: nothing to do before that day", "HireDate"
-            )
+            reason = "hired on a later date: nothing to do before that day"
+            return Rejected(key, "skipped", reason, "HireDate", cause=causes.HIRED_LATER)
         if standing != "active":
             return _bad_date(key, standing.removeprefix("bad "))
         facts = EmployeeFacts.of(record)
@@ -90,15 +91,15 @@ class EmployeesMapping:
         # user, but never replaces the address of somebody who has one.
         fallback = cleaning.email(facts.email) if compared.email is None else None
         if facts.mail_origin == "ambiguous accounts":
-            notes.warn("e-mail from Vista: two enabled Microsoft accounts have this employee number")
+            text = "e-mail from Vista: two enabled Microsoft accounts have this employee number"
+            notes.warn(text, causes.ACCOUNTS_AMBIGUOUS)
         wanted = payload.desired(key, compared, self._defaults(key, fallback), notes)
         # Only somebody new cannot go without: who is in SafetyAmp has an address and a site there, and keeps
         # them.
         reasons = {"home_site_id": _site_problem(facts, self.options), "email": _mail_problem(facts)}
         if reasons["email"] is None and facts.email_sharers is not None:
-            reasons["email"] = (
-                f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
-            )
+            text = f"the e-mail is also that of employee {facts.email_sharers}: give each one of their own"
+            reasons["email"] = Reason(text, causes.EMAIL_SHARED)
         contested = {name: reason for name, reason in reasons.items() if reason is not None}
         return replace(wanted, contested=contested) if contested else wanted
 
@@ -107,23 +108,33 @@ class EmployeesMapping:
         country = cleaning.two_letters(row.country)
         zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
         phone = cleaning.phone(row.phone, self.options.default_country)
-        notes.kept("both phones", phone, row.phone, _phone_rule(self.options))
+        notes.kept("both phones", phone, row.phone, _phone_rule(self.options), causes.PHONE_UNUSABLE)
         no_text = f"{self.options.title_column} is no text"
-        title = notes.kept("current_title_id", cleaning.text(row.title), row.title, no_text)
+        title = cleaning.text(row.title)
+        notes.kept("current_title_id", title, row.title, no_text, causes.TITLE_UNUSABLE)
+        unusable = causes.ADDRESS_UNUSABLE
         return UserPayload(
             first_name=cleaning.text(row.first_name),
-            middle_name=notes.kept_text("middle_name", row.middle_name),
+            middle_name=notes.kept_text("middle_name", row.middle_name, causes.MIDDLE_NAME_UNUSABLE),
             last_name=cleaning.text(row.last_name),
             email=cleaning.email(facts.email) if facts.mail_origin in ("graph", "vista") else None,
             gender=cleaning.gender(row.sex),
-            date_of_birth=notes.kept("date_of_birth", _birth(row), row.birth_date, "impossible BirthDate"),
+            date_of_birth=notes.kept(
+                "date_of_birth",
+                _birth(row),
+                row.birth_date,
+                "impossible BirthDate",
+                causes.BIRTH_DATE_UNUSABLE,
+            ),
             current_hire_date=cleaning.iso_day(row.hire_date),
-            street=notes.kept_text("street", row.street),
-            street2=notes.kept_text("street2", row.street2),
-            city=notes.kept_text("city", row.city),
-            state=notes.kept("state", cleaning.two_letters(row.state), row.state, "not two letters"),
-            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code"),
-            country=notes.kept("country", country, row.country, "not two letters"),
+            street=notes.kept_text("street", row.street, unusable),
+            street2=notes.kept_text("street2", row.street2, unusable),
+            city=notes.kept_text("city", row.city, unusable),
+            state=notes.kept(
+                "state", cleaning.two_letters(row.state), row.state, "not two letters", unusable
+            ),
+            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code", unusable),
+            country=notes.kept("country", country, row.country, "not two letters", unusable),
             mobile_phone=phone,
             work_phone=phone,
             home_site_id=_home_site(facts),
@@ -235,18 +246,24 @@ def _birth(row: EmployeeRow) -> str | None:
 
 def _bad_date(key: str, column: str) -> Rejected:
     rule = {
-        "HireDate": "HireDate is missing or impossible: mend it in Vista",
-        "TermDate": "TermDate is impossible or before HireDate: mend it in Vista",
+        "HireDate": Reason("HireDate is missing or impossible: mend it in Vista", causes.HIRE_DATE_UNUSABLE),
+        "TermDate": Reason(
+            "TermDate is impossible or before HireDate: mend it in Vista", causes.TERM_DATE_UNUSABLE
+        ),
     }
-    return Rejected(key, "invalid", rule[column], column)
+    text, cause = rule[column]
+    return Rejected(key, "invalid", text, column, cause=cause)
 
 
 def _problem(key: str, facts: EmployeeFacts) -> Rejected | None:
     row = facts.row
-    for column, value in (("FirstName", row.first_name), ("LastName", row.last_name)):
+    for column, value, cause in (
+        ("FirstName", row.first_name, causes.FIRST_NAME_MISSING),
+        ("LastName", row.last_name, causes.LAST_NAME_MISSING),
+    ):
         if cleaning.text(value) is None:
             what = "no text: mend" if cleaning.is_given(value) else "empty: fill"
-            return Rejected(key, "invalid", f"{column} is {what} it in Vista", column)
+            return Rejected(key, "invalid", f"{column} is {what} it in Vista", column, cause=cause)
     return None
 
 
@@ -255,23 +272,29 @@ def _home_site(facts: EmployeeFacts) -> Ref | None:
     return Ref(facts.site_kind, facts.site_key or "") if is_known else None
 
 
-def _mail_problem(facts: EmployeeFacts) -> str | None:
+def _mail_problem(facts: EmployeeFacts) -> Reason | None:
     if cleaning.email(facts.email) is not None:
         return None
-    state = "no e-mail" if facts.email is None else "the e-mail is malformed"
+    is_missing = facts.email is None
+    state = "no e-mail" if is_missing else "the e-mail is malformed"
     where = "in Vista" if facts.mail_origin == "vista" else "in Vista, or mend the Microsoft account"
-    return f"{state}: enter one {where}"
+    return Reason(
+        f"{state}: enter one {where}", causes.EMAIL_MISSING if is_missing else causes.EMAIL_MALFORMED
+    )
 
 
-def _site_problem(facts: EmployeeFacts, options: MappingOptions) -> str | None:
+def _site_problem(facts: EmployeeFacts, options: MappingOptions) -> Reason | None:
     suffix, place = options.home_office_suffix, facts.site_key
     if facts.site_kind == "no region":
         what = f"department {place} has no region, or several" if place else "no department"
-        return f"no home site: no open job, and {what}: mend it in Vista"
+        cause = causes.HOME_SITE_MISSING if place else causes.DEPARTMENT_MISSING
+        return Reason(f"no home site: no open job, and {what}: mend it in Vista", cause)
     if facts.site_kind == "no office":
         todo = f"make a site there whose name ends in '{suffix}'"
-        return f"no home site: no open job, and region {place} has no office: {todo}"
+        text = f"no home site: no open job, and region {place} has no office: {todo}"
+        return Reason(text, causes.OFFICE_MISSING)
     if facts.site_kind == "crowded":
         todo = f"leave only one whose name ends in '{suffix}'"
-        return f"no home site: no open job, and region {place} has two offices: {todo}"
+        text = f"no home site: no open job, and region {place} has two offices: {todo}"
+        return Reason(text, causes.OFFICE_TWICE)
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from shared.sync.findings.causes import UNEXPECTED_DATA
 from shared.sync.model import Desired, EntityMapping, Rejected, SourceRecord, Target
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ def unexpected(key: str) -> Rejected:
         key,
         "invalid",
         "unexpected data that the sync cannot map, see the log: mend this record in the source, and tell us",
+        cause=UNEXPECTED_DATA,
     )
 
 

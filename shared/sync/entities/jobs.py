@@ -9,6 +9,7 @@ from typing import Any
 from shared.clients.vista.rows import JobRow
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import by_key
+from shared.sync.findings import causes
 from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import JobsSource, MappingOptions
 
@@ -47,7 +48,12 @@ class JobsMapping:
     def records(self, source: JobsSource) -> Iterator[SourceRecord | Rejected]:
         """In the order of their codes; facts: the row, and 1 when its department has a cluster."""
         rows, rejected = by_key(
-            source.rows, lambda row: cleaning.code(row.job), "Job", "Vista", raw_of=lambda row: row.job
+            source.rows,
+            lambda row: cleaning.code(row.job),
+            "Job",
+            "Vista",
+            causes.KEYS[self.name],
+            raw_of=lambda row: row.job,
         )
         yield from rejected
         for key in sorted(rows):
@@ -59,9 +65,11 @@ class JobsMapping:
         row = JobRow._make(record.facts[:_DEPARTMENT_KNOWN])
         department = cleaning.code(row.department)
         if department is None:
-            return Rejected(record.key, "skipped", "no department: set its contract's in Vista", "Department")
+            reason, cause = "no department: set its contract's in Vista", causes.JOB_WITHOUT_DEPARTMENT
+            return Rejected(record.key, "skipped", reason, "Department", cause=cause)
         if not record.facts[_DEPARTMENT_KNOWN]:
-            return Rejected(record.key, "skipped", _unknown(department), "Department")
+            reason, cause = _unknown(department), causes.JOB_DEPARTMENT_UNKNOWN
+            return Rejected(record.key, "skipped", reason, "Department", cause=cause)
         notes = payload.Notes()
         compared = self._compared(record.key, row, department, notes)
         return payload.desired(record.key, compared, self._defaults(record.key), notes)
@@ -69,15 +77,18 @@ class JobsMapping:
     def _compared(self, job: str, row: JobRow, department: str, notes: payload.Notes) -> SitePayload:
         country = cleaning.two_letters(row.country)
         zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
-        notes.kept_text("the description in the name", row.description)
+        unusable = causes.JOB_TEXT_UNUSABLE
+        notes.kept_text("the description in the name", row.description, unusable)
         return SitePayload(
             name=_site_name(job, row.description),
             cluster_id=Ref("departments", department),
-            street=notes.kept_text("street", row.street),
-            city=notes.kept_text("city", row.city),
-            state=notes.kept("state", cleaning.two_letters(row.state), row.state, "not two letters"),
-            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code"),
-            country=notes.kept("country", country, row.country, "not two letters"),
+            street=notes.kept_text("street", row.street, unusable),
+            city=notes.kept_text("city", row.city, unusable),
+            state=notes.kept(
+                "state", cleaning.two_letters(row.state), row.state, "not two letters", unusable
+            ),
+            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code", unusable),
+            country=notes.kept("country", country, row.country, "not two letters", unusable),
         )
 
     def _defaults(self, job: str) -> SitePayload:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from shared.sync.entities import cleaning
+from shared.sync.findings.causes import KeyCauses
 from shared.sync.model import EntityName, Rejected
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ def by_key(
     key_of: Callable[[Row], str | None],
     column: str,
     system: str,
+    causes: KeyCauses,
     *,
     raw_of: Callable[[Row], object] = lambda _: None,
     rule: str = "no text",
@@ -74,7 +76,7 @@ def by_key(
 
     Keys are compared after `key_of` cleaned them, so `123.` and `123. ` are the same key: then neither row
     is used. `column` and `system` tell people where to mend it; `rule` is what is wrong with a value (given
-    by `raw_of`) that is no key.
+    by `raw_of`) that is no key, `causes` what the rejections have.
     """
     kept: dict[str, Row] = {}
     repeated: dict[str, int] = {}
@@ -84,35 +86,38 @@ def by_key(
             key = key_of(row)
         except Exception:
             logger.exception("%s of row %d in %s cannot be read", column, position, system)
-            rejected.append(_rejected(position, column, system, "cannot be read (see the log)"))
+            what = "cannot be read (see the log)"
+            rejected.append(_rejected(position, column, system, what, causes))
             continue
         if key is None:
-            rejected.append(_without_key(position, column, system, raw_of(row), rule))
+            rejected.append(_without_key(position, column, system, raw_of(row), rule, causes))
         elif key in kept:
             repeated[key] = repeated.get(key, 1) + 1
         else:
             kept[key] = row
     for key, count in repeated.items():
         del kept[key]
-        rejected.extend([_repeated(key, count, column, system)] * count)
+        rejected.extend([_repeated(key, count, column, system, causes)] * count)
     return kept, rejected
 
 
-def _without_key(position: int, column: str, system: str, raw: object, rule: str) -> Rejected:
+def _without_key(
+    position: int, column: str, system: str, raw: object, rule: str, causes: KeyCauses
+) -> Rejected:
     if not cleaning.is_given(raw):
-        return _rejected(position, column, system, "is empty")
+        return _rejected(position, column, system, "is empty", causes)
     # A key is no personal data; a long text may be anything.
     shown = cleaning.text(raw)
     value = f" ({shown})" if shown is not None and len(shown) <= LONGEST_SHOWN else ""
-    return _rejected(position, column, system, f"is {rule}{value}")
+    return _rejected(position, column, system, f"is {rule}{value}", causes)
 
 
-def _rejected(position: int, column: str, system: str, what: str) -> Rejected:
-    return Rejected(
-        f"? (row {position})", "invalid", f"{column} {what}: mend row {position} in {system}", column
-    )
+def _rejected(position: int, column: str, system: str, what: str, causes: KeyCauses) -> Rejected:
+    reason = f"{column} {what}: mend row {position} in {system}"
+    return Rejected(f"? (row {position})", "invalid", reason, column, cause=causes.unusable)
 
 
-def _repeated(key: str, count: int, column: str, system: str) -> Rejected:
+def _repeated(key: str, count: int, column: str, system: str, causes: KeyCauses) -> Rejected:
     rows = "two rows" if count == 2 else f"{count} rows"
-    return Rejected(key, "invalid", f"{rows} have this key ({column}): mend in {system}", column)
+    reason = f"{rows} have this key ({column}): mend in {system}"
+    return Rejected(key, "invalid", reason, column, cause=causes.repeated)

@@ -14,6 +14,7 @@ from typing import Any
 
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import best_spelling, title_key
+from shared.sync.findings.causes import TITLE_MISSING, TITLE_UNUSABLE
 from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
 from shared.sync.sources import MappingOptions, TitlesSource
 
@@ -50,10 +51,10 @@ class TitlesMapping:
         column = self.options.title_column
         if empty:
             reason = f"people without a title get none: fill {column} (setting VISTA_TITLE_COLUMN)"
-            yield Rejected("?", "skipped", reason, column)
+            yield Rejected("?", "skipped", reason, column, cause=TITLE_MISSING)
         if unusable:
             reason = f"{column} (setting VISTA_TITLE_COLUMN) of somebody is no text: mend it in Vista's bPREH"
-            yield Rejected("? (no text)", "invalid", reason, column)
+            yield Rejected("? (no text)", "invalid", reason, column, cause=TITLE_UNUSABLE)
         for key in sorted(spellings):
             yield SourceRecord(key, (best_spelling(spellings[key]),))
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.drivers import Driver, Drivers
 from shared.sync.entities.keys import by_key
+from shared.sync.findings import causes
 from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
 from shared.sync.sources import MappingOptions, VehiclesSource
 
@@ -68,6 +69,7 @@ class VehiclesMapping:
             lambda row: cleaning.code(row.get("id")),
             "id",
             "Samsara",
+            causes.KEYS[self.name],
             raw_of=lambda row: row.get("id"),
         )
         yield from rejected
@@ -83,22 +85,23 @@ class VehiclesMapping:
         facts = VehicleFacts._make(record.facts)
         if facts.serial is None:
             reason = "no gateway serial: a retired vehicle, or one whose gateway moved to another record"
-            return Rejected(record.key, "skipped", reason, "serial")
+            return Rejected(record.key, "skipped", reason, "serial", cause=causes.GATEWAY_MISSING)
         if facts.serial_sharers:
             reason = f"{facts.serial_sharers} more vehicles have this gateway serial: mend in Samsara"
-            return Rejected(record.key, "invalid", reason, "serial")
+            return Rejected(record.key, "invalid", reason, "serial", cause=causes.GATEWAY_SHARED)
         notes = payload.Notes()
         if facts.driver_problem is not None:
-            notes.warn(f"current_user_id left out: {facts.driver_problem}")
+            notes.warn(f"current_user_id left out: {facts.driver_problem}", causes.DRIVER_UNKNOWN)
         return payload.desired(record.key, self._compared(record.key, facts, notes), AssetPayload(), notes)
 
     def _compared(self, key: str, facts: VehicleFacts, notes: payload.Notes) -> AssetPayload:
-        code = notes.kept_text("code", facts.plate) or f"Unit_{key[-4:]}"
+        unusable = causes.VEHICLE_TEXT_UNUSABLE
+        code = notes.kept_text("code", facts.plate, unusable) or f"Unit_{key[-4:]}"
         return AssetPayload(
-            name=notes.kept_text("name", facts.name) or code,
+            name=notes.kept_text("name", facts.name, unusable) or code,
             serial=facts.serial,
-            model=notes.kept_text("model", facts.model),
-            description=notes.kept_text("description", facts.notes),
+            model=notes.kept_text("model", facts.model, unusable),
+            description=notes.kept_text("description", facts.notes, unusable),
             code=code,
             status=LISTED,
             site_id=self.options.vehicle_site_id,

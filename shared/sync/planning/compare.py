@@ -9,7 +9,8 @@ from typing import Any
 
 from shared.sync.documents.change import Change, json_fields
 from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
-from shared.sync.model import ACCESS, Action, Desired, Ref
+from shared.sync.findings.causes import REFERENCE_REFUSED, REFUSED, SWITCHED_OFF_BY_HAND, Reason, texts_of
+from shared.sync.model import ACCESS, Action, Desired, EntityName, Ref
 from shared.sync.planning.makeshift import is_makeshift
 
 EMAIL = "email"
@@ -24,8 +25,8 @@ class Comparison:
     that differ and are not sent, with the reason."""
 
     change: Change | None
-    note: str | None = None
-    left_out: dict[str, str] = field(default_factory=dict)
+    note: Reason | None = None
+    left_out: dict[str, Reason] = field(default_factory=dict)
 
 
 def digest_of(version: int, fingerprint: str, facts: tuple[Any, ...]) -> str:
@@ -47,6 +48,7 @@ def compare(
     entry: Entry | None,
     digest: str,
     *,
+    entity: EntityName,
     core: Callable[[dict[str, Any]], dict[str, Any]],
     resolve: Resolve,
     reenable: bool,
@@ -66,7 +68,7 @@ def compare(
         return _creation(desired, digest)
     if not desired.active:
         return _deactivation(desired, entry, digest, core)
-    fields, left_out = _differences(desired, entry, resolve, listed=listed, retry=retry)
+    fields, left_out = _differences(desired, entry, entity, resolve, listed=listed, retry=retry)
     note = None
     action: Action = "update"
     is_off = entry.fields.get(ACCESS) == 0
@@ -74,9 +76,10 @@ def compare(
     if OFF_BY in entry.flags or (is_off and (reenable or switched_off_by_sync(entry.target_id))):
         action, fields = "reactivate", {ACCESS: 1, **fields}
     elif is_off:
-        note = (
+        note = Reason(
             "is current in the source but was switched off in SafetyAmp by hand; switch it on there, "
-            "or set REENABLE_DISABLED=true"
+            "or set REENABLE_DISABLED=true",
+            SWITCHED_OFF_BY_HAND,
         )
     if not fields:
         return Comparison(None, note, left_out)
@@ -98,7 +101,7 @@ def _creation(desired: Desired, digest: str) -> Comparison:
             before={},
             core={},
             digest=digest,
-            warnings=list(desired.warnings),
+            warnings=list(texts_of(desired.warnings)),
             incomplete=bool(desired.warnings),
         )
     )
@@ -113,13 +116,13 @@ def _deactivation(
 
 
 def _differences(
-    desired: Desired, entry: Entry, resolve: Resolve, *, listed: bool, retry: bool
-) -> tuple[dict[str, Any], dict[str, str]]:
+    desired: Desired, entry: Entry, entity: EntityName, resolve: Resolve, *, listed: bool, retry: bool
+) -> tuple[dict[str, Any], dict[str, Reason]]:
     """What is sent, and what is left out with the reason."""
     rejected = {} if retry else entry.flags.get(REJECTED, {})
     unknown = entry.flags.get(UNKNOWN, {})
     sent: dict[str, Any] = {}
-    left_out: dict[str, str] = {}
+    left_out: dict[str, Reason] = {}
     for name, value in _compared(desired, entry).items():
         is_reference = isinstance(value, Ref)
         wanted = resolve(value) if is_reference else value
@@ -127,14 +130,15 @@ def _differences(
         if wanted is not None and wanted == entry.fields.get(name) and name not in unknown:
             continue
         if name in desired.contested:
-            left_out[name] = f"{name} left out: {desired.contested[name]}"
+            why, cause = desired.contested[name]
+            text = f"{name} left out: {why}"
             if name == EMAIL and is_makeshift(entry.fields.get(name)):
-                left_out[name] += (
-                    "; until then the user has one with +sync, meant for the time between two calls"
-                )
+                text += "; until then the user has one with +sync, meant for the time between two calls"
+            left_out[name] = Reason(text, cause)
         elif rejected.get(name) == wanted_digest(value, wanted) and not (is_reference and listed):
             todo = "the nightly run tries it again" if is_reference else "mend it in the source"
-            left_out[name] = f"{name} left out: SafetyAmp refused this value and it has not changed: {todo}"
+            text = f"{name} left out: SafetyAmp refused this value and it has not changed: {todo}"
+            left_out[name] = Reason(text, REFERENCE_REFUSED if is_reference else REFUSED[entity])
         else:
             sent[name] = value
     return sent, left_out
@@ -157,7 +161,7 @@ def _update(
     fields: dict[str, Any],
     digest: str,
     core: Callable[[dict[str, Any]], dict[str, Any]],
-    left_out: Mapping[str, str] | None = None,
+    left_out: Mapping[str, Reason] | None = None,
 ) -> Change:
     repeated = core(entry.fields)
     # What a deactivation repeats is what the record holds, whoever owns it: where that is not known, too.
@@ -171,7 +175,7 @@ def _update(
         before={name: entry.fields.get(name) for name in fields},
         core=repeated,
         digest=digest,
-        warnings=list(desired.warnings),
+        warnings=list(texts_of(desired.warnings)),
         fresh=[name for name in repeated if name not in owned],
         incomplete=bool(left_out or desired.contested or desired.warnings),
     )

@@ -11,12 +11,23 @@ from typing import Any
 from shared.sync.documents.change import Change
 from shared.sync.documents.plans import Problem
 from shared.sync.documents.runs import Run
-from shared.sync.documents.state import FAILURE, REJECTED, TAKEN, UNIQUE, EntityState, Entry, reference_field
+from shared.sync.documents.state import (
+    FAILURE,
+    REJECTED,
+    TAKEN,
+    UNIQUE,
+    EntityState,
+    Entry,
+    Note,
+    reference_field,
+)
 from shared.sync.documents.switched_off import SwitchedOff
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.persons import is_another_person, is_same_person
+from shared.sync.findings import causes
+from shared.sync.findings.causes import Cause
 from shared.sync.model import (
     ACCESS,
     Action,
@@ -35,7 +46,7 @@ from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.unique_values import arrange
 from shared.sync.services import Services
-from shared.sync.suggestions import of_the_source, refusal_kind, suggestion_for
+from shared.sync.suggestions import cause_of_refusal, of_the_source, refusal_kind, suggestion_for
 
 FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2}
 """Leavers before joiners, joiners before changes."""
@@ -65,14 +76,22 @@ class Draft:
     def reject(self, rejected: Rejected) -> None:
         """Count and report a record that is not sent."""
         self.counts[rejected.kind] += 1
-        self._add(rejected.key, rejected.kind, rejected.reason, rejected.field)
+        self._add(rejected.key, rejected.kind, rejected.reason, rejected.field, rejected.cause.code)
 
-    def report(self, key: str, reason: str, field: str | None = None, kind: str = "reported") -> None:
+    def report(
+        self, key: str, reason: str, cause: Cause, field: str | None = None, kind: str = "reported"
+    ) -> None:
         """Something an operator should know of a record that is counted elsewhere."""
-        self._add(key, kind, reason, field)
+        self._add(key, kind, reason, field, cause.code)
 
-    def _add(self, key: str, kind: str, reason: str, field: str | None) -> None:
-        self.problems.append({"key": key, "kind": kind, "reason": reason, "field": field})
+    def repeat(self, key: str, reason: str, cause: str | None, field: str | None) -> None:
+        """Report what an earlier run found and the state has kept, `cause` by its code: an earlier release
+        kept none."""
+        self._add(key, "reported", reason, field, cause)
+
+    def _add(self, key: str, kind: str, reason: str, field: str | None, cause: str | None) -> None:
+        problem: Problem = {"key": key, "kind": kind, "reason": reason, "field": field}
+        self.problems.append(problem if cause is None else {**problem, "cause": cause})
 
     def _place(self, change: Change) -> int | str:
         return self.together.get(change.key) or change.key
@@ -184,9 +203,9 @@ class _Drafting:
         for key, record in records.items():
             if not self._keys or key in self._keys:
                 self._consider(record, source)
-        for key, text in moved.told:
+        for key, reason in moved.told:
             if not self._keys or key in self._keys:
-                self.draft.report(key, text)
+                self.draft.report(key, reason.text, reason.cause)
 
     def _person(self, key: str, source: Any) -> Mapping[str, Any]:
         """Names and birth date that the source has of an employee."""
@@ -207,14 +226,14 @@ class _Drafting:
             draft.counts["waiting"] += 1
             return
         if reason := self._moved.blocked.get(record.key):
-            draft.reject(Rejected(record.key, "invalid", reason))
+            draft.reject(Rejected(record.key, "invalid", reason.text, cause=reason.cause))
             return
         self._tell_alike(record)
         digest = digest_of(self._mapping.version, self._fingerprint, record.facts)
         if self._trust_digests and self._is_settled(record.key, digest):
             draft.counts["unchanged"] += 1
-            for name, text in self._state.notes(record.key):
-                draft.report(record.key, text, name)
+            for note in self._state.notes(record.key):
+                draft.repeat(record.key, note.text, note.cause, note.field)
             return
         twins = self._twins(record)
         desired = desired_of(self._mapping, record)
@@ -236,6 +255,7 @@ class _Drafting:
                 record.key,
                 f"SafetyAmp has it as record {known}; record {alike} there looks the same by name or serial:"
                 " delete one, or tell them apart",
+                causes.LOOKS_THE_SAME,
             )
 
     def _several(
@@ -252,7 +272,7 @@ class _Drafting:
                 wrong.remove(twin)
                 reason += f"; access of user {twin} stays as it is: {why}"
         if isinstance(desired, Rejected) or not wrong or key not in self._state.ambiguous:
-            self.draft.reject(Rejected(key, "invalid", reason))
+            self.draft.reject(Rejected(key, "invalid", reason, cause=causes.SEVERAL_RECORDS))
             return
         action: Action = "reactivate" if desired.active else "deactivate"
         access = {ACCESS: int(desired.active)}
@@ -263,7 +283,7 @@ class _Drafting:
         ]
         first = wrong[0]
         self.draft.counts[action] += 1
-        self.draft.report(key, reason)
+        self.draft.report(key, reason, causes.SEVERAL_RECORDS)
         self.draft.changes.append(
             Change(
                 key=key,
@@ -322,12 +342,13 @@ class _Drafting:
             draft.reject(rejected)
             return
         if entry and (reason := self._is_another(record.key, entry, desired, source)):
-            draft.reject(Rejected(record.key, "invalid", reason))
+            draft.reject(Rejected(record.key, "invalid", reason, cause=causes.ANOTHER_PERSON))
             return
         result = compare(
             desired,
             entry,
             digest,
+            entity=self._mapping.name,
             core=self._mapping.core,
             resolve=self._resolver.resolve,
             reenable=self._reenable,
@@ -336,7 +357,7 @@ class _Drafting:
             retry=self._retry_failed,
         )
         if result.note:
-            draft.report(record.key, result.note)
+            draft.report(record.key, *result.note)
         if result.change:
             draft.counts[result.change.action] += 1
             draft.changes.append(result.change)
@@ -350,15 +371,18 @@ class _Drafting:
             # Who is without access although the source says otherwise is not as it should be.
             draft.counts["skipped" if result.note else "unchanged"] += 1
             # What is said of it is said in every run, until it is mended.
-            notes = [*desired.contested.items(), *((None, text) for text in desired.warnings)]
+            notes = [
+                *(Note(name, text, cause.code) for name, (text, cause) in desired.contested.items()),
+                *(Note(None, text, cause.code) for text, cause in desired.warnings),
+            ]
             draft.state_changed |= self._state.settle(
                 record.key, digest, noted=bool(result.note), notes=notes
             )
-        for name, reason in {**desired.contested, **result.left_out}.items():
+        for name, (text, cause) in {**desired.contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
-            draft.report(record.key, reason, name, "invalid" if is_invalid else "reported")
+            draft.report(record.key, text, cause, name, "invalid" if is_invalid else "reported")
         for warning in desired.warnings:
-            draft.report(record.key, warning)
+            draft.report(record.key, *warning)
 
     def _is_another(self, key: str, entry: Entry, desired: Desired, source: Any) -> str | None:
         """Why nothing is sent to a user who is plainly another person than the one of the number."""
@@ -379,12 +403,13 @@ class _Drafting:
         if is_new and desired.contested:
             name, reason = next(iter(desired.contested.items()))
             if name == "home_site_id":
-                return Rejected(desired.key, "skipped", reason)
-            return Rejected(desired.key, "invalid", reason, "Email")
+                return Rejected(desired.key, "skipped", reason.text, cause=reason.cause)
+            return Rejected(desired.key, "invalid", reason.text, "Email", cause=reason.cause)
         if entry is None or not self._is_known_failure(entry, digest):
             return None
-        rejected = Rejected(desired.key, "invalid", _failure_text(entry))
         failure = entry.flags[FAILURE]
+        cause = cause_of_refusal(self._mapping.name, failure["errors"], failure.get("by", {}))
+        rejected = Rejected(desired.key, "invalid", _failure_text(entry), cause=cause)
         # What it refers to may be usable now that SafetyAmp was listed.
         refused = of_the_source(failure["errors"]) if self._listed else failure["errors"].keys()
         if not refused:
@@ -407,8 +432,8 @@ class _Drafting:
         def leavers(values: Collection[str]) -> Mapping[str, KnownBy]:
             return mapping.known_by(source, self._left, values)
 
-        for key, text in leavers_with_access(self._state, leavers, self.draft.seen):
-            self.draft.report(key, text)
+        for key, reason in leavers_with_access(self._state, leavers, self.draft.seen):
+            self.draft.report(key, reason.text, reason.cause)
 
     def arrange(self, source: Any) -> None:
         """Put the changes in order, and settle who gets which unique value."""
@@ -444,11 +469,11 @@ class _Drafting:
             else:
                 draft.counts["waiting"] += 1
                 self._unsettle(change.key)
-        for key, name, reason in result.left_out:
+        for key, name, reason, cause in result.left_out:
             kind = "waiting" if key in waiting and key not in self._doubtful else "reported"
-            draft.report(key, reason, name, kind)
-        for key, name, reason in result.freed:
-            draft.report(key, reason, name)
+            draft.report(key, reason, cause, name, kind)
+        for key, name, reason, cause in result.freed:
+            draft.report(key, reason, cause, name)
 
     def _with_predecessors(self, changes: list[Change], source: Any) -> list[Change]:
         """The user of somebody who has another number in the payroll now, or has two, may have got the new

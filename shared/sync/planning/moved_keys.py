@@ -14,6 +14,7 @@ from typing import Any
 from shared.sync.documents.state import UNIQUE, EntityState
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.persons import is_another_person, is_same_person
+from shared.sync.findings.causes import KEY_MOVED, KEY_TAKEN_OFF, LEAVER_WITH_ACCESS, Reason
 from shared.sync.model import ACCESS, KnownBy, Rejected, SourceRecord
 
 Records = Mapping[str, SourceRecord | Rejected]
@@ -31,7 +32,7 @@ class MovedKeys:
 
     After `judge`: `blocked` are keys for which nothing is sent, with the reason; `spared` are ids of users
     that are not switched on or off with the others of a key that several claim, each with the number that it
-    had; `told` is what else has to be reported, key and text; `outlived` are old keys that need not be
+    had; `told` is what else has to be reported, by key; `outlived` are old keys that need not be
     remembered any more; `freed` are keys whose user has no number any more, and no access, while the number
     belongs to another person.
     """
@@ -39,29 +40,28 @@ class MovedKeys:
     def __init__(self, state: EntityState) -> None:
         self._state = state
         self.keys = frozenset(state.moved) | {place[1] for place in state.moved.values() if place[1]}
-        self.blocked: dict[str, str] = {}
+        self.blocked: dict[str, Reason] = {}
         self.spared: dict[int | str, str] = {}
-        self.told: list[tuple[str, str]] = []
+        self.told: list[tuple[str, Reason]] = []
         self.outlived: list[str] = []
         self.freed: list[str] = []
 
     def judge(self, records: Records, people: People) -> None:
         """`records` are those of the source that have one of the `keys`."""
         moved = {key: place for key, place in self._state.moved.items() if place[1] is not None}
-        holders: dict[str, str] = {}
+        holders: dict[str, Reason] = {}
         meant: list[str] = []
         for old, (target_id, new) in moved.items():
             if self._is_meant(old, target_id, new, records, people):
                 meant.append(old)
                 continue
-            self.blocked[old] = (
-                f"{self._where(target_id, new, records)}: nothing is created in its place. {MEND}"
-            )
+            text = f"{self._where(target_id, new, records)}: nothing is created in its place. {MEND}"
             if new in self._state.ambiguous:
                 self.spared[target_id] = old
             elif new in records:
-                self.blocked[old] += IF_RIGHT
-                holders[new] = _not_theirs(target_id, old)
+                text += IF_RIGHT
+                holders[new] = Reason(_not_theirs(target_id, old), KEY_MOVED)
+            self.blocked[old] = Reason(text, KEY_MOVED)
         # Of two whose numbers were swapped, each is told where its own user is.
         self.blocked = {**holders, **self.blocked}
         in_doubt = {moved[old][0] for old in moved.keys() - set(meant)}
@@ -113,7 +113,7 @@ class MovedKeys:
             text = (
                 f"{self._where(target_id, new, records)}: it still has access. {MEND}, or switch it off there"
             )
-            self.told.append((old, text))
+            self.told.append((old, Reason(text, LEAVER_WITH_ACCESS)))
 
     def _judge_cleared(self, key: str, record: SourceRecord | Rejected, people: People) -> None:
         entry = self._state.entry(key)
@@ -124,7 +124,7 @@ class MovedKeys:
             self.freed.append(key)
         elif not (is_off and _has_left(record)):
             text = f"SafetyAmp user {entry.target_id} of employee {key} has no emp_id any more: give it back"
-            self.told.append((key, text))
+            self.told.append((key, Reason(text, KEY_TAKEN_OFF)))
 
     def _shown(self, target_id: int | str, new: str) -> Mapping[str, Any]:
         entry = self._state.entry(new)
@@ -154,7 +154,9 @@ def _has_left(record: SourceRecord | Rejected) -> bool:
     return isinstance(record, SourceRecord) and has_left(record)
 
 
-def leavers_with_access(state: EntityState, leavers: Leavers, seen: Container[str]) -> list[tuple[str, str]]:
+def leavers_with_access(
+    state: EntityState, leavers: Leavers, seen: Container[str]
+) -> list[tuple[str, Reason]]:
     """Leavers and what to say of them, where a user who has access there is perhaps theirs, and has no
     number, or one that is none of the source's, which are `seen`.
 
@@ -181,7 +183,8 @@ def leavers_with_access(state: EntityState, leavers: Leavers, seen: Container[st
         candidates = sorted({user for value in leaver.values for user in having[value]})
         found = [user for user in candidates if _is_perhaps(leaver, users[user], has_user=has_user)]
         if found:
-            told.append((key, _has_user_too(found) if has_user else _perhaps_theirs(key, found)))
+            text = _has_user_too(found) if has_user else _perhaps_theirs(key, found)
+            told.append((key, Reason(text, LEAVER_WITH_ACCESS)))
     return told
 
 

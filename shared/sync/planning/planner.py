@@ -27,6 +27,7 @@ from shared.sync.documents.state import (
     rebuild,
 )
 from shared.sync.entities import mappings
+from shared.sync.findings.causes import NOT_LISTED
 from shared.sync.lost_answers import settled_after
 from shared.sync.model import ACCESS, EntityMapping, EntityName
 from shared.sync.planning.approval import (
@@ -320,7 +321,7 @@ def _wait_until_settled(services: Services, known: EntityState) -> None:
 
 def _report_missing(state: EntityState, draft: Draft) -> None:
     for key, target_id in sorted(state.missing_keys().items()):
-        draft.report(key, not_listed(target_id))
+        draft.report(key, not_listed(target_id), NOT_LISTED)
 
 
 def whole_entity_is_held(

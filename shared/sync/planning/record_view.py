@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from shared.sync.documents.change import json_fields
 from shared.sync.documents.state import EntityState
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.shown import shown
+from shared.sync.findings.causes import texts_of
 from shared.sync.model import EntityMapping, Rejected, SourceRecord
 
 Found = Literal["known id", "listed now", "match value", "several", "nothing"]
@@ -47,11 +48,11 @@ def view_record(
         return RecordView(key, in_source=False, found=found, target_ids=target_ids, known=known)
     seen: dict[str, Any] = {"found": found, "target_ids": target_ids, "known": known}
     if isinstance(record, Rejected):
-        return RecordView(key, in_source=True, rejected=asdict(record), **seen)
+        return RecordView(key, in_source=True, rejected=_rejection(record), **seen)
     desired = desired_of(mapping, record)
     row = shown(mapping.name, record)
     if isinstance(desired, Rejected):
-        return RecordView(key, in_source=True, source=row, rejected=asdict(desired), **seen)
+        return RecordView(key, in_source=True, source=row, rejected=_rejection(desired), **seen)
     return RecordView(
         key,
         in_source=True,
@@ -59,9 +60,19 @@ def view_record(
         mapped=json_fields(desired.fields),
         defaults=json_fields(desired.create_only),
         active=desired.active,
-        warnings=desired.warnings,
+        warnings=texts_of(desired.warnings),
         **seen,
     )
+
+
+def _rejection(rejected: Rejected) -> dict[str, Any]:
+    return {
+        "key": rejected.key,
+        "kind": rejected.kind,
+        "reason": rejected.reason,
+        "field": rejected.field,
+        "cause": rejected.cause.code,
+    }
 
 
 def _target(

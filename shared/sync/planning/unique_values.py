@@ -24,11 +24,15 @@ from typing import Any, NamedTuple
 
 from shared.sync.documents.change import Change
 from shared.sync.documents.state import FAILURE, TAKEN, UNIQUE, EntityState
+from shared.sync.findings import causes
+from shared.sync.findings.causes import Cause, Reason
 from shared.sync.model import Claim
 from shared.sync.planning.compare import value_digest
 from shared.sync.planning.makeshift import makeshift
 
 EMAIL, PHONE = UNIQUE
+
+SHARED: Mapping[str, Cause] = {EMAIL: causes.EMAIL_SHARED, PHONE: causes.PHONE_SHARED}
 
 Claims = Callable[[Collection[str]], Mapping[str, Claim]]
 """What the source says of the unique values of these keys; it leaves out whom it cannot tell of."""
@@ -50,6 +54,7 @@ class LeftOut(NamedTuple):
     key: str
     name: str
     reason: str
+    cause: Cause
 
 
 @dataclass
@@ -107,7 +112,7 @@ class _Arranging:
         self._retry = retry
         self._doubtful = doubtful
         self._by_key = {change.key: change for change in changes}
-        self._denied: dict[tuple[str, str], str] = {}
+        self._denied: dict[tuple[str, str], Reason] = {}
         self._after: dict[str, dict[str, str]] = {}
         """Key of a taker -> field -> key of the one who gives the value up in a change of this plan."""
         self._cleared: dict[tuple[str, str], Holder] = {}
@@ -157,9 +162,11 @@ class _Arranging:
         winner: Change | None = None
         for change in candidates:
             if winner is not None:
-                self._deny(change, name, f"employee {winner.key} gets it, and it must be unique")
+                text = f"employee {winner.key} gets it, and it must be unique"
+                self._deny(change, name, Reason(text, SHARED[name]))
             elif holder is None and not self._is_open(change, name, value):
-                self._deny(change, name, "another SafetyAmp record has it, which the next listing will show")
+                text = "another SafetyAmp record has it, which the next listing will show"
+                self._deny(change, name, Reason(text, causes.VALUE_TAKEN))
             else:
                 winner = change
         if winner is not None and holder is not None:
@@ -170,7 +177,7 @@ class _Arranging:
         """A creation whose e-mail somebody else keeps."""
         return change.action == "create" and (change.key, EMAIL) in self._denied
 
-    def _kept_by(self, holder: Holder, name: str, value: str) -> str | None:
+    def _kept_by(self, holder: Holder, name: str, value: str) -> Reason | None:
         """Why the holder keeps the value; None when it is given up, or when that is to be found out."""
         if self._gives_up(holder, name):
             return None
@@ -185,17 +192,22 @@ class _Arranging:
                 "if that is the same person, enter this number there as emp_id, and nowhere else; otherwise"
                 " take the value from it; then run with refresh"
             )
-            return None if self._retry and not self._listed else f"{holder}, {why}, has it: {todo}"
+            if self._retry and not self._listed:
+                return None
+            return Reason(f"{holder}, {why}, has it: {todo}", causes.VALUE_TAKEN)
         if getattr(claim, name) == value and not claim.left:
-            return f"{holder} has the same one, and it must be unique: give each one of their own"
+            text = f"{holder} has the same one, and it must be unique: give each one of their own"
+            return Reason(text, SHARED[name])
         if name == PHONE:
             return None
         if claim.left:
             todo = "move emp_id there if it is the same person, otherwise change that user's e-mail"
-            return f"{holder}, who has left, has it in SafetyAmp: {todo}"
+            return Reason(f"{holder}, who has left, has it in SafetyAmp: {todo}", causes.VALUE_TAKEN)
         if getattr(claim, name) is not None:
-            return f"{holder} keeps it until the address that replaces it is free: mend that one first"
-        return f"{holder} has it in SafetyAmp and nothing to replace it: mend that one first"
+            text = f"{holder} keeps it until the address that replaces it is free: mend that one first"
+        else:
+            text = f"{holder} has it in SafetyAmp and nothing to replace it: mend that one first"
+        return Reason(text, causes.EMAIL_WAITS_FOR_HOLDER)
 
     def _gives_up(self, holder: Holder, name: str) -> bool:
         change = self._by_key.get(holder.key or "")
@@ -219,7 +231,7 @@ class _Arranging:
             by = entry.flags[TAKEN][name]["by"]
         return by != "" or self._listed or self._retry
 
-    def _deny(self, change: Change, name: str, reason: str) -> None:
+    def _deny(self, change: Change, name: str, reason: Reason) -> None:
         self._denied[change.key, name] = reason
         self._after.get(change.key, {}).pop(name, None)
         self._cleared.pop((change.key, name), None)
@@ -240,7 +252,8 @@ class _Arranging:
             denied.remove(EMAIL)  # it is for SafetyAmp to refuse that
         for name in denied:
             reason = self._denied[change.key, name]
-            result.left_out.append(LeftOut(change.key, name, f"{name} left out: {reason}"))
+            text = f"{name} left out: {reason.text}"
+            result.left_out.append(LeftOut(change.key, name, text, reason.cause))
         if EMAIL in denied and change.action == "create":
             result.dropped.append(change)
             return None
@@ -259,7 +272,7 @@ class _Arranging:
             if name not in denied and (holder := self._cleared.get((change.key, name))):
                 beside.append(self._release_of(holder, {name: None}))
                 text = f"{name} is cleared: employee {change.key} has it in the source now"
-                result.freed.append(LeftOut(holder.key or "", name, text))
+                result.freed.append(LeftOut(holder.key or "", name, text, causes.PHONE_PASSED_ON))
         return replace(
             change,
             fields=fields,

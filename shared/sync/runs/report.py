@@ -11,9 +11,12 @@ from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_document
 from shared.sync import paths
 from shared.sync.applying.settled import settled
-from shared.sync.documents.plans import read_plan
+from shared.sync.documents.outcome import Outcome
+from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.runs import Run
+from shared.sync.findings.causes import GONE, NOT_APPLIED, WAITS_FOR_LISTING, WAITS_FOR_RECORD, Cause
 from shared.sync.model import EntityName
+from shared.sync.suggestions import cause_of_refusal
 
 MOST_PROBLEMS = 200
 """Problems, and changes that an approval left out, named in a report; all are in the plan and outcome
@@ -81,8 +84,7 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, A
             **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
             **{"vanished": {"count": 0, "keys": []}, "left_out": {"count": 0, "changes": []}},
         }
-    of_outcomes = _outcome_problems(documents, run.run_id, entity, plan.plan_id)
-    problems: list[Mapping[str, Any]] = [*plan.problems, *of_outcomes]
+    problems = problems_of(documents, run, entity, plan)
     left_out = plan.left_out
     # Thousands who left long ago must not crowd out the one record that somebody has to mend.
     problems.sort(key=_urgency)
@@ -93,6 +95,11 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, A
         "vanished": plan.vanished,
         "left_out": {"count": len(left_out), "changes": left_out[:MOST_PROBLEMS]},
     }
+
+
+def problems_of(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[Mapping[str, Any]]:
+    """All problems of an entity of a run: those of its plan, and of the changes that were applied."""
+    return [*plan.problems, *_outcome_problems(documents, run.run_id, entity, plan.plan_id)]
 
 
 def _urgency(problem: Mapping[str, Any]) -> int:
@@ -108,17 +115,30 @@ def _outcome_problems(
         number = int(path.removeprefix(prefix).removesuffix(".json"))
         for outcome in settled(documents, run_id, entity, plan_id, number).outcomes:
             if not outcome.went_well:
-                yield _problem(outcome.key, outcome.result, outcome.reason, sorted(outcome.errors))
+                cause = _cause(entity, outcome)
+                yield _problem(outcome.key, outcome.result, outcome.reason, sorted(outcome.errors), cause)
             elif outcome.dropped:
                 names = ", ".join(sorted(outcome.dropped))
                 text = f"SafetyAmp refused {names}; the record went without"
                 if holders := ", ".join(sorted({holder for holder in outcome.taken.values() if holder})):
                     text += f", as far as is known {holders} has it"
-                yield _problem(outcome.key, "reported", text, sorted(outcome.dropped))
+                cause = cause_of_refusal(entity, outcome.dropped, outcome.taken)
+                yield _problem(outcome.key, "reported", text, sorted(outcome.dropped), cause)
             if outcome.went_well:
                 for name, reason in outcome.left_out.items():
-                    yield _problem(outcome.key, "reported", f"{name} left out: {reason}", [name])
+                    text = f"{name} left out: {reason}"
+                    yield _problem(outcome.key, "reported", text, [name], WAITS_FOR_RECORD)
 
 
-def _problem(key: str, kind: str, reason: str | None, fields: list[str]) -> dict[str, Any]:
-    return {"key": key, "kind": kind, "reason": reason, "field": ", ".join(fields) or None}
+def _cause(entity: str, outcome: Outcome) -> Cause:
+    """Of a change that was not carried out."""
+    if outcome.errors:
+        return cause_of_refusal(entity, outcome.errors, outcome.taken)
+    if outcome.result == "waiting":
+        return WAITS_FOR_LISTING if outcome.list_anew else WAITS_FOR_RECORD
+    return GONE if outcome.result == "gone" else NOT_APPLIED
+
+
+def _problem(key: str, kind: str, reason: str | None, fields: list[str], cause: Cause) -> dict[str, Any]:
+    field = ", ".join(fields) or None
+    return {"key": key, "kind": kind, "reason": reason, "field": field, "cause": cause.code}
