@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cli.arguments import new_file
+from cli.arguments import new_file, write_private
 from shared.queries import answers
 from shared.queries.csv_text import plan_csv
 from shared.queries.plan_page import plan_page
@@ -36,6 +35,4 @@ def plan_file(text: str) -> Path:
 
 def write_plan(path: Path, plan: answers.RunPlan) -> None:
     """Write it, for nobody else to read: it holds names, addresses and birth dates. Raises OSError."""
-    content = FORMS[path.suffix.lower()](plan)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+    write_private(path, FORMS[path.suffix.lower()](plan))

@@ -1,4 +1,4 @@
-"""What fails and why, trying it again, and the messages that were given up."""
+"""What fails and why, what is whose to mend, trying it again, and the messages that were given up."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import Params, entities_of, json_body, keys_of, one_line
-from functions.responses import BadRequest, json_response, started
+from functions.responses import BadRequest, csv_file, json_response, started
 from shared import runtime
 from shared.queries import answers
+from shared.queries.csv_text import fix_list_csv
 from shared.queries.dead_letters import list_dead_letters, resubmit
 from shared.queries.failures import failure_groups
+from shared.queries.fix_list import fix_list
 from shared.queries.openapi.requests import LETTERS_PER_PAGE, MOST_LETTERS
 from shared.sync.documents.runs import RunRequest
+from shared.sync.findings.causes import OWNERS
 from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
+
+FORMATS = ("json", "csv")
 
 
 @operation(blueprint, "api/failures", "GET", VIEWER)
@@ -25,6 +30,16 @@ def show_failures(req: func.HttpRequest) -> func.HttpResponse:
     """Failing records by cause, with what to do."""
     Params(req)
     return json_response(failure_groups(runtime.current().documents))
+
+
+@operation(blueprint, "api/fix-list", "GET", VIEWER)
+def show_fix_list(req: func.HttpRequest) -> func.HttpResponse:
+    """What is to be mended, of one `owner` or of all, with names."""
+    params = Params(req, "owner", "format")
+    owner = params.choice("owner", OWNERS)
+    as_csv = params.choice("format", FORMATS, "json") == "csv"
+    found = fix_list(runtime.current(), owner)
+    return csv_file(f"fix-list-{owner or 'all'}", fix_list_csv(found)) if as_csv else json_response(found)
 
 
 @operation(blueprint, "api/failures/retry", "POST", OPERATOR)

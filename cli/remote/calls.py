@@ -14,6 +14,7 @@ from rich.text import Text
 from cli.console import inert
 from cli.remote.client import RECORD_SECONDS, Answer, Expected, RemoteApp, RemoteError, Value
 from cli.remote.parts import show_commands
+from cli.remote.show_fix_list import show_fix_list, write_fix_list
 from cli.remote.show_record import show_explanation
 from cli.remote.show_runs import show_changes, show_more, show_run, show_runs
 from cli.remote.show_status import (
@@ -26,6 +27,7 @@ from cli.remote.show_status import (
 from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
 from cli.remote.words import command
 from local.host.once import NOTHING_FAILED, exit_status
+from shared.errors import ConfigurationError
 from shared.queries import answers
 from shared.queries.run_index import RUN_ID
 
@@ -38,6 +40,7 @@ EXPLANATION = Expected(answers.Explanation, ("summary", "next"))
 STARTED = Expected(answers.Started, ("run_id",))
 RECORD_SYNC = Expected(answers.RecordSync, ("run_id", "steps"))
 FAILURES = Expected(answers.Failures, ("total", "groups", "entities"))
+FIX_LIST = Expected(answers.FixList, ("total", "groups", "rows"))
 CONTROL = Expected(answers.Control, ("paused",))
 
 
@@ -136,6 +139,21 @@ def _tell_failures(console: Console, value: answers.Failures, _: argparse.Namesp
     return failures_exit_status(value)
 
 
+def _ask_fix_list(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.FixList]:
+    return app.get("/api/fix-list", FIX_LIST, owner=options.owner)
+
+
+def _tell_fix_list(console: Console, value: answers.FixList, options: argparse.Namespace) -> int:
+    show_fix_list(console, value)
+    if options.csv is not None:
+        try:
+            write_fix_list(options.csv, value)
+        except OSError as error:
+            raise ConfigurationError.of("--csv", f"cannot be written ({error.strerror})") from error
+        console.print(Text(f"{value['total']} rows are in {inert(options.csv)}"), soft_wrap=True)
+    return NOTHING_FAILED
+
+
 def _ask_retry(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
     body = {"entity": options.entity} if options.entity else {}
     return app.post("/api/failures/retry", STARTED, body)
@@ -214,6 +232,7 @@ CALLS: Mapping[str, Call[Any]] = {
     "explain": Call(_ask_explain, _tell_explained),
     "sync": Call(_ask_sync, _tell_started),
     "failures": Call(_ask_failures, _tell_failures),
+    "fix-list": Call(_ask_fix_list, _tell_fix_list),
     "retry": Call(_ask_retry, _tell_started),
     "approve": Call(_ask_approve, _tell_started),
     "cancel": Call(_ask_cancel, _tell_started),

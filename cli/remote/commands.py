@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.arguments import Parser, add_command
+from cli.arguments import Parser, add_command, new_file
 from cli.console import inert, print_json, result_console
 from cli.remote.address import (
     CLIENT_SETTING,
@@ -29,6 +29,7 @@ from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED
 from shared.errors import ConfigurationError
 from shared.sync.documents.runs import RUN_PHASES
+from shared.sync.findings.causes import OWNERS
 from shared.sync.model import ACTIONS, ENTITIES
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ RUN_HELP = "a run's id, as `runs` shows it"
 
 
 def add_commands(commands: Commands) -> None:
-    """status, runs, changes, search, explain, sync, failures, retry, approve, cancel, pause and resume."""
+    """The commands that ask a running app."""
     _add(
         commands,
         "status",
@@ -88,6 +89,14 @@ def add_commands(commands: Commands) -> None:
     sync.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
     sync.add_argument("--refresh", action="store_true", help="list SafetyAmp anew")
     _add(commands, "failures", "what fails, by cause, with what to do", "failures --json")
+    fixes = _add(commands, "fix-list", "what is whose to mend", "fix-list --owner hr --csv hr.csv")
+    fixes.add_argument("--owner", choices=OWNERS, metavar="OWNER", help=f"only of: {', '.join(OWNERS)}")
+    fixes.add_argument(
+        "--csv",
+        type=new_file,
+        metavar="FILE",
+        help="write every row there, for a spreadsheet; names people",
+    )
     retry = _add(commands, "retry", "a run that also tries what was refused", "retry employees")
     retry.add_argument("entity", nargs="?", choices=ENTITIES, metavar="ENTITY", help="only of this entity")
     approve = _add(commands, "approve", "let the held plans of a run go on", "approve 20260131-120000-0a1b2c")

@@ -475,7 +475,7 @@ class FixRow(TypedDict):
 
 
 class FixGroup(TypedDict):
-    """What rows of one cause have in common."""
+    """What rows of one cause have in common; `count` is of records, of which one may have several rows."""
 
     owner: Owner
     cause: str | None

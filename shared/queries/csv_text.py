@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from shared.queries import answers
+from shared.sync.entities import cleaning
 
 COLUMNS = (
     *("entity", "key", "action", "result", "target_id", "field", "before", "after"),
@@ -17,6 +18,19 @@ COLUMNS = (
 HISTORY_COLUMNS = ("run_id", "requested_at", *COLUMNS)
 
 PLAN_COLUMNS = ("entity", "action", "key", "name", "why", "field", "before", "after")
+
+FIX_COLUMNS = (
+    *("owner", "entity", "key", "name", "what", "field", "value", "enter", "where"),
+    *("since", "blocks", "reason", "cause"),
+)
+
+BLOCKED: Mapping[answers.Blocks, str] = {
+    "creation": "the record is not created",
+    "changes": "no change reaches SafetyAmp",
+    "access": "who may sign in",
+    "field": "this field",
+    "nothing": "",
+}
 
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes spreadsheets take a cell for a formula (OWASP, "CSV Injection"); the last four are full-width
@@ -56,6 +70,22 @@ def plan_csv(plan: answers.RunPlan) -> str:
                 for values in fields or [(None, None, None)]:
                     writer.writerow([cell(value) for value in (*about, *values)])
     return text.getvalue()
+
+
+def fix_list_csv(found: answers.FixList) -> str:
+    """One row per thing to mend, without line ends and signs that nobody sees: it is handed on and read."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(FIX_COLUMNS)
+    for row in found["rows"]:
+        since = row["since"][:10] + (" or earlier" if row["since_at_least"] else "")
+        cells: dict[str, object] = {**row, "since": since, "blocks": BLOCKED[row["blocks"]]}
+        writer.writerow([cell(_visible(cells[column])) for column in FIX_COLUMNS])
+    return text.getvalue()
+
+
+def _visible(value: object) -> object:
+    return cleaning.text(value) if isinstance(value, str) else value
 
 
 def cell(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ def test_questions_are_answered_from_the_documents_and_it_is_said(here: Terminal
         (["changes", left.run_id, "--entity", "employees"], left.person),
         (["explain", "employees", left.person], "refused"),
         (["failures"], left.person),
+        (["fix-list"], left.person),
     ):
         said = here.types(*words)
         assert told in said.out
@@ -68,6 +70,32 @@ def test_questions_are_answered_from_the_documents_and_it_is_said(here: Terminal
         assert said.status in (0, 1)
     found = here.types("search", "a", "--json")
     assert found.json["found"]
+
+
+def test_a_fix_list_is_written_for_a_spreadsheet_and_for_nobody_else_to_read(here: Terminal) -> None:
+    said = here.types("fix-list", "--owner", "hr", "--csv", "hr.csv")
+    file = Path("hr.csv")
+    rows = list(csv.DictReader(file.open(encoding="utf-8-sig", newline="")))
+    assert (said.status, f"{len(rows)} rows are in hr.csv" in said.out) == (0, True)
+    assert rows
+    assert {row["owner"] for row in rows} == {"hr"}
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "HR: " in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--owner", "legal"), "hr, payroll, it, fleet, operations, safetyamp"),
+        (("--csv", "nowhere/hr.csv"), "is in a folder that does not exist"),
+        (("--csv", "."), "--csv cannot be written"),
+    ],
+)
+def test_a_fix_list_of_nobody_or_for_nowhere_is_refused(
+    here: Terminal, words: tuple[str, ...], told: str
+) -> None:
+    said = here.types("fix-list", *words)
+    assert (said.status, told.replace("--csv ", "") in said.words) == (2, True)
 
 
 def test_what_the_handlers_refuse_is_their_sentence(here: Terminal) -> None:

@@ -15,6 +15,7 @@ from shared.queries import answers
 from shared.queries.answers import Count, Fields, TargetId
 from shared.queries.explain import explain
 from shared.queries.failures import failure_groups
+from shared.queries.fix_list import fix_list
 from shared.queries.on_demand import sync_record
 from shared.queries.openapi import requests
 from shared.queries.openapi.document import SERVERS, TITLES, openapi_document
@@ -216,6 +217,7 @@ ASKED: tuple[tuple[str, Callable[..., object]], ...] = (
     ("explain_any_record", explain),
     ("search_records", search),
     ("list_failures", failure_groups),
+    ("fix_list", fix_list),
 )
 
 

@@ -30,6 +30,7 @@ NEEDED = {
     "search_records": "viewer",
     "show_history": "viewer",
     "show_failures": "viewer",
+    "show_fix_list": "viewer",
     "show_dead_letters": "viewer",
     "show_control": "viewer",
     "show_settings": "operator",

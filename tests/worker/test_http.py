@@ -87,6 +87,7 @@ HTTP = {
     "resume_any": Case("POST", "/api/resume", 200, {"paused": {}}, body={"entity": "all"}),
     "delete_cache": Case("DELETE", "/api/cache/all", 503, "Redis"),
     "show_failures": Case("GET", "/api/failures", 200, '"groups"', a_finished_run),
+    "show_fix_list": Case("GET", "/api/fix-list?owner=hr", 200, '"groups"', a_finished_run),
     "retry_failures": Case("POST", "/api/failures/retry", 202, {"run_id": "{run}"}, body={"entity": "jobs"}),
     "show_dead_letters": Case("GET", "/api/dead-letters", 200, "dead_letters"),
     "resubmit_dead_letters": Case("POST", "/api/dead-letters/resubmit", 200, {"results": []}, body={}),

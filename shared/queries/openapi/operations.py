@@ -13,6 +13,7 @@ from shared.queries.answers import ChangeResult, RunId, Time
 from shared.queries.openapi import requests
 from shared.queries.openapi.requests import CachedOrAll, ChangeCursor, EntityOrAll, Flag, Key, Line, PageSize
 from shared.sync.documents.runs import Mode, RunPhase
+from shared.sync.findings.causes import Owner
 from shared.sync.model import Action, EntityName
 
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
@@ -158,6 +159,15 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("get", "/api/failures", "list_failures", "What fails, by cause, with what to do",
         answers=answer(answers.Failures)),
+    Operation(
+        "get", "/api/fix-list", "fix_list",
+        "What is to be mended, of one owner or of all, with names, values and what to enter where",
+        query={
+            "owner": described(Owner, "Whose it is (docs/findings.md); all without it."),
+            "format": Literal["json", "csv"],
+        },
+        answers={200: {JSON: answers.FixList, "text/csv": str}},
+    ),
     Operation(
         "post", "/api/failures/retry", "retry_failures",
         "Start a run that also tries what SafetyAmp refused: everything, an entity, or some of its keys",
