@@ -8,21 +8,23 @@ import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import Params, entities_of, json_body, keys_of, one_line
-from functions.responses import BadRequest, csv_file, json_response, started
+from functions.responses import BadRequest, csv_file, html_response, json_response, started
 from shared import runtime
 from shared.queries import answers
 from shared.queries.csv_text import fix_list_csv
 from shared.queries.dead_letters import list_dead_letters, resubmit
 from shared.queries.failures import failure_groups
 from shared.queries.fix_list import fix_list
+from shared.queries.fix_list_page import fix_list_page
 from shared.queries.openapi.requests import LETTERS_PER_PAGE, MOST_LETTERS
+from shared.reports.document import document_policy
 from shared.sync.documents.runs import RunRequest
 from shared.sync.findings.causes import OWNERS
 from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
 
-FORMATS = ("json", "csv")
+FORMATS = ("json", "html", "csv")
 
 
 @operation(blueprint, "api/failures", "GET", VIEWER)
@@ -37,9 +39,13 @@ def show_fix_list(req: func.HttpRequest) -> func.HttpResponse:
     """What is to be mended, of one `owner` or of all, with names."""
     params = Params(req, "owner", "format")
     owner = params.choice("owner", OWNERS)
-    as_csv = params.choice("format", FORMATS, "json") == "csv"
+    form = params.choice("format", FORMATS, "json")
     found = fix_list(runtime.current(), owner)
-    return csv_file(f"fix-list-{owner or 'all'}", fix_list_csv(found)) if as_csv else json_response(found)
+    if form == "html":
+        return html_response(fix_list_page(found), document_policy())
+    if form == "csv":
+        return csv_file(f"fix-list-{owner or 'all'}", fix_list_csv(found))
+    return json_response(found)
 
 
 @operation(blueprint, "api/failures/retry", "POST", OPERATOR)

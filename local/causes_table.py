@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.sync.findings.causes import CAUSES, OWNERS, Cause, Owner, Severity
+from shared.queries.fix_list_page import OWNER_NAMES
+from shared.sync.findings.causes import CAUSES, OWNERS, Cause, Severity
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "findings.md"
 BEGIN = "<!-- From here on `make findings` writes. -->"
 HEADER = "| cause | what | costs | where | what to enter | trying again helps |"
 RULE = "|---|---|---|---|---|---|"
-HEADINGS: dict[Owner, str] = {
-    "hr": "HR",
-    "payroll": "Payroll",
-    "it": "IT",
-    "fleet": "Fleet",
-    "operations": "Operations",
-    "safetyamp": "SafetyAmp's administrator",
-}
 COSTS: dict[Severity, str] = {
     "blocks": "the record",
     "access": "access",
@@ -34,7 +27,7 @@ def updated(text: str) -> str:
 
 def _tables() -> Iterator[str]:
     for owner in OWNERS:
-        yield from ("", f"## {HEADINGS[owner]}", "", HEADER, RULE)
+        yield from ("", f"## {OWNER_NAMES[owner]}", "", HEADER, RULE)
         yield from (_row(cause) for cause in CAUSES.values() if cause.owner == owner)
 
 

@@ -13,17 +13,10 @@ from cli.remote.parts import heading
 from cli.remote.words import said, some, when
 from shared.queries import answers
 from shared.queries.csv_text import fix_list_csv
+from shared.queries.fix_list_page import OWNER_NAMES
 
 MOST_NAMED = 8
 
-OWNERS: Mapping[str, str] = {
-    "hr": "HR",
-    "payroll": "Payroll",
-    "it": "IT",
-    "fleet": "Fleet",
-    "operations": "Operations",
-    "safetyamp": "SafetyAmp's administrator",
-}
 COUNTED: Mapping[str, tuple[str, str]] = {
     "departments": ("department", "departments"),
     "jobs": ("job", "jobs"),
@@ -47,12 +40,17 @@ def show_fix_list(console: Console, value: answers.FixList) -> None:
         groups = [group for group in value["groups"] if group["owner"] == owner]
         if groups:
             total = sum(group["count"] for group in groups)
-            heading(console, OWNERS.get(owner, owner), f"{total} to mend")
+            heading(console, _whose(owner), f"{total} to mend")
             for group in groups:
                 _show_group(console, group, value["rows"])
     if not value["rows"]:
-        whose = f" of {OWNERS.get(value['owner'], value['owner'])}" if value["owner"] else ""
+        whose = f" of {_whose(value['owner'])}" if value["owner"] else ""
         console.print(f"Nothing{whose} has to be mended.", highlight=False)
+
+
+def _whose(owner: str) -> str:
+    """The owner's name; one of a newer app's by the word that it has."""
+    return OWNER_NAMES.get(owner, owner)
 
 
 def _show_group(console: Console, group: answers.FixGroup, rows: list[answers.FixRow]) -> None:

@@ -104,6 +104,13 @@ def test_hr_opens_the_file_in_a_spreadsheet(api: Api) -> None:
     assert {row["name"] for row in rows if row["cause"] == "email-shared"} == {'Pat =O"Brien, Jr.'}
 
 
+def test_hr_s_list_can_be_read_as_a_page(api: Api) -> None:
+    answer = api.call("GET", "/api/fix-list?owner=hr&format=html")
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "shared e-mail" in answer.text
+
+
 def test_an_owner_that_is_none_is_told_which_there_are(api: Api) -> None:
     for owner in ("legal", "", "HR"):
         detail = api.get("/api/fix-list", 400, owner=owner)["detail"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from shared.queries import answers as answer_types
 from shared.queries.csv_text import FIX_COLUMNS, fix_list_csv
 from shared.queries.failures import MOST_RUNS
 from shared.queries.fix_list import fix_list
+from shared.queries.fix_list_page import fix_list_page
 from shared.sync.documents.state import FAILURE, Entry
 from shared.sync.findings import causes
 from shared.sync.findings.causes import OWNERS, Cause, Owner
@@ -31,6 +33,7 @@ from tests.unit.operations_rig import (
     nth_time,
     outcome,
 )
+from tests.unit.test_report_page import ATTRIBUTES, ELEMENTS, HOSTILE, Parsed
 
 
 def problem(key: str, cause: Cause | None, kind: str = "invalid", field: str | None = None) -> dict[str, Any]:
@@ -329,6 +332,32 @@ def test_the_day_since_when_is_a_day_or_says_that_it_may_be_earlier(rig: FixRig)
     assert as_csv(found)[0]["since"] == "2026-01-05"
     found["rows"][0]["since_at_least"] = True
     assert as_csv(found)[0]["since"] == "2026-01-05 or earlier"
+
+
+def test_as_a_page_texts_of_others_are_text_and_what_is_left_out_is_counted(
+    rig: FixRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.queries.fix_list_page.MOST_OF_A_CAUSE", 2)
+    rig.sources.employee_rows = [employee(number, last_name=HOSTILE, email=HOSTILE) for number in (7, 8, 9)]
+    shared = [{**problem(key, causes.EMAIL_SHARED), "reason": HOSTILE} for key in ("7", "8", "9")]
+    rig.found(1, *shared, problem("7", causes.SEVERAL_RECORDS))
+    document = fix_list_page(rig.ask())
+    page = Parsed(document)
+    assert set(page.tags) <= ELEMENTS
+    assert page.attributes <= ATTRIBUTES
+    isolated = re.findall(rb"<bdi>[^<]*\xe2\x80\xae[^<]*</bdi>", document)
+    assert document.count("\u202e".encode()) == len(isolated) > 0
+    for text in (
+        *("HR: shared e-mail, 3", "1 more are in the file", "the record is not created"),
+        *("SafetyAmp's administrator: several SafetyAmp records of one key, 1", "4 as of 2026-"),
+        "Vista > PR Employees > Info > E-mail: an address of their own for each person",
+    ):
+        assert text in page.text, text
+
+
+def test_as_a_page_nothing_open_is_said(rig: FixRig) -> None:
+    rig.found(1)
+    assert "Nothing has to be mended." in Parsed(fix_list_page(rig.ask("hr"))).text
 
 
 def told(found: answer_types.FixList) -> str:

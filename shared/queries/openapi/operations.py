@@ -164,9 +164,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "What is to be mended, of one owner or of all, with names, values and what to enter where",
         query={
             "owner": described(Owner, "Whose it is (docs/findings.md); all without it."),
-            "format": Literal["json", "csv"],
+            "format": Literal["json", "html", "csv"],
         },
-        answers={200: {JSON: answers.FixList, "text/csv": str}},
+        answers={200: {JSON: answers.FixList, "text/html": str, "text/csv": str}},
     ),
     Operation(
         "post", "/api/failures/retry", "retry_failures",
