@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -99,7 +99,7 @@ def fix_list(services: Services, owner: Owner | None = None) -> answers.FixList:
     for entity, one in looked.items():
         wanted = [found for found in one.findings if owner in (None, found.owner)]
         if wanted:
-            tell = _teller(services, entity, problems)
+            tell = _teller(services, entity, {found.key for found in wanted}, problems)
             rows += [_row(entity, found, tell, there_are_more) for found in wanted]
     rows.sort(key=lambda row: (ENTITIES.index(row["entity"]), row["what"], _by_number(row["key"])))
     return {
@@ -245,15 +245,15 @@ class _Told:
 Teller = Callable[[str], _Told]
 
 
-def _teller(services: Services, entity: EntityName, problems: list[str]) -> Teller:
-    """Tells of a record by its key; what cannot be read is added to `problems`, and costs names and values
+def _teller(services: Services, entity: EntityName, keys: Container[str], problems: list[str]) -> Teller:
+    """Tells of one of these records; what cannot be read is added to `problems`, and costs names and values
     only."""
     state = read_state(services.documents, entity)
     records: dict[str, Mapping[str, Any]] = {}
     people: Callable[[str], Mapping[str, Any]] = lambda _: {}  # noqa: E731
     try:
         with bulk_work():
-            records, people = _source(services, entity, state)
+            records, people = _source(services, entity, keys, state)
     except UNREADABLE as error:
         problems.append(f"{entity}: {error}")
 
@@ -267,7 +267,7 @@ def _teller(services: Services, entity: EntityName, problems: list[str]) -> Tell
 
 
 def _source(
-    services: Services, entity: EntityName, state: EntityState | None
+    services: Services, entity: EntityName, keys: Container[str], state: EntityState | None
 ) -> tuple[dict[str, Mapping[str, Any]], Callable[[str], Mapping[str, Any]]]:
     """The source's records as an operator may see them, and what tells the names of people whose record
     cannot be used."""
@@ -277,7 +277,7 @@ def _source(
     records: dict[str, Mapping[str, Any]] = {
         record.key: shown(entity, record)
         for record in mapping.records(source)
-        if isinstance(record, SourceRecord)
+        if isinstance(record, SourceRecord) and record.key in keys
     }
     return records, mapping.people(source) if isinstance(mapping, EmployeesMapping) else lambda _: {}
 

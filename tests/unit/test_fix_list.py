@@ -222,6 +222,20 @@ def test_since_goes_back_beyond_runs_of_a_release_without_causes_and_of_single_r
     assert rig.row()["since"] == nth_time(1)
 
 
+def test_since_is_not_before_a_run_that_looked_at_everything_and_did_not_find_it(rig: FixRig) -> None:
+    rig.found(1, problem("7", causes.EMAIL_SHARED))
+    rig.found(2)
+    rig.found(3, problem("7", causes.EMAIL_SHARED), keys=("7",))
+    assert rig.row()["since"] == nth_time(3)
+
+
+def test_since_is_not_broken_by_a_run_of_somebody_else(rig: FixRig) -> None:
+    rig.found(1, problem("7", causes.EMAIL_SHARED))
+    rig.found(2, keys=("8",))
+    rig.found(3, problem("7", causes.EMAIL_SHARED))
+    assert rig.row()["since"] == nth_time(1)
+
+
 def test_since_may_be_longer_ago_than_the_runs_that_are_looked_at(rig: FixRig) -> None:
     for number in range(MOST_RUNS + 2):
         rig.found(number, problem("7", causes.EMAIL_SHARED))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.documents.outcome import Outcome
@@ -80,3 +82,30 @@ def test_fields_are_named_without_their_values_or_safetyamps_texts() -> None:
     ]
     assert "a.test" not in str(jobs)
     assert "+1555" not in str(jobs)
+
+
+@pytest.mark.parametrize(
+    ("result", "members", "cause"),
+    [
+        ("refused", {"errors": {"name": ["is too long"]}}, "job-refused"),
+        ("refused", {"errors": {"cluster_id": ["is invalid"]}}, "reference-refused"),
+        ("failed", {"errors": {"name": ["has been taken"]}, "unsure": True}, "value-taken"),
+        ("failed", {"reason": "away"}, "not-applied"),
+        ("cancelled", {}, "not-applied"),
+        ("waiting", {}, "waits-for-record"),
+        ("waiting", {"list_anew": True}, "waits-for-listing"),
+        ("gone", {}, "gone"),
+        ("updated", {"dropped": {"street": ["is too long"]}}, "job-refused"),
+        ("updated", {"left_out": {"current_title_id": "waiting for titles welder"}}, "waits-for-record"),
+    ],
+)
+def test_what_became_of_a_change_has_its_cause(result: Any, members: dict[str, Any], cause: str) -> None:
+    rig = rig_with([], Outcome("1", "update", result, "d", **members))
+    (told,) = make_report(rig.documents, a_run())["entities"]["jobs"]["problems"]
+    assert told["cause"] == cause
+
+
+def test_a_plan_of_a_release_without_causes_is_told_as_it_is() -> None:
+    rig = rig_with([problem("1", "invalid")])
+    (told,) = make_report(rig.documents, a_run())["entities"]["jobs"]["problems"]
+    assert told == problem("1", "invalid")

@@ -10,6 +10,7 @@ import pytest
 
 from shared.sync.documents.change import Change
 from shared.sync.documents.state import FAILURE, TAKEN, UNKNOWN, EntityState, Entry
+from shared.sync.findings import causes
 from shared.sync.model import Claim
 from shared.sync.planning.compare import value_digest
 from shared.sync.planning.drafting import Draft
@@ -227,6 +228,7 @@ class TestHolders:
         ((beside,),) = [change.beside for group in arranged.groups for change in group]
         assert (beside["target_id"], beside["fresh"]) == ("u2", list(CORE))
         assert [(one.key, one.name) for one in arranged.freed] == [("2", "mobile_phone")]
+        assert arranged.freed[0].cause is causes.PHONE_PASSED_ON
 
     @pytest.mark.parametrize("claimed", [None, phone(8)], ids=["none", "another"])
     def test_a_phone_that_is_not_the_holders_any_more_is_cleared(
@@ -245,6 +247,7 @@ class TestHolders:
         (left_out,) = arranged.left_out
         assert "employee 2" in left_out.reason
         assert phone(2) not in left_out.reason
+        assert left_out.cause is causes.PHONE_SHARED
 
     def test_an_address_of_somebody_who_has_left_is_not_replaced_by_a_guess(self, plan: Plan) -> None:
         plan.says("2", left=True)
@@ -253,6 +256,7 @@ class TestHolders:
         assert (change.fields, change.incomplete, change.fresh) == ({"city": "Delta"}, True, ["email"])
         (left_out,) = plan.arranged().left_out
         assert "employee 2, who has left" in left_out.reason
+        assert left_out.cause is causes.VALUE_TAKEN
 
     def test_a_holder_without_our_key_is_named_by_the_id(self, plan: Plan) -> None:
         plan.state.note_stray("zz9zz", None, {"mobile_phone": phone(7)})
@@ -285,6 +289,8 @@ class TestHolders:
         assert reasons.keys() == {"1", "2"}
         assert "employee 2 keeps it until the address that replaces it is free" in reasons["1"]
         assert arranged.groups == []
+        told = {one.key: one.cause for one in arranged.left_out}
+        assert told == {"1": causes.EMAIL_WAITS_FOR_HOLDER, "2": causes.VALUE_TAKEN}
 
     def test_a_holder_for_whom_the_source_has_no_other_address_is_said_to_lack_one(self, plan: Plan) -> None:
         plan.says("2", email=None)
@@ -309,6 +315,7 @@ class TestSeveralTakers:
         got = {change.key: "mobile_phone" in change.fields for group in arranged.groups for change in group}
         assert got == {"12": False, "9": True}
         assert [(one.key, "employee 9" in one.reason) for one in arranged.left_out] == [("12", True)]
+        assert arranged.left_out[0].cause is causes.PHONE_SHARED
 
     def test_who_cannot_be_created_takes_no_phone(self, plan: Plan) -> None:
         plan.wants("8", email=mail(2), mobile_phone=phone(77))
