@@ -490,6 +490,7 @@ def test_a_guest_with_the_number_does_not_become_that_person(rig: PeopleRig, bor
         adds_up(ran)
         assert (users(rig)[second]["last_name"], access(rig, mine)) == ("Guest", True)
         assert f"record {mine} has lost this key to {second}" in rig.reasons(ran, 1001)
+        assert ran.problem("employees", "1001")["cause"] == "key-moved"
     rig.safetyamp.edit("users", second, first_name="Pat", last_name="Worker1001")
     rig.moves(1001, Address="77 New Street")
     rig.run(refresh=True)

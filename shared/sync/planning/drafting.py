@@ -27,7 +27,7 @@ from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.persons import is_another_person, is_same_person
 from shared.sync.findings import causes
-from shared.sync.findings.causes import Cause
+from shared.sync.findings.causes import Cause, Reason
 from shared.sync.model import (
     ACCESS,
     Action,
@@ -264,7 +264,7 @@ class _Drafting:
         """Which of several records is meant nobody can tell, but who has left loses access in all of them,
         and gets it back where the sync took it when they return. Users that are known as somebody else's, or
         plainly show another person, are left out of that."""
-        reason = self._why_several(key, twins)
+        reason, cause = self._why_several(key, twins)
         strays = {twin: self._state.stray(twin) or {} for twin in twins}
         wrong = [twin for twin in twins if self._has_wrong_access(twin, strays[twin], desired)]
         for twin in list(wrong):
@@ -272,7 +272,7 @@ class _Drafting:
                 wrong.remove(twin)
                 reason += f"; access of user {twin} stays as it is: {why}"
         if isinstance(desired, Rejected) or not wrong or key not in self._state.ambiguous:
-            self.draft.reject(Rejected(key, "invalid", reason, cause=causes.SEVERAL_RECORDS))
+            self.draft.reject(Rejected(key, "invalid", reason, cause=cause))
             return
         action: Action = "reactivate" if desired.active else "deactivate"
         access = {ACCESS: int(desired.active)}
@@ -283,7 +283,7 @@ class _Drafting:
         ]
         first = wrong[0]
         self.draft.counts[action] += 1
-        self.draft.report(key, reason, causes.SEVERAL_RECORDS)
+        self.draft.report(key, reason, cause)
         self.draft.changes.append(
             Change(
                 key=key,
@@ -298,15 +298,17 @@ class _Drafting:
             )
         )
 
-    def _why_several(self, key: str, twins: list[int | str]) -> str:
+    def _why_several(self, key: str, twins: list[int | str]) -> Reason:
         lost, new = self._state.moved.get(key, (None, key))
         if new is not None:
             ids = ", ".join(map(str, twins))
-            return f"several SafetyAmp records claim this key (ids {ids}): keep one"
+            text = f"several SafetyAmp records claim this key (ids {ids}): keep one"
+            return Reason(text, causes.SEVERAL_RECORDS)
         ids = ", ".join(str(twin) for twin in twins if twin != lost)
-        return (
+        return Reason(
             f"SafetyAmp's record {lost} has lost this key to {ids}, which is known as another one or shows"
-            " another person: give it back, or enter the person's names where it belongs"
+            " another person: give it back, or enter the person's names where it belongs",
+            causes.KEY_MOVED,
         )
 
     def _not_meant(
