@@ -93,9 +93,18 @@ def _anything(value: Any) -> Any:
     return value
 
 
+def _taken(kind: Any) -> frozenset[Any]:
+    """The types of which every value is right for `kind` as it is; empty where that depends on the value."""
+    if get_origin(kind) in (Union, UnionType):
+        return frozenset().union(*map(_taken, get_args(kind)))
+    if kind is float:
+        return frozenset((int, float))  # a whole number may stand where any number may
+    # A bool is an int to Python, but not here.
+    return frozenset((kind,)) if kind in WORDS else frozenset()
+
+
 def _plain(kind: type) -> Convert:
-    # A bool is an int to Python, and a whole number may stand where any number may.
-    taken: tuple[type, ...] = (int, float) if kind is float else (kind,)
+    taken = _taken(kind)
 
     def convert(value: Any) -> Any:
         if type(value) not in taken:
@@ -128,8 +137,11 @@ def _literal(allowed: tuple[Any, ...]) -> Convert:
 
 def _union(kinds: tuple[Any, ...]) -> Convert:
     converters = [_converter(kind) for kind in kinds]
+    taken = frozenset().union(*map(_taken, kinds))
 
     def convert(value: Any) -> Any:
+        if type(value) in taken:
+            return value
         first: _Wrong | None = None
         for converter in converters:
             try:
@@ -146,7 +158,14 @@ def _list(item: Convert) -> Convert:
     def convert(value: Any) -> list[Any]:
         if type(value) is not list:
             raise _Wrong(_instead(WORDS[list], value))
-        return [_inside(item, one, str(place)) for place, one in enumerate(value)]
+        known: list[Any] = []
+        try:
+            for one in value:
+                known.append(item(one))
+        except _Wrong as error:
+            error.where.append(str(len(known)))
+            raise
+        return known
 
     return convert
 
@@ -163,8 +182,15 @@ def _dict(key: Convert, item: Convert) -> Convert:
             raise _Wrong(_instead(WORDS[dict], value))
         if item is _anything:
             return value  # the rows of a large listing are not copied
-        # Names of members may be keys of people: only the place of an entry is told.
-        return {key(name): _inside(item, one, "*") for name, one in value.items()}
+        known = {}
+        for name, one in value.items():
+            kept = key(name)
+            try:
+                known[kept] = item(one)
+            except _Wrong as error:
+                error.where.append("*")  # names of members may be keys of people
+                raise
+        return known
 
     return convert
 
@@ -172,7 +198,12 @@ def _dict(key: Convert, item: Convert) -> Convert:
 def _dataclass(kind: Any) -> Convert:
     hints = get_type_hints(kind, include_extras=True)
     members = [
-        (one.name, _converter(hints[one.name]), one.default is MISSING and one.default_factory is MISSING)
+        (
+            one.name,
+            _taken(hints[one.name]),
+            _converter(hints[one.name]),
+            one.default is MISSING and one.default_factory is MISSING,
+        )
         for one in fields(kind)
     ]
 
@@ -180,9 +211,10 @@ def _dataclass(kind: Any) -> Convert:
         if type(value) is not dict:
             raise _Wrong(_instead(WORDS[dict], value))
         known = {}
-        for name, converter, needed in members:
+        for name, taken, converter, needed in members:
             if name in value:
-                known[name] = _inside(converter, value[name], name)
+                one = value[name]
+                known[name] = one if type(one) in taken else _inside(converter, one, name)
             elif needed:
                 raise _Wrong(f"has no {name}")
         return kind(**known)
@@ -191,18 +223,20 @@ def _dataclass(kind: Any) -> Convert:
 
 
 def _typed_dict(kind: Any) -> Convert:
-    members = {name: _converter(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+    hints = get_type_hints(kind, include_extras=True)
+    members = [(name, _taken(hint), _converter(hint)) for name, hint in hints.items()]
     needed: frozenset[str] = kind.__required_keys__
 
     def convert(value: Any) -> Any:
         if type(value) is not dict:
             raise _Wrong(_instead(WORDS[dict], value))
-        if missing := sorted(needed - value.keys()):
-            raise _Wrong(f"has no {missing[0]}")
-        known = {
-            name: _inside(convert, value[name], name) for name, convert in members.items() if name in value
-        }
-        return {**value, **known}
+        if not needed <= value.keys():
+            raise _Wrong(f"has no {min(needed - value.keys())}")
+        known = value.copy()
+        for name, taken, converter in members:
+            if name in value and type(one := value[name]) not in taken:
+                known[name] = _inside(converter, one, name)
+        return known
 
     return convert
 

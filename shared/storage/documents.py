@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_ABOVE_BYTES = 32_768
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Documents(Protocol):
 
 def to_json(value: Any) -> bytes:
     """JSON bytes; large documents gzipped, as the reader can tell from the first two bytes."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     try:
         data = text.encode()
     except UnicodeEncodeError:

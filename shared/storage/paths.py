@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]*\Z")
+PART = "[A-Za-z0-9_][A-Za-z0-9_.@+=-]*"
+PATH = re.compile(rf"{PART}(?:/{PART})*\Z")
 MAX_CHARACTERS = 200
 
 
@@ -14,7 +15,7 @@ def checked_path(path: str) -> str:
     Parts that begin with a dot (`..`, hidden names), empty parts, absolute paths, drive letters and
     backslashes are refused: an id that came with a request must not lead out of its folder.
     """
-    if len(path) > MAX_CHARACTERS or not all(PART.match(part) for part in path.split("/")):
+    if len(path) > MAX_CHARACTERS or not PATH.match(path):
         raise ValueError(
             f"{path[:MAX_CHARACTERS]!r} is no document path: parts of letters, digits and _.@+=- joined "
             f"by '/', at most {MAX_CHARACTERS} characters"

@@ -7,7 +7,7 @@ duplicate detection, while a release, a rescheduling or a sweep has another caus
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -78,7 +78,7 @@ def parse_batch_message(body: bytes) -> BatchMessage:
 def _message(
     message: EntityMessage | BatchMessage, queue: str, message_id: str, run_id: str, at: datetime | None
 ) -> Message:
-    body = json.dumps({"version": MESSAGE_VERSION, **asdict(message)})
+    body = json.dumps({"version": MESSAGE_VERSION, **vars(message)})
     properties = message_properties()
     return Message(queue, message_id, body, deliver_at=at, correlation_id=run_id, properties=properties)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -236,8 +236,9 @@ def _of_release_before(kept: _Kept, entity: EntityName) -> _Kept:
 
 def kept_form(target: Target) -> dict[str, Any]:
     """A target in a document."""
+    form = {"target_id": target.target_id, "key": target.key, "fields": target.fields, "match": target.match}
     # The release before knows no `readable`, and hardly any target is not.
-    return {name: value for name, value in asdict(target).items() if name != "readable" or not value}
+    return form if target.readable else {**form, "readable": False}
 
 
 def _mapped(mapping: EntityMapping, rows: list[dict[str, Any]]) -> list[Target]:
