@@ -51,18 +51,17 @@ class Parts:
 
 
 class _Once(Generic[T]):
-    """A property that one thread builds at the first use and that is kept; an error is not kept."""
+    """A property that one thread builds at the first use; then it is an attribute. An error is not kept."""
 
     def __init__(self, build: Callable[[Runtime], T]) -> None:
         self._build = build
 
     def __get__(self, runtime: Runtime, owner: type[Runtime]) -> T:
-        built = runtime._built
-        if self not in built:
-            with runtime._lock:
-                if self not in built:
-                    built[self] = self._build(runtime)
-        return cast(T, built[self])
+        name, built = self._build.__name__, vars(runtime)
+        with runtime._lock:
+            if name not in built:
+                built[name] = self._build(runtime)
+        return cast(T, built[name])
 
 
 class Runtime:
@@ -72,7 +71,6 @@ class Runtime:
         self.environment = environment
         self._parts = parts or Parts()
         self._lock = threading.RLock()
-        self._built: dict[_Once[Any], Any] = {}
         self._breakers: dict[str, SharedCircuitBreaker] = {}
         self.clock: Clock = self._parts.clock or SystemClock()
         self.shutdown = Shutdown()

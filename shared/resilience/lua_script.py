@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,9 +28,20 @@ class LuaScript:
     def _text(self) -> str:
         return self._path.read_text(encoding="utf-8")
 
+    @cached_property
+    def _sha(self) -> str:
+        return hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
     def run(self, client: Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """The script's answer: integers, bytes, None, or lists of these."""
-        return client.register_script(self._text)(keys=keys, args=arguments)
+        from redis.exceptions import NoScriptError
+
+        given: list[Any] = [*keys, *arguments]
+        try:
+            return client.evalsha(self._sha, len(keys), *given)
+        except NoScriptError:
+            client.script_load(self._text)
+            return client.evalsha(self._sha, len(keys), *given)
 
 
 def microseconds(seconds: float) -> int:

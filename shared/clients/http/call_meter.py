@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TypeVar
 
 NO_ANSWER = "no answer"
@@ -22,6 +23,9 @@ WORD = re.compile(r"[a-z][a-z_-]{0,39}|v\d{1,2}(\.\d{1,2})?")
 
 BASE = re.compile(r"api|fleet|v\d{1,2}(\.\d{1,2})?")
 """What stands before the name of a collection of records."""
+
+CALLS_KNOWN = 1000
+"""Of so many the names are kept: every document of a run repeats a few dozen."""
 
 _KEY_WITH_PATH = re.compile(r"\|([A-Z]+) (/[^|]*)\|")
 
@@ -50,6 +54,7 @@ class UpstreamCall:
         return "|".join((self.service, self.endpoint, status))
 
 
+@lru_cache(CALLS_KNOWN)
 def endpoint_of(method: str, path: str) -> str:
     """What is asked, without ids: `PATCH /api/users/{id}`. By its form alone an id of letters is no id: what
     follows the name of a collection is one whatever it looks like."""
@@ -66,9 +71,14 @@ def folded(requests: Mapping[str, Count]) -> dict[str, Count]:
     """Counts by `UpstreamCall.key` without ids, which keys of earlier versions had where ids were words."""
     counts: dict[str, Count] = {}
     for key, count in requests.items():
-        name = _KEY_WITH_PATH.sub(lambda found: f"|{endpoint_of(found[1], found[2])}|", key, count=1)
+        name = _folded(key)
         counts[name] = counts[name] + count if name in counts else count
     return counts
+
+
+@lru_cache(CALLS_KNOWN)
+def _folded(key: str) -> str:
+    return _KEY_WITH_PATH.sub(lambda found: f"|{endpoint_of(found[1], found[2])}|", key, count=1)
 
 
 @dataclass
