@@ -11,7 +11,8 @@ START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 class FakeClock:
     """Implements `shared.clock.Clock`; `sleep` moves the time on and returns at once.
 
-    `sleeps` keeps every duration that was slept, in seconds, in order. Safe to share between threads.
+    `sleeps` keeps every duration that was slept, in seconds, in order. Safe to share between threads: one
+    value is read at once, and only moving on takes the lock.
     """
 
     def __init__(self, start: datetime = START) -> None:
@@ -23,12 +24,10 @@ class FakeClock:
         self.sleeps: list[float] = []
 
     def now(self) -> datetime:
-        with self._lock:
-            return self._now
+        return self._now
 
     def monotonic(self) -> float:
-        with self._lock:
-            return self._monotonic
+        return self._monotonic
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
@@ -45,4 +44,8 @@ class FakeClock:
 
     def advance_to(self, moment: datetime) -> None:
         """Move on to `moment`; nothing happens when it has passed already."""
-        self.advance(max(timedelta(), moment - self.now()))
+        with self._lock:
+            step = moment - self._now
+            if step > timedelta():
+                self._now += step
+                self._monotonic += step.total_seconds()

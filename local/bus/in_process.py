@@ -55,7 +55,8 @@ class InProcessBus:
             # Dead letters are delivered as often as it takes, and never expire.
             self._queues[name + DEAD_LETTER_QUEUE] = Queue(replace(options, max_delivery_count=sys.maxsize))
         self._numbers = itertools.count(1)
-        self._changed = threading.Condition(threading.RLock())
+        self._alone = threading.RLock()
+        self._changed = threading.Condition(self._alone)
 
     @property
     def queue_names(self) -> Sequence[str]:
@@ -88,7 +89,7 @@ class InProcessBus:
 
     def receive(self, queue: str) -> LockedMessage | None:
         """The next message that is due, locked; None when there is none."""
-        with self._changed:
+        with self._alone:
             self._expire(queue)
             now = self._clock.now()
             stored = self._queue(queue).take(now)
@@ -160,12 +161,13 @@ class InProcessBus:
 
     def next_due(self, queue: str | None = None) -> datetime | None:
         """When something will happen next, in `queue` or in any: a message becomes due, a lock runs out."""
-        with self._changed:
-            moments = [
-                moment
-                for name in ([queue] if queue else self._queues)
-                for moment in (self._queue(name).next_due(), self._queue(name).next_unlock())
-            ]
+        with self._alone:
+            moments: list[datetime | None] = []
+            for one in [self._queue(queue)] if queue else self._queues.values():
+                if one.waiting:
+                    moments.append(one.next_due())
+                if one.locked:
+                    moments.append(one.next_unlock())
             if queue in self._parents:  # what dies in its queue comes here
                 parent = self._queue(self._parents[queue])
                 moments += [parent.next_unlock(), parent.next_expiry()]

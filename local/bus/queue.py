@@ -58,7 +58,7 @@ class Queue:
 
     def next_unlock(self) -> datetime | None:
         """When the first lock runs out."""
-        return min((end for _, end in self.locked.values()), default=None)
+        return min([end for _, end in self.locked.values()], default=None)
 
     def unlocked(self, now: datetime) -> Iterator[StoredMessage]:
         """Take out the messages whose locks have run out."""

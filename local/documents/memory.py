@@ -22,6 +22,11 @@ class MemoryDocuments(KeptDocuments):
         self._documents: dict[str, Document] = {}
         self._leases: dict[str, Lease] = {}
 
+    def etag(self, path: str) -> str | None:
+        """The document's version; None when there is none."""
+        document = self._documents.get(path)
+        return document.etag if document else None
+
     def _exclusive(self) -> AbstractContextManager[object]:
         return self._lock
 

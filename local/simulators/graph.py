@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
+from local.json_values import copied
 from local.simulators.exchange import SimRequest, SimResponse, json_response
 from local.simulators.login import Login
 from local.simulators.simulator import Simulator
@@ -57,7 +57,7 @@ class GraphSimulator(Simulator):
     def replace_users(self, users: Iterable[Record]) -> None:
         """Put other accounts in place."""
         with self._lock:
-            self._users = copy.deepcopy(list(users))
+            self._users = copied(list(users))
 
     def _admit(self, request: SimRequest) -> SimResponse | None:
         if self.login.serves(request.path):

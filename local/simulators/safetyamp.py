@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import re
 from dataclasses import replace
 from typing import Any
 
+from local.json_values import copied
 from local.simulators.exchange import SimRequest, SimResponse, json_response
 from local.simulators.safetyamp_fields import PATCH, POST, PUT
 from local.simulators.safetyamp_rules import check, message
@@ -76,8 +76,13 @@ class SafetyAmpSimulator(Simulator):
         """Copies of all records by resource, flat: ids instead of nested objects, `roles` and `sites` of a
         user as lists of ids."""
         with self._lock:
-            rows: dict[str, list[Row]] = copy.deepcopy(self._store.dump()["rows"])
+            rows: dict[str, list[Row]] = copied(self._store.dump()["rows"])
             return rows
+
+    def records(self, resource: str) -> list[Row]:
+        """Of the snapshot, those of one resource."""
+        with self._lock:
+            return [copied(row) for row in self._store.rows(resource)]
 
     def add(self, resource: str, fields: Row) -> None:
         """Make a record unchecked, as a person does in the web application."""
@@ -130,7 +135,8 @@ class SafetyAmpSimulator(Simulator):
     def dump(self) -> dict[str, Any]:
         """All records as a JSON value, for a later `load`."""
         with self._lock:
-            return copy.deepcopy(self._store.dump())
+            dumped: dict[str, Any] = copied(self._store.dump())
+            return dumped
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Replace all records by what `dump` gave."""

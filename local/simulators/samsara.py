@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import copy
 from collections.abc import Iterable
 from typing import Any
 
+from local.json_values import copied
 from local.simulators.exchange import SimRequest, SimResponse, json_response
 from local.simulators.simulator import Simulator
 from local.simulators.window import CallWindow
@@ -37,8 +37,8 @@ class SamsaraSimulator(Simulator):
     def replace_fleet(self, vehicles: Iterable[Record], drivers: Iterable[Record]) -> None:
         """Put other vehicles and drivers (active and deactivated ones together) in place."""
         with self._lock:
-            self._vehicles = copy.deepcopy(list(vehicles))
-            self._drivers = copy.deepcopy(list(drivers))
+            self._vehicles = copied(list(vehicles))
+            self._drivers = copied(list(drivers))
 
     def _admit(self, request: SimRequest) -> SimResponse | None:
         self._requests += 1

@@ -171,6 +171,16 @@ def test_the_database_holds_every_row_and_can_be_refilled(company: Company, tmp_
     )
 
 
+def test_some_tables_can_be_refilled_alone(company: Company, tmp_path: Path) -> None:
+    path = create_vista_database(tmp_path / "vista.db", company.tables)
+    create_vista_database(path, {}, ["bPRJC"])
+    with closing(sqlite3.connect(path)) as connection:
+        counts = {
+            table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in TABLES
+        }
+    assert counts == {**{table: len(rows) for table, rows in company.tables.items()}, "bPRJC": 0}
+
+
 def test_a_column_that_vista_lacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="bPRDP has no column Region"):
         create_vista_database(tmp_path / "vista.db", {"bPRDP": [{"Region": "North"}]})

@@ -352,6 +352,15 @@ def test_a_planned_fault_replaces_the_matching_calls_and_writes_nothing(client: 
     assert client.simulator.created == {"user_titles": 1}
 
 
+def test_the_records_of_one_resource_are_copies_of_those_of_the_snapshot(client: Client) -> None:
+    client.create("users", **client.user())
+    users = client.simulator.records("users")
+    assert users == client.simulator.snapshot()["users"] != []
+    users[0]["sites"].append(1)
+    users[0]["email"] = None
+    assert users != client.simulator.records("users") == client.simulator.snapshot()["users"]
+
+
 def test_a_fault_after_the_write_hides_that_it_happened(client: Client) -> None:
     client.simulator.fail_next(status=500, after_write=True)
     assert client.call("POST", "/api/user_titles", {"name": "Foreman"}).status == 500
