@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from local.fake_clock import FakeClock
 
@@ -119,6 +119,7 @@ ALWAYS = "company changes"
 HELD = tuple(kind.name for kind in TABLE if kind.holds and kind.name != ALWAYS)
 """The kinds that the engine is known to stand."""
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 BEFORE = ("connection refused", "timeout before", "5xx before")
 AFTER = ("reset after", "timeout after", "5xx after", "nonsense after", "cut answer after")
 DENSITIES = (0.12, 0.3, 0.55)
@@ -178,6 +179,11 @@ class Faults:
         waiting.pop()
         self.count(name)
         return True
+
+    def quiet_until(self, names: Iterable[str]) -> datetime:
+        """None of `names` strikes before."""
+        moments = (self._waiting[name][-1].moment for name in names if self._waiting.get(name))
+        return min(moments, default=NEVER)
 
     def rages(self, name: str) -> bool:
         """Whether a fault that goes on for a while is going on, or begins with the operation at hand."""

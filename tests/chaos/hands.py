@@ -125,7 +125,7 @@ class Hands:
 
     def moves_a_department(self) -> None:
         """Below any other cluster than the one where it is."""
-        clusters = self._safetyamp.snapshot()["site_clusters"]
+        clusters = self._safetyamp.records("site_clusters")
         above = {row["parent_cluster_id"] for row in clusters}
         codes = {row["PRDept"].strip() for row in self._world.company.tables["bPRDP"]}
         # One with nothing below it: no cluster can come below itself.
@@ -236,7 +236,7 @@ class Hands:
     def _may_delete(self, resource: str) -> bool:
         """The next listing must be believed; the loss of one record always is."""
         after = self._deletions[resource] + 1
-        rows = len(self._safetyamp.snapshot()[resource])
+        rows = len(self._safetyamp.records(resource))
         believed = after == 1 or after * 100 <= GUARD_PERCENT * rows
         return believed and after <= MOST_DELETIONS[resource]
 
@@ -253,19 +253,17 @@ class Hands:
 
     def move_the_first(self, resource: str) -> None:
         """The first record is listed last from now on, as where the order is that of the last change."""
-        rows = self._safetyamp.snapshot()[resource]
+        rows = self._safetyamp.records(resource)
         if rows:
             self._world.scheduler.note(f"{resource} are listed in another order")
             self._safetyamp.move_to_the_end(resource, rows[0]["id"])
 
     def _strangers(self, resource: str) -> list[Row]:
         name = "last_name" if resource == "users" else "name"
-        return [
-            row for row in self._safetyamp.snapshot()[resource] if str(row[name]).startswith(STRANGER_MARK)
-        ]
+        return [row for row in self._safetyamp.records(resource) if str(row[name]).startswith(STRANGER_MARK)]
 
     def _users(self) -> list[Row]:
-        return self._safetyamp.snapshot()["users"]
+        return self._safetyamp.records("users")
 
     def _managed(self) -> list[Row]:
         """Users of people who are current, each the only one of its number, which is the right one."""

@@ -251,7 +251,7 @@ class Hr:
             title = f"Quick {self._number}"
             safetyamp.add("user_titles", {"name": title})
             self._write((self._dice.choice(current), "udEmpTitle", title))
-        elif assets := safetyamp.snapshot()["assets"]:
+        elif assets := safetyamp.records("assets"):
             name, serial = f"Quick Unit {self._number}", f"QUICK{self._number:04d}"
             entered = {name: value for name, value in assets[-1].items() if name != "id"}
             safetyamp.add(

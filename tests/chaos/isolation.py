@@ -54,9 +54,15 @@ def collected_logs(lines: list[str]) -> Iterator[None]:
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     logger.addHandler(collector)
+    # Nobody reads in which line, thread and process a line was written; finding out takes longer.
+    unread = mock.patch.multiple(
+        logging, _srcfile=None, logThreads=False, logProcesses=False, logMultiprocessing=False
+    )
+    unread.start()
     try:
         yield
     finally:
+        unread.stop()
         logger.removeHandler(collector)
         logger.setLevel(level)
         logger.propagate = propagate

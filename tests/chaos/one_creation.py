@@ -6,7 +6,6 @@ strikes at such a count. Reads are no effects: dying there is dying after the ef
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from local.company.model import Company
 from local.company.vista_database import connection_string, create_vista_database
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
+from local.json_values import copied
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.tenant import Tenant, build_tenant
 from shared.clients.graph import GraphClient
@@ -116,7 +116,7 @@ class OneCreation:
         self.bus = InProcessBus(self.clock, dict.fromkeys(QUEUES, QueueOptions()))
         self.tenant: Tenant = build_tenant(self.clock, before.company.seed)
         if before.safetyamp:
-            self.tenant.safetyamp.load(copy.deepcopy(before.safetyamp))
+            self.tenant.safetyamp.load(copied(before.safetyamp))
         company = before.company
         self.tenant.replace_content(company.vehicles, company.drivers, company.graph_users)
         self.power = Power()

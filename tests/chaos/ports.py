@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
@@ -17,6 +18,8 @@ from local.simulators.exchange import SimResponse
 from local.simulators.simulator import Simulator
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista.client import VistaClient
+from shared.clients.vista.connection import connect_factory
+from shared.clients.vista.driver import VistaConnection
 from shared.errors import BusError, DatabaseError, DocumentChanged, StorageError
 from shared.storage.bus import Message
 from shared.storage.documents import Document
@@ -171,6 +174,29 @@ class ChaosBus:
         self._world.nothing_until = self._world.clock.now()
 
 
+class Session(requests.Session):
+    """Prepares a request as `requests` does where there are no cookies, hooks and credentials of the session;
+    the whole way took as long as a simulator's answer."""
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        prepared = requests.PreparedRequest()
+        prepared.prepare_method(request.method)
+        prepared.url = _whole_url(request.url, tuple(request.params.items()) if request.params else ())
+        prepared.prepare_headers({**self.headers, **request.headers})
+        prepared.prepare_body(None, None, request.json)
+        return prepared
+
+    def merge_environment_settings(self, _url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        return {"proxies": proxies, "stream": stream, "verify": verify, "cert": cert}
+
+
+@lru_cache(1000)
+def _whole_url(url: str, parameters: tuple[tuple[str, Any], ...]) -> str | None:
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, dict(parameters))
+    return prepared.url
+
+
 class ChaosAdapter(HTTPAdapter):
     """The way to a simulator: slow, broken before or after the effect, and sometimes nonsense."""
 
@@ -302,7 +328,7 @@ class ChaosAdapter(HTTPAdapter):
     def _odd_answer(self, request: requests.PreparedRequest) -> requests.Response:
         status, body = self._world.dice.choice(ODD_ANSWERS)
         if body == ANOTHER_USER:
-            body = {"data": self._world.dice.choice(self._world.tenant.safetyamp.snapshot()["users"])}
+            body = {"data": self._world.dice.choice(self._world.tenant.safetyamp.records("users"))}
         return self._answer(request, status, json.dumps(body).encode(), {})
 
     def _answer(
@@ -313,8 +339,10 @@ class ChaosAdapter(HTTPAdapter):
 
     def _shift_listing(self, request: requests.PreparedRequest) -> None:
         """Between two pages of a listing somebody deletes an earlier record, or the order changes."""
+        if self._name != "safetyamp" or request.method != "GET" or "page=" not in (request.url or ""):
+            return
         asked = self._inner.request_of(request)
-        if self._name != "safetyamp" or request.method != "GET" or asked.query.get("page", "0") == "0":
+        if asked.query.get("page", "0") == "0":
             return
         resource = asked.path.rpartition("/")[2]
         if resource not in LISTED:
@@ -325,6 +353,39 @@ class ChaosAdapter(HTTPAdapter):
             self._world.hands.delete_a_stranger(resource)
         if self._faults.strikes("order changes while listing"):
             self._world.hands.move_the_first(resource)
+
+
+class VistaTables:
+    """All processes' connection to Vista: a statement is carried out once, until the company has changed."""
+
+    def __init__(self, database: str) -> None:
+        self._connect = connect_factory(database)
+        self._answers: dict[tuple[str, tuple[Any, ...]], list[Sequence[Any]]] = {}
+
+    @cached_property
+    def _inner(self) -> VistaConnection:
+        return self._connect()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Sequence[Any]]:
+        """As VistaConnection has it."""
+        asked = sql, tuple(parameters)
+        if asked not in self._answers:
+            self._answers[asked] = list(self._inner.rows(sql, parameters))
+        return iter(self._answers[asked])
+
+    def forget(self) -> None:
+        """The tables hold something else now."""
+        self._answers.clear()
+
+    def end(self) -> None:
+        """Nobody will ask any more."""
+        self._inner.close()
+
+    def ping(self) -> None:
+        """It is there."""
+
+    def close(self) -> None:
+        """One process has done with it."""
 
 
 class ChaosVista:

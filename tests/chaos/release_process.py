@@ -31,7 +31,7 @@ from shared.clients.graph import GraphClient
 from shared.errors import SafetyAmpError
 from shared.runtime import Parts, Runtime
 from tests.chaos.isolation import collected_logs, deterministic
-from tests.chaos.virtual_redis import Encoder, Pipeline
+from tests.chaos.virtual_redis import Pipeline
 
 NOT_USED = ("shared.storage.blob", "shared.storage.service_bus", "shared.key_vault", "shared.identity")
 """Their SDKs take long to load."""
@@ -118,6 +118,15 @@ class Port:
             return self._world.ask(self._name, method, *arguments, **named)
 
         return ask
+
+
+class Encoder:
+    """What the releases before ask redis-py for."""
+
+    encoding = "utf-8"
+
+    def encode(self, value: str) -> bytes:
+        return value.encode()
 
 
 class RedisClient(Port):

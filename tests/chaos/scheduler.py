@@ -45,7 +45,7 @@ class Scheduler:
         self._notes: list[tuple[datetime, str]] = []
         self._loop = getcurrent()
         self._by_greenlet: dict[greenlet, Task] = {}
-        self._at_work: Counter[str] = Counter()
+        self.at_work: Counter[str] = Counter()
 
     def note(self, text: str) -> None:
         """Add a line to the trace."""
@@ -69,7 +69,7 @@ class Scheduler:
 
         task = Task(owner, title, greenlet(body), self.clock.now())
         self.tasks.append(task)
-        self._at_work[owner] += 1
+        self.at_work[owner] += 1
         self._by_greenlet[task.run] = task
         return task
 
@@ -108,14 +108,14 @@ class Scheduler:
 
     def next_wake(self) -> datetime | None:
         """When the next task's wait is over."""
-        return min((task.wake_at for task in self.tasks), default=None)
+        return min([task.wake_at for task in self.tasks], default=None)
 
     def busy(self, owner: str) -> bool:
         """Whether a process has a handler at work."""
-        return self._at_work[owner] > 0
+        return self.at_work[owner] > 0
 
     def _clean(self) -> None:
         for task in [task for task in self.tasks if task.finished]:
             self.tasks.remove(task)
-            self._at_work[task.owner] -= 1
+            self.at_work[task.owner] -= 1
             del self._by_greenlet[task.run]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import multiprocessing
 import os
 import resource
@@ -13,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos import beginnings
 from tests.chaos.checks import violations
 from tests.chaos.faults import HELD
 from tests.chaos.world import World
@@ -23,6 +25,8 @@ CHUNKS_AHEAD = 3
 """Chunks per worker that are handed out at a time, so that millions of seeds need no more memory than ten."""
 CHUNKS_PER_WORKER = 100
 """Then the worker is replaced: whatever it has gathered is given back."""
+GC_THRESHOLDS = 5000, 20, 20
+"""Hardly anything of a seed hangs together in cycles."""
 MOST_BYTES = 4 * 2**30
 """What a worker may take; a seed that wants more fails with MemoryError and leaves the machine alone."""
 
@@ -110,13 +114,18 @@ def _pool(processes: int) -> ProcessPoolExecutor:
         processes,
         # Workers that can be replaced cannot be forks of a process with threads.
         mp_context=multiprocessing.get_context("forkserver"),
-        initializer=_bound_memory,
+        initializer=_prepare,
         max_tasks_per_child=CHUNKS_PER_WORKER,
     )
 
 
-def _bound_memory() -> None:
+def _prepare() -> None:
+    """Bound what the worker takes, and let the garbage collector walk seldom, and never over the modules."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    beginnings.settled()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _run_chunk(run: Runner, options: dict[str, Any], seeds: list[int]) -> list[Verdict]:

@@ -75,7 +75,7 @@ def test_a_title_that_one_release_plans_and_the_other_creates_is_there_once(
         world.publish_company()
         world.run()
         assert not violations(world), "\n".join(violations(world))
-        titles = world.tenant.safetyamp.snapshot()["user_titles"]
+        titles = world.tenant.safetyamp.records("user_titles")
         assert [title["name"] for title in titles].count("Night Watch") == 1
     finally:
         world.close()

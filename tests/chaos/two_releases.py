@@ -158,7 +158,7 @@ class TwoReleases(World):
             self._crash(process)
             return
         self.scheduler.note(f"{process.name} makes room")
-        remote.shutdown.begin()
+        process.end()
 
     def _runtime(self, name: str) -> tuple[Runtime, SkewedClock]:
         clock = SkewedClock(self.scheduler, self.dice.uniform(-2.0, 2.0))

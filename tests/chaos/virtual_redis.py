@@ -15,10 +15,29 @@ from collections.abc import Callable
 from typing import Any
 
 from lupa import lua51
-from redis.commands.core import Script
 from redis.exceptions import ConnectionError, NoScriptError
 
 from shared.clock import Clock
+
+COMPILE = """
+function(text, call)
+  local script = loadstring(text)
+  local function result(is_list, ...)
+    if is_list then return {...} end
+    return (...)
+  end
+  local redis = {call = function(...) return result(call(...)) end}
+  return function(count, ...)
+    local keys, argv = {}, {...}
+    for place = 1, count do keys[place] = table.remove(argv, 1) end
+    local answer = setfenv(script, setmetatable({KEYS=keys, ARGV=argv, redis=redis}, {__index=_G}))()
+    if type(answer) == 'table' then return true, unpack(answer) end
+    return false, answer
+  end
+end
+"""
+"""Lists go from one language to the other as their values: a table that is looked into from outside takes as
+long as the script. No list of a reply holds another one."""
 
 
 class VirtualRedis:
@@ -31,11 +50,7 @@ class VirtualRedis:
         self._expires: dict[str, float] = {}
         self.scripts: dict[str, Callable[..., Any]] = {}
         self._lua = lua51.LuaRuntime(unpack_returned_tuples=True, encoding="latin-1")
-        self._compile = self._lua.eval(
-            "function(text, call) return function(keys, argv)"
-            " local env = setmetatable({KEYS=keys, ARGV=argv, redis={call=call}}, {__index=_G})"
-            " return setfenv(loadstring(text), env)() end end"
-        )
+        self._compile = self._lua.eval(COMPILE)
 
     def empty(self) -> None:
         """Restarted without its data."""
@@ -54,8 +69,7 @@ class VirtualRedis:
     def evaluate(self, sha: str, keys: list[str], arguments: list[Any]) -> Any:
         if sha not in self.scripts:
             raise NoScriptError("NOSCRIPT No matching script.")
-        lua_keys, lua_arguments = (self._lua.table_from(list(map(_text, part))) for part in (keys, arguments))
-        return _reply(self.scripts[sha](lua_keys, lua_arguments))
+        return _reply(*self.scripts[sha](len(keys), *map(_text, keys), *map(_text, arguments)))
 
     def get(self, key: str) -> Any:
         self._drop_expired(key)
@@ -75,15 +89,14 @@ class VirtualRedis:
         return self._clock.now().timestamp()
 
     def _drop_expired(self, key: str) -> None:
-        if self._expires.get(key, math.inf) <= self._now():
+        if key in self._expires and self._expires[key] <= self._now():
             self.remove(key)
 
-    def _call_from_lua(self, name: str, *arguments: Any) -> Any:
-        command = getattr(self, f"_do_{name.lower()}")
-        result = command(*map(_text, arguments))
-        if isinstance(result, list):
-            return self._lua.table_from([False if item is None else item for item in result])
-        return False if result is None else result
+    def _call_from_lua(self, name: str, *arguments: Any) -> tuple[Any, ...]:
+        """Whether the result is a list, and its values."""
+        result = getattr(self, f"_do_{name.lower()}")(*map(_text, arguments))
+        values = result if isinstance(result, list) else [result]
+        return isinstance(result, list), *(False if item is None else item for item in values)
 
     def _do_time(self) -> list[str]:
         whole = round(self._now() * 1_000_000)
@@ -166,12 +179,6 @@ class VirtualClient:
         self._pause = pause
         self._ran = ran
 
-    def register_script(self, text: str) -> Script:
-        return Script(self, text)  # type: ignore[arg-type]
-
-    def get_encoder(self) -> Any:
-        return Encoder()
-
     def evalsha(self, sha: str, key_count: int, *keys_and_arguments: Any) -> Any:
         self.reach()
         keys, arguments = keys_and_arguments[:key_count], keys_and_arguments[key_count:]
@@ -224,14 +231,9 @@ class Pipeline:
         self.reach()
 
 
-class Encoder:
-    encoding = "utf-8"
-
-    def encode(self, value: Any) -> bytes:
-        return _text(value).encode()
-
-
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, float) and value == int(value):
@@ -239,10 +241,10 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _reply(value: Any) -> Any:
-    """Lua's value as Redis would send it: numbers as integers, texts as bytes, tables as lists."""
-    if lua51.lua_type(value) == "table":
-        return [_reply(value[index]) for index in range(1, len(value) + 1)]
-    if isinstance(value, str):
-        return value.encode()
-    return int(value) if isinstance(value, float) else value
+def _reply(is_list: bool, *values: Any) -> Any:
+    """Lua's values as Redis would send them: numbers as integers, texts as bytes."""
+    sent = [
+        value.encode() if isinstance(value, str) else int(value) if isinstance(value, float) else value
+        for value in values
+    ]
+    return sent if is_list else sent[0]

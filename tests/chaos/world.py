@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import heapq
 import itertools
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import requests
@@ -22,9 +21,11 @@ from local.company.model import Company
 from local.company.vista_database import connection_string, create_vista_database
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
+from local.json_values import copied
 from local.simulators.tenant import Tenant, build_tenant
 from shared.clients.graph import GraphClient
 from shared.clients.vista.client import VistaClient
+from shared.clients.vista.connection_pool import ConnectionPool
 from shared.errors import BusError, Paused, RunConflict, SafetyAmpError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
@@ -41,9 +42,19 @@ from tests.chaos.hands import Hands
 from tests.chaos.hr import Hr
 from tests.chaos.isolation import collected_logs, deterministic
 from tests.chaos.operators import Operator
-from tests.chaos.ports import ChaosAdapter, ChaosBus, ChaosDocuments, ChaosVista, SkewedClock
+from tests.chaos.ports import (
+    ChaosAdapter,
+    ChaosBus,
+    ChaosDocuments,
+    ChaosVista,
+    Session,
+    SkewedClock,
+    VistaTables,
+)
 from tests.chaos.scheduler import Scheduler, Task
 from tests.chaos.virtual_redis import VirtualClient, VirtualRedis
+
+T = TypeVar("T")
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -140,11 +151,13 @@ class Process:
     runtime: Runtime
     clock: SkewedClock
     dead_until: datetime | None = None
+    ending: bool = False
+    """Told to end: it finishes what it has at hand and takes nothing new."""
 
-    @property
-    def ending(self) -> bool:
-        """Told to end: it finishes what it has at hand and takes nothing new."""
-        return self.runtime.shutdown.begun
+    def end(self) -> None:
+        """Tell it to."""
+        self.ending = True
+        self.runtime.shutdown.begin()
 
 
 @dataclass
@@ -210,7 +223,7 @@ class World:
         self.seeded_keys = Counter(
             (resource, unique_key(resource, row[name]))
             for resource, name in KEY_FIELDS.items()
-            for row in self.tenant.safetyamp.snapshot()[resource]
+            for row in self.tenant.safetyamp.records(resource)
             if row.get(name)
         )
         self.hands = Hands(self)
@@ -220,15 +233,17 @@ class World:
         if "hand parts two users" in self.faults.names:
             self.hands.doubles_a_user()
         self._happenings = [name for name in HAPPENINGS if name in self.faults.names]
+        self._quiet_until = self.faults.quiet_until(self._happenings)
         self._late: list[tuple[datetime, int, Callable[[], None]]] = []
         self._late_numbers = itertools.count()
         self._folder = tempfile.TemporaryDirectory()
-        self._vista_clients: list[VistaClient] = []
         self._database = Path(self._folder.name) / "vista.db"
+        self._published: dict[str, list[dict[str, Any]]] = {}
+        self._vista = VistaTables(connection_string(self._database))
         self.publish_company()
         self.processes = [self._new_process(f"p{number}") for number in range(self.processes_count)]
         self._next_sweep = self.clock.now() + SWEEP_EVERY
-        self._active: tuple[str | None, str | None] = None, None
+        self._seen: dict[str, tuple[str | None, Any]] = {}
         self._locked: dict[str, LockedMessage] = {}
         self._doomed: set[str] = set()
         self._operator = Operator(self)
@@ -257,12 +272,11 @@ class World:
         for path, data in settled.documents.items():
             self.store.write(path, data)
         # A copy: the simulator goes on with the rows that it is given.
-        self.tenant.safetyamp.load(copy.deepcopy(settled.safetyamp))
+        self.tenant.safetyamp.load(copied(settled.safetyamp))
 
     def close(self) -> None:
         """Close the connections of all processes that ever were, and remove what is on disk."""
-        for client in self._vista_clients:
-            client.close()
+        self._vista.end()
         self._folder.cleanup()
 
     # -- what happens ----------------------------------------------------------------------------------
@@ -314,10 +328,12 @@ class World:
 
     def _happen(self) -> None:
         """What people do meanwhile."""
-        for name in self._happenings:
-            ready = self.most_are_known if name == "mistake in Vista" else None
-            if self.faults.strikes(name, ready):
-                self._let_happen(name)
+        if self.clock.now() >= self._quiet_until:
+            for name in self._happenings:
+                ready = self.most_are_known if name == "mistake in Vista" else None
+                if self.faults.strikes(name, ready):
+                    self._let_happen(name)
+                    self._quiet_until = self.faults.quiet_until(self._happenings)
         if self.hr.is_mistaken and self.clock.now() >= self.hr.mend_at:
             self.hr.mends()
         self.hr.mends_places()
@@ -368,9 +384,12 @@ class World:
 
     def most_are_known(self) -> bool:
         """Whether most employees are in SafetyAmp, as far as the sync knows."""
-        state = state_from_json("employees", read_json(self.store, paths.state("employees")))
-        known = sum(1 for record in state.records.values() if record[0] is not None) if state else 0
+        known = self._of_version(paths.state("employees"), self._count_known)
         return known > len(self.company.own_employees()) * MOST
+
+    def _count_known(self) -> int:
+        state = state_from_json("employees", read_json(self.store, paths.state("employees")))
+        return sum(1 for record in state.records.values() if record[0] is not None) if state else 0
 
     def tells_half_from_all(self) -> bool:
         """Whether half of the accounts or vehicles is no damage. A first read cannot be told from the truth,
@@ -441,12 +460,16 @@ class World:
             self._step(until=max(quiet, self.clock.now() + timedelta(seconds=1)))
 
     def _active_run_id(self) -> str | None:
-        """Asked at every step; decoding the document each time took a third of a seed."""
-        document = self.store.read(paths.ACTIVE)
-        etag = document.etag if document else None
-        if etag != self._active[0]:
-            self._active = etag, active_run_id(self.store)
-        return self._active[1]
+        return self._of_version(paths.ACTIVE, lambda: active_run_id(self.store))
+
+    def _of_version(self, path: str, look: Callable[[], T]) -> T:
+        """What `look` sees in the document. Asked at every step; decoding it each time took a third of a
+        seed."""
+        etag = self.store.etag(path)
+        seen = self._seen.get(path)
+        if seen is None or seen[0] != etag:
+            seen = self._seen[path] = etag, look()
+        return cast(T, seen[1])
 
     def _maybe_sync_one_record(self) -> None:
         if self.dice.random() < SINGLE_RECORDS:
@@ -468,7 +491,8 @@ class World:
             self.scheduler.note("a request arrives late")
             heapq.heappop(self._late)[2]()
         runnable = self.scheduler.runnable()
-        idle = [process for process in self.processes if self._is_idle(process)]
+        busy = self.scheduler.at_work
+        idle = [process for process in self.processes if not busy[process.name] and self._is_idle(process)]
         if self.clock.now() >= self._next_sweep and idle:
             self._next_sweep += SWEEP_EVERY
             process = self.dice.choice(idle)
@@ -493,7 +517,7 @@ class World:
     def _disturb_process(self, task: Task) -> None:
         if self.faults.strikes("told to end"):
             self.scheduler.note(f"{task.owner} is told to end")
-            self._process_of(task).runtime.shutdown.begin()
+            self._process_of(task).end()
         if self.faults.strikes("clock jumps"):
             seconds = self.dice.uniform(-JUMP_SECONDS, JUMP_SECONDS)
             self._process_of(task).clock.skew = timedelta(seconds=seconds)
@@ -503,7 +527,8 @@ class World:
         moments = [self.scheduler.next_wake(), self.bus.next_due(), self._next_sweep, until]
         moments += [process.dead_until for process in self.processes if process.dead_until]
         moments += [self._late[0][0]] if self._late else []
-        later = [moment for moment in moments if moment is not None and moment > self.clock.now()]
+        now = self.clock.now()
+        later = [moment for moment in moments if moment is not None and moment > now]
         self.clock.advance_to(min(later))
 
     # -- processes -------------------------------------------------------------------------------------
@@ -512,15 +537,17 @@ class World:
         return next(process for process in self.processes if process.name == task.owner)
 
     def _is_idle(self, process: Process) -> bool:
-        if process.ending and process.dead_until is None and not self.scheduler.busy(process.name):
+        if self.scheduler.busy(process.name):
+            return False
+        if process.ending and process.dead_until is None:
             self.scheduler.note(f"{process.name} has ended")
             process.dead_until = self.clock.now() + timedelta(seconds=self.dice.uniform(0.1, 30))
         if process.dead_until is not None:
             if self.clock.now() < process.dead_until:
                 return False
-            process.dead_until = None
+            process.dead_until, process.ending = None, False
             process.runtime, process.clock = self._runtime(process.name)
-        return not self.scheduler.busy(process.name)
+        return True
 
     def _crash(self, process: Process) -> None:
         """kill -9: memory and work are gone, locks and leases run out by themselves."""
@@ -643,7 +670,10 @@ class World:
 
     def publish_company(self) -> None:
         """Let the sources show the company as it is now."""
-        create_vista_database(self._database, self.company.tables)
+        changed = [name for name, rows in self.company.tables.items() if rows != self._published.get(name)]
+        create_vista_database(self._database, self.company.tables, changed)
+        self._vista.forget()
+        self._published |= {name: copied(self.company.tables[name]) for name in changed}
         self.tenant.replace_content(self.company.vehicles, self.company.drivers, self.company.graph_users)
 
     def _new_process(self, name: str) -> Process:
@@ -664,10 +694,16 @@ class World:
         )
         runtime = Runtime(self._environment(), parts)
         # Attributes of the instance go before those that the class would build.
-        self._vista_clients.append(runtime.vista)
-        vars(runtime)["vista"] = ChaosVista(runtime.vista, self)
+        vars(runtime)["vista"] = self._vista_client(runtime)
         vars(runtime)["graph"] = self._graph(runtime)
         return runtime, clock
+
+    def _vista_client(self, runtime: Runtime) -> ChaosVista:
+        settings = runtime.settings
+        columns = settings.vista_title_column, settings.vista_region_column
+        pool = ConnectionPool(lambda: self._vista, 1, runtime.clock)
+        client = VistaClient(pool, settings.vista_company, *columns, runtime.breaker("vista"))  # type: ignore[arg-type]
+        return ChaosVista(client, self)
 
     def _graph(self, runtime: Runtime) -> GraphClient:
         tokens = SimulatedTokens(self.tenant)
@@ -682,7 +718,7 @@ class World:
         return VirtualClient(self.redis, self._disturb_redis, ran)
 
     def _session(self, owner: str) -> requests.Session:
-        session = requests.Session()
+        session = Session()
         session.trust_env = False
         for name, url in HOSTS.items():
             session.mount(url, ChaosAdapter(self, name, owner))

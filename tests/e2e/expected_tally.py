@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 
 from tests.e2e.expected_content import FIELDS, Content, Records
@@ -20,7 +19,7 @@ class Tally:
     """The records of a resource, changed step by step, and the counts of the entity behind it."""
 
     def __init__(self, resource: str, before: Content) -> None:
-        self.records: Records = copy.deepcopy(before[resource])
+        self.records: Records = {key: record.copy() for key, record in before[resource].items()}
         self.counts: Counter[str] = Counter()
         self.going_without = 0
         """Records that are there without a value of the source."""

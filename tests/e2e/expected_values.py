@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 Record = dict[str, Any]
@@ -18,9 +19,12 @@ FIRST_REAL_DAY = date(1900, 1, 2)
 def text(value: Any) -> str | None:
     """Trimmed, inner white space one blank, no control and format characters; nothing left, or
     no text at all: None."""
-    if value is None or isinstance(value, bytes):
-        return None
-    seen = "".join(sign for sign in str(value) if sign in WHITE_SPACE or not _is_control(sign))
+    return None if value is None or isinstance(value, bytes) else _cleaned(str(value))
+
+
+@lru_cache(10_000)
+def _cleaned(value: str) -> str | None:
+    seen = "".join(sign for sign in value if sign in WHITE_SPACE or not _is_control(sign))
     return unicodedata.normalize("NFC", " ".join(seen.split())) or None
 
 
