@@ -23,6 +23,7 @@ from shared.sync.documents.state import EntityState
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.planning import drafting, planner, unique_values
 from shared.sync.planning.drafting import Draft
+from shared.sync.planning.listing import TargetLister
 from shared.sync.planning.moved_keys import MovedKeys
 from tests.chaos.seeds import run_seed
 from tests.chaos.virtual_redis import VirtualRedis
@@ -119,7 +120,13 @@ def reading_again_off() -> Iterator[Patch]:
 
 
 def second_listing_off() -> Iterator[Patch]:
-    """What one listing lacks is gone."""
+    """What one listing lacks is gone, and nothing is read twice."""
+    believable_targets = TargetLister.believable_targets
+
+    def once(self: TargetLister, mapping: Any, listed: int | None, **_twice: bool) -> Any:
+        return believable_targets(self, mapping, listed)
+
+    yield mock.patch.object(TargetLister, "believable_targets", once)
     yield mock.patch.object(EntityState, "missing_since", return_value="an earlier run")
     yield mock.patch.object(state, "_keep_missing", return_value=None)
 
