@@ -19,7 +19,7 @@ from shared.sync.model import EntityName
 from shared.sync.runs import abandoning
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.batch_handler import LOOK_AGAIN_SECONDS, apply_batch, give_up_batch
-from shared.sync.runs.finish import finish_entity, give_up_entity, nobody_at_work
+from shared.sync.runs.finish import give_up_entity, nobody_at_work
 from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig
 from tests.unit.test_batch_handler import (
@@ -195,12 +195,10 @@ class TestAPlan:
         message = BatchMessage(RUN, "titles", 1, 1, "start")
         if how == "apply":
             apply_batch(rig.services, message)
-        elif how == "give up":
-            give_up_batch(rig.services, message, "MaxDeliveryCountExceeded")
         else:
-            finish_entity(rig.services, get_run(rig.documents, RUN), "titles")
+            give_up_batch(rig.services, message, "MaxDeliveryCountExceeded")
 
-    @pytest.mark.parametrize("how", ["apply", "give up", "finish"])
+    @pytest.mark.parametrize("how", ["apply", "give up"])
     @pytest.mark.parametrize("begun", [True, False])
     def test_ends_its_entity(self, how: str, begun: bool) -> None:
         rig = self.rig(begun=begun)
@@ -212,7 +210,7 @@ class TestAPlan:
         assert state is not None
         assert state.needs_listing() is begun
 
-    @pytest.mark.parametrize("how", ["apply", "give up", "finish"])
+    @pytest.mark.parametrize("how", ["apply", "give up"])
     def test_waits_for_the_batch_at_hand_whose_handler_is_told(self, how: str) -> None:
         rig = self.rig(begun=True)
         path = paths.progress(RUN, "titles", 1)

@@ -28,7 +28,7 @@ from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.decisions.approve import approve
 from shared.sync.documents.outcome import BatchOutcomes, outcomes_to_json
-from shared.sync.documents.plans import planning_path
+from shared.sync.documents.plans import planning_path, read_plan
 from shared.sync.documents.runs import Run, RunRequest, get_run
 from shared.sync.documents.state import EntityState
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
@@ -226,24 +226,28 @@ class TestAPlan:
         self, rig: PlanningRig, run: Run, phase: Any
     ) -> None:
         rig.plan(run)
+        plan = read_plan(rig.documents, run, "titles")
+        assert plan is not None
 
         def end(status: Any) -> None:
             status.phase = phase
 
         rig.change_status(run, end)
-        start_plan(rig.services, run, "titles", cause="start")
+        start_plan(rig.services, run, "titles", plan, cause="start")
         assert rig.status(run).phase == phase
 
     def test_does_not_begin_what_was_approved_meanwhile_with_the_plan_of_before(
         self, rig: PlanningRig, run: Run
     ) -> None:
         rig.plan(run)
+        plan = read_plan(rig.documents, run, "titles")
+        assert plan is not None
 
         def approve_it(status: Any) -> None:
             status.approval = "another"
 
         rig.change_status(run, approve_it)
-        start_plan(rig.services, run, "titles", cause="start")
+        start_plan(rig.services, run, "titles", plan, cause="start")
         assert rig.status(run).phase == "pending"
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def missing_batches(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[int]:
     """Numbers of the batches without an outcome."""
+    if not plan.batches:
+        return []
     there = set(documents.list(paths.outcomes(run.run_id, entity)))
     return [
         number

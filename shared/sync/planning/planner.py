@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from shared.clients.http.call_meter import Meter
 from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
-from shared.storage.documents import Document, create_json, from_json, to_json
+from shared.storage.documents import Document, Documents, create_json, from_json, to_json
 from shared.sync import paths
-from shared.sync.documents.plans import Plan, Vanished, batch_to_json, plan_path
+from shared.sync.documents.plans import Plan, Vanished, batch_to_json, plan_path, read_plan
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import (
     EntityState,
@@ -84,8 +84,9 @@ def make_plan(
     lister: TargetLister,
     meter: Meter,
     only_leavers: OnlyLeavers | None = None,
-) -> None:
-    """Plan `entity` and commit the plan document; a plan that is there already stays.
+) -> Plan:
+    """Plan `entity` and commit the plan document; a plan that is there already stays. Returns the one that
+    is there then.
 
     Raises RetryLater when a listing has to go on later (its pages are kept), and the errors of reading
     (IncompleteRead, DatabaseError, APIError, ConfigurationError): then nothing was concluded.
@@ -94,7 +95,7 @@ def make_plan(
     document = services.documents.read(path)
     try:
         known = decode_state(entity, from_json(document.data, path)) if document else None
-        _make_plan(services, run, entity, lister, meter, document, known, only_leavers)
+        return _make_plan(services, run, entity, lister, meter, document, known, only_leavers)
     except UnreadableDocument as error:
         if error.path != path:
             raise
@@ -102,7 +103,7 @@ def make_plan(
         logger.error(
             "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
         )
-        _make_plan(services, run, entity, lister, meter, document, None, only_leavers)
+        return _make_plan(services, run, entity, lister, meter, document, None, only_leavers)
 
 
 def _make_plan(
@@ -114,7 +115,7 @@ def _make_plan(
     document: Document | None,
     known: EntityState | None,
     leavers: OnlyLeavers | None,
-) -> None:
+) -> Plan:
     """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()
     documents = services.documents
@@ -201,11 +202,20 @@ def _make_plan(
         # release has, the state does not say what is there.
         distrust_state(documents, entity)
     # The entity is for people: programs know it by the path.
-    create_json(documents, plan_path(run, entity), {"entity": entity, **plan.to_json()})
+    is_ours = create_json(documents, plan_path(run, entity), {"entity": entity, **plan.to_json()})
     duration_ms = round((services.clock.monotonic() - started) * 1000)
     facts = {"counts": plan.counts, "batches": plan.batches, "duration_ms": duration_ms}
     text = "%s of run %s is planned"
     logger.info(text, entity, run.run_id, extra={"event": "entity_planned", "entity": entity, **facts})
+    return plan if is_ours else _committed(documents, run, entity)
+
+
+def _committed(documents: Documents, run: Run, entity: EntityName) -> Plan:
+    """The plan of somebody who was quicker."""
+    plan = read_plan(documents, run, entity)
+    if plan is None:
+        raise UnreadableDocument(plan_path(run, entity), "it is gone")
+    return plan
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
         except HandOn as later:
             _hand_on(services, message, later.delay_seconds)
             return
-    finish_entity(services, run, message.entity)
+    finish_entity(services, run, message.entity, plan)
 
 
 def _work_on(
@@ -234,7 +234,7 @@ def give_up_batch(services: Services, message: BatchMessage, reason: str) -> Non
     with suppress(LeaseHeld):
         if services.documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
             _work_on(services, run, plan, message, reason)
-        finish_entity(services, run, message.entity)
+        finish_entity(services, run, message.entity, plan)
 
 
 def _hand_on(services: Services, message: BatchMessage, delay_seconds: float) -> None:

@@ -26,7 +26,7 @@ from shared.errors import (
 from shared.sync import paths
 from shared.sync.applying.batches import missing_batches, send_batches
 from shared.sync.bulk import bulk_work
-from shared.sync.documents.plans import may_be_applied, planning_path, read_plan
+from shared.sync.documents.plans import Plan, may_be_applied, planning_path, read_plan
 from shared.sync.documents.runs import EntityStatus, Run, change_run
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.messages import EntityMessage
@@ -79,10 +79,9 @@ def _bring_forward(services: Services, message: EntityMessage) -> None:
         # Whoever finishes what this entity needs sends a message that releases it.
         return
     try:
-        plan = read_plan(services.documents, run, message.entity)
-        if plan is None and not _plan(services, run, message):
-            return
-        start_plan(services, run, message.entity, cause=message.cause)
+        plan = read_plan(services.documents, run, message.entity) or _plan(services, run, message)
+        if plan is not None:
+            start_plan(services, run, message.entity, plan, cause=message.cause)
     except UnreadableDocument as error:
         if error.path == paths.run(run.run_id):
             raise  # whoever reads it next gives up the run
@@ -96,12 +95,12 @@ def _bring_forward(services: Services, message: EntityMessage) -> None:
         stop_entity(services, run.run_id, message.entity, reason)
 
 
-def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
-    """Make the plan; False when the message was handed on or the entity has failed."""
+def _plan(services: Services, run: Run, message: EntityMessage) -> Plan | None:
+    """Make the plan; None when the message was handed on or the entity has failed."""
     entity = message.entity
     with metered() as meter, bulk_work(), priority(run):
         try:
-            _make_plan(services, run, entity, meter)
+            return _make_plan(services, run, entity, meter)
         except LeaseHeld:
             # Somebody plans, or died while planning. A message of the sweep is not kept alive for that: the
             # next sweep looks again, and copies of each would pile up during a long listing.
@@ -129,19 +128,17 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> bool:
             logger.exception("planning %s of run %s met an unexpected error", entity, run.run_id)
             unexpected = SafetyAmpError(f"unexpected {type(error).__name__} while planning, see the log")
             _fail(services, run, message, unexpected, meter)
-        else:
-            return True
-    return False
+    return None
 
 
 def _make_plan(
     services: Services, run: Run, entity: EntityName, meter: Meter, only_leavers: OnlyLeavers | None = None
-) -> None:
+) -> Plan:
     path = planning_path(run, entity)
     with held_lease(services, path) as lease:
         lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
         try:
-            make_plan(services, run, entity, lister, meter, only_leavers)
+            return make_plan(services, run, entity, lister, meter, only_leavers)
         except RetryLater:
             lister.keep()
             raise
@@ -149,32 +146,30 @@ def _make_plan(
 
 def _plan_leavers(
     services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter
-) -> bool:
+) -> Plan | None:
     """Planning has failed for good. Where only Graph or SafetyAmp's listing is the cause, who has left loses
-    access nevertheless; True when there is a plan for that."""
+    access nevertheless: returns the plan for that, if there is one."""
     # Who approved a plan approved more than its leavers: it stays held until all of it can be done.
     is_approval = run.entities[message.entity].approval_in_force is not None
     only_leavers = None if is_approval else _only_leavers(message.entity, error)
     while only_leavers is not None:
         logger.error("only leavers of run %s are looked at: %s", run.run_id, error)
         try:
-            _make_plan(services, run, message.entity, meter, only_leavers)
+            return _make_plan(services, run, message.entity, meter, only_leavers)
         except LeaseHeld:
             _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
-            return False
+            return None
         except RateLimited as wait:
             _hand_on(services, message, wait.delay_seconds, message.attempt, "wait")
-            return False
+            return None
         except (StorageError, BusError):
             raise
         except SafetyAmpError as second:
             logger.warning("nor could leavers be looked at: %s", second)
             no_listing = not only_leavers.unlisted and ONLY_LISTING in getattr(second, "__notes__", ())
             only_leavers = replace(only_leavers, unlisted=True) if no_listing else None
-        else:
-            return True
     _fail(services, run, message, error, meter)
-    return False
+    return None
 
 
 def _only_leavers(entity: EntityName, error: Exception) -> OnlyLeavers | None:
@@ -211,17 +206,15 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
     end_entity(services, run.run_id, message.entity, fail)
 
 
-def start_plan(services: Services, run: Run, entity: EntityName, *, cause: str) -> None:
+def start_plan(services: Services, run: Run, entity: EntityName, plan: Plan, *, cause: str) -> None:
     """Act on the committed plan: end the entity, or send its batches."""
-    plan = read_plan(services.documents, run, entity)
-    assert plan is not None, "a plan is acted on after it was made"
     if not may_be_applied(run, entity, plan):
         if plan.held and run.request.mode != "plan":
             extra = {"event": "guard_held", "entity": entity, "reasons": plan.held}
             logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
         end_unapplied(services, run, entity, plan)
     elif plan.batches == 0:
-        finish_entity(services, run, entity)
+        finish_entity(services, run, entity, plan)
     else:
         change_run(services.documents, run.run_id, _applying(entity, run.entities[entity].approval))
         missing = missing_batches(services.documents, run, entity, plan)

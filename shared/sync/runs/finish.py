@@ -15,11 +15,12 @@ from shared.clients.http.call_meter import folded
 from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
 from shared.storage.documents import read_json, to_json, update_json
 from shared.sync import paths
+from shared.sync.applying.batches import missing_batches
 from shared.sync.applying.merge import merge_outcomes, note_unknown
 from shared.sync.applying.settled import settled
 from shared.sync.documents.active import release_active
 from shared.sync.documents.outcome import DONE, BatchOutcomes, Outcome
-from shared.sync.documents.plans import Plan, planned_changes, read_plan
+from shared.sync.documents.plans import Plan, planned_changes
 from shared.sync.documents.runs import EntityStatus, Run, RunPhase, change_run
 from shared.sync.documents.state import EntityState, decode_state, distrust_state, state_from_json
 from shared.sync.documents.switched_off import note_switched_off
@@ -61,17 +62,9 @@ COUNTS = (
 )
 
 
-def finish_entity(services: Services, run: Run, entity: EntityName) -> None:
-    """End the entity if every batch has an outcome; otherwise do nothing."""
-    try:
-        plan = read_plan(services.documents, run, entity)
-    except UnreadableDocument as error:
-        give_up_entity(services, run, entity, str(error))
-        return
-    if (
-        plan is None
-        or sum(1 for _ in services.documents.list(paths.outcomes(run.run_id, entity))) < plan.batches
-    ):
+def finish_entity(services: Services, run: Run, entity: EntityName, plan: Plan) -> None:
+    """End the entity if every batch of its plan has an outcome; otherwise do nothing."""
+    if missing_batches(services.documents, run, entity, plan):
         return
     batches = [
         settled(services.documents, run.run_id, entity, plan.plan_id, number)

@@ -73,7 +73,7 @@ def stop_entity(
         cause = f"stop/{services.clock.now():%Y%m%d%H%M%S}"
         send_batches(services, run, entity, left, cause=cause, spread=False)
     elif not missing:
-        finish_entity(services, run, entity)
+        finish_entity(services, run, entity, plan)
 
 
 def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:

@@ -100,7 +100,7 @@ def _resend_entity(services: Services, run: Run, entity: EntityName, cause: str,
         return
     missing = missing_batches(services.documents, run, entity, plan)
     if not missing:
-        finish_entity(services, run, entity)
+        finish_entity(services, run, entity, plan)
         return
     due = [number for number in missing if at_once or _is_overdue(services, run, entity, plan, number)]
     if due:
