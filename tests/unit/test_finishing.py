@@ -298,5 +298,8 @@ class TestThoseThatWait:
         rig = self.rig(departments="failed", jobs="done", titles="cancelled", employees="pending")
         assert self.sent(rig) == [("employees", "release/departments")]
 
+    def test_are_not_released_by_one_that_they_do_not_need(self) -> None:
+        assert self.sent(self.rig(departments="done", titles="pending", vehicles="pending")) == []
+
     def test_are_not_released_once_more_when_they_are_at_work(self) -> None:
         assert self.sent(self.rig(departments="done", jobs="applying")) == []

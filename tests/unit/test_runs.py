@@ -54,7 +54,7 @@ def entities_sent(rig: EngineRig) -> list[tuple[str, EntityName, str]]:
 
 
 class TestRequest:
-    def test_claims_stands_and_sends_a_message_per_entity(self, rig: EngineRig) -> None:
+    def test_claims_stands_and_sends_a_message_per_entity_that_can_begin(self, rig: EngineRig) -> None:
         request = RunRequest(refresh=True, cause="nightly")
         run_id = request_run(rig.services, request)
         run = get_run(rig.documents, run_id)
@@ -67,8 +67,18 @@ class TestRequest:
             ENTITIES, "pending"
         )
         assert active_run_id(rig.documents) == run_id
-        assert entities_sent(rig) == [(run_id, entity, "start") for entity in ENTITIES]
+        assert entities_sent(rig) == [(run_id, entity, "start") for entity in ("departments", "titles")]
         assert {message.queue for message in rig.bus.sent} == {"entity-sync"}
+
+    def test_sends_those_whose_needs_are_paused_at_once(self, rig: EngineRig) -> None:
+        pause(rig.services, ["departments", "titles"], "they are being moved")
+        run_id = request_run(rig.services, RunRequest())
+        assert entities_sent(rig) == [(run_id, "jobs", "start")]
+
+    def test_of_nothing_that_is_on_sends_one_message_which_ends_it(self) -> None:
+        rig = EngineRig()  # without the settings of vehicles
+        run_id = request_run(rig.services, RunRequest(entities=("vehicles",)))
+        assert entities_sent(rig) == [(run_id, "vehicles", "start")]
 
     def test_of_some_entities_keeps_the_order_of_a_run(self, rig: EngineRig) -> None:
         run_id = request_run(rig.services, RunRequest(entities=("employees", "jobs")))

@@ -213,12 +213,18 @@ def advance(services: Services, run: Run, *, finished: EntityName | None = None)
     released: list[EntityName] = [
         name
         for name, status in run.entities.items()
-        if status.phase == "pending" and ENTITY_NEEDS[name] and run.ready(name)
+        if status.phase == "pending" and _waited_for(name, finished) and run.ready(name)
     ]
     if released:
         # An approval releases the same entities once more, which would be taken for a repeat.
         parts = ("release", finished or "again", run.entities[released[0]].approval)
         send_entities(services, run.run_id, released, "/".join(part for part in parts if part))
+
+
+def _waited_for(entity: EntityName, finished: EntityName | None) -> bool:
+    """Whether the entity can have waited for the one that has `finished`. Others were sent by whoever finished
+    what they need; should that one have died before, its message comes again, and nobody knows which it was."""
+    return bool(ENTITY_NEEDS[entity]) if finished is None else finished in ENTITY_NEEDS[entity]
 
 
 def finish_run(services: Services, run_id: str) -> None:

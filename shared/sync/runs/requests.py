@@ -29,13 +29,21 @@ def request_run(services: Services, request: RunRequest) -> str:
     Raises as `claim_run`. When Service Bus cannot be reached the run stands nevertheless: the sweep sends
     its messages later.
     """
-    run_id = claim_run(services, request)
-    with bound(run=run_id):
+    run = _claimed(services, request)
+    with bound(run=run.run_id):
         try:
-            send_entities(services, run_id, request.entities, "start")
+            send_entities(services, run.run_id, _first(run), "start")
         except BusError as error:
-            logger.warning("run %s waits for the sweep, its messages could not be sent: %s", run_id, error)
-    return run_id
+            text = "run %s waits for the sweep, its messages could not be sent: %s"
+            logger.warning(text, run.run_id, error)
+    return run.run_id
+
+
+def _first(run: Run) -> list[EntityName]:
+    """The entities that can begin at once. Whoever finishes what the others need sends theirs. Where all are
+    off, one message ends the run."""
+    waiting = [name for name, status in run.entities.items() if not status.ended]
+    return [name for name in waiting if run.ready(name)] or list(run.entities)[:1]
 
 
 def claim_run(services: Services, request: RunRequest) -> str:
@@ -45,32 +53,35 @@ def claim_run(services: Services, request: RunRequest) -> str:
     Raises Paused when an operator paused all of its entities, and RunConflict with the active run's id when
     one is under way.
     """
+    return _claimed(services, request).run_id
+
+
+def _claimed(services: Services, request: RunRequest) -> Run:
     refuse_paused(services.documents, request.entities)
     now = services.clock.now()
     run_id = new_run_id(now)
     while services.documents.read(paths.run(run_id)) is not None:
         run_id = new_run_id(now)  # a run of the very same moment has it
-    claim_active(services.documents, run_id, request, now.isoformat())
+    claim = claim_active(services.documents, run_id, request, now.isoformat())
     with bound(run=run_id):
         facts = {"event": "run_requested", "mode": request.mode, "cause": request.cause}
         logger.info("run %s was requested", run_id, extra={**facts, "entities": list(request.entities)})
-        ensure_run(services)
-    return run_id
+        return _created(services, claim)
 
 
 def ensure_run(services: Services) -> str | None:
     """Make sure that the active run has its document (the claim comes first, a crash may separate them).
 
-    Pauses are read here, after the claim: one that comes later finds the run active and stops it. An
-    approval that was claimed is completed here too. Returns the active run's id."""
+    An approval that was claimed is completed here too. Returns the active run's id."""
     claim = read_active(services.documents).claim
     if claim is None:
         return None
     run_id = claim.run_id
     if services.documents.read(paths.run(run_id)) is None:
-        _create_run(services, claim)
+        _created(services, claim)
     try:
-        reopen(services.documents, claim)
+        if claim.approves:
+            reopen(services.documents, claim)
     except (RunConflict, Paused) as error:
         logger.warning("the approval of run %s is void: %s", run_id, error)
         release_active(services.documents, get_run(services.documents, run_id))
@@ -78,7 +89,10 @@ def ensure_run(services: Services) -> str | None:
     return run_id
 
 
-def _create_run(services: Services, claim: Claim) -> None:
+def _created(services: Services, claim: Claim) -> Run:
+    """The run that was claimed, whoever made its document.
+
+    Pauses are read here, after the claim: one that comes later finds the run active and stops it."""
     request = claim.request
     pauses = read_pauses(services.documents)
     run = Run(
@@ -89,7 +103,8 @@ def _create_run(services: Services, claim: Claim) -> None:
             name: _first_status(services, name, pauses) for name in ENTITIES if name in request.entities
         },
     )
-    create_json(services.documents, paths.run(run.run_id), run.to_json())
+    is_ours = create_json(services.documents, paths.run(run.run_id), run.to_json())
+    return run if is_ours else get_run(services.documents, run.run_id)
 
 
 def refuse_paused(documents: Documents, entities: Sequence[EntityName]) -> None:

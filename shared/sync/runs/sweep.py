@@ -40,8 +40,10 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     `at_once` sends everything that has no outcome, overdue or not: for a process that starts with an empty
     bus and knows that no message is on its way.
     """
-    if (active := active_run_id(services.documents)) is not None:
-        readable_run(services, active)
+    active = active_run_id(services.documents)
+    if active is None:
+        return None
+    readable_run(services, active)
     run_id = ensure_run(services)
     if run_id is not None:
         with bound(run=run_id, operation="sweep"):
