@@ -143,6 +143,7 @@ def update_json(
     attempts: int = 50,
     *,
     lost: Callable[[UnreadableDocument], Any] | None = None,
+    known: Document | None = None,
 ) -> Any:
     """Compare-and-swap: apply the pure function `change` to the current value (None when absent) until
     nobody interferes. `change` returns the new value, or None to leave the document as it is.
@@ -150,11 +151,17 @@ def update_json(
     A document that cannot be read, or that `change` says so of, is taken as what `lost` returns, and written
     over; without `lost` UnreadableDocument passes through.
 
+    `known` is a version that was read before: the first attempt is made on it, without reading. That nothing
+    is to be changed is never concluded from it.
+
     Returns the value that is stored afterwards. Raises DocumentChanged after `attempts` lost races.
     """
     for _ in range(attempts):
-        document = documents.read(path)
+        document, is_old = known or documents.read(path), known is not None
+        known = None
         before, after = _changed(document, path, change, lost)
+        if after is None and is_old:
+            continue
         if after is None:
             return before
         try:

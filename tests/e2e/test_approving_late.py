@@ -448,12 +448,12 @@ class TestASourceThatIsAway:
     def test_is_no_reason_to_carry_out_the_same_approval_later(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A process may die before it can close the run: the sweep finds the claim, and Vista is back."""
+        """A process may die before it can conclude the run: the sweep finds the claim, and Vista is back."""
         terminate(rig, *LEAVERS)
         run_id = held_run(rig)
         comes_back = vista_is_away(rig)
         with monkeypatch.context() as patched:
-            patched.setattr("shared.sync.runs.finish.finish_run", lambda *_: None)
+            patched.setattr("shared.sync.runs.finish._conclude", lambda *_: None)
             approve(rig.stack.runtime, run_id)
             rig.drain()
         assert get_run(rig.documents, run_id).entities["employees"].phase == "held"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from local.bench.counting import CountingDocuments, Operations
 from shared.errors import BusError, DocumentChanged, Paused, RunConflict, StorageError, UnknownRun
 from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
@@ -46,6 +48,10 @@ APPROVE_REOPENS = "shared.sync.decisions.approve.reopen"
 @pytest.fixture
 def rig() -> EngineRig:
     return EngineRig(**VEHICLES)
+
+
+def ends(entity: EntityName) -> Callable[[Run], None]:
+    return lambda run: setattr(run.entities[entity], "phase", "done")
 
 
 def entities_sent(rig: EngineRig) -> list[tuple[str, EntityName, str]]:
@@ -239,6 +245,28 @@ class TestDocument:
             list(pool.map(count, range(20)))
         assert get_run(rig.documents, run_id).entities["jobs"].calls == {"safetyamp": 20}
 
+    def test_is_changed_as_it_was_read_without_reading_it_again(self, rig: EngineRig) -> None:
+        run = get_run(rig.documents, request_run(rig.services, RunRequest()))
+        operations = Operations()
+        change_run(CountingDocuments(rig.documents, operations), run, ends("jobs"))
+        assert operations.documents == {"replace runs/RUN/run.json": 1}
+        assert get_run(rig.documents, run.run_id).entities["jobs"].phase == "done"
+
+    def test_is_read_again_when_somebody_has_changed_it_since(self, rig: EngineRig) -> None:
+        run = get_run(rig.documents, request_run(rig.services, RunRequest()))
+        change_run(rig.documents, run.run_id, ends("titles"))
+        after = change_run(rig.documents, run, ends("jobs"))
+        assert [name for name, status in after.entities.items() if status.ended] == ["jobs", "titles"]
+
+    def test_of_which_an_old_version_asks_for_no_change_is_read_again(self, rig: EngineRig) -> None:
+        """It says that something is done which an operator may have taken back since."""
+        run_id = request_run(rig.services, RunRequest())
+        change_run(rig.documents, run_id, ends("jobs"))
+        old = get_run(rig.documents, run_id)
+        change_run(rig.documents, run_id, lambda run: setattr(run.entities["jobs"], "phase", "pending"))
+        change_run(rig.documents, old, ends("jobs"))
+        assert get_run(rig.documents, run_id).entities["jobs"].phase == "done"
+
     def test_of_an_unknown_run_is_an_error(self, rig: EngineRig) -> None:
         for read in (get_run, lambda documents, run_id: change_run(documents, run_id, lambda run: None)):
             with pytest.raises(UnknownRun, match="no-such-run"):
@@ -362,7 +390,12 @@ class TestApproval:
         run_id = held(rig, "jobs", "employees")
         approve(rig.services, run_id)
         approval = get_run(rig.documents, run_id).entities["employees"].approval
-        end_entity(rig.services, run_id, "jobs", lambda status: setattr(status, "phase", "done"))
+        end_entity(
+            rig.services,
+            get_run(rig.documents, run_id),
+            "jobs",
+            lambda status: setattr(status, "phase", "done"),
+        )
         assert entities_sent(rig)[-1] == (run_id, "employees", f"release/jobs/{approval}")
 
     def test_after_days_is_not_overdue(self, rig: EngineRig) -> None:

@@ -167,7 +167,7 @@ def test_an_approval_that_fails_after_it_was_cancelled_is_not_held_again(rig: St
     rig.planned("titles", 1, held=["too many"])
     change = {"phase": "pending", "approval": "a1", "held_because": "too many"}
     rig.change("titles", **change, stop_reason="cancelled by hand", cancelled=True)
-    hold_again(rig.services, rig.run_id, "titles", "Vista is away")
+    hold_again(rig.services, rig.run, "titles", "Vista is away")
     assert rig.status("titles").phase == "cancelled"
     assert rig.status("titles").reason == "cancelled by hand; it was held: too many"
 

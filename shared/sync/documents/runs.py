@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, get_args
 
 from shared.clients.http.call_meter import folded
-from shared.errors import UnknownRun
+from shared.errors import UnknownRun, UnreadableDocument
 from shared.storage.decoding import Time, decode
-from shared.storage.documents import Documents, read_document, update_json
+from shared.storage.documents import Document, Documents, from_json, update_json
 from shared.sync import paths
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
@@ -115,6 +115,8 @@ class Run:
     entities: dict[EntityName, EntityStatus]
     phase: RunPhase = "running"
     finished_at: Time | None = None
+    read_from: Document | None = field(default=None, init=False, repr=False, compare=False)
+    """The version that this was read from, to change it without reading it again (`change_run`)."""
 
     @property
     def ended(self) -> bool:
@@ -133,9 +135,10 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The document."""
+        members = {name: value for name, value in vars(self).items() if name != "read_from"}
         return {
             "version": RUN_VERSION,
-            **vars(self),
+            **members,
             "request": self.request.to_json(),
             "entities": {name: status.to_json() for name, status in self.entities.items()},
         }
@@ -220,8 +223,14 @@ def run_ids(documents: Documents) -> list[str]:
 def read_run(documents: Documents, run_id: str) -> Run | None:
     """The run's document, None when there is none. Raises UnreadableDocument."""
     path = paths.run(run_id)
-    value = read_document(documents, path, dict[str, Any])
-    return None if value is None else run_from_json(value, path)
+    document = documents.read(path)
+    if document is None:
+        return None
+    if not document.data:
+        raise UnreadableDocument(path, "it is empty")
+    run = run_from_json(from_json(document.data, path), path)
+    run.read_from = document
+    return run
 
 
 def get_run(documents: Documents, run_id: str) -> Run:
@@ -232,10 +241,12 @@ def get_run(documents: Documents, run_id: str) -> Run:
     return run
 
 
-def change_run(documents: Documents, run_id: str, change: Callable[[Run], None]) -> Run:
-    """Compare-and-swap on the run document; `change` may be called again on a newer version. Raises
-    UnknownRun and UnreadableDocument."""
+def change_run(documents: Documents, known: Run | str, change: Callable[[Run], None]) -> Run:
+    """Compare-and-swap on the run document; `change` may be called again on a newer version. `known` is the
+    run's id, or the run as it was read: then it is not read again unless somebody has changed it since.
+    Raises UnknownRun and UnreadableDocument."""
 
+    run_id, version = (known, None) if isinstance(known, str) else (known.run_id, known.read_from)
     path = paths.run(run_id)
 
     def apply(value: Any) -> Any:
@@ -246,4 +257,4 @@ def change_run(documents: Documents, run_id: str, change: Callable[[Run], None])
         after = _with_what_is_new(value, run.to_json())
         return None if after == value else after
 
-    return run_from_json(update_json(documents, path, apply), path)
+    return run_from_json(update_json(documents, path, apply, known=version), path)

@@ -195,7 +195,7 @@ def _hand_on(
 def _fail(services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter) -> None:
     logger.error("planning %s of run %s failed: %s", message.entity, run.run_id, error)
     if run.entities[message.entity].approval_in_force:
-        hold_again(services, run.run_id, message.entity, str(error))
+        hold_again(services, run, message.entity, str(error))
         return
 
     def fail(status: EntityStatus) -> None:
@@ -203,7 +203,7 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
         status.calls, status.requests = dict(meter.calls), dict(meter.requests)
         status.waited_seconds = round(meter.waited_seconds, 3)
 
-    end_entity(services, run.run_id, message.entity, fail)
+    end_entity(services, run, message.entity, fail)
 
 
 def start_plan(services: Services, run: Run, entity: EntityName, plan: Plan, *, cause: str) -> None:
@@ -216,7 +216,7 @@ def start_plan(services: Services, run: Run, entity: EntityName, plan: Plan, *, 
     elif plan.batches == 0:
         finish_entity(services, run, entity, plan)
     else:
-        change_run(services.documents, run.run_id, _applying(entity, run.entities[entity].approval))
+        change_run(services.documents, run, _applying(entity, run.entities[entity].approval))
         missing = missing_batches(services.documents, run, entity, plan)
         send_batches(services, run, entity, missing, cause=cause)
 

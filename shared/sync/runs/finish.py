@@ -102,7 +102,7 @@ def finish_entity(services: Services, run: Run, entity: EntityName, plan: Plan) 
             status.failing = refused + sum(1 for outcome in outcomes if outcome.result == "failed")
         status.calls, status.requests, status.waited_seconds = dict(calls), folded(requests), round(waited, 3)
 
-    end_entity(services, run.run_id, entity, end)
+    end_entity(services, run, entity, end)
 
 
 def _not_merged(services: Services, entity: EntityName, why: str) -> str:
@@ -123,7 +123,7 @@ def give_up_entity(services: Services, run: Run, entity: EntityName, reason: str
         if not status.ended and status.stop_reason is None:
             status.stop_reason = reason
 
-    run = change_run(services.documents, run.run_id, stop)
+    run = change_run(services.documents, run, stop)
     if not nobody_at_work(services, run.run_id, entity):
         logger.warning("%s of run %s is given up when its batch at hand has ended", entity, run.run_id)
         return
@@ -132,7 +132,7 @@ def give_up_entity(services: Services, run: Run, entity: EntityName, reason: str
     def end(status: EntityStatus) -> None:
         status.phase, status.reason = ("cancelled" if status.cancelled else "failed"), reason
 
-    end_entity(services, run.run_id, entity, end)
+    end_entity(services, run, entity, end)
 
 
 def nobody_at_work(services: Services, run_id: str, entity: EntityName) -> bool:
@@ -154,7 +154,7 @@ def distrust_begun(services: Services, run_id: str, entity: EntityName) -> None:
         distrust_state(services.documents, entity)
 
 
-def hold_again(services: Services, run_id: str, entity: EntityName, why: str) -> None:
+def hold_again(services: Services, run: Run, entity: EntityName, why: str) -> None:
     """An approval came to nothing before a plan was made for it: what was held is held as before."""
 
     def hold(status: EntityStatus) -> None:
@@ -167,7 +167,7 @@ def hold_again(services: Services, run_id: str, entity: EntityName, why: str) ->
             f"it was approved, but nothing was applied: {why}; it is held because {status.held_because}"
         )
 
-    end_entity(services, run_id, entity, hold)
+    end_entity(services, run, entity, hold)
 
 
 def end_unapplied(services: Services, run: Run, entity: EntityName, plan: Plan) -> None:
@@ -183,30 +183,34 @@ def end_unapplied(services: Services, run: Run, entity: EntityName, plan: Plan) 
             status.phase = "cancelled" if status.cancelled else "failed"
             status.reason = f"{status.stop_reason}; it was held: {why}" if plan.held else status.stop_reason
 
-    end_entity(services, run.run_id, entity, end)
+    end_entity(services, run, entity, end)
 
 
-def end_entity(
-    services: Services, run_id: str, entity: EntityName, end: Callable[[EntityStatus], None]
-) -> None:
-    """Set the entity's final status unless it has one, then let everything go on that waited for it."""
+def end_entity(services: Services, run: Run, entity: EntityName, end: Callable[[EntityStatus], None]) -> None:
+    """Set the entity's final status unless it has one, and the run's with that of the last entity; then let
+    everything go on that waited for it."""
 
     def change(run: Run) -> None:
         status = run.entities[entity]
         if not status.ended:
             end(status)
             status.finished_at = services.clock.now().isoformat()
+        if all(status.ended for status in run.entities.values()):
+            _close(services, run)
 
-    run = change_run(services.documents, run_id, change)
+    run = change_run(services.documents, run, change)
     status = run.entities[entity]
-    facts = {"run": run_id, "entity": entity, "phase": status.phase, "reason": status.reason}
+    facts = {"run": run.run_id, "entity": entity, "phase": status.phase, "reason": status.reason}
     figures = {"counts": status.counts}
-    logger.info("%s of run %s ended: %s", entity, run_id, status.phase, extra={**facts, **figures})
+    logger.info("%s of run %s ended: %s", entity, run.run_id, status.phase, extra={**facts, **figures})
     advance(services, run, finished=entity)
 
 
 def advance(services: Services, run: Run, *, finished: EntityName | None = None) -> None:
     """Send what can go on now that an entity has ended, or close the run after the last one."""
+    if run.ended:
+        _conclude(services, run)
+        return
     if all(status.ended for status in run.entities.values()):
         finish_run(services, run.run_id)
         return
@@ -222,24 +226,29 @@ def advance(services: Services, run: Run, *, finished: EntityName | None = None)
 
 
 def _waited_for(entity: EntityName, finished: EntityName | None) -> bool:
-    """Whether the entity can have waited for the one that has `finished`. Others were sent by whoever finished
-    what they need; should that one have died before, its message comes again, and nobody knows which it was."""
+    """Whether the entity can have waited for the one that has `finished`; any that waits can, when nobody
+    knows which it was: who finished it may have died before it sent, and its message has come again."""
     return bool(ENTITY_NEEDS[entity]) if finished is None else finished in ENTITY_NEEDS[entity]
 
 
 def finish_run(services: Services, run_id: str) -> None:
-    """Write the report (JSON and a page), close the run's document, and let the next run start, in this
-    order: a crash in between leaves the run active, and the sweep does the rest."""
+    """Close the document of a run whose entities have all ended, and conclude the run."""
+    _conclude(services, change_run(services.documents, run_id, lambda run: _close(services, run)))
 
-    def close(run: Run) -> None:
-        if not run.ended:
-            run.phase = phase_of(run)
-            run.finished_at = services.clock.now().isoformat()
 
-    run = change_run(services.documents, run_id, close)
+def _close(services: Services, run: Run) -> None:
+    """Note that the run has ended, unless that is noted."""
+    if not run.ended:
+        run.phase = phase_of(run)
+        run.finished_at = services.clock.now().isoformat()
+
+
+def _conclude(services: Services, run: Run) -> None:
+    """Write the report of a run that has ended (JSON and a page), count it, and let the next run start, in
+    this order: a crash in between leaves the run active, and the sweep does the rest."""
     report = make_report(services.documents, run)
-    services.documents.write(paths.report(run_id), to_json(report))
-    _write_page(services, run_id, report)
+    services.documents.write(paths.report(run.run_id), to_json(report))
+    _write_page(services, run.run_id, report)
     _count(services, run, report)
     if release_active(services.documents, run):
         _tell(run, report["duration_seconds"])

@@ -58,10 +58,10 @@ def stop_entity(
         give_up_entity(services, run, entity, f"{reason}; {error}")
         return
     if plan is None and run.entities[entity].approval_in_force and not cancelled:
-        hold_again(services, run_id, entity, reason)
+        hold_again(services, run, entity, reason)
         return
     if plan is None:
-        end_entity(services, run_id, entity, lambda status: _end_unplanned(status, reason, cancelled))
+        end_entity(services, run, entity, lambda status: _end_unplanned(status, reason, cancelled))
         return
     if not may_be_applied(run, entity, plan):
         # Its batches are no work of this run, and to note that they were not tried would be taken for the end
