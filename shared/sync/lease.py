@@ -16,36 +16,53 @@ LEASE_SECONDS = 60
 RENEW_AFTER_SECONDS = 15.0
 
 
-class HeldLease:
-    """A lease that is ours. `keep` renews it when it is no longer fresh; raises LeaseLost."""
+class Lease:
+    """A lease that is ours once it was taken."""
 
     def __init__(self, services: Services, path: str) -> None:
         self._documents = services.documents
         self._clock = services.clock
         self._path = path
-        self.lease_id = services.documents.acquire_lease(path, LEASE_SECONDS)
-        self._renewed = services.clock.monotonic()
+        self._id: str | None = None
+        self._renewed = 0.0
+
+    def take(self) -> str:
+        """Its id. Raises LeaseHeld."""
+        if self._id is None:
+            self._id = self._documents.acquire_lease(self._path, LEASE_SECONDS)
+            self._renewed = self._clock.monotonic()
+        return self._id
 
     def keep(self) -> None:
+        """Renew it when it is no longer fresh. Raises LeaseLost."""
         now = self._clock.monotonic()
-        if now - self._renewed >= RENEW_AFTER_SECONDS:
-            self._documents.renew_lease(self._path, self.lease_id)
+        if self._id is not None and now - self._renewed >= RENEW_AFTER_SECONDS:
+            self._documents.renew_lease(self._path, self._id)
             self._renewed = now
 
     def release(self) -> None:
         """Give it back, so that the next does not have to wait until it runs out."""
-        self._documents.release_lease(self._path, self.lease_id)
+        if self._id is not None:
+            self._documents.release_lease(self._path, self._id)
 
 
 @contextmanager
-def held_lease(services: Services, path: str) -> Iterator[HeldLease]:
+def held_lease(services: Services, path: str) -> Iterator[Lease]:
     """Lease the document at `path`; every HTTP call made inside renews the lease first when needed, and those
     of the blocks around.
 
     Raises LeaseHeld at the start, LeaseLost from within a call, and Stopping instead of a call when the
     process is about to end.
     """
-    lease, outer = HeldLease(services, path), bound_heartbeat()
+    with lease_when_needed(services, path) as lease:
+        lease.take()
+        yield lease
+
+
+@contextmanager
+def lease_when_needed(services: Services, path: str) -> Iterator[Lease]:
+    """The same, but for whoever inside takes the lease, when it does."""
+    lease, outer = Lease(services, path), bound_heartbeat()
 
     def before_call() -> None:
         if outer is not None:

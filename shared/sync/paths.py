@@ -32,7 +32,7 @@ def plan(run_id: str, entity: str) -> str:
 
 
 def planning(run_id: str, entity: str) -> str:
-    """What planners of an entity lease, and where a long listing keeps the pages it has read."""
+    """What planners of an entity lease to list SafetyAmp, and where a long listing keeps its pages."""
     return f"runs/{run_id}/{entity}/planning.json"
 
 

@@ -247,7 +247,7 @@ class PlanningRig(EngineRig):
         run = run or self.run(**request)
         path = planning_path(run, self.entity)
         with metered() as meter, held_lease(self.services, path) as lease:
-            lister = TargetLister(self.services, path, meter=meter, lease_id=lease.lease_id)
+            lister = TargetLister(self.services, path, meter=meter, lease=lease)
             make_plan(self.services, run, self.entity, lister, meter, only_leavers)
         return self.stored_plan(run)
 

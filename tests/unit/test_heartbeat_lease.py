@@ -8,7 +8,7 @@ import pytest
 
 from shared.clients.http.heartbeat import beat, beating
 from shared.errors import LeaseHeld, LeaseLost, Stopping, StorageError
-from shared.sync.lease import LEASE_SECONDS, RENEW_AFTER_SECONDS, held_lease
+from shared.sync.lease import LEASE_SECONDS, RENEW_AFTER_SECONDS, held_lease, lease_when_needed
 from tests.unit.engine_rig import EngineRig
 
 PATH = "runs/r/jobs/progress/0001.json"
@@ -71,6 +71,21 @@ class TestLease:
             pytest.fail("two hold the lease")
         assert is_free(rig)
 
+    def test_that_nobody_needs_is_not_taken(self, rig: EngineRig) -> None:
+        with lease_when_needed(rig.services, PATH):
+            beat()
+            assert is_free(rig)
+
+    def test_that_somebody_needs_is_taken_then_and_kept_and_given_back(self, rig: EngineRig) -> None:
+        with lease_when_needed(rig.services, PATH) as lease:
+            rig.clock.advance(LEASE_SECONDS)
+            assert lease.take() == lease.take()
+            rig.clock.advance(LEASE_SECONDS - 1)
+            beat()
+            rig.clock.advance(LEASE_SECONDS - 1)
+            assert not is_free(rig)
+        assert is_free(rig)
+
     def test_is_given_back_when_the_block_fails(self, rig: EngineRig) -> None:
         with pytest.raises(KeyError), held_lease(rig.services, PATH):
             raise KeyError
@@ -81,7 +96,7 @@ class TestLease:
             for _ in range(20):
                 rig.clock.advance(LEASE_SECONDS - 1)
                 beat()
-            rig.documents.write(PATH, b"1", lease_id=lease.lease_id)
+            rig.documents.write(PATH, b"1", lease_id=lease.take())
 
     def test_is_renewed_by_a_call_in_its_last_second_and_lasts_as_long_again(self, rig: EngineRig) -> None:
         with held_lease(rig.services, PATH):
@@ -146,7 +161,7 @@ class TestLease:
         with held_lease(rig.services, PATH) as lease:
             rig.clock.advance(LEASE_SECONDS + 1)
             beat()
-            rig.documents.write(PATH, b"1", lease_id=lease.lease_id)
+            rig.documents.write(PATH, b"1", lease_id=lease.take())
 
     def test_that_cannot_be_taken_binds_no_heartbeat(
         self, rig: EngineRig, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,7 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json, to_json
 from shared.sync.entities import mappings
+from shared.sync.lease import held_lease, lease_when_needed
 from shared.sync.model import ENTITIES
 from shared.sync.planning.listing import MOST_ASKED_FOR, RESOURCES, TargetLister, within_root
 from shared.sync.sources import MappingOptions
@@ -130,18 +131,28 @@ def test_calls_of_all_executions_are_added_up(rig: EngineRig) -> None:
 
 
 def test_pages_are_kept_under_the_planners_lease_only(rig: EngineRig) -> None:
-    lease_id = rig.documents.acquire_lease(PATH, 60)
-    rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
-    with pytest.raises(LeaseHeld):
-        names(TargetLister(rig.services, PATH))
-    rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
-    with pytest.raises(RateLimited):
-        names(TargetLister(rig.services, PATH, lease_id=lease_id))
-    assert read_json(rig.documents, PATH)["listing"]["page"] == 1
-    rig.clock.advance(61)
-    rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
-    with pytest.raises(LeaseLost):
-        names(TargetLister(rig.services, PATH, lease_id=lease_id))
+    with lease_when_needed(rig.services, PATH) as lease:
+        rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
+        with pytest.raises(RateLimited):
+            names(TargetLister(rig.services, PATH, lease=lease))
+        assert read_json(rig.documents, PATH)["listing"]["page"] == 1
+        rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
+        with pytest.raises(LeaseHeld):
+            names(TargetLister(rig.services, PATH))
+        rig.clock.advance(61)
+        rig.safetyamp.fail_at = {1: RateLimited("full", 30.0)}
+        with pytest.raises(LeaseLost):
+            names(TargetLister(rig.services, PATH, lease=lease))
+
+
+def test_whoever_lists_beside_another_planner_makes_no_call(rig: EngineRig) -> None:
+    with held_lease(rig.services, PATH), lease_when_needed(rig.services, PATH) as lease:
+        lister = TargetLister(rig.services, PATH, lease=lease)
+        with pytest.raises(LeaseHeld):
+            lister.targets(TITLES)
+        with pytest.raises(LeaseHeld):
+            lister.ask_for(MAPPINGS["employees"], ["aaaaa"])
+    assert rig.safetyamp.asked == []
 
 
 def test_a_listing_that_lost_much_is_not_believed(rig: EngineRig) -> None:

@@ -85,7 +85,7 @@ class LookUp:
         }
         try:
             with held_lease(self._services, self._pages) as lease:
-                lister = TargetLister(self._services, self._pages, lease_id=lease.lease_id)
+                lister = TargetLister(self._services, self._pages, lease=lease)
                 # Titles and assets that are not found are sent anew.
                 listed = lister.targets(self._mapping, twice=entity not in UNIQUE_VALUE)
         except LeaseHeld:

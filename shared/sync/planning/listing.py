@@ -25,6 +25,7 @@ from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.entities.guarded import target_of
 from shared.sync.entities.keys import normal_key
+from shared.sync.lease import Lease
 from shared.sync.model import EntityMapping, EntityName, Target
 from shared.sync.planning.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.services import Services
@@ -68,16 +69,22 @@ class TargetLister:
     not answer, the pages read so far are kept in a document, and the next execution goes on from there."""
 
     def __init__(
-        self, services: Services, path: str, *, meter: Meter | None = None, lease_id: str | None = None
+        self, services: Services, path: str, *, meter: Meter | None = None, lease: Lease | None = None
     ) -> None:
-        """`path` is where pages are kept, written under `lease_id` if there is one; calls of earlier
-        executions are added to `meter` if it is given."""
+        """`path` is where pages are kept, under `lease` if it is given: it is taken before the first call,
+        and LeaseHeld raised when somebody else lists. Calls of earlier executions are added to `meter` if it
+        is given."""
         self._services = services
         self._path = path
-        self._lease_id = lease_id
+        self._lease = lease
         self._meter = meter
         self._complete: tuple[int, list[Target]] | None = None
         self._asked_for: dict[str, Target | None] = {}
+
+    def take_lease(self) -> None:
+        """Keep others from listing from now on. Raises LeaseHeld when somebody does."""
+        if self._lease:
+            self._lease.take()
 
     def believable_targets(
         self, mapping: EntityMapping, last_listed: int | None, *, twice: bool = False
@@ -99,6 +106,7 @@ class TargetLister:
         first of the next page is in none. Even a single page may have been two, of a server whose pages are
         smaller than asked for: where SafetyAmp would refuse a second record, that is left to it.
         """
+        self.take_lease()
         return self._clusters(mapping) if mapping.name == "departments" else self._pages(mapping, twice)
 
     def ask_for(
@@ -119,6 +127,7 @@ class TargetLister:
         """
         if mapping.name != "employees":
             return [], set(target_ids)
+        self.take_lease()
         self._asked_for = answers = self._kept(mapping.name).asked_for
         found, gone = [], set()
         for target_id in islice(target_ids, MOST_ASKED_FOR):
@@ -222,7 +231,8 @@ class TargetLister:
             value["calls"] = dict(self._meter.calls)
             value["requests"] = dict(self._meter.requests)
             value["waited_seconds"] = self._meter.waited_seconds
-        self._services.documents.write(self._path, to_json(value), lease_id=self._lease_id)
+        lease_id = self._lease.take() if self._lease else None
+        self._services.documents.write(self._path, to_json(value), lease_id=lease_id)
 
 
 def _of_release_before(kept: _Kept, entity: EntityName) -> _Kept:

@@ -119,6 +119,9 @@ def _make_plan(
     """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()
     documents = services.documents
+    if _must_list(known, run):
+        # Before the sources are read: while somebody lists, that would be for nothing.
+        lister.take_lease()
     resolver = Resolver(services, run.run_id, entity)
     mapping = mappings(mapping_options(services.settings))[entity]
     approved = approved_plan(documents, run, entity)
@@ -283,7 +286,7 @@ def _current_state(
     services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
 ) -> tuple[EntityState, bool]:
     """The state to compare with, and whether SafetyAmp was listed for it."""
-    if known is not None and not run.request.refresh and not known.needs_listing():
+    if known is not None and not _must_list(known, run):
         return known, False
     try:
         return _listed_state(services, mapping, known, lister, run), True
@@ -291,6 +294,10 @@ def _current_state(
         if known is not None:
             error.add_note(ONLY_LISTING)
         raise
+
+
+def _must_list(known: EntityState | None, run: Run) -> bool:
+    return known is None or run.request.refresh or known.needs_listing()
 
 
 def _listed_state(

@@ -153,7 +153,7 @@ def _work_on(
 
         def work(reason: str | None) -> None:
             # Anew each time: of what an attempt that failed left in memory only the documents are believed.
-            _BatchWork(services, run, plan, message, lease.lease_id).complete(reason)
+            _BatchWork(services, run, plan, message, lease.take()).complete(reason)
 
         try:
             work(stop_reason)
@@ -169,7 +169,7 @@ def _work_on(
             reason = f"unexpected {type(error).__name__} while applying, see the log"
             try:
                 if stop_reason is None:
-                    _count_try(services, message, lease.lease_id)
+                    _count_try(services, message, lease.take())
                     work(reason)
                 else:
                     _end_unknown(services, plan, message, f"{stop_reason}; {reason}")

@@ -85,7 +85,7 @@ def _give_up_planning(services: Services, message: EntityMessage, reason: str) -
     run = readable_run(services, message.run_id)
     if run is None or message.entity not in run.entities or not run.ready(message.entity):
         return
-    # Somebody who plans it at this moment has another message of the same kind.
+    # Somebody who lists SafetyAmp for it at this moment has another message of the same kind.
     with suppress(LeaseHeld), held_lease(services, planning_path(run, message.entity)):
         planned = services.documents.read(plan_path(run, message.entity)) is not None
         # A plan that is there has batches with messages of their own, and the sweep.

@@ -28,7 +28,7 @@ from shared.sync.applying.batches import missing_batches, send_batches
 from shared.sync.bulk import bulk_work
 from shared.sync.documents.plans import Plan, may_be_applied, planning_path, read_plan
 from shared.sync.documents.runs import EntityStatus, Run, change_run
-from shared.sync.lease import LEASE_SECONDS, held_lease
+from shared.sync.lease import LEASE_SECONDS, lease_when_needed
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
 from shared.sync.planning.listing import TargetLister
@@ -102,7 +102,7 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> Plan | None:
         try:
             return _make_plan(services, run, entity, meter)
         except LeaseHeld:
-            # Somebody plans, or died while planning. A message of the sweep is not kept alive for that: the
+            # Somebody lists SafetyAmp, or died of it. A message of the sweep is not kept alive for that: the
             # next sweep looks again, and copies of each would pile up during a long listing.
             if not message.cause.startswith(SWEEP):
                 _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
@@ -135,8 +135,8 @@ def _make_plan(
     services: Services, run: Run, entity: EntityName, meter: Meter, only_leavers: OnlyLeavers | None = None
 ) -> Plan:
     path = planning_path(run, entity)
-    with held_lease(services, path) as lease:
-        lister = TargetLister(services, path, meter=meter, lease_id=lease.lease_id)
+    with lease_when_needed(services, path) as lease:
+        lister = TargetLister(services, path, meter=meter, lease=lease)
         try:
             return make_plan(services, run, entity, lister, meter, only_leavers)
         except RetryLater:
