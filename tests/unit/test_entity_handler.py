@@ -233,8 +233,9 @@ class TestAPlan:
             status.phase = phase
 
         rig.change_status(run, end)
+        rig.bus.sent.clear()
         start_plan(rig.services, run, "titles", plan, cause="start")
-        assert rig.status(run).phase == phase
+        assert (rig.status(run).phase, rig.bus.sent) == (phase, [])
 
     def test_does_not_begin_what_was_approved_meanwhile_with_the_plan_of_before(
         self, rig: PlanningRig, run: Run

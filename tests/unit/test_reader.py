@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -230,6 +231,11 @@ class TestWithoutGraph:
 
 class TestWhatOthersMayWaitFor:
     """Only what the sync keeps in SafetyAmp: a skipped record will never be there."""
+
+    def test_no_read_of_vista_is_made_twice_for_one_entity(self) -> None:
+        rig = a_company("employees")
+        read(rig)
+        assert max(Counter(rig.vista.asked).values()) == 1
 
     def test_jobs_know_the_departments_that_have_a_cluster(self) -> None:
         rig = PlanningRig("jobs")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from local.bench.counting import CountingDocuments, Operations
 from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import create_json, update_json
 from shared.sync import paths
@@ -103,6 +104,17 @@ def test_in_a_run_that_only_plans_it_counts_for_every_entity(rig: ResolverRig) -
     rig.knows("titles", {"welder": 6}, base)
     rig.plan("titles", base=base, mode="plan")
     assert rig.ask(Ref("titles", "welder")) == 6
+
+
+def test_in_a_run_that_applies_nothing_is_asked_of_the_plans_of_others(rig: ResolverRig) -> None:
+    rig.knows("titles", {"welder": 5})
+    base = paths.base(RUN, "titles", "a1b2c3d4")
+    rig.knows("titles", {"welder": 6}, base)
+    rig.plan("titles", base=base)
+    operations = Operations()
+    vars(rig)["documents"] = CountingDocuments(rig.documents, operations)
+    assert rig.ask(Ref("titles", "welder"), mode="apply") == 5
+    assert operations.documents == {"read state/ENTITY.json.gz": 1}
 
 
 def test_a_plan_that_found_nothing_new_leaves_the_state(rig: ResolverRig) -> None:

@@ -122,7 +122,7 @@ def _make_plan(
     if _must_list(known, run):
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
-    resolver = Resolver(services, run.run_id, entity)
+    resolver = Resolver(services, run.run_id, entity, mode=run.request.mode)
     mapping = mappings(mapping_options(services.settings))[entity]
     approved = approved_plan(documents, run, entity)
     last_counts = known.source_counts if known else {}
@@ -359,7 +359,7 @@ def whole_entity_is_held(
     somebody asks for, only because a plan of one person is a small one.
     """
     everything = replace(run, request=replace(run.request, keys=()))
-    resolver = Resolver(services, run.run_id, mapping.name)
+    resolver = Resolver(services, run.run_id, mapping.name, mode=run.request.mode)
     # Drafting changes the state in place.
     copied = deepcopy(state)
     resolver.provide(copied)

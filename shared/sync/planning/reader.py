@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
+from shared.clients.vista.rows import DepartmentRow
 from shared.errors import IncompleteRead, SafetyAmpError, UnreadableDocument
 from shared.storage.decoding import decode
 from shared.sync.documents.state import EntityState
@@ -133,7 +135,11 @@ class SourceReader:
         return reading.records
 
     def _departments(self) -> DepartmentsSource:
-        return DepartmentsSource(self._counted(self._services.vista.departments()))
+        return DepartmentsSource(self._department_rows)
+
+    @cached_property
+    def _department_rows(self) -> list[DepartmentRow]:
+        return self._counted(self._services.vista.departments())
 
     def _jobs(self) -> JobsSource:
         clusters = self._kept("departments", self._departments())

@@ -8,6 +8,7 @@ from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.documents.plans import Plan, plan_at
+from shared.sync.documents.runs import Mode
 from shared.sync.documents.state import EntityState, decode_state, read_state
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName, Ref
@@ -19,14 +20,23 @@ class Resolver:
     """Looks references up in the states of one moment; make a new one per handler.
 
     `own` is the entity at hand: what its plan found in SafetyAmp counts although it is not merged into the
-    state yet. In a plan-only run, which never merges, that is so for every entity. `created` maps keys of
-    the entity at hand to the ids that this run has created already. `plan` is the one of the entity at
-    hand that is being applied.
+    state yet. In a run that only plans (`mode`) nothing is ever merged, and that is so for every entity.
+    `created` maps keys of the entity at hand to the ids that this run has created already. `plan` is the one
+    of the entity at hand that is being applied.
     """
 
-    def __init__(self, services: Services, run_id: str, own: EntityName, plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        run_id: str,
+        own: EntityName,
+        plan: Plan | None = None,
+        *,
+        mode: Mode = "plan",
+    ) -> None:
         self._services = services
         self._run_id = run_id
+        self._mode = mode
         self._own = own
         self._plan = plan
         self._states: dict[str, EntityState | None] = {}
@@ -66,8 +76,11 @@ class Resolver:
 
     def _read_state(self, entity: EntityName) -> EntityState | None:
         documents = self._services.documents
-        plan = self._plan if entity == self._own else None
-        plan = plan or self._read_plan(entity)
+        plan = None
+        if entity == self._own:
+            plan = self._plan or self._read_plan(entity)
+        elif self._mode == "plan":
+            plan = self._read_plan(entity)
         if plan and plan.base and (plan.mode == "plan" or entity == self._own):
             return decode_state(entity, read_json(documents, plan.base), plan.base)
         return read_state(documents, entity)

@@ -267,7 +267,7 @@ class _BatchWork:
         self._plan = plan
         self._message = message
         self._lease_id = lease_id
-        self._resolver = Resolver(services, run.run_id, message.entity, plan)
+        self._resolver = Resolver(services, run.run_id, message.entity, plan, mode=run.request.mode)
         mapping = mappings(mapping_options(services.settings))[message.entity]
         self._applier = ChangeApplier(services, mapping, self._resolver, listed=plan.listed)
         self._look_up = LookUp(services, run, plan, message, mapping)

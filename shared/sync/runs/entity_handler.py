@@ -216,7 +216,9 @@ def start_plan(services: Services, run: Run, entity: EntityName, plan: Plan, *, 
     elif plan.batches == 0:
         finish_entity(services, run, entity, plan)
     else:
-        change_run(services.documents, run, _applying(entity, run.entities[entity].approval))
+        run = change_run(services.documents, run, _applying(entity, run.entities[entity].approval))
+        if run.entities[entity].ended:
+            return  # by somebody who did not wait for the plan, and has sent what was waiting
         missing = missing_batches(services.documents, run, entity, plan)
         send_batches(services, run, entity, missing, cause=cause)
 
