@@ -153,8 +153,8 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, F
         if problem["kind"] == "invalid"
     }
     if any(run.entities[entity].counts.get(name) for name in ("failed", "waiting")):
-        for number in range(1, plan.batches + 1):
-            for outcome in settled(documents, run.run_id, entity, plan.plan_id, number).outcomes:
+        for batch in settled(documents, run, entity, plan):
+            for outcome in batch.outcomes:
                 if not outcome.went_well and outcome.result != "cancelled":
                     cause = outcome.reason or outcome.result
                     found[outcome.key] = (outcome.result, cause, outcome.at or run.requested_at)

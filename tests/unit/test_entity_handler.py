@@ -372,7 +372,7 @@ class TestPlanningFails:
             raise KeyError("nobody thought of it")
 
         with monkeypatch.context() as patched:
-            patched.setattr("shared.sync.runs.entity_handler.missing_batches", fail)
+            patched.setattr("shared.sync.runs.entity_handler.all_batches", fail)
             rig.deliver(run)
         assert rig.status(run).stop_reason == "unexpected KeyError after planning, see the log"
         [message] = rig.bus.sent

@@ -65,6 +65,30 @@ class TestAnEntity:
         status = rig.finish()
         assert (status.phase, status.finished_at) == ("done", rig.clock.now().isoformat())
 
+    def test_of_one_batch_does_not_end_before_that_has(self) -> None:
+        rig = FinishRig(batches=1)
+        assert rig.finish().phase == "pending"
+        rig.end_batch(1)
+        assert rig.finish().phase == "done"
+
+    @pytest.mark.parametrize(
+        ("plan", "quiet"),
+        [
+            ({}, True),
+            ({"problems": [{"key": "1", "kind": "reported", "reason": "r"}]}, False),
+            ({"vanished": {"count": 1, "keys": ["1"]}}, False),
+            ({"left_out": [{"key": "1"}]}, False),
+        ],
+        ids=["nothing", "problem", "vanished", "left out"],
+    )
+    def test_is_quiet_when_its_plan_tells_nothing(self, plan: dict[str, Any], quiet: bool) -> None:
+        assert FinishRig(batches=0, **plan).finish().quiet is quiet
+
+    def test_that_had_changes_is_not_quiet(self) -> None:
+        rig = FinishRig(batches=1)
+        rig.end_batch(1)
+        assert rig.finish().quiet is False
+
     def test_has_each_outcome_in_one_count_and_what_was_planned_beside(self) -> None:
         rig = FinishRig(counts={"source": 30, "unchanged": 9, "skipped": 1, "invalid": 2, "update": 9})
         results: list[Result] = [

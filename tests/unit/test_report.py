@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from local.bench.counting import CountingDocuments, Operations
 from shared.storage.documents import create_json
 from shared.sync import paths
 from shared.sync.documents.outcome import Outcome
@@ -34,7 +35,8 @@ def problem(key: str, kind: str) -> dict[str, Any]:
 def rig_with(problems: list[dict[str, Any]], *outcomes: Outcome) -> EngineRig:
     rig = EngineRig()
     vanished = {"count": 1, "keys": ["9"]}
-    create_json(rig.documents, paths.plan(RUN, "jobs"), a_plan(problems=problems, vanished=vanished))
+    plan = a_plan(problems=problems, vanished=vanished, batches=1 if outcomes else 0)
+    create_json(rig.documents, paths.plan(RUN, "jobs"), plan)
     value = {"outcomes": [outcome.to_json() for outcome in outcomes]}
     create_json(rig.documents, paths.outcome(RUN, "jobs", 1), value)
     return rig
@@ -57,6 +59,22 @@ def test_what_an_approval_left_out_is_named_and_all_of_it_is_counted() -> None:
 def test_an_entity_without_a_plan_has_its_reason_and_no_findings() -> None:
     titles = make_report(EngineRig().documents, a_run())["entities"]["titles"]
     assert (titles["phase"], titles["reason"], titles["problems"]) == ("failed", "why", [])
+
+
+def test_of_an_entity_that_has_ended_with_nothing_to_tell_no_plan_is_read() -> None:
+    rig, operations = rig_with([problem("1", "invalid")]), Operations()
+    documents = CountingDocuments(rig.documents, operations)
+    run = a_run(quiet=True)
+    run.entities["titles"].phase = "off"
+    assert make_report(documents, run)["entities"]["jobs"]["problems_total"] == 0
+    assert operations.documents == {}
+
+
+def test_of_an_entity_at_work_the_plan_is_read_whatever_was_told_of_the_one_before() -> None:
+    run = a_run(quiet=True)
+    run.entities["jobs"].phase = "pending"
+    jobs = make_report(rig_with([problem("1", "invalid")]).documents, run)["entities"]["jobs"]
+    assert jobs["problems_total"] == 1
 
 
 def test_what_somebody_must_act_on_is_not_crowded_out_by_those_who_left_long_ago() -> None:

@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from shared.sync.documents.plans import Plan
 
 
+def all_batches(plan: Plan) -> list[int]:
+    """Their numbers."""
+    return list(range(1, plan.batches + 1))
+
+
 def missing_batches(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[int]:
     """Numbers of the batches without an outcome."""
     if not plan.batches:
         return []
     there = set(documents.list(paths.outcomes(run.run_id, entity)))
-    return [
-        number
-        for number in range(1, plan.batches + 1)
-        if paths.outcome(run.run_id, entity, number) not in there
-    ]
+    return [number for number in all_batches(plan) if paths.outcome(run.run_id, entity, number) not in there]
 
 
 def due_at(

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
+from shared.sync.applying.batches import all_batches, missing_batches
 from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import BatchOutcomes, Outcome, in_doubt, read_outcomes
-from shared.sync.documents.plans import read_batch
+from shared.sync.documents.plans import Plan, read_batch
+from shared.sync.documents.runs import Run
+from shared.sync.model import EntityName
 
 logger = logging.getLogger(__name__)
 
 
-def settled(documents: Documents, run_id: str, entity: str, plan_id: str, number: int) -> BatchOutcomes:
-    """The outcomes of a batch that has ended. Where they cannot be read, what was done is not known: then
-    all its changes count as failed, and SafetyAmp has to be listed."""
+def settled(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> Iterator[BatchOutcomes]:
+    """The outcomes of the plan's batches that have ended; only of several is it asked first which have.
+
+    Where they cannot be read, what was done is not known: then all changes of the batch count as failed, and
+    SafetyAmp has to be listed."""
+    missing = missing_batches(documents, run, entity, plan) if plan.batches > 1 else ()
+    for number in sorted(set(all_batches(plan)).difference(missing)):
+        outcomes = _settled(documents, run.run_id, entity, plan.plan_id, number)
+        if outcomes is not None:
+            yield outcomes
+
+
+def _settled(
+    documents: Documents, run_id: str, entity: str, plan_id: str, number: int
+) -> BatchOutcomes | None:
     try:
-        outcomes = read_outcomes(documents, run_id, entity, number)
+        return read_outcomes(documents, run_id, entity, number)
     except UnreadableDocument as error:
         logger.error("%s", error, extra={"event": "document_unreadable"})
         return unknown_outcomes(documents, run_id, entity, plan_id, number, str(error))
-    return outcomes or BatchOutcomes([])
 
 
 def unknown_outcomes(

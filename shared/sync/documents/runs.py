@@ -68,7 +68,8 @@ class EntityStatus:
     """Where an entity of a run stands. `reason` says why it failed or is held or off; `stop_reason` is set
     while its remaining batches are being ended without calls, `cancelled` when an operator wished so.
     `requests` are the calls by `UpstreamCall.key`; `failing` is how many records SafetyAmp refuses until
-    their data changes or that failed in this run, None while nobody has counted.
+    their data changes or that failed in this run, None while nobody has counted. `quiet`, once it has ended:
+    its plan tells nothing of any record.
 
     `approval` is the last approval of its plan, since `approved_at`, which the guard had `held_because`: the
     plan is made again for it.
@@ -87,6 +88,7 @@ class EntityStatus:
     calls: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     failing: int | None = None
+    quiet: bool = False
     waited_seconds: float = 0.0
     finished_at: Time | None = None
 

@@ -24,7 +24,7 @@ from shared.errors import (
     UpstreamUnavailable,
 )
 from shared.sync import paths
-from shared.sync.applying.batches import missing_batches, send_batches
+from shared.sync.applying.batches import all_batches, missing_batches, send_batches
 from shared.sync.bulk import bulk_work
 from shared.sync.documents.plans import Plan, may_be_applied, planning_path, read_plan
 from shared.sync.documents.runs import EntityStatus, Run, change_run
@@ -79,9 +79,10 @@ def _bring_forward(services: Services, message: EntityMessage) -> None:
         # Whoever finishes what this entity needs sends a message that releases it.
         return
     try:
-        plan = read_plan(services.documents, run, message.entity) or _plan(services, run, message)
+        there = read_plan(services.documents, run, message.entity)
+        plan = there or _plan(services, run, message)
         if plan is not None:
-            start_plan(services, run, message.entity, plan, cause=message.cause)
+            start_plan(services, run, message.entity, plan, cause=message.cause, is_new=there is None)
     except UnreadableDocument as error:
         if error.path == paths.run(run.run_id):
             raise  # whoever reads it next gives up the run
@@ -206,8 +207,10 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
     end_entity(services, run, message.entity, fail)
 
 
-def start_plan(services: Services, run: Run, entity: EntityName, plan: Plan, *, cause: str) -> None:
-    """Act on the committed plan: end the entity, or send its batches."""
+def start_plan(
+    services: Services, run: Run, entity: EntityName, plan: Plan, *, cause: str, is_new: bool = False
+) -> None:
+    """Act on the committed plan: end the entity, or send its batches; of a new one nobody has sent any."""
     if not may_be_applied(run, entity, plan):
         if plan.held and run.request.mode != "plan":
             extra = {"event": "guard_held", "entity": entity, "reasons": plan.held}
@@ -219,8 +222,8 @@ def start_plan(services: Services, run: Run, entity: EntityName, plan: Plan, *, 
         run = change_run(services.documents, run, _applying(entity, run.entities[entity].approval))
         if run.entities[entity].ended:
             return  # by somebody who did not wait for the plan, and has sent what was waiting
-        missing = missing_batches(services.documents, run, entity, plan)
-        send_batches(services, run, entity, missing, cause=cause)
+        numbers = all_batches(plan) if is_new else missing_batches(services.documents, run, entity, plan)
+        send_batches(services, run, entity, numbers, cause=cause)
 
 
 def _applying(entity: EntityName, approval: str | None) -> Callable[[Run], None]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.clients.http.call_meter import folded
 from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
-from shared.storage.documents import read_json, to_json, update_json
+from shared.storage.documents import Document, from_json, read_json, to_json, update_json
 from shared.sync import paths
 from shared.sync.applying.batches import missing_batches
 from shared.sync.applying.merge import merge_outcomes, note_unknown
@@ -64,12 +64,12 @@ COUNTS = (
 
 def finish_entity(services: Services, run: Run, entity: EntityName, plan: Plan) -> None:
     """End the entity if every batch of its plan has an outcome; otherwise do nothing."""
-    if missing_batches(services.documents, run, entity, plan):
+    documents = services.documents
+    if plan.batches > 1 and missing_batches(documents, run, entity, plan):
         return
-    batches = [
-        settled(services.documents, run.run_id, entity, plan.plan_id, number)
-        for number in range(1, plan.batches + 1)
-    ]
+    batches = list(settled(documents, run, entity, plan))
+    if len(batches) < plan.batches:
+        return
     outcomes = [outcome for batch in batches for outcome in batch.outcomes]
     refused, trouble = plan.refused, next((batch.reason for batch in batches if batch.reason), None)
     if plan.base or plan.batches or plan.counts_changed:
@@ -328,13 +328,15 @@ def _merge(
         state.approved_counts = plan.approved_counts
         return state.to_json()
 
+    path, document = paths.state(entity), None
     if entity == "employees":
         # First, so that a crash in between loses nothing: it is done again with the merge.
-        known = _known_state(services, entity)
+        document = services.documents.read(path)
+        known = _known_state(entity, document)
         if (known.updated_by if known else None) == plan.state_by:
             outcomes = [outcome for batch in batches for outcome in batch.outcomes]
             note_switched_off(services.documents, outcomes, base or known, run.run_id)
-    written = update_json(services.documents, paths.state(entity), change, lost=lambda _: None)
+    written = update_json(services.documents, path, change, lost=lambda _: None, known=document)
     merged = state_from_json(entity, written)
     return merged.refused() if merged else None
 
@@ -349,9 +351,11 @@ def _is_due(current: EntityState | None, plan: Plan, run: Run) -> bool:
     return bool(by == plan.state_by)
 
 
-def _known_state(services: Services, entity: EntityName) -> EntityState | None:
+def _known_state(entity: EntityName, document: Document | None) -> EntityState | None:
+    if document is None:
+        return None
     try:
-        return state_from_json(entity, read_json(services.documents, paths.state(entity)))
+        return state_from_json(entity, from_json(document.data, paths.state(entity)))
     except UnreadableDocument:
         return None
 
@@ -378,3 +382,4 @@ def set_figures(status: EntityStatus, plan: Plan, outcomes: Iterable[Outcome] = 
     status.planned = {action: plan.counts.get(action, 0) for action in DONE}
     status.calls, status.requests = dict(plan.calls), folded(plan.requests)
     status.waited_seconds, status.failing = plan.waited_seconds, plan.refused
+    status.quiet = not (plan.batches or plan.problems or plan.vanished["count"] or plan.left_out)

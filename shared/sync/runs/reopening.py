@@ -52,6 +52,6 @@ def reopen(documents: Documents, claim: Claim) -> None:
             status = run.entities[entity]
             status.held_because = status.held_because or status.reason
             status.phase, status.reason, status.finished_at = "pending", None, None
-            status.approval, status.approved_at = approval, approved_at
+            status.approval, status.approved_at, status.quiet = approval, approved_at, False
 
     change_run(documents, run_id, go_on)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_document
 from shared.sync import paths
 from shared.sync.applying.settled import settled
-from shared.sync.documents.outcome import Outcome
+from shared.sync.documents.outcome import BatchOutcomes, Outcome
 from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.runs import Run
 from shared.sync.findings.causes import GONE, NOT_APPLIED, WAITS_FOR_LISTING, WAITS_FOR_RECORD, Cause
@@ -75,10 +76,10 @@ def read_report(documents: Documents, run_id: str) -> dict[str, Any] | None:
 
 
 def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any]:
-    try:
-        plan = read_plan(documents, run, entity)
-    except UnreadableDocument:
-        plan = None  # the entity's reason says so
+    plan, status = None, run.entities[entity]
+    if status.phase != "off" and not (status.ended and status.quiet):
+        with suppress(UnreadableDocument):  # the entity's reason says so
+            plan = read_plan(documents, run, entity)
     if plan is None:
         return {
             **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
@@ -99,21 +100,17 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, A
 
 def problems_of(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[Mapping[str, Any]]:
     """All problems of an entity of a run: those of its plan, and of the changes that were applied."""
-    return [*plan.problems, *_outcome_problems(documents, run.run_id, entity, plan.plan_id)]
+    return [*plan.problems, *_outcome_problems(entity, settled(documents, run, entity, plan))]
 
 
 def _urgency(problem: Mapping[str, Any]) -> int:
     return LEAST_URGENT.index(problem["kind"]) if problem["kind"] in LEAST_URGENT else -1
 
 
-def _outcome_problems(
-    documents: Documents, run_id: str, entity: str, plan_id: str
-) -> Iterator[dict[str, Any]]:
+def _outcome_problems(entity: EntityName, batches: Iterable[BatchOutcomes]) -> Iterator[dict[str, Any]]:
     """What went wrong while applying, without the values: texts name fields only."""
-    prefix = paths.outcomes(run_id, entity)
-    for path in documents.list(prefix):
-        number = int(path.removeprefix(prefix).removesuffix(".json"))
-        for outcome in settled(documents, run_id, entity, plan_id, number).outcomes:
+    for batch in batches:
+        for outcome in batch.outcomes:
             if not outcome.went_well:
                 cause = _cause(entity, outcome)
                 yield _problem(outcome.key, outcome.result, outcome.reason, sorted(outcome.errors), cause)
