@@ -170,6 +170,32 @@ class TestAPlan:
         messages = [parse_batch_message(one.body.encode()) for one in rig.bus.sent]
         assert [(message.batch, message.cause) for message in messages] == [(1, "sweep/1"), (3, "sweep/1")]
 
+    def test_of_somebody_who_died_of_it_is_the_one_that_is_acted_on(self, rig: PlanningRig, run: Run) -> None:
+        """Its message comes again, and nobody has looked for a plan that hardly ever is there."""
+        first = rig.plan(run)
+        rig.vista.records["titles"] = [None]
+        rig.deliver(run)
+        assert (rig.stored_plan(run), rig.status(run).phase) == (first, "applying")
+        [message] = rig.bus.sent
+        assert parse_batch_message(message.body.encode()).batch == 1
+
+    @pytest.mark.parametrize("error", [CONFIGURATION, KeyError("Pat")], ids=["setting", "unexpected"])
+    def test_that_is_there_does_not_fail_because_another_cannot_be_made(
+        self, rig: PlanningRig, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        rig.plan(run)
+        failing(monkeypatch, error)
+        rig.deliver(run)
+        assert rig.status(run).phase == "applying"
+        assert len(rig.bus.sent) == 1
+
+    def test_that_is_being_applied_is_not_made_again_for_the_same_message(
+        self, rig: PlanningRig, run: Run
+    ) -> None:
+        rig.deliver(run)
+        rig.deliver(run)
+        assert rig.vista.asked == ["titles"]
+
     def test_of_nothing_ends_the_entity_at_once(self, rig: PlanningRig, run: Run) -> None:
         rig.vista.records["titles"] = [None]
         rig.deliver(run)

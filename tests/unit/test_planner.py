@@ -265,7 +265,6 @@ class TestReading:
         for request, asked in ({}, 1), ({}, 1), ({"refresh": True}, 2):
             rig.list_users(1)
             run = rig.run(**request)
-            rig.plan(run)
             rig.deliver(run)
             assert rig.graph_source.asked.count("users") == asked
 

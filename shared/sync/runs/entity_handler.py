@@ -37,6 +37,7 @@ from shared.sync.planning.reader import ONLY_GRAPH
 from shared.sync.priority import priority
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.finish import (
+    RELEASE,
     advance,
     end_entity,
     end_unapplied,
@@ -44,6 +45,7 @@ from shared.sync.runs.finish import (
     give_up_entity,
     hold_again,
 )
+from shared.sync.runs.requests import START
 from shared.sync.runs.stopping import stop_entity
 from shared.sync.services import Services
 
@@ -79,7 +81,7 @@ def _bring_forward(services: Services, message: EntityMessage) -> None:
         # Whoever finishes what this entity needs sends a message that releases it.
         return
     try:
-        there = read_plan(services.documents, run, message.entity)
+        there = None if _is_first(run, message) else read_plan(services.documents, run, message.entity)
         plan = there or _plan(services, run, message)
         if plan is not None:
             start_plan(services, run, message.entity, plan, cause=message.cause, is_new=there is None)
@@ -94,6 +96,13 @@ def _bring_forward(services: Services, message: EntityMessage) -> None:
         logger.exception("acting on the plan of %s met an unexpected error", message.entity)
         reason = f"unexpected {type(error).__name__} after planning, see the log"
         stop_entity(services, run.run_id, message.entity, reason)
+
+
+def _is_first(run: Run, message: EntityMessage) -> bool:
+    """Whether there can be no plan yet, but that of somebody who died right after it was stored, and whose
+    message this is again: then another cannot be stored, and that one is acted on."""
+    is_pending = run.entities[message.entity].phase == "pending"
+    return is_pending and message.cause.startswith((START, RELEASE))
 
 
 def _plan(services: Services, run: Run, message: EntityMessage) -> Plan | None:
@@ -128,7 +137,7 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> Plan | None:
             # for ever.
             logger.exception("planning %s of run %s met an unexpected error", entity, run.run_id)
             unexpected = SafetyAmpError(f"unexpected {type(error).__name__} while planning, see the log")
-            _fail(services, run, message, unexpected, meter)
+            return _fail(services, run, message, unexpected, meter)
     return None
 
 
@@ -169,8 +178,7 @@ def _plan_leavers(
             logger.warning("nor could leavers be looked at: %s", second)
             no_listing = not only_leavers.unlisted and ONLY_LISTING in getattr(second, "__notes__", ())
             only_leavers = replace(only_leavers, unlisted=True) if no_listing else None
-    _fail(services, run, message, error, meter)
-    return None
+    return _fail(services, run, message, error, meter)
 
 
 def _only_leavers(entity: EntityName, error: Exception) -> OnlyLeavers | None:
@@ -193,11 +201,16 @@ def _hand_on(
     services.bus.send([copy.to(services.settings.entity_queue, at)])
 
 
-def _fail(services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter) -> None:
+def _fail(
+    services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter
+) -> Plan | None:
+    """End the entity as failed; or return the plan that is there nevertheless, of somebody who died of it."""
+    if (there := read_plan(services.documents, run, message.entity)) is not None:
+        return there
     logger.error("planning %s of run %s failed: %s", message.entity, run.run_id, error)
     if run.entities[message.entity].approval_in_force:
         hold_again(services, run, message.entity, str(error))
-        return
+        return None
 
     def fail(status: EntityStatus) -> None:
         status.phase, status.reason = "failed", str(error)
@@ -205,6 +218,7 @@ def _fail(services: Services, run: Run, message: EntityMessage, error: Exception
         status.waited_seconds = round(meter.waited_seconds, 3)
 
     end_entity(services, run, message.entity, fail)
+    return None
 
 
 def start_plan(

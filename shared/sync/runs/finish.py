@@ -33,6 +33,9 @@ from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
 
+RELEASE = "release"
+"""How the causes of messages begin that are sent when what an entity needs has ended."""
+
 SHORT_LEASE_SECONDS = 15
 """The shortest that Azure gives."""
 
@@ -221,7 +224,7 @@ def advance(services: Services, run: Run, *, finished: EntityName | None = None)
     ]
     if released:
         # An approval releases the same entities once more, which would be taken for a repeat.
-        parts = ("release", finished or "again", run.entities[released[0]].approval)
+        parts = (RELEASE, finished or "again", run.entities[released[0]].approval)
         send_entities(services, run.run_id, released, "/".join(part for part in parts if part))
 
 

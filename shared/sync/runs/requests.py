@@ -22,6 +22,9 @@ from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
 
+START = "start"
+"""The cause of a run's first messages."""
+
 
 def request_run(services: Services, request: RunRequest) -> str:
     """Start a run and return its id.
@@ -32,7 +35,7 @@ def request_run(services: Services, request: RunRequest) -> str:
     run = _claimed(services, request)
     with bound(run=run.run_id):
         try:
-            send_entities(services, run.run_id, _first(run), "start")
+            send_entities(services, run.run_id, _first(run), START)
         except BusError as error:
             text = "run %s waits for the sweep, its messages could not be sent: %s"
             logger.warning(text, run.run_id, error)
