@@ -39,10 +39,10 @@ RUNS, SWEEPS, NIGHTS, READY_TESTS = 720, 8_640, 30, 2_880
 """A month: hourly, every five minutes, nightly, every quarter of an hour per place."""
 CHANGED_A_DAY = 0.01
 
-RUN_READS, RUN_WRITES, RUN_MESSAGES = 90, 60, 12
+RUN_READS, RUN_WRITES, RUN_MESSAGES = 50, 35, 8
 """Of a run in which 1 % has changed, at most, counted in the benchmark's company of 400 and of 5 000 people:
 reads of documents; their writes, listings and leases, which cost alike; messages."""
-SWEEP_READS, SWEEP_WRITES = 2, 0
+SWEEP_READS, SWEEP_WRITES = 1, 0
 """Of a sweep while no run is under way, counted there too."""
 HOST_WRITES = 300_000
 """What the Functions host does by itself (leases, timers, keys): an estimate, not counted."""

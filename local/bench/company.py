@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import requests
 
+from local.bench.counting import counted
 from local.company.demo import demo_company
 from local.company.model import Company, Row
 from local.documents.memory import MemoryDocuments
@@ -60,13 +61,16 @@ READ_TWICE = ("/api/user_titles", "/api/assets")
 class RunCalls:
     """What one run asked of SafetyAmp. `pages` are pages of listings, `repeated` those asked for more often
     than meant, `single` reads of one user whose e-mail an update repeats and the sources do not own, `writes`
-    creations and updates; `planned` are the changes that the plans held."""
+    creations and updates; `planned` are the changes that the plans held. Beside SafetyAmp: operations on
+    `documents`, and `messages` sent."""
 
     pages: int
     repeated: int
     single: int
     writes: int
     planned: int
+    documents: int
+    messages: int
 
     @property
     def calls(self) -> int:
@@ -98,6 +102,7 @@ class BenchCompany:
         self._documents = MemoryDocuments(clock)
         parts = Parts(clock=clock, documents=lambda _: self._documents, redis=connect, session=self._session)
         self._stack = LocalStack({**self.settings(), "MAX_PROCESSES": "1"}, parts)
+        self._operations = counted(self._stack.runtime)
         self.stopwatch = Stopwatch(clock)
         functions = [self.stopwatch.around(function) for function in self._stack.functions]
         self._host = LocalHost(functions, self._stack.bus, clock, self._stack.options)
@@ -123,6 +128,7 @@ class BenchCompany:
     def run(self) -> RunCalls:
         """A whole run of all entities. Raises RuntimeError when an entity does not end well."""
         self._requests.clear()
+        self._operations.clear()
         run_id = request_run(self._stack.runtime, RunRequest(cause="bench"))
         self._finish()
         report: dict[str, Any] = read_json(self._documents, paths.report(run_id))
@@ -139,6 +145,8 @@ class BenchCompany:
             single=single,
             writes=self._requests.total() - sum(reads.values()),
             planned=sum(sum(entity["planned"].values()) for entity in report["entities"].values()),
+            documents=self._operations.documents.total(),
+            messages=self._operations.messages.total(),
         )
 
     def change(self, count: int) -> None:

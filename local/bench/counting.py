@@ -41,14 +41,6 @@ class Operations:
         self.documents.clear()
         self.messages.clear()
 
-    def table(self) -> str:
-        """One line per operation and kind, the most frequent first, for people."""
-        return "\n".join(
-            f"{count:5} {what}"
-            for counts in (self.documents, self.messages)
-            for what, count in counts.most_common()
-        )
-
 
 def counted(runtime: Runtime) -> Operations:
     """Count what this runtime does from now on."""

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.bench.bus import BusResult
+from local.bench.company import RunCalls
 from local.bench.result import BenchResult, SizeResult, targets
 from local.bench.workers import WorkersResult
 
@@ -15,6 +16,7 @@ COLUMNS = (
     "unchanged:\ncalls",
     "changed\n(1 %)",
     "after that:\npages + writes",
+    "documents +\nmessages: unchanged,\nchanged",
     "planning, first:\nCPU s",
     "planning, next:\nCPU s",
     "peak\nMB",
@@ -90,10 +92,15 @@ def _figures(size: SizeResult) -> tuple[str, ...]:
         str(size.unchanged.calls),
         str(size.changed),
         f"{size.after_change.pages} + {size.after_change.writes}",
+        f"{_beside(size.unchanged)}\n{_beside(size.after_change)}",
         f"{size.planning.first_cpu_seconds:.2f}",
         f"{size.planning.cpu_seconds:.2f}",
         f"{size.planning.megabytes:.0f}",
     )
+
+
+def _beside(run: RunCalls) -> str:
+    return f"{run.documents} + {run.messages}"
 
 
 def _workers(result: BenchResult) -> Table:
