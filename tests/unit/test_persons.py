@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.sync.entities.persons import is_another_person, is_same_person
+from shared.sync.entities.persons import is_another_person, is_same_person, may_have_married
 
 PAT = {"first_name": "Pat", "last_name": "Miller", "date_of_birth": "1980-05-17"}
 PERSONS: list[tuple[str, dict[str, Any], bool]] = [
@@ -44,3 +44,18 @@ def test_a_user_shows_somebody_by_the_names_and_no_other_birth_date(
 ) -> None:
     assert is_same_person(PAT, wanted) is same
     assert is_same_person({}, wanted) is False
+
+
+@pytest.mark.parametrize(
+    ("other", "alike"),
+    [
+        ({}, True),
+        ({"last_name": "Smith"}, True),
+        ({"first_name": "Ann"}, False),
+        ({"date_of_birth": "1981-01-01"}, False),
+        ({"date_of_birth": None}, False),
+    ],
+)
+def test_first_name_and_birth_date_stay_when_somebody_marries(other: dict[str, Any], alike: bool) -> None:
+    assert may_have_married(PAT, {**PAT, **other}) is alike
+    assert may_have_married({**PAT, "date_of_birth": None}, {**PAT, "date_of_birth": None}) is False

@@ -24,7 +24,7 @@ from shared.storage.decoding import decode
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
 from shared.sync.entities.keys import NORMAL_FORMS
-from shared.sync.entities.persons import is_same_person
+from shared.sync.entities.persons import is_same_person, may_have_married
 from shared.sync.model import EntityName, Target
 
 logger = logging.getLogger(__name__)
@@ -654,7 +654,8 @@ def _is_succeeded(
     if owner is None or not target.readable:
         return False
     if known.entity == "employees":
-        return is_same_person(target.fields, owner.fields)
+        alike = (is_same_person, may_have_married)  # the sync itself may have changed the name since
+        return any(is_alike(target.fields, owner.fields) for is_alike in alike)
     known_as = known_keys.get(owner.target_id, owner.key)
     return known_as == owner.key or known.digest(known_as or "") is None
 

@@ -23,6 +23,12 @@ def is_same_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return bool(known.get("last_name")) and _same_names(known, wanted) and len(born) < len(("one", "other"))
 
 
+def may_have_married(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether first name and birth date are those of somebody, whatever the last name is."""
+    names = ("first_name", "date_of_birth")
+    return all(known.get(name) and known.get(name) == wanted.get(name) for name in names)
+
+
 def _same_names(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     names = ("first_name", "last_name")
     return all(str(known.get(name)).casefold() == str(wanted.get(name)).casefold() for name in names)
