@@ -63,7 +63,7 @@ def test_all_settings_are_answered_without_secrets(api: Api) -> None:
 def test_an_app_whose_settings_are_wrong_says_which(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = api.rig.stack.runtime
     monkeypatch.setattr(runtime, "environment", {**runtime.environment, "REDIS_PORT": f"{CANARY}"})
-    monkeypatch.setattr(runtime, "_built", {})
+    monkeypatch.delitem(vars(runtime), "settings")
     assert api.call("GET", "/api/status").status_code == 503
     answer = api.call("GET", "/api/settings")
     (port,) = [one for one in answer.get_json()["settings"] if one["name"] == "REDIS_PORT"]

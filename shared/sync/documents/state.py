@@ -653,10 +653,11 @@ def _is_succeeded(
     owner = owners.get(known_keys.get(target.target_id, ""))
     if owner is None or not target.readable:
         return False
-    if known.entity == "employees":
-        alike = (is_same_person, may_have_married)  # the sync itself may have changed the name since
-        return any(is_alike(target.fields, owner.fields) for is_alike in alike)
     known_as = known_keys.get(owner.target_id, owner.key)
+    if known.entity == "employees":
+        # Of one that nobody knows: the sync itself may have changed the name of the other since.
+        is_new = known_as == owner.key and may_have_married(target.fields, owner.fields)
+        return is_new or is_same_person(target.fields, owner.fields)
     return known_as == owner.key or known.digest(known_as or "") is None
 
 

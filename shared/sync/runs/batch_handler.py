@@ -403,7 +403,7 @@ class _BatchWork:
             # Raised before a call is made, or for a 429: nothing happened by this attempt.
             self._pause_for_the_window(error)
         except CircuitOpen as error:
-            progress.started = None
+            progress.started = progress.half_done = None
             self._note_blocked(str(error))
             self._pause(error.delay_seconds)
         except RetryLater as error:
@@ -417,6 +417,8 @@ class _BatchWork:
             if is_ambiguous(change, error):
                 self._note_lost(change, error)
                 return None
+            # Only for the window's sake is a part not done again: what got no answer begins anew.
+            progress.half_done = None
             delay = self._services.settings.retry_delay_seconds
             return self._unavailable(change, error, delay, unsure=in_doubt)
         except (AccessRefused, ConfigurationError):
