@@ -169,7 +169,9 @@ class Hands:
     def moves_a_number(self) -> None:
         """Somebody gets a second user, which has the number from now on, and the first one none; sometimes
         the person leaves then."""
-        rows = [row for row in self._known() if self.is_known_by_mail(row, row["emp_id"])]
+        # A second one without access would be their doing.
+        known = [row for row in self._known() if row["system_access"]]
+        rows = [row for row in known if self.is_known_by_mail(row, row["emp_id"])]
         if not rows:
             return
         row = self._dice.choice(rows)
