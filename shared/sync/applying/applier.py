@@ -65,7 +65,6 @@ class OtherNumber(MustBeListed):
     now."""
 
     def __init__(self, target_id: Any, number: str) -> None:
-        self.number = number
         super().__init__(
             f"SafetyAmp user {target_id} has the number {number} there by now, so nothing was sent under the"
             " old one: the next run lists SafetyAmp and decides anew"
