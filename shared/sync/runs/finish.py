@@ -162,7 +162,7 @@ def hold_again(services: Services, run: Run, entity: EntityName, why: str) -> No
 
     def hold(status: EntityStatus) -> None:
         if status.cancelled:
-            status.phase = "cancelled"
+            status.phase, status.approval = "cancelled", None
             status.reason = f"{status.stop_reason}; it was held: {status.held_because}"
             return
         status.phase, status.stop_reason = "held", None

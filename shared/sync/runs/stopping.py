@@ -78,6 +78,10 @@ def stop_entity(
 
 def _end_unplanned(status: EntityStatus, reason: str, cancelled: bool) -> None:
     status.phase, status.reason = ("cancelled" if cancelled else "failed"), reason
+    if status.approval is not None:
+        # What was held is dropped. A plan that is still stored for the approval is nobody's.
+        status.approval = None
+        status.reason = f"{reason}; it was held: {status.held_because}"
 
 
 def cancel(services: Services, run_id: str, reason: str) -> None:
