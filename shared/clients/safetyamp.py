@@ -137,16 +137,23 @@ class SafetyAmpClient:
             )
         return created
 
-    def update(self, resource: str, target_id: int | str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def update(
+        self,
+        resource: str,
+        target_id: int | str,
+        payload: Mapping[str, Any],
+        anew: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
         """The record as SafetyAmp has it after the change, {} when the answer does not show it.
 
         `resource` is "site_clusters", "sites", "users" or "assets".
 
-        `payload` must hold the fields that the resource requires on each update, changed or not.
+        `payload` must hold the fields that the resource requires on each update, changed or not; `anew` makes
+        it for a repetition (`HttpPipeline.request`).
         """
         path = f"/api/{resource}/{quote(str(target_id), safe='')}"
         method = "PATCH" if resource in PATCHED else "PUT"
-        return _record(self._pipeline.request(method, path, json=dict(payload)))
+        return _record(self._pipeline.request(method, path, json=dict(payload), anew=anew))
 
 
 def _record(body: Any) -> dict[str, Any]:

@@ -532,3 +532,30 @@ def test_a_site_whose_code_another_has_now_is_let_go(rig: PeopleRig) -> None:
         assert "keep one" not in str(ran.entity("jobs")["problems"])
     at_mine = [row for row in rig.safetyamp.snapshot()["users"] if row["home_site_id"] == mine["id"]]
     assert at_mine == []
+
+
+class TestWhoHasSomebodyElsesNumber:
+    """Two users have one number; one of them shows, by names and birth date, somebody who has no user."""
+
+    def test_is_not_made_a_second_time_and_it_is_told(self, rig: PeopleRig) -> None:
+        other_births(rig, 1001, 1002)
+        (user,) = two_of(rig, 1001)
+        rig.documents.delete(paths.state("employees"))
+        types(rig, user, 1002)
+        for request in (HOURLY, NIGHTLY, HOURLY):
+            ran = rig.run(**request)
+            adds_up(ran)
+            assert f"user {user}, which has the number 1002 of somebody else, shows this" in rig.reasons(
+                ran, 1001
+            )
+        assert len([row for row in users(rig).values() if row["last_name"] == "Worker1001"]) == 1
+        types(rig, user, 1001)
+        ran = rig.run()
+        assert (rig.user(1001)["id"], rig.reasons(ran, 1001), rig.reasons(ran, 1002)) == (user, "", "")
+
+    def test_is_somebody_new_where_only_the_names_are_alike(self, rig: PeopleRig) -> None:
+        other_births(rig, 1001, 1002)
+        first = rig.user(1001)
+        rig.hired(2001, FirstName=first["first_name"], LastName="Worker1001", BirthDate="1999-09-09 00:00:00")
+        rig.run()
+        assert rig.user(2001)["id"] != first["id"]

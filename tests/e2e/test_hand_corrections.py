@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.clients.http.pipeline import HttpPipeline
 from tests.e2e.people_rig import YESTERDAY, PeopleRig, adds_up, new_rig, rig
 
 __all__ = ["new_rig", "rig"]
@@ -37,6 +38,44 @@ def test_an_address_that_the_source_does_not_own_stays_as_it_was_corrected(rig: 
     rig.run()
     assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
     assert reads_of_one(rig, before) == 1
+
+
+def test_an_address_that_is_corrected_while_safetyamp_does_not_answer_stays(
+    rig: PeopleRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two attempts at one update, which can be half a minute apart."""
+    unusable(rig, 1001)
+    rig.run()
+    rig.moves(1001, Phone="225-555-9999")
+    rig.safetyamp.fail_next(1, 500, match="PATCH /api/users/*")
+    retry = HttpPipeline._back_off
+
+    def meanwhile(*of_an_attempt: Any) -> None:
+        retry(*of_an_attempt)
+        rig.by_hand(1001, email=CORRECTED)
+
+    monkeypatch.setattr(HttpPipeline, "_back_off", meanwhile)
+    rig.run()
+    assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
+
+
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_a_repetition_does_with_what_was_read_where_it_cannot_be_read_again(
+    rig: PeopleRig, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    unusable(rig, 1001)
+    rig.run()
+    rig.moves(1001, Phone="225-555-9999")
+    rig.safetyamp.fail_next(1, 500, match="PATCH /api/users/*")
+    retry = HttpPipeline._back_off
+
+    def meanwhile(*of_an_attempt: Any) -> None:
+        retry(*of_an_attempt)
+        rig.safetyamp.fail_next(2, status, match="GET /api/users/?????")
+
+    monkeypatch.setattr(HttpPipeline, "_back_off", meanwhile)
+    rig.run()
+    assert rig.user(1001)["mobile_phone"] == "+12255559999"
 
 
 def test_what_the_source_owns_is_repeated_without_a_call(rig: PeopleRig) -> None:

@@ -104,6 +104,103 @@ def test_a_site_without_code_beside_the_jobs_own_is_told(rig: PeopleRig) -> None
     assert (problem["key"], "looks the same" in problem["reason"]) == ("400.", True)
 
 
+class TestAPlace:
+    """Clusters without a code, as hands make them: SafetyAmp takes a second one."""
+
+    def cluster(self, rig: PeopleRig, name: str, parent: str, code: str | None = None) -> Any:
+        (above,) = rows(rig, "site_clusters", "name", parent)
+        rig.safetyamp.add(
+            "site_clusters",
+            {"name": name, "parent_cluster_id": above["id"], "external_code": code, "osha_establishment": 0},
+        )
+        (made,) = rows(rig, "site_clusters", "name", name)
+        return made["id"]
+
+    def department(self, rig: PeopleRig, region: str) -> None:
+        row = {"PRCo": 1, "PRDept": "40", "Description": "Department 40", "udRegion": region}
+        rig.company.tables["bPRDP"].append(row)
+        rig.publish()
+
+    def root(self, rig: PeopleRig) -> str:
+        (root,) = rows(rig, "site_clusters", "parent_cluster_id", None)
+        return str(root["name"])
+
+    def test_that_is_a_region_with_its_office_since_this_morning_is_used(self, rig: PeopleRig) -> None:
+        region = self.cluster(rig, "Bayou", self.root(rig))
+        (office,) = rows(rig, "sites", "name", "Delta Office")
+        rig.safetyamp.add("sites", copied(office, name="Bayou Office", cluster_id=region))
+        self.department(rig, "Bayou")
+        rig.hired(2001, PRDept="40")
+        hourly_and_nightly(rig)
+        assert [row["id"] for row in rows(rig, "site_clusters", "name", "Bayou")] == [region]
+        (office,) = rows(rig, "sites", "name", "Bayou Office")
+        assert rig.user(2001)["home_site_id"] == office["id"]
+
+    @pytest.mark.parametrize("is_known", [True, False], ids=["known", "nothing known"])
+    def test_that_is_a_department_by_its_name_is_used(self, rig: PeopleRig, is_known: bool) -> None:
+        made = self.cluster(rig, "40 - Department Forty", "Delta")
+        self.department(rig, "Delta")
+        if not is_known:
+            rig.documents.delete(paths.state("departments"))
+        ran = hourly_and_nightly(rig)
+        (row,) = (row for row in rig.safetyamp.snapshot()["site_clusters"] if row["name"][:2] == "40")
+        assert (row["id"], row["name"], ran.entity("departments")["problems"]) == (
+            made,
+            "40 - Department 40",
+            [],
+        )
+
+    def test_beside_the_departments_own_is_told(self, rig: PeopleRig) -> None:
+        self.department(rig, "Delta")
+        rig.run()
+        second = self.cluster(rig, "40 - Department Forty", "Delta")
+        (problem,) = hourly_and_nightly(rig).entity("departments")["problems"]
+        assert (problem["key"], f"record {second} there looks the same" in problem["reason"]) == ("40", True)
+
+    @pytest.mark.parametrize(("name", "parent"), [("40 - Yard", None), ("1 - Yard", "10 - Department 10")])
+    def test_that_stands_where_no_department_does_is_left_alone(
+        self, rig: PeopleRig, name: str, parent: str | None
+    ) -> None:
+        other = self.cluster(rig, name, parent or self.root(rig))
+        self.department(rig, "Delta")
+        hourly_and_nightly(rig)
+        assert [row["id"] for row in rows(rig, "site_clusters", "name", name)] == [other]
+        assert len(rows(rig, "site_clusters", "name", "40 - Department 40")) == 1
+
+
+class TestSomebodyOfAnotherCompany:
+    """A user whom no row of the payroll has until they are hired here; hands give it the number at once."""
+
+    BORN = "1985-01-01"
+
+    @pytest.fixture(params=[None, "T-17", "990017", "77001"])
+    def user(self, rig: PeopleRig, request: pytest.FixtureRequest) -> Any:
+        first = rig.safetyamp.snapshot()["users"][0]
+        names = {"emp_id": request.param, "first_name": "Nina", "last_name": "Worker2001"}
+        own = {"email": "nina@home.example", "mobile_phone": "+12255556666", "date_of_birth": self.BORN}
+        rig.safetyamp.add("users", copied(first, **names, **own, work_phone=None))
+        rig.run(refresh=True)
+        rig.hired(2001, FirstName="Nina", BirthDate=f"{self.BORN} 00:00:00")
+        return rows(rig, "users", "first_name", "Nina")[0]["id"]
+
+    @pytest.mark.parametrize(
+        "request_first", [{}, {"mode": "plan"}, {"entities": ("employees",), "keys": ("2001",)}]
+    )
+    def test_is_not_made_again(self, rig: PeopleRig, user: Any, request_first: dict[str, Any]) -> None:
+        rig.safetyamp.edit("users", user, emp_id="2001")
+        rig.run(**request_first)
+        ran = hourly_and_nightly(rig)
+        assert [row["id"] for row in rows(rig, "users", "first_name", "Nina")] == [user]
+        assert (rig.user(2001)["email"], rig.reasons(ran, 2001)) == (rig.mail(2001), "")
+
+    def test_is_not_taken_for_a_namesake_born_on_another_day(self, rig: PeopleRig, user: Any) -> None:
+        rig.safetyamp.edit("users", user, emp_id="2001")
+        rig.hired(2002, FirstName="Nina", LastName="Worker2001", BirthDate="1999-09-09 00:00:00")
+        rig.run()
+        hourly_and_nightly(rig)
+        assert {rig.user(2001)["id"] == user, rig.user(2002)["id"] == user} == {True, False}
+
+
 class TestANewHire:
     def entered(self, rig: PeopleRig, number: int, **fields: Any) -> None:
         first = rig.safetyamp.snapshot()["users"][0]

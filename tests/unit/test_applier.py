@@ -36,7 +36,9 @@ class ScriptedSafetyAmp:
         self.sent: list[tuple[Any, dict[str, Any]]] = []
         self.reads = 0
 
-    def update(self, _resource: str, target_id: Any, payload: dict[str, Any]) -> dict[str, Any]:
+    def update(
+        self, _resource: str, target_id: Any, payload: dict[str, Any], _anew: Any = None
+    ) -> dict[str, Any]:
         self.sent.append((target_id, dict(payload)))
         if errors := self.refuses(payload):
             raise InvalidRecord("no", 422, field_errors=errors)

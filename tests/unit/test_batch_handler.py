@@ -67,7 +67,9 @@ class ScriptedSafetyAmp(PagedSafetyAmp):
             raise error
         return {"id": 100 + number}
 
-    def update(self, resource: str, target_id: int | str, payload: dict[str, Any]) -> dict[str, Any]:
+    def update(
+        self, resource: str, target_id: int | str, payload: dict[str, Any], _anew: Any = None
+    ) -> dict[str, Any]:
         self.writes.append(payload)
         if self.script and (error := self.script.pop(0)):
             raise error

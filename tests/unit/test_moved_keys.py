@@ -8,8 +8,8 @@ import pytest
 
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.findings.causes import LEAVER_WITH_ACCESS
-from shared.sync.model import SourceRecord
-from shared.sync.planning.moved_keys import MovedKeys
+from shared.sync.model import KnownBy, SourceRecord
+from shared.sync.planning.moved_keys import MovedKeys, leavers_with_access
 
 PAT = {"first_name": "Pat", "last_name": "Old", "date_of_birth": "1980-05-17"}
 MARY = {"first_name": "Mary", "last_name": "New", "date_of_birth": "1999-01-01"}
@@ -211,3 +211,15 @@ class TestAUserThatHasNoNumberAnyMore:
         moved = MovedKeys(state)
         moved.judge({}, lambda _: {})
         assert (moved.told, moved.freed) == ([], [])
+
+
+@pytest.mark.parametrize(("own", "told"), [("Byhand", True), ("Old", False)])
+def test_a_leavers_second_user_is_known_by_a_name_that_somebody_mended_in_both(own: str, told: bool) -> None:
+    """Nothing else but the e-mail is the leaver's."""
+    state = EntityState("employees")
+    state.put("1", Entry("u1", None, {**PAT, "last_name": own, "system_access": 0}, {}))
+    theirs = {"email": "pat@x.example", "first_name": "Pat", "last_name": "Byhand", "system_access": 1}
+    state.note_stray("u2", None, theirs)
+    leaver = KnownBy({**PAT, "date_of_birth": None}, frozenset({"pat@x.example"}))
+    found = leavers_with_access(state, lambda _: {"1": leaver}, seen={"1"})
+    assert [(key, reason.cause) for key, reason in found] == ([("1", LEAVER_WITH_ACCESS)] if told else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random as randomness
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -121,11 +121,13 @@ class HttpPipeline:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        anew: Callable[[], Any] | None = None,
     ) -> Any:
         """The JSON value of the answer; None when it has no body (204).
 
         `path_or_url` is a path below the base URL, or a whole URL of the same host (a next link). A POST
-        whose fate is unknown is never repeated, everything else is, as the retry policy says.
+        whose fate is unknown is never repeated, everything else is, as the retry policy says. What is sent
+        again is `json`, or what `anew` returns then; what that raises ends the request.
 
         Raises RateLimited, CircuitOpen or RetryLater when going on would mean a long wait; InvalidRecord
         (400, 422), AccessRefused (401, 403), NotFound (404, 410), APIError (other 3xx and 4xx, but for a POST
@@ -139,6 +141,8 @@ class HttpPipeline:
         request = _Request(call, url, params, json)
         waits = _Waits(self._clock, self._patience)
         for attempt in count(1):
+            if attempt > 1 and anew is not None:
+                request = replace(request, json=anew())
             result = self._exchange(request, waits)
             if result.error is None:
                 return result.value

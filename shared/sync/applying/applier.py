@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from shared.errors import InvalidRecord, NotFound, UpstreamUnavailable
+from shared.errors import APIError, InvalidRecord, NotFound, UpstreamUnavailable
 from shared.sync.applying.fresh import FreshReader
 from shared.sync.documents.change import Change, reference
 from shared.sync.documents.outcome import DONE, Outcome
@@ -182,11 +182,20 @@ class ChangeApplier:
             if (step := f"asked {one['target_id']}") in done.steps:
                 continue
             try:
-                self._repeated(change, one["target_id"], {}, [NUMBER], of=one["key"])
+                if one["key"] is None:
+                    self._ask_nobodys(change, one["target_id"])
+                else:
+                    self._repeated(change, one["target_id"], {}, [NUMBER], of=one["key"])
             except UpstreamUnavailable as error:
                 error.may_have_happened = False  # nothing was sent
                 raise
             done.steps.append(step)
+
+    def _ask_nobodys(self, change: Change, target_id: Any) -> None:
+        """Of a user that had no number of ours, only this one says that it is who is to be created."""
+        number = self._fresh.values(target_id, [NUMBER]).get(NUMBER)
+        if number is not None and normal_key(self._mapping.name, str(number)) == change.key:
+            raise OtherNumber(target_id, str(number))
 
     def _write_beside(self, change: Change, done: HalfDone) -> None:
         """Write to other records what has to be there before this change: a value that is given up. What
@@ -277,7 +286,7 @@ class ChangeApplier:
         known_now = set(change.fresh)
         while True:
             try:
-                self._send_update(change, core, fields, taken)
+                self._send_update(change, core, fields, taken, known_now)
                 return self._done(change, fields, change.target_id, dropped)
             except InvalidRecord as error:
                 self.repeated |= error.repeated
@@ -316,12 +325,18 @@ class ChangeApplier:
         return self._refused(change, error, dropped, taken)
 
     def _send_update(
-        self, change: Change, core: Mapping[str, Any], fields: dict[str, Any], taken: dict[str, Any]
+        self,
+        change: Change,
+        core: Mapping[str, Any],
+        fields: dict[str, Any],
+        taken: dict[str, Any],
+        fresh: Collection[str],
     ) -> None:
         """Access that is switched on goes alone with the core fields, then the rest
         (docs/contracts/safetyamp.md#users).
 
-        `taken` notes what SafetyAmp took; that is not sent again.
+        `taken` notes what SafetyAmp took; that is not sent again. The `fresh` fields of the core were read
+        before this, and are read again for a repetition, half a minute later perhaps.
         """
         parts = [fields]
         if fields.get(ACCESS) == 1:
@@ -330,9 +345,24 @@ class ChangeApplier:
         assert change.target_id is not None, "only creations have no target id"
         for part in parts:
             if not part.keys() <= taken.keys():
-                self._client.update(self._resource, change.target_id, {**core, **part})
+                anew = self._anew(change, core, part, fresh) if fresh else None
+                self._client.update(self._resource, change.target_id, {**core, **part}, anew)
                 self._fresh.is_there(change.target_id)
                 taken.update(part)
+
+    def _anew(
+        self, change: Change, core: Mapping[str, Any], part: Mapping[str, Any], fresh: Collection[str]
+    ) -> Callable[[], dict[str, Any]]:
+        def anew() -> dict[str, Any]:
+            try:
+                return {**self._repeated(change, change.target_id, core, sorted(fresh)), **part}
+            except UpstreamUnavailable as error:
+                error.may_have_happened = True  # what is to be repeated
+                raise
+            except APIError:
+                return {**core, **part}  # what was read before must do: some of it may have been written
+
+        return anew
 
     def _look_up(self, change: Change, fields: dict[str, Any], targets: Iterable[Target]) -> Outcome | None:
         """The record of a creation that got no answer; None when it is not there."""

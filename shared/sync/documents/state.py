@@ -41,6 +41,9 @@ UNIQUE = ("email", "mobile_phone")
 _UNIQUE_VALUES = re.compile(rf"'({'|'.join(UNIQUE)})':'([^'\\]*)'")
 """These fields in the compact form: quotes within a text are escaped there, so that no text can look so."""
 
+_LAST_NAME = re.compile(r"'last_name':'([^'\\]*)'")
+"""As above."""
+
 _NO_ACCESS = re.compile(r"'system_access':0[,}]")
 """As above."""
 
@@ -254,6 +257,26 @@ class EntityState:
             for name, value in _unique_of(fields):
                 yield name, value, target_id, None
         yield from doubtful
+
+    def by_last_name(self) -> dict[str, list[tuple[str, int | str]]]:
+        """Users that have a number there, or claim one with others: number and id by last name in lower
+        case."""
+        found: dict[str, list[tuple[str, int | str]]] = {}
+        numbered = [(key, record[0], record[2]) for key, record in self.records.items()]
+        numbered += [(key, target_id, fields) for target_id, key, fields in self.strays.values()]
+        for key, target_id, fields in numbered:
+            name = _LAST_NAME.search(fields) if key is not None and target_id is not None else None
+            if name is not None:
+                spelled = name[1].translate(_SWAPPED_QUOTES).casefold()
+                found.setdefault(spelled, []).append((key, target_id))
+        return found
+
+    def fields_of(self, key: str, target_id: int | str) -> Mapping[str, Any]:
+        """What is known of the user with this id that has the number, or claims it with others."""
+        entry = self.entry(key)
+        if entry is not None and entry.target_id == target_id:
+            return entry.fields
+        return self.stray(target_id) or {}
 
     def stray(self, target_id: int | str) -> dict[str, Any] | None:
         """The fields of a stray, None when that id is none."""

@@ -83,7 +83,8 @@ class DepartmentsMapping:
         """Root, region (depth 1) or department (depth 2), by name and code.
 
         Any other cluster has no key of its own: one that is known stays what it is, wherever somebody put it
-        (its parent is ours, and is corrected), and a department that is not known is recognised by its code.
+        (its parent is ours, and is corrected), and a department that is not known is recognised by its code,
+        or by the code in its name where it has none.
         A region whose code is not its name is not ours to move.
         """
         if row.get("deleted_at") is not None:
@@ -104,7 +105,8 @@ class DepartmentsMapping:
         if depth == 2 and not named_alike:
             return Target(row["id"], external_code, content)
         is_region = depth == 1 and not (name or "").startswith(f"{external_code} - ")
-        return Target(row["id"], None, content, match=None if is_region else external_code)
+        code = _code_in_name(name) if external_code is None and depth == 2 else external_code
+        return Target(row["id"], None, content, match=None if is_region else code)
 
     def match_value(self, record: SourceRecord) -> str | None:
         """A department's code, which finds it where it does not belong; None for a region: a cluster that is
@@ -118,6 +120,12 @@ class DepartmentsMapping:
             "parent_cluster_id": existing.get("parent_cluster_id"),
             "osha_establishment": existing.get("osha_establishment") or 0,
         }
+
+
+def _code_in_name(name: str | None) -> str | None:
+    """Of a cluster that hands made below a region, without a code: a department's name begins with it."""
+    code, dash, _ = (name or "").partition(" - ")
+    return cleaning.code(code) if dash else None
 
 
 def mapping(options: MappingOptions) -> DepartmentsMapping:

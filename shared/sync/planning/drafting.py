@@ -152,6 +152,7 @@ class _Drafting:
         listed: bool,
     ) -> None:
         self.draft = Draft()
+        self._by_last_name: dict[str, list[tuple[str, int | str]]] | None = None
         self.only_leavers = False
         self.just_listed = False
         self._listed = listed
@@ -358,6 +359,9 @@ class _Drafting:
             listed=self._listed,
             retry=self._retry_failed,
         )
+        if result.change and (rejected := self._is_there_already(result.change, source)):
+            draft.reject(rejected)
+            return
         if result.note:
             draft.report(record.key, *result.note)
         if result.change:
@@ -385,6 +389,25 @@ class _Drafting:
             draft.report(record.key, text, cause, name, "invalid" if is_invalid else "reported")
         for warning in desired.warnings:
             draft.report(record.key, *warning)
+
+    def _is_there_already(self, change: Change, source: Any) -> Rejected | None:
+        """Why nobody is created whom a user shows by names and birth date that has the number of somebody
+        plainly else: the number is wrong."""
+        if change.action != "create" or not isinstance(self._mapping, EmployeesMapping):
+            return None
+        if self._by_last_name is None:
+            self._by_last_name = self._state.by_last_name()
+        for number, target_id in self._by_last_name.get(str(change.fields.get("last_name")).casefold(), ()):
+            shown = self._state.fields_of(number, target_id)
+            is_theirs = is_same_person(shown, change.fields) and shown.get("date_of_birth")
+            if is_theirs and is_another_person(shown, self._person(number, source)):
+                reason = (
+                    f"SafetyAmp user {target_id}, which has the number {number} of somebody else, shows this"
+                    f" person: nobody is created. Give it {change.key} as emp_id, then run with refresh; if"
+                    " its number is right, enter that person's names and birth date there"
+                )
+                return Rejected(change.key, "invalid", reason, cause=causes.KEY_MOVED)
+        return None
 
     def _is_another(self, key: str, entry: Entry, desired: Desired, source: Any) -> str | None:
         """Why nothing is sent to a user who is plainly another person than the one of the number."""
@@ -478,8 +501,9 @@ class _Drafting:
             draft.report(key, reason, cause, name)
 
     def _with_predecessors(self, changes: list[Change], source: Any) -> list[Change]:
-        """The user of somebody who has another number in the payroll now, or has two, may have got the new
-        one by hand since SafetyAmp was listed: whoever creates them asks first."""
+        """The user of somebody who has another number in the payroll now, or has two, or has none of the
+        payroll's (of an agency, of a company that was bought), may have got the new one by hand since
+        SafetyAmp was listed: whoever creates them asks first."""
         mapping = self._mapping
         names = {
             str(change.fields.get("last_name")).casefold() for change in changes if change.action == "create"
@@ -488,16 +512,34 @@ class _Drafting:
             return changes
         known = {key for key in self._state.keys_in_target() if key not in self._state.ambiguous}
         people = mapping.known_by(source, known, names)
+        candidates = [
+            *((key, self._state.target_id(key), one.person) for key, one in people.items()),
+            *self._not_of_the_source(names),
+        ]
 
         def asking(change: Change) -> Change:
             found = [
-                {"key": key, "target_id": self._state.target_id(key)}
-                for key, one in people.items()
-                if is_same_person(change.fields, one.person)
+                {"key": key, "target_id": target_id}
+                for key, target_id, person in candidates
+                if is_same_person(person, change.fields)
             ]
             return replace(change, predecessors=found) if found and change.action == "create" else change
 
         return [asking(change) for change in changes]
+
+    def _not_of_the_source(
+        self, last_names: Collection[str]
+    ) -> Iterator[tuple[str | None, int | str | None, Mapping[str, Any]]]:
+        """Users of these last names whose number is none of the source's, or who have none: key, id, and what
+        they show. Whose number several claim is told, and never created."""
+        for target_id, key, _ in self._state.strays.values():
+            person = self._state.stray(target_id) if key is None else None
+            if person and str(person.get("last_name")).casefold() in last_names:
+                yield None, target_id, person
+        for key in self._state.keys_in_target():
+            entry = None if key in self.draft.seen else self._state.entry(key)
+            if entry is not None and str(entry.fields.get("last_name")).casefold() in last_names:
+                yield key, entry.target_id, entry.fields
 
     def _unsettle(self, key: str) -> None:
         """Looked at again in every run, until nothing is left out."""

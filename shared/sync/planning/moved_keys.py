@@ -161,7 +161,8 @@ def leavers_with_access(
     number, or one that is none of the source's, which are `seen`.
 
     Of a leaver whom SafetyAmp has not under the number, the same e-mail or phone is enough. Of one who has a
-    user there it takes two of three: that, the names, the birth date. A phone is somebody else's in time.
+    user there it takes two of three: that, the names, the birth date, as the payroll has them or that user
+    shows them. A phone is somebody else's in time.
     """
     users = {
         f"{target_id} without emp_id": fields
@@ -180,8 +181,13 @@ def leavers_with_access(
     told = []
     for key, leaver in sorted(leavers(having.keys()).items()) if having else ():
         has_user = state.target_id(key) is not None or key in state.ambiguous
+        own = state.entry(key)
         candidates = sorted({user for value in leaver.values for user in having[value]})
-        found = [user for user in candidates if _is_perhaps(leaver, users[user], has_user=has_user)]
+        found = [
+            user
+            for user in candidates
+            if _is_perhaps(leaver, users[user], has_user=has_user, own=own.fields if own else {})
+        ]
         if found:
             text = _has_user_too(found) if has_user else _perhaps_theirs(key, found)
             told.append((key, Reason(text, LEAVER_WITH_ACCESS)))
@@ -194,11 +200,15 @@ def _telling_values(fields: Mapping[str, Any]) -> Iterator[str]:
         yield str(name).casefold()
 
 
-def _is_perhaps(leaver: KnownBy, fields: Mapping[str, Any], *, has_user: bool) -> bool:
+def _is_perhaps(
+    leaver: KnownBy, fields: Mapping[str, Any], *, has_user: bool, own: Mapping[str, Any]
+) -> bool:
+    """`own` is what the user of the number shows: both may have a name that somebody mended there."""
     shares = any(fields.get(name) in leaver.values for name in UNIQUE)
     born = fields.get("date_of_birth")
     born_alike = born is not None and born == leaver.person.get("date_of_birth")
-    signs = (shares, born_alike, is_same_person(fields, leaver.person))
+    named_alike = is_same_person(fields, leaver.person) or is_same_person(fields, own)
+    signs = (shares, born_alike, named_alike)
     return sum(signs) > 1 or (shares and not has_user)
 
 

@@ -64,6 +64,10 @@ OWN_READ: dict[EntityName, str] = {
 """The read that each entity's records come from, as its receipt calls it; it needs others besides."""
 
 
+MADE_WITHOUT_CODE = ("departments",)
+"""Entities of which SafetyAmp takes a second record when hands have made the first, without the code that it
+refuses twice. All clusters are one call; of sites, which are many, this is left to the next listing."""
+
 ONLY_LISTING = "nothing but SafetyAmp's listing could not be read"
 """Note on an error: whom the state knows can lose access without."""
 
@@ -269,7 +273,8 @@ def _drafted(
         return _Drafted(state, listed, just_listed, looks, draft)
 
     first = drafted(state, listed=listed, just_listed=just_listed)
-    if just_listed or mapping.name in UNIQUE_VALUE or not first.draft.counts["create"]:
+    refuses_a_second = mapping.name in UNIQUE_VALUE and mapping.name not in MADE_WITHOUT_CODE
+    if just_listed or refuses_a_second or not first.draft.counts["create"]:
         return first
     return drafted(list_now(), listed=True, just_listed=True)
 
