@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from shared.clock import Clock, SystemClock
 from shared.shutdown import Shutdown
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared.storage.bus import Bus
     from shared.storage.cache import Cache
     from shared.storage.documents import Documents
+    from shared.sync.documents.report import Report
     from shared.telemetry.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -207,11 +208,11 @@ class Runtime:
             self.breaker("vista"),
         )
 
-    def report_page(self, report: dict[str, Any]) -> bytes:
+    def report_page(self, report: Mapping[str, object]) -> bytes:
         """A run's report for people."""
         from shared.reports.page import report_page
 
-        return report_page(report)
+        return report_page(cast("Report", report))
 
     def unlimited_pipeline(self, upstream: str, base_url: str, headers: HeaderSource) -> HttpPipeline:
         """A pipeline without a limiter of ours: Samsara and Graph allow far more than we ask."""

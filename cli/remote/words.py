@@ -16,26 +16,42 @@ from shared.version import PROGRAM
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
-COMMANDS = (
-    (re.compile(r"GET /api/openapi\.json describes every operation"), f"{PROGRAM} COMMAND --help says more"),
-    (re.compile(r"POST /api/failures/retry"), f"{PROGRAM} retry"),
-    (re.compile(r"POST /api/sync/(\w+)\?key=\.\.\."), rf"{PROGRAM} sync \1 --record KEY"),
-    (re.compile(r"POST /api/runs/([\w-]+)/(approve|cancel)"), rf"{PROGRAM} \2 \1"),
-    (re.compile(r"POST /api/(pause|resume)/(\w+)"), rf"{PROGRAM} \1 \2"),
-    (re.compile(r"GET /api/runs/([\w-]+)"), rf"{PROGRAM} runs \1"),
-    (re.compile(r"GET /api/runs"), f"{PROGRAM} runs"),
-    (re.compile(r"GET /ready and GET /api/status say"), f"{PROGRAM} status says"),
-    (re.compile(r"GET /api/(?:status|control)"), f"{PROGRAM} status"),
-)
+COMMANDS = {
+    "GET /api/openapi.json": "--help",
+    "GET /api/status": "status",
+    "GET /api/control": "status",
+    "GET /api/runs": "runs",
+    "GET /api/runs/{}": "runs {}",
+    "POST /api/runs/{}/approve": "approve {}",
+    "POST /api/runs/{}/cancel": "cancel {}",
+    "POST /api/sync/{}": "sync {}",
+    "POST /api/sync/{}?key=...": "sync {} --record KEY",
+    "POST /api/failures/retry": "retry",
+    "POST /api/pause/{}": "pause {}",
+    "POST /api/resume/{}": "resume {}",
+}
 """What the API tells its callers to call, and the command that calls it."""
+
+_CALL = re.compile(r"(?:GET|POST) /api/[\w/.{}-]*[\w}](?:\?key=\.\.\.)?")
+"""A call in a text, told by its own form: what the sentence around it says does not matter."""
+
+_FORMS = {
+    re.compile(re.escape(call).replace(r"\{\}", r"([\w-]+)")): words for call, words in COMMANDS.items()
+}
 
 
 def said(text: Any, now: str | None = None) -> Text:
     """A sentence of the API; `now` is the app's time, for how far away the times in it are."""
     words = MOMENT.sub(lambda found: when(found[0], now), inert(text))
-    for call, command in COMMANDS:
-        words = call.sub(command, words)
-    return Text(words)
+    return Text(_CALL.sub(lambda found: _as_command(found[0]), words))
+
+
+def _as_command(call: str) -> str:
+    """A call that no command makes stays as it is."""
+    for form, words in _FORMS.items():
+        if found := form.fullmatch(call):
+            return f"{PROGRAM} {words.format(*found.groups())}"
+    return call
 
 
 def plain(value: Any) -> Text:

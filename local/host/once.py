@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from local.documents.folder import FolderDocuments
 from local.host.progress import Display, run_progress
@@ -120,7 +120,8 @@ def _to_the_end(stack: LocalStack, run_id: str, display: Display) -> dict[str, A
     finally:
         stack.host.stop()
     _show(stack, run_id, display)
-    return read_report(documents, run_id) or make_report(documents, get_run(documents, run_id))
+    report = read_report(documents, run_id) or make_report(documents, get_run(documents, run_id))
+    return cast("dict[str, Any]", report)
 
 
 def _show(stack: LocalStack, run_id: str, display: Display) -> None:

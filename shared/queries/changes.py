@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from pydantic import JsonValue
 
@@ -19,7 +19,7 @@ from shared.sync.documents.plans import read_batch, read_plan
 from shared.sync.documents.progress import read_progress
 from shared.sync.documents.runs import Run
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import ENTITIES, Action, EntityName
+from shared.sync.model import ENTITIES, Action, EntityName, FieldValues
 
 MOST_BATCHES = 200
 """Batches that one request reads, with two documents each."""
@@ -142,9 +142,9 @@ def described(entity: EntityName, change: Change, outcome: Outcome | None) -> an
         "action": change.action,
         "result": outcome.result if outcome else PLANNED,
         "target_id": (outcome.target_id if outcome else None) or change.target_id,
-        "before": change.before,
+        "before": json_of(change.before),
         "after": {
-            name: taken.get(name, readable(value))
+            name: readable(taken.get(name, value))
             for name, value in change.fields.items()
             if name not in dropped
         },
@@ -157,7 +157,12 @@ def described(entity: EntityName, change: Change, outcome: Outcome | None) -> an
     }
 
 
-def readable(value: JsonValue) -> JsonValue:
+def readable(value: object) -> JsonValue:
     """A planned field's value; a reference that is not resolved yet as what it names."""
     ref = reference(value)
-    return value if ref is None else {"entity": ref.entity, "key": ref.key}
+    return cast(JsonValue, value) if ref is None else {"entity": ref.entity, "key": ref.key}
+
+
+def json_of(fields: FieldValues) -> answers.Fields:
+    """Fields that were read from a document: they are JSON, whatever the engine may know of them."""
+    return cast("answers.Fields", fields)

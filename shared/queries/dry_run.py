@@ -38,8 +38,9 @@ class DryRun:
     """What would be done. `problem` set: the source could not be read, and then nothing else is known but
     `entry`, what the state says of the record.
 
-    `notes` are the reasons why it is not sent, or what else should be known. `held` are the guard's reasons
-    to hold a plan of all records. `left_out` says which values of the source are not sent, and why.
+    `notes` are the reasons why it is not sent, or what else should be known, `causes` the codes of their
+    causes. `held` are the guard's reasons to hold a plan of all records. `left_out` says which values of the
+    source are not sent, and why.
     `passed_over`: the record has not changed since SafetyAmp was last made equal to it, so that only a run
     that lists SafetyAmp anew would look at it. `state_known` False: SafetyAmp is listed before anything is
     planned. `missing_since`: the run whose listing first lacked the record.
@@ -53,6 +54,7 @@ class DryRun:
     notes: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    causes: frozenset[str] = frozenset()
     passed_over: bool = False
     state_known: bool = True
     updated_by: str | None = None
@@ -97,6 +99,9 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
         view=view,
         change=change,
         notes=tuple(problem["reason"] for problem in draft.problems if problem["key"] == key),
+        causes=frozenset(
+            cause for one in draft.problems if one["key"] == key and (cause := one.get("cause")) is not None
+        ),
         held=tuple(held) if change else (),
         left_out=tuple(
             problem["reason"]

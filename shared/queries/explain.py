@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import cast
 
 from shared.queries import answers
-from shared.queries.changes import readable
+from shared.queries.changes import json_of, readable
 from shared.queries.dry_run import DryRun, dry_run
 from shared.queries.history import last_changes
 from shared.queries.next_step import NextStep, next_step
@@ -49,7 +49,7 @@ def explain(services: Services, entity: EntityName, key: str) -> answers.Explana
             "read": seen.problem is None,
             "problem": seen.problem,
             "found": view.in_source if view else None,
-            "record": view.source if view else None,
+            "record": json_of(view.source) if view and view.source is not None else None,
         },
         "mapped": _mapped(seen),
         "rejected": cast("answers.Rejection | None", view.rejected) if view else None,
@@ -97,7 +97,7 @@ def _known(seen: DryRun, switched_off: SwitchedOff) -> answers.SafetyAmpSide:
         "found": "unsure" if GONE in flags else "yes" if there else "several" if seen.ambiguous else "no",
         "not_listed_since_run": seen.missing_since,
         "target_ids": list(seen.ambiguous) if target_id is None else [target_id],
-        "fields": seen.entry.fields if there and seen.entry else None,
+        "fields": json_of(seen.entry.fields) if there and seen.entry else None,
         "switched_off_by_run": _switched_off_by(seen.entry, switched_off) if seen.entry else None,
         "refused_fields": sorted({*flags.get(REJECTED, {}), *flags.get(TAKEN, {})}),
         "failure": {
@@ -123,7 +123,7 @@ def _difference(change: Change | None) -> answers.Difference | None:
         return None
     return {
         "action": change.action,
-        "before": change.before,
+        "before": json_of(change.before),
         "after": {name: readable(value) for name, value in change.fields.items()},
     }
 
@@ -162,7 +162,7 @@ def _about_safetyamp(seen: DryRun) -> str:
     if seen.missing_since:
         return f"SafetyAmp: {not_listed(seen.entry.target_id)}."
     access = seen.entry.fields.get("system_access")
-    state = {0: ", switched off", 1: ", with access"}.get(access, "") if access is not None else ""
+    state = ", switched off" if access == 0 else ", with access" if access == 1 else ""
     return f"SafetyAmp has it as {seen.entry.target_id}{state}."
 
 

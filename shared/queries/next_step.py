@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
@@ -21,6 +22,7 @@ from shared.sync.documents.control import UNKNOWN_PAUSES, read_pauses
 from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import read_run
 from shared.sync.documents.state import FAILURE, GONE
+from shared.sync.findings.causes import SWITCHED_OFF_BY_HAND
 from shared.sync.model import EntityName
 from shared.sync.planning.record_view import RecordView
 from shared.sync.planning.resolver import Resolver
@@ -149,7 +151,7 @@ def _rejected(seen: DryRun, view: RecordView) -> NextStep | None:
         return NextStep("invalid", "; ".join(seen.notes), suggestion_for("several"))
     if view.rejected is not None:
         kind = view.rejected["kind"]
-        return NextStep(kind, view.rejected["reason"], suggestion_for(kind))
+        return NextStep(cast(Verdict, kind), view.rejected["reason"], suggestion_for(kind))
     if seen.change is None and seen.entry and FAILURE in seen.entry.flags and view.active:
         errors = seen.entry.flags[FAILURE]["errors"]
         kind = "refused" if of_the_source(errors) else refusal_kind(errors)
@@ -237,7 +239,7 @@ def _nothing(seen: DryRun, view: RecordView) -> NextStep:
         return NextStep("nothing", "has left, and is switched off in SafetyAmp", SETTLED)
     if seen.notes:
         # A value that was dropped while mapping, or that two share: nothing is sent, yet somebody must act.
-        kind = "by hand" if any("by hand" in note for note in seen.notes) else "reported"
+        kind = "by hand" if SWITCHED_OFF_BY_HAND.code in seen.causes else "reported"
         return NextStep("nothing", "; ".join(seen.notes), suggestion_for(kind))
     return NextStep("nothing", "SafetyAmp holds what the source says", SETTLED)
 

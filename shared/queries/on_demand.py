@@ -9,22 +9,22 @@ process die, or the time not be enough, messages and sweep bring the run to its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
 from shared.clock import Clock
 from shared.errors import BusError, Stopping, UnreadableDocument
 from shared.queries import answers
-from shared.queries.changes import batch_changes
+from shared.queries.changes import batch_changes, json_of
 from shared.queries.record_calls import call_of
 from shared.shutdown import Shutdown
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, missing_batches
-from shared.sync.documents.plans import Plan, read_plan
+from shared.sync.documents.plans import Plan, RecordLook, read_plan
 from shared.sync.documents.runs import Mode, Run, RunRequest, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.model import EntityName
+from shared.sync.planning.record_view import Found
 from shared.sync.runs.batch_handler import apply_batch
 from shared.sync.runs.entity_handler import sync_entity
 from shared.sync.runs.requests import claim_run
@@ -115,8 +115,8 @@ def record_steps(documents: Documents, run: Run) -> answers.RecordSync:
 def _steps(entity: EntityName, plan: Plan | None, change: answers.Change | None) -> answers.Steps:
     view = plan.looks[0] if plan else None
     return {
-        "source": {"found": view["in_source"], "record": view["source"]} if view else None,
-        "rejected": view["rejected"] if view else None,
+        "source": _source(view) if view else None,
+        "rejected": cast("answers.Rejection | None", view["rejected"]) if view else None,
         "mapped": _mapped(view) if view else None,
         "target": _target(view) if view else None,
         "problems": [problem["reason"] for problem in plan.problems] if plan else None,
@@ -126,19 +126,29 @@ def _steps(entity: EntityName, plan: Plan | None, change: answers.Change | None)
     }
 
 
-def _mapped(view: Mapping[str, Any]) -> answers.MappedStep | None:
+def _source(view: RecordLook) -> answers.SourceStep:
+    record = view["source"]
+    return {"found": view["in_source"], "record": None if record is None else json_of(record)}
+
+
+def _mapped(view: RecordLook) -> answers.MappedStep | None:
     if view["mapped"] is None:
         return None
     return {
-        "mapped": view["mapped"],
-        "defaults": view["defaults"],
-        "active": view["active"],
+        "mapped": json_of(view["mapped"]),
+        "defaults": json_of(view["defaults"] or {}),
+        "active": bool(view["active"]),
         "warnings": view["warnings"],
     }
 
 
-def _target(view: Mapping[str, Any]) -> answers.TargetStep:
-    return {"found": view["found"], "target_ids": view["target_ids"], "known": view["known"]}
+def _target(view: RecordLook) -> answers.TargetStep:
+    known = view["known"]
+    return {
+        "found": cast(Found, view["found"]),
+        "target_ids": view["target_ids"],
+        "known": None if known is None else json_of(known),
+    }
 
 
 def _difference(change: answers.Change) -> answers.Difference:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.clients.safetyamp import PATCHED
 from shared.queries import answers
+from shared.sync.documents.outcome import NOT_TRIED
 from shared.sync.model import EntityName
 from shared.sync.planning.listing import RESOURCES
 
@@ -13,7 +14,7 @@ NOT_CALLED = frozenset({"planned", "waiting", "cancelled"})
 
 def call_of(entity: EntityName, change: answers.Change) -> answers.Call | None:
     """Method and path of a change with its outcome; None when no call was made for it."""
-    not_tried = (change["reason"] or "").startswith("not tried")
+    not_tried = (change["reason"] or "").startswith(NOT_TRIED)
     if change["result"] in NOT_CALLED or not_tried:
         return None
     resource = RESOURCES[entity]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 from shared.errors import UnreadableDocument
 from shared.queries import answers
@@ -13,6 +13,7 @@ from shared.storage.documents import Documents
 from shared.sync.documents.outcome import read_outcomes
 from shared.sync.documents.plans import planned_changes, read_plan
 from shared.sync.documents.progress import read_progress
+from shared.sync.documents.report import Report
 from shared.sync.documents.runs import Run
 from shared.sync.model import EntityName
 from shared.sync.runs.report import make_report, read_report
@@ -39,17 +40,19 @@ def run_detail(services: Services, run: Run) -> answers.Run:
     documents = services.documents
     report = stored_report(documents, run)
     calls, waited = Counter(report["calls"]), report["waited_seconds"]
+    entities = {name: dict(entity) for name, entity in report["entities"].items()}
     for name, status in run.entities.items():
         work = _work(services, run, name)
-        report["entities"][name]["progress"] = _progress(services, run, name, work)
+        entities[name]["progress"] = _progress(services, run, name, work)
         # Reports of release 0.1.0 do not have it.
-        report["entities"][name].setdefault("left_out", {"count": 0, "changes": []})
+        entities[name].setdefault("left_out", {"count": 0, "changes": []})
         if work is not None and not status.ended:
             # An entity's figures are put into the run's document at its end only.
             calls.update(work.calls)
             waited += work.waited_seconds
     detail = {
         **report,
+        "entities": entities,
         "keys": list(run.request.keys),
         "retry_failed": run.request.retry_failed,
         "calls": dict(calls),
@@ -60,7 +63,7 @@ def run_detail(services: Services, run: Run) -> answers.Run:
     return cast("answers.Run", detail)  # the report is a document of the engine
 
 
-def stored_report(documents: Documents, run: Run) -> dict[str, Any]:
+def stored_report(documents: Documents, run: Run) -> Report:
     """The report that was written at the run's end; of a run under way, how it stands."""
     report = read_report(documents, run.run_id) if run.ended else None
     if (

@@ -5,15 +5,16 @@ It says what report.json says and no more; long lists are cut, with a count of w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from shared.reports.document import html_document
 from shared.reports.elements import Html, data, joined, tag
 from shared.reports.problems import keys_line, left_out_section, problems_section
+from shared.sync.documents.report import CountName, EntityReport, Report
 from shared.sync.suggestions import suggestion_for
 
-COUNTS = {
+COUNTS: Mapping[CountName, str] = {
     "source": "In the source",
     "unchanged": "Unchanged",
     "created": "Created",
@@ -36,7 +37,7 @@ PHASES = {
 }
 
 
-def report_page(report: dict[str, Any]) -> bytes:
+def report_page(report: Report) -> bytes:
     """The document, UTF-8, of a report as `make_report` makes it."""
     title = f"Run {report['run_id']}: {report['phase']}"
     entities = report["entities"]
@@ -50,7 +51,7 @@ def report_page(report: dict[str, Any]) -> bytes:
     )
 
 
-def _header(report: dict[str, Any]) -> Html:
+def _header(report: Report) -> Html:
     phase = report["phase"]
     kind = "compare only" if report["mode"] == "plan" else "apply changes"
     facts: list[tuple[str, Html | str | None]] = [
@@ -75,7 +76,7 @@ def _header(report: dict[str, Any]) -> Html:
     )
 
 
-def _troubles(entities: dict[str, Any]) -> Html | None:
+def _troubles(entities: Mapping[str, EntityReport]) -> Html | None:
     """The entities that somebody has to look at as a whole."""
     notes = [
         tag(
@@ -94,7 +95,7 @@ def _troubles(entities: dict[str, Any]) -> Html | None:
     return tag("section", tag("h2", "What was not finished"), *notes) if notes else None
 
 
-def _counts(entities: dict[str, Any]) -> Html:
+def _counts(entities: Mapping[str, EntityReport]) -> Html:
     headings = [tag("th", "Entity", scope="col"), tag("th", "End", scope="col")]
     headings += [tag("th", text, scope="col", class_="number") for text in COUNTS.values()]
     rows = [
@@ -116,12 +117,12 @@ def _figure(count: int | None) -> Html:
     return tag("td", f"{count:,}", class_="number" if count else "number zero")
 
 
-def _left_out(entities: dict[str, Any]) -> list[Html]:
+def _left_out(entities: Mapping[str, EntityReport]) -> list[Html]:
     sections = [left_out_section(name, entity) for name, entity in entities.items()]
     return [section for section in sections if section is not None]
 
 
-def _problems(entities: dict[str, Any]) -> list[Html]:
+def _problems(entities: Mapping[str, EntityReport]) -> list[Html]:
     sections = [problems_section(name, entity) for name, entity in entities.items()]
     found = [section for section in sections if section is not None]
     return found or [tag("section", tag("h2", "Problems"), tag("p", "There are none.", class_="muted"))]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from shared.reports.elements import Html, data, joined, tag
+from shared.sync.documents.plans import Vanished
+from shared.sync.documents.report import EntityReport, LeftOut, RecordProblem
 from shared.sync.suggestions import suggestion_for
 
 MOST_OF_A_KIND = 50
@@ -16,12 +17,12 @@ MOST_KEYS = 50
 MORE = "GET /api/runs/{id}/changes and GET /api/failures name the others."
 
 
-def problems_section(name: str, entity: dict[str, Any]) -> Html | None:
+def problems_section(name: str, entity: EntityReport) -> Html | None:
     """What is wrong with records of this entity; None when nothing is."""
     vanished = entity["vanished"]
     if not entity["problems_total"] and not vanished["count"]:
         return None
-    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in entity["problems_by_kind"]}
+    by_kind: dict[str, list[RecordProblem]] = {kind: [] for kind in entity["problems_by_kind"]}
     for problem in entity["problems"]:
         by_kind.setdefault(problem["kind"], []).append(problem)
     # The report has the most urgent first; kinds of which it names none come after.
@@ -33,9 +34,9 @@ def problems_section(name: str, entity: dict[str, Any]) -> Html | None:
     return tag("section", tag("h2", f"Problems of {name}"), *parts, gone)
 
 
-def left_out_section(name: str, entity: dict[str, Any]) -> Html | None:
+def left_out_section(name: str, entity: EntityReport) -> Html | None:
     """What somebody approved and what was not applied; None when nothing was left out."""
-    left_out = entity.get("left_out") or {"count": 0, "changes": []}
+    left_out: LeftOut = entity.get("left_out") or {"count": 0, "changes": []}
     if not left_out["count"]:
         return None
     rows = [
@@ -66,7 +67,7 @@ def keys_line(keys: Sequence[str], total: int) -> Html:
     return joined(*pieces, f" and {left:,} more" if left > 0 else None)
 
 
-def _kind(kind: str, problems: list[dict[str, Any]], total: int) -> Html:
+def _kind(kind: str, problems: list[RecordProblem], total: int) -> Html:
     listed = problems[:MOST_OF_A_KIND]
     rows = [
         tag(
@@ -88,7 +89,7 @@ def _kind(kind: str, problems: list[dict[str, Any]], total: int) -> Html:
     )
 
 
-def _vanished(vanished: dict[str, Any]) -> Html:
+def _vanished(vanished: Vanished) -> Html:
     return joined(
         tag("h3", f"In SafetyAmp without a source record: {vanished['count']:,}"),
         tag("p", "They are told, never removed: nothing is concluded from their absence.", class_="muted"),

@@ -68,7 +68,7 @@ def decode(kind: type[T], value: Any, path: str) -> T:
 @cache
 def _converter(kind: Any) -> Convert:
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Any:
+    if kind in (Any, object):
         return _anything
     if is_dataclass(kind):
         return _dataclass(kind)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from shared.context import message_properties
 from shared.errors import MessageError
 from shared.storage.bus import Message
 from shared.storage.paths import checked_path
-from shared.sync.model import ENTITIES, EntityName
+from shared.sync.model import ENTITIES, EntityName, JsonValue
 
 MESSAGE_VERSION = 1
 
@@ -83,7 +83,7 @@ def _message(
     return Message(queue, message_id, body, deliver_at=at, correlation_id=run_id, properties=properties)
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes) -> dict[str, JsonValue]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -93,7 +93,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _run_id(value: dict[str, Any]) -> str:
+def _run_id(value: dict[str, JsonValue]) -> str:
     """It is part of paths: whoever sends what is none must not be met by each of its readers."""
     run_id = _text(value, "run_id")
     try:
@@ -102,19 +102,21 @@ def _run_id(value: dict[str, Any]) -> str:
         raise MessageError("the message's run_id is none") from None
 
 
-def _text(value: dict[str, Any], name: str) -> str:
-    if not isinstance(value.get(name), str) or not value[name]:
+def _text(value: dict[str, JsonValue], name: str) -> str:
+    text = value.get(name)
+    if not isinstance(text, str) or not text:
         raise MessageError(f"the message has no {name}")
-    return cast(str, value[name])
+    return text
 
 
-def _number(value: dict[str, Any], name: str) -> int:
-    if type(value.get(name)) is not int or value[name] < 1:
+def _number(value: dict[str, JsonValue], name: str) -> int:
+    number = value.get(name)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise MessageError(f"the message has no {name}")
-    return cast(int, value[name])
+    return number
 
 
-def _entity(value: dict[str, Any]) -> EntityName:
+def _entity(value: dict[str, JsonValue]) -> EntityName:
     if value.get("entity") not in ENTITIES:
         raise MessageError("the message names no known entity")
     return cast(EntityName, value["entity"])

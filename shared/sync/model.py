@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import field as dataclass_field
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
 
 from shared.sync.findings.causes import Cause, Reason
 
@@ -24,6 +24,23 @@ ENTITY_NEEDS: dict[EntityName, tuple[EntityName, ...]] = {
 """Each entity with those that must be finished first (README, What it does), in the order of a run."""
 
 ENTITIES: tuple[EntityName, ...] = tuple(ENTITY_NEEDS)
+
+JsonValue = object
+"""A value of JSON of which nothing is known: whoever wants more of it than to pass it on looks at its type
+first, and the type checker sees to that."""
+
+FieldValues = Mapping[str, JsonValue]
+"""Fields of a record by SafetyAmp's names. Their values are the tenant's and the sources', so that no type
+says more of them; in what is desired or drafted a `Ref` may stand for an id."""
+
+ApiRow = Mapping[str, JsonValue]
+"""A record as an upstream's API shows it."""
+
+Facts = tuple[Any, ...]
+"""Everything that the mapping of a record depends on, flat; what is where, only the mapping knows."""
+
+Source = Any
+"""An entity's own source dataclass (`sync/sources.py`); which one, only its mapping knows."""
 
 Action = Literal["create", "update", "deactivate", "reactivate"]
 
@@ -54,7 +71,7 @@ class SourceRecord:
     """
 
     key: str
-    facts: tuple[Any, ...]
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +85,8 @@ class Desired:
     """
 
     key: str
-    fields: dict[str, Any]
-    create_only: dict[str, Any] = field(default_factory=dict)
+    fields: FieldValues
+    create_only: FieldValues = field(default_factory=dict)
     active: bool = True
     warnings: tuple[Reason, ...] = ()
     contested: dict[str, Reason] = field(default_factory=dict)
@@ -91,7 +108,7 @@ class KnownBy:
     """Names and birth date that the source has of somebody, and by which of the values asked for it knows
     them."""
 
-    person: Mapping[str, Any]
+    person: FieldValues
     values: Collection[str]
 
 
@@ -122,22 +139,24 @@ class Target:
 
     target_id: int | str
     key: str | None
-    fields: dict[str, Any]
+    fields: FieldValues
     match: str | None = None
     readable: bool = True
 
 
-class EntityMapping(Protocol):
-    """The pure part of an entity; one module per entity in `sync/entities/`.
+def id_of(row: ApiRow) -> int | str:
+    """SafetyAmp's id of a row: a listing lets no row pass that has none."""
+    return cast("int | str", row["id"])
 
-    The `source` argument is the entity's own source dataclass (see `sync/sources.py`).
-    """
+
+class EntityMapping(Protocol):
+    """The pure part of an entity; one module per entity in `sync/entities/`."""
 
     name: EntityName
     version: int
     """Raised whenever the mapping's result for an unchanged record changes: digests include it."""
 
-    def records(self, source: Any) -> Iterator[SourceRecord | Rejected]:
+    def records(self, source: Source) -> Iterator[SourceRecord | Rejected]:
         """Source records in the order in which they should be applied; Rejected for rows without a usable
         key and for keys that occur twice (a guess would be needed)."""
         ...
@@ -146,7 +165,7 @@ class EntityMapping(Protocol):
         """The mapping of one record."""
         ...
 
-    def target(self, row: dict[str, Any]) -> Target | None:
+    def target(self, row: ApiRow) -> Target | None:
         """A row of SafetyAmp's listing, normalised; None when it is not of this entity's business."""
         ...
 
@@ -154,6 +173,6 @@ class EntityMapping(Protocol):
         """The alternative match value of a source record, if the entity has one."""
         ...
 
-    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+    def core(self, existing: FieldValues) -> FieldValues:
         """The fields that every update must repeat (required on PUT and PATCH), from the existing record."""
         ...

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from shared.clients.graph import GraphClient
@@ -41,6 +42,6 @@ class Services(Protocol):
     @property
     def samsara(self) -> SamsaraClient: ...
 
-    def report_page(self, report: dict[str, Any]) -> bytes:
-        """A run's report for people."""
+    def report_page(self, report: Mapping[str, object]) -> bytes:
+        """A run's report (`documents/report.py`, which this module is below) for people."""
         ...

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
+from shared.sync.model import ApiRow
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,6 @@ class VehiclesSource:
     """Samsara's vehicles and active drivers as their API returns them, and the known employee numbers but
     those whose user has no access."""
 
-    vehicles: list[dict[str, Any]]
-    drivers: list[dict[str, Any]]
+    vehicles: Sequence[ApiRow]
+    drivers: Sequence[ApiRow]
     employees: frozenset[str]

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,6 +22,7 @@ from shared.sync import paths
 from shared.sync.decisions.approve import approve
 from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import remove_pauses
+from shared.sync.documents.report import Report
 from shared.sync.documents.runs import get_run
 from shared.sync.documents.state import state_from_json
 from shared.sync.runs.stopping import cancel, pause
@@ -146,7 +147,7 @@ class TestWhatIsStillTrue:
         assert set(left_out(ran)) == {str(number) for number in LEAVERS[:5]}
         assert ran.entity("employees")["deactivated"] == 10
         assert "of what was approved, 5 left out" in ran.entity("employees")["reason"]
-        page = report_page(ran.report).decode()
+        page = report_page(cast(Report, ran.report)).decode()
         assert "Approved and left out of employees: 5" in page
 
     def test_everything_when_nothing_has_changed(self, rig: Rig) -> None:

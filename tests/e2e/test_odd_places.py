@@ -10,7 +10,7 @@ import pytest
 from local.company.model import Row
 from shared.storage.documents import read_json, update_json
 from shared.sync import paths
-from shared.sync.documents.state import FAILURE, Entry, decode_state
+from shared.sync.documents.state import FAILURE, Entry, Refusal, decode_state
 from tests.e2e.people_rig import PeopleRig, adds_up, new_rig, rig
 from tests.e2e.rig import Ran
 from tests.e2e.small_company import contract_row, job_row
@@ -184,7 +184,12 @@ def test_a_department_elsewhere_that_is_not_known_is_recognised_by_its_code(
     else:
         state = decode_state("departments", read_json(rig.documents, path))
         assert state is not None
-        failure = {"digest": "d", "errors": {"external_code": ["taken"]}, "since": None, "at": "2026-03-01"}
+        failure: Refusal = {
+            "digest": "d",
+            "errors": {"external_code": ["taken"]},
+            "since": None,
+            "at": "2026-03-01",
+        }
         state.put("10", Entry(None, None, {}, {FAILURE: failure}))
         update_json(rig.documents, path, lambda _: state.to_json())
     ran = rig.run(refresh=True)

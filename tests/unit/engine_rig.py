@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from local.documents.memory import MemoryDocuments
@@ -15,6 +15,7 @@ from shared.shutdown import Shutdown
 from shared.storage.bus import Message
 from shared.storage.decoding import decode
 from shared.sync.documents.plans import Plan
+from shared.sync.documents.report import Report
 from shared.sync.services import Services
 
 REQUIRED = {
@@ -110,8 +111,8 @@ class EngineRig:
         self.settings: Settings = load_settings({**REQUIRED, **settings})
         self.safetyamp: Any = safetyamp or PagedSafetyAmp()
 
-    def report_page(self, report: dict[str, Any]) -> bytes:
-        return report_page(report)
+    def report_page(self, report: Mapping[str, object]) -> bytes:
+        return report_page(cast(Report, report))
 
     @property
     def services(self) -> Services:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from shared.clients.http.call_meter import UpstreamCall, count_call, metered
 from shared.clients.receipts import Reading, Receipt
@@ -16,7 +16,7 @@ from shared.storage.documents import read_json, to_json, update_json
 from shared.sync import paths
 from shared.sync.documents.plans import plan_path, planning_path, read_batch
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, get_run
-from shared.sync.documents.state import EntityState, Entry, read_state
+from shared.sync.documents.state import EntityState, Entry, Flags, read_state
 from shared.sync.entities import mappings
 from shared.sync.lease import held_lease
 from shared.sync.messages import EntityMessage, parse_entity_message
@@ -231,7 +231,7 @@ class PlanningRig(EngineRig):
         for number in numbers:
             target = mapping.target(a_user(number))
             assert target is not None
-            state.put(str(number), Entry(f"u{number}", digest, target.fields, dict(flags)))
+            state.put(str(number), Entry(f"u{number}", digest, target.fields, cast(Flags, dict(flags))))
         self.know(state)
         return state
 

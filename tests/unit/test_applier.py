@@ -11,7 +11,7 @@ import pytest
 from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import AccessRefused, APIError, InvalidRecord, NotFound, RateLimited, UpstreamUnavailable
 from shared.sync.applying.applier import AlreadyThere, ChangeApplier, Unresolved, is_taken
-from shared.sync.documents.change import Change
+from shared.sync.documents.change import Beside, Change
 from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.entities import mappings
@@ -265,7 +265,13 @@ class TestWhatIsRepeated:
         assert work.safetyamp.reads == 3
 
 
-BESIDE = {"key": "2", "target_id": "u2", "fields": {"mobile_phone": None}, "core": dict(CORE), "fresh": []}
+BESIDE: Beside = {
+    "key": "2",
+    "target_id": "u2",
+    "fields": {"mobile_phone": None},
+    "core": dict(CORE),
+    "fresh": [],
+}
 
 
 class TestWhatIsWrittenBeside:
@@ -322,7 +328,7 @@ class TestALeaversUser:
         assert work.payloads == [{**CORE, "system_access": 0}]
 
     def test_beside_others_with_another_number_keeps_it_and_the_others_lose_theirs(self) -> None:
-        beside = {
+        beside: Beside = {
             "key": None,
             "target_id": "u2",
             "fields": {"system_access": 0},

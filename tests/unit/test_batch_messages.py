@@ -527,7 +527,7 @@ class TestGivingUp:
         plan = read_json(rig.documents, paths.plan(RUN, "titles"))
         rig.put(paths.plan(RUN, "titles"), {**plan, "held": held})
         run = get_run(rig.documents, RUN)
-        rig.put(paths.run(RUN), {**run.to_json(), "request": {**run.to_json()["request"], "mode": mode}})
+        rig.put(paths.run(RUN), {**run.to_json(), "request": {**run.request.to_json(), "mode": mode}})
         give_up_batch(rig.services, self.MESSAGE, "given up")
         assert rig.outcomes() == []
 

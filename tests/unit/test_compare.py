@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from shared.sync.documents.change import Change, reference
-from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
+from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry, Flags
 from shared.sync.findings.causes import EMAIL_SHARED, PERSON_REFUSED, Reason
-from shared.sync.model import Desired, Ref
+from shared.sync.model import Desired, FieldValues, Ref
 from shared.sync.planning.compare import Comparison, compare, digest_of, value_digest, wanted_digest
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
@@ -20,7 +20,7 @@ SITE = Ref("jobs", "100.")
 IDS = {SITE: 7}
 
 
-def core(existing: dict[str, Any]) -> dict[str, Any]:
+def core(existing: FieldValues) -> FieldValues:
     return {"first_name": existing.get("first_name")}
 
 
@@ -37,7 +37,7 @@ def change_of(desired: Desired, entry: Entry | None, *, reenable: bool = False) 
 
 
 def known(fields: dict[str, Any], **flags: Any) -> Entry:
-    return Entry("aaaaa", "old", fields, flags)
+    return Entry("aaaaa", "old", fields, cast(Flags, flags))
 
 
 def said(text: str) -> Reason:
@@ -268,7 +268,7 @@ def test_a_value_read_back_from_a_document_has_the_digest_of_the_value_sent() ->
 
 def test_the_entry_is_left_as_it_was() -> None:
     entry = known(OFF, **{OFF_BY: "run"})
-    before = replace(entry, fields=dict(entry.fields), flags=dict(entry.flags))
+    before = replace(entry, fields=dict(entry.fields), flags=entry.flags.copy())
     compared(wants(city="Coast"), entry)
     assert entry == before
 

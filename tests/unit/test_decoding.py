@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -45,6 +46,7 @@ class Outer:
     inner: list[Inner] = field(default_factory=list)
     texts: tuple[str, ...] = ()
     any: dict[str, Any] = field(default_factory=dict)
+    open: Mapping[str, object] = field(default_factory=dict)
 
 
 class Loose(TypedDict):
@@ -54,6 +56,11 @@ class Loose(TypedDict):
 def test_members_that_nobody_knows_do_not_matter() -> None:
     value = {"count": 1, "new": [], "inner": [{"name": "a", "colour": "blue", "new": 1}], "texts": ["x"]}
     assert decode(Outer, value, "x.json") == Outer(1, inner=[Inner("a", "blue")], texts=("x",))
+
+
+@pytest.mark.parametrize("value", [None, True, 1, "x", [1], {"a": {}}], ids=repr)
+def test_a_value_of_which_nothing_is_known_is_taken_as_it_is(value: Any) -> None:
+    assert decode(Outer, {"count": 1, "open": {"a": value}}, "x.json").open == {"a": value}
 
 
 def test_a_typed_dictionary_keeps_what_nobody_knows() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from shared.sync.documents.runs import EntityStatus, Run, RunRequest
 from shared.sync.documents.state import FAILURE, EntityState, Entry
 from shared.sync.findings.causes import UNEXPECTED_DATA as ODD
 from shared.sync.findings.causes import Reason
-from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
+from shared.sync.model import ApiRow, Desired, EntityName, FieldValues, Rejected, SourceRecord, Target
 from shared.sync.planning.drafting import Draft, draft_changes
 from shared.sync.planning.resolver import Resolver
 from tests.unit.engine_rig import EngineRig
@@ -39,14 +38,14 @@ class ThingsMapping:
         fields = {"name": name} if serial is None else {"name": name, "serial": serial}
         return Desired(record.key, fields, {}, active, tuple(Reason(text, ODD) for text in self.warnings))
 
-    def target(self, row: dict[str, Any]) -> Target | None:
+    def target(self, row: ApiRow) -> Target | None:
         raise NotImplementedError
 
     def match_value(self, record: SourceRecord) -> str | None:
         serial: str | None = record.facts[1]
         return serial
 
-    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+    def core(self, existing: FieldValues) -> FieldValues:
         return {}
 
 
@@ -178,7 +177,8 @@ class TestTwins:
 
     def test_of_a_match_value_are_reported_too_because_a_choice_would_be_a_guess(self) -> None:
         drafter = Drafter()
-        drafter.state.unmatched["SN1"] = [[7, "{}"], [8, "{}"]]
+        for target_id in (7, 8):
+            drafter.state.add_unmatched("SN1", target_id, {})
         draft = drafter.draft(thing("1", serial="SN1"))
         assert (draft.changes, draft.counts["invalid"]) == ([], 1)
         assert "ids 7, 8" in draft.problems[0]["reason"]
@@ -187,13 +187,15 @@ class TestTwins:
     def test_of_a_match_value_are_not_switched_off_either(self) -> None:
         """They are nobody's yet: one of them may be somebody else's."""
         drafter = Drafter()
-        drafter.state.unmatched["SN1"] = [[7, "{}"], [8, "{}"]]
+        for target_id in (7, 8):
+            drafter.state.add_unmatched("SN1", target_id, {})
         draft = drafter.draft(thing("1", serial="SN1", active=False))
         assert (draft.changes, draft.counts["invalid"]) == ([], 1)
 
     def test_of_a_match_value_do_not_matter_to_a_record_that_is_known(self) -> None:
         drafter = Drafter()
-        drafter.state.unmatched["SN1"] = [[7, "{}"], [8, "{}"]]
+        for target_id in (7, 8):
+            drafter.state.add_unmatched("SN1", target_id, {})
         drafter.know("1", Entry(6, None, {"name": "Truck"}, {}))
         assert actions(drafter.draft(thing("1", serial="SN1"))) == [("update", "1")]
 
@@ -215,7 +217,7 @@ class TestAdoption:
 
     def test_is_not_prevented_by_an_earlier_refusal_to_create(self) -> None:
         drafter = Drafter()
-        drafter.know("1", Entry(None, None, {}, {FAILURE: {"digest": "old", "errors": {}}}))
+        drafter.know("1", Entry(None, None, {}, {FAILURE: {"digest": "old", "errors": {}, "at": None}}))
         drafter.state.add_unmatched("SN1", 7, {"name": "Truck", "serial": "SN1"})
         assert drafter.draft(thing("1", serial="SN1")).changes == []
         assert drafter.state.target_id("1") == 7

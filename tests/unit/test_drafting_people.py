@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -11,7 +11,17 @@ from shared.storage.documents import to_json
 from shared.sync import paths
 from shared.sync.documents.change import Change
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest
-from shared.sync.documents.state import FAILURE, REJECTED, TAKEN, EntityState, Entry
+from shared.sync.documents.state import (
+    FAILURE,
+    REJECTED,
+    TAKEN,
+    EntityState,
+    Entry,
+    Flags,
+    Place,
+    Refusal,
+    TakenValue,
+)
 from shared.sync.entities import mappings
 from shared.sync.planning.compare import value_digest
 from shared.sync.planning.drafting import Draft, draft_changes
@@ -35,9 +45,7 @@ class People:
         self.mapping = mappings(mapping_options(self.rig.settings))["employees"]
         self.state = EntityState("employees")
 
-    def know(
-        self, number: int, flags: dict[str, Any] | None = None, digest: str | None = None, **fields: Any
-    ) -> None:
+    def know(self, number: int, flags: Flags | None = None, digest: str | None = None, **fields: Any) -> None:
         """The user of this number is known as Vista has the person, apart from these fields."""
         entry = Entry(f"u{number}", digest, self.fields(number, **fields), flags or {})
         self.state.put(str(number), entry)
@@ -186,7 +194,7 @@ class TestSeveralUsersOfOneNumber:
     def test_one_that_is_known_as_somebody_else_s_is_left_out(self) -> None:
         people = People(a_leaver(1), a_person(2))
         people.several(1, u2={**ON, "first_name": "First2"}, u8=ON)
-        people.state.moved["2"] = ["u2", "1"]
+        people.state.moved["2"] = Place("u2", "1")
         draft = people.draft()
         [change] = draft.changes
         assert (change.action, change.target_id, change.beside) == ("deactivate", "u8", [])
@@ -315,7 +323,7 @@ class TestARefusedCreation:
     def rig(self, errors: dict[str, list[str]], **more: Any) -> People:
         people = People(a_person(1))
         [change] = people.draft().changes
-        failure = {"digest": change.digest, "errors": errors, "at": "now", **more}
+        failure = cast(Refusal, {"digest": change.digest, "errors": errors, "at": "now", **more})
         people.state.put("1", Entry(None, None, {}, {FAILURE: failure}))
         return people
 
@@ -369,24 +377,24 @@ class TestARefusedCreation:
 
 
 class TestARefusedUpdate:
-    def rig(self, errors: dict[str, list[str]], flags: dict[str, Any], **failure: Any) -> People:
+    def rig(self, errors: dict[str, list[str]], flags: Flags, **failure: Any) -> People:
         people = People(a_person(1, phone="504-555-0142"))
         people.know(1, email="old@x.example")
         [change] = people.draft().changes
-        told = {"digest": change.digest, "errors": errors, "at": "now", **failure}
+        told = cast(Refusal, {"digest": change.digest, "errors": errors, "at": "now", **failure})
         people.know(1, {FAILURE: told, **flags}, email="old@x.example")
         return people
 
-    def remembered(self, value: str) -> dict[str, Any]:
+    def remembered(self, value: str) -> TakenValue:
         return {"digest": value_digest(value), "by": ""}
 
     def test_is_not_sent_again_where_one_field_is_not_remembered(self) -> None:
-        taken = {TAKEN: {"email": self.remembered("p1@home.example")}}
+        taken: Flags = {TAKEN: {"email": self.remembered("p1@home.example")}}
         draft = self.rig({"email": ["taken"], "street": ["odd"]}, taken, by={}).draft()
         assert (draft.changes, draft.counts) == ([], {"source": 1, "invalid": 1})
 
     def test_is_compared_where_each_refused_field_is_remembered(self) -> None:
-        flags = {
+        flags: Flags = {
             TAKEN: {"email": self.remembered("p1@home.example")},
             REJECTED: {"mobile_phone": value_digest("+15045550142")},
         }
@@ -467,7 +475,7 @@ class TestMovedKeys:
     def test_those_of_both_numbers_are_told_and_nothing_is_sent(self) -> None:
         people = People(a_person(1), a_person(2, street="9 New St"), a_person(3))
         people.state.put("2", Entry("u1", None, people.fields(1), {}))
-        people.state.moved["1"] = ["u1", "2"]
+        people.state.moved["1"] = Place("u1", "2")
         people.know(3)
         draft = people.draft()
         assert draft.changes == []
@@ -481,7 +489,7 @@ class TestMovedKeys:
             a_person(1, first_name="Mary", last_name="Other", birth_date="1999-09-09")
         )
         people.state.put("2", Entry("u1", None, people.fields(1), {}))
-        people.state.moved["1"] = ["u1", "2"]
+        people.state.moved["1"] = Place("u1", "2")
         draft = people.draft()
         assert draft.changes == []
         assert (
@@ -495,7 +503,7 @@ class TestMovedKeys:
         )
         people.know(2)
         people.state.put("1", Entry("u9", None, people.fields(1, **ANOTHER), {}))
-        people.state.moved["1"] = ["u2", "2"]
+        people.state.moved["1"] = Place("u2", "2")
         draft = people.draft()
         assert (people.state.moved, draft.state_changed) == ({}, True)
         assert draft.changes == []
@@ -503,18 +511,18 @@ class TestMovedKeys:
     def test_one_without_a_number_is_told_and_kept(self) -> None:
         people = People(a_person(1))
         people.know(1)
-        people.state.moved["1"] = ["u1", None]
+        people.state.moved["1"] = Place("u1", None)
         draft = people.draft()
         assert draft.changes == []
         assert reasons(draft) == [
             ("1", "reported", "SafetyAmp user u1 of employee 1 has no emp_id any more: give it back")
         ]
-        assert people.state.moved == {"1": ["u1", None]}
+        assert people.state.moved == {"1": Place("u1", None)}
 
     def test_one_without_number_and_access_is_nobody_s_when_the_number_is_another_person_s(self) -> None:
         people = People(a_person(1, first_name="Mary", last_name="Other", birth_date="1999-09-09"))
         people.know(1, system_access=0)
-        people.state.moved["1"] = ["u1", None]
+        people.state.moved["1"] = Place("u1", None)
         draft = people.draft()
         assert actions(draft) == [("create", "1")]
         assert (people.state.moved, people.state.target_id("1"), draft.state_changed) == ({}, None, True)
@@ -526,7 +534,7 @@ class TestMovedKeys:
         people.know(2, street="0 Old St")
         people.know(3)
         for key in ("1", "2"):
-            people.state.moved[key] = [f"u{key}", None]
+            people.state.moved[key] = Place(f"u{key}", None)
         draft = people.draft(keys=("2",), trust=False)
         assert actions(draft) == [("update", "2")]
         assert [key for key, _, _ in reasons(draft)] == ["2"]
@@ -536,7 +544,7 @@ class TestMovedKeys:
     def test_a_leaver_whose_user_has_no_number_but_access_loses_it_and_is_told(self) -> None:
         people = People(a_leaver(1))
         people.know(1)
-        people.state.moved["1"] = ["u1", None]
+        people.state.moved["1"] = Place("u1", None)
         draft = people.draft()
         assert actions(draft) == [("deactivate", "1")]
         assert len(reasons(draft)) == 1

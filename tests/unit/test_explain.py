@@ -13,7 +13,7 @@ from shared.queries.dry_run import dry_run
 from shared.queries.explain import explain
 from shared.storage.documents import to_json
 from shared.sync import paths
-from shared.sync.documents.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, Entry
+from shared.sync.documents.state import FAILURE, GONE, OFF_BY, REJECTED, TAKEN, UNSURE, Entry, Flags, Refusal
 from shared.sync.model import EntityName
 from tests.unit.operations_rig import (
     OperationsRig,
@@ -62,7 +62,7 @@ class ExplainRig(OperationsRig):
         """What is said of SafetyAmp."""
         return dict(self.told(key, entity)["safetyamp"])
 
-    def entry(self, *, flags: dict[str, Any] | None = None, **changed: Any) -> Entry:
+    def entry(self, *, flags: Flags | None = None, **changed: Any) -> Entry:
         """Employee 7 in SafetyAmp as the source wants it, but for what is changed."""
         view = dry_run(self.services, "employees", "7").view
         assert view is not None
@@ -211,7 +211,7 @@ def test_what_is_not_there_as_far_as_is_known_is_told_so(rig: ExplainRig) -> Non
 
 
 def test_what_may_have_been_created_is_unsure(rig: ExplainRig) -> None:
-    rig.keep_state({"7": Entry(None, None, {}, {GONE: True, "unsure": True})})
+    rig.keep_state({"7": Entry(None, None, {}, {GONE: UNSURE})})
     known = rig.known()
     assert (known["found"], known["target_ids"], known["fields"]) == ("unsure", [], None)
 
@@ -245,7 +245,7 @@ def test_whether_somebody_has_access_is_said(rig: ExplainRig, access: int, text:
     ids=["by its flag", "the flag first", "by its id", "somebody else", "has access", "damaged"],
 )
 def test_the_run_that_switched_somebody_off_is_named(
-    rig: ExplainRig, flags: dict[str, Any], access: int, noted: dict[str, Any] | None, run: str | None
+    rig: ExplainRig, flags: Flags, access: int, noted: dict[str, Any] | None, run: str | None
 ) -> None:
     rig.keep_state({"7": rig.entry(system_access=access, flags=flags)})
     rig.documents.write(
@@ -255,7 +255,7 @@ def test_the_run_that_switched_somebody_off_is_named(
 
 
 def test_fields_that_safetyamp_refused_are_named_without_their_values(rig: ExplainRig) -> None:
-    flags = {REJECTED: {"street": "x"}, TAKEN: {"mobile_phone": {"digest": "x", "by": "employee 8"}}}
+    flags: Flags = {REJECTED: {"street": "x"}, TAKEN: {"mobile_phone": {"digest": "x", "by": "employee 8"}}}
     rig.keep_state({"7": rig.entry(flags=flags)})
     assert rig.known()["refused_fields"] == ["mobile_phone", "street"]
 
@@ -271,7 +271,7 @@ def test_fields_that_safetyamp_refused_are_named_without_their_values(rig: Expla
 def test_a_refusal_is_told_with_its_beginning_and_what_to_do(
     rig: ExplainRig, name: str, texts: list[str], advice: str
 ) -> None:
-    failure = {"digest": "d", "errors": {name: texts}, "since": nth_time(1), "at": nth_time(9)}
+    failure: Refusal = {"digest": "d", "errors": {name: texts}, "since": nth_time(1), "at": nth_time(9)}
     rig.keep_state({"7": Entry(None, None, {}, {FAILURE: failure})})
     told = rig.known()["failure"]
     assert told.pop("suggestion").startswith(advice)

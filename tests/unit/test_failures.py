@@ -11,7 +11,7 @@ import pytest
 from shared.queries.failures import MOST_KEYS, MOST_RUNS, failure_groups
 from shared.sync import paths
 from shared.sync.documents.runs import EntityStatus
-from shared.sync.documents.state import FAILURE, Entry
+from shared.sync.documents.state import FAILURE, Entry, Refusal
 from shared.sync.model import EntityName
 from tests.unit.operations_rig import (
     PLAN_ID,
@@ -30,7 +30,7 @@ def invalid(*keys: str, reason: str = "no last name") -> list[dict[str, Any]]:
 
 
 def refused(since: str | None = None, at: str | None = nth_time(9), **errors: list[str]) -> Entry:
-    failure: dict[str, Any] = {"digest": "d", "errors": errors or {"street": ["no"]}, "at": at}
+    failure: Refusal = {"digest": "d", "errors": errors or {"street": ["no"]}, "at": at}
     return Entry("u1", "d", {}, {FAILURE: {**failure, "since": since} if since else failure})
 
 

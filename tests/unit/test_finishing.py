@@ -20,6 +20,8 @@ from shared.sync.runs.finish import advance, finish_entity, finish_run, phase_of
 from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig, a_plan
 
+LEFT_OUT = {"key": "1", "action": "update", "reason": "it is gone", "now": None}
+
 
 class FinishRig(EngineRig):
     """The active run, of employees, whose plan has so many batches."""
@@ -77,7 +79,7 @@ class TestAnEntity:
             ({}, True),
             ({"problems": [{"key": "1", "kind": "reported", "reason": "r"}]}, False),
             ({"vanished": {"count": 1, "keys": ["1"]}}, False),
-            ({"left_out": [{"key": "1"}]}, False),
+            ({"left_out": [LEFT_OUT]}, False),
         ],
         ids=["nothing", "problem", "vanished", "left out"],
     )
@@ -142,7 +144,7 @@ class TestAnEntity:
             ("a token", False, {"failed": "only leavers"}, "failed", "a token"),
             ("not wanted", True, {}, "cancelled", "not wanted"),
             (None, True, {}, "done", None),
-            (None, False, {"left_out": [{}]}, "done", "of what was approved, 1 left out"),
+            (None, False, {"left_out": [LEFT_OUT]}, "done", "of what was approved, 1 left out"),
         ],
         ids=["well", "only leavers", "stopped", "cancelled", "cancelled too late", "left out"],
     )

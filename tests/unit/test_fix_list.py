@@ -18,7 +18,7 @@ from shared.queries.csv_text import FIX_COLUMNS, fix_list_csv
 from shared.queries.failures import MOST_RUNS
 from shared.queries.fix_list import fix_list
 from shared.queries.fix_list_page import fix_list_page
-from shared.sync.documents.state import FAILURE, Entry
+from shared.sync.documents.state import FAILURE, Entry, Refusal
 from shared.sync.findings import causes
 from shared.sync.findings.causes import OWNERS, Cause, Owner
 from shared.sync.model import EntityName
@@ -243,7 +243,12 @@ def test_since_may_be_longer_ago_than_the_runs_that_are_looked_at(rig: FixRig) -
 
 
 def test_since_when_safetyamp_refuses_it_the_state_knows(rig: FixRig) -> None:
-    failure = {"digest": "d", "errors": {"street": ["no"]}, "since": "2025-12-24T06:00:00+00:00", "at": None}
+    failure: Refusal = {
+        "digest": "d",
+        "errors": {"street": ["no"]},
+        "since": "2025-12-24T06:00:00+00:00",
+        "at": None,
+    }
     rig.keep_state({"7": Entry(None, None, {}, {FAILURE: failure})})
     rig.found(1, problem("7", causes.PERSON_REFUSED))
     assert (rig.row()["since"], rig.row()["since_at_least"]) == ("2025-12-24T06:00:00+00:00", False)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shared.clients.vista.rows import DepartmentRow, JobRow
-from shared.sync.documents.state import EntityState, Entry
+from shared.sync.documents.state import FAILURE, EntityState, Entry
 from shared.sync.entities import mappings
 from shared.sync.entities.shown import shown
-from shared.sync.model import EntityName, SourceRecord
+from shared.sync.model import EntityName, FieldValues, SourceRecord
 from shared.sync.planning.reader import SourceReader, mapping_options
 from shared.sync.planning.record_view import RecordView, view_record
 from shared.sync.planning.resolver import Resolver
@@ -37,7 +37,7 @@ class Looker:
         mapping = mappings(mapping_options(self.rig.settings))[self.rig.entity]
         return view_record(mapping, self.state, self.source(), key, listed=listed)
 
-    def shown(self, key: str) -> dict[str, Any]:
+    def shown(self, key: str) -> FieldValues:
         mapping = mappings(mapping_options(self.rig.settings))[self.rig.entity]
         [record] = [one for one in mapping.records(self.source()) if one.key == key]
         assert isinstance(record, SourceRecord)
@@ -124,7 +124,7 @@ class TestHowItWasFound:
         assert (look.found, look.target_ids, look.known) == ("several", ("u7", "u8"), None)
 
     def test_not_at_all_when_only_a_refusal_is_remembered(self, people: Looker) -> None:
-        people.state.put("1", Entry(None, None, {}, {"failure": {}}))
+        people.state.put("1", Entry(None, None, {}, {FAILURE: {"digest": "d", "errors": {}, "at": None}}))
         assert people.look("1").found == "nothing"
 
     @pytest.mark.parametrize(("ids", "found"), [((), "nothing"), ((7,), "match value"), ((7, 8), "several")])

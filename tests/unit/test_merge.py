@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from shared.storage.decoding import decode
 from shared.sync.applying.merge import merge_outcomes
-from shared.sync.documents.outcome import Outcome, Result
+from shared.sync.documents.outcome import Outcome, Result, Written
 from shared.sync.documents.state import (
     FAILURE,
     GONE,
@@ -19,6 +19,8 @@ from shared.sync.documents.state import (
     UNSURE,
     EntityState,
     Entry,
+    Flags,
+    Refusal,
 )
 
 ANN = {"first_name": "Ann", "city": "Delta", "system_access": 1}
@@ -79,7 +81,7 @@ ACCESS: list[tuple[str, Entry, Result, dict[str, Any], dict[str, Any]]] = [
     ("before", "result", "fields", "flags"), [case[1:] for case in ACCESS], ids=[case[0] for case in ACCESS]
 )
 def test_who_was_switched_off_by_us(
-    before: Entry, result: Result, fields: dict[str, Any], flags: dict[str, Any]
+    before: Entry, result: Result, fields: dict[str, Any], flags: Flags
 ) -> None:
     assert merged(before, result, target_id="aaaaa", fields=fields) == Entry(
         "aaaaa", "new", {**before.fields, **fields}, flags
@@ -87,7 +89,7 @@ def test_who_was_switched_off_by_us(
 
 
 def test_success_forgets_failures() -> None:
-    before = Entry("aaaaa", None, ANN, {FAILURE: {"digest": "old"}, GONE: True})
+    before = Entry("aaaaa", None, ANN, {FAILURE: {"digest": "old", "errors": {}, "at": None}, GONE: True})
     assert merged(before, "updated", target_id="aaaaa", fields={}) == Entry("aaaaa", "new", ANN, {})
 
 
@@ -111,7 +113,13 @@ def test_a_field_left_out_is_remembered_until_another_value_of_it_is_taken() -> 
 
 def test_a_refused_record_is_remembered_with_its_errors_and_not_taken_for_equal() -> None:
     entry = merged(OLD, "refused", errors={"email": ["taken"]}, at="now", dropped_digests={"x": "1"})
-    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": "now", "at": "now", "by": {}}
+    failure: Refusal = {
+        "digest": "new",
+        "errors": {"email": ["taken"]},
+        "since": "now",
+        "at": "now",
+        "by": {},
+    }
     assert entry == Entry("aaaaa", None, ANN, {FAILURE: failure, REJECTED: {"x": "1"}})
 
 
@@ -132,7 +140,7 @@ def test_access_that_was_switched_on_before_the_rest_was_refused_is_known() -> N
 
 @pytest.mark.parametrize(("result", "unsure"), [("gone", False), ("failed", True)])
 def test_what_may_or_may_not_be_there_makes_the_next_run_list_safetyamp(result: Result, unsure: bool) -> None:
-    flags = {GONE: UNSURE if unsure else True}
+    flags: Flags = {GONE: UNSURE if unsure else True}
     assert merged(None, result, unsure=unsure) == Entry(None, None, {}, flags)
 
 
@@ -170,15 +178,22 @@ def test_an_outcome_comes_back_from_its_document_as_it_was() -> None:
     ],
 )
 def test_a_record_that_is_refused_again_keeps_its_age(kept: dict[str, Any], since: str) -> None:
-    before = Entry("aaaaa", None, ANN, {FAILURE: {"digest": "old", "errors": {"city": ["no"]}, **kept}})
+    refusal = cast(Refusal, {"digest": "old", "errors": {"city": ["no"]}, **kept})
+    before = Entry("aaaaa", None, ANN, {FAILURE: refusal})
     entry = merged(before, "refused", errors={"email": ["taken"]}, at="today")
     assert entry is not None
-    failure = {"digest": "new", "errors": {"email": ["taken"]}, "since": since, "at": "today", "by": {}}
+    failure: Refusal = {
+        "digest": "new",
+        "errors": {"email": ["taken"]},
+        "since": since,
+        "at": "today",
+        "by": {},
+    }
     assert entry.flags == {FAILURE: failure}
 
 
 def test_a_refusal_after_a_good_end_is_a_new_one() -> None:
-    failure = {"digest": "old", "errors": {"city": ["no"]}, "since": "monday", "at": "monday"}
+    failure: Refusal = {"digest": "old", "errors": {"city": ["no"]}, "since": "monday", "at": "monday"}
     taken = merged(Entry("aaaaa", None, ANN, {FAILURE: failure}), "updated", target_id="aaaaa", fields=ANN)
     entry = merged(taken, "refused", errors={"city": ["no"]}, at="today")
     assert entry is not None
@@ -200,7 +215,7 @@ class TestUniqueValuesThatAreTaken:
         }
 
     def test_are_forgotten_when_safetyamp_takes_them(self) -> None:
-        flags = {TAKEN: {"email": {"digest": "e1", "by": ""}}}
+        flags: Flags = {TAKEN: {"email": {"digest": "e1", "by": ""}}}
         entry = merged(Entry("aaaaa", None, ANN, flags), "updated", target_id="aaaaa", fields={"email": "x"})
         assert entry is not None
         assert entry.flags == {}
@@ -228,7 +243,7 @@ def test_what_was_written_beside_is_known() -> None:
     state = EntityState("employees")
     state.put("k", OLD)
     state.put("giver", Entry("bbbbb", "digest", {"mobile_phone": "+1"}, {}))
-    beside = [{"key": "giver", "target_id": "bbbbb", "fields": {"mobile_phone": None}}]
+    beside: list[Written] = [{"key": "giver", "target_id": "bbbbb", "fields": {"mobile_phone": None}}]
     outcome = Outcome("k", "update", "updated", "new", target_id="aaaaa", beside=beside)
     merge_outcomes(state, [outcome], "run-1")
     assert state.entry("giver") == Entry("bbbbb", None, {"mobile_phone": None}, {})
@@ -270,7 +285,7 @@ class TestWhatGotNoAnswer:
         state = EntityState("employees")
         state.put("giver", Entry("bbbbb", "digest", {"mobile_phone": "+1"}, {}))
         state.note_stray("ccccc", "k", {"system_access": 1, "email": "c@x.example"})
-        beside: list[dict[str, Any]] = [
+        beside: list[Written] = [
             {"key": "giver", "target_id": "bbbbb", "fields": {"mobile_phone": None}, "unknown": True},
             {"key": None, "target_id": "ccccc", "fields": {"system_access": 0}, "unknown": True},
         ]
@@ -283,7 +298,7 @@ def test_several_users_of_one_key_stay_several() -> None:
     state = EntityState("employees", ambiguous={"k": ["a", "b"]})
     for user in ("a", "b"):
         state.note_stray(user, "k", {"system_access": 1, "email": f"{user}@x.example"})
-    beside = [{"key": None, "target_id": "b", "fields": {"system_access": 0}}]
+    beside: list[Written] = [{"key": None, "target_id": "b", "fields": {"system_access": 0}}]
     off = {"system_access": 0}
     outcome = Outcome("k", "deactivate", "deactivated", "d", target_id="a", fields=off, beside=beside)
     merge_outcomes(state, [outcome], "run-1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.sync.documents.state import EntityState, Entry
+from shared.sync.documents.state import EntityState, Entry, Place
 from shared.sync.findings.causes import LEAVER_WITH_ACCESS
 from shared.sync.model import KnownBy, SourceRecord
 from shared.sync.planning.moved_keys import MovedKeys, leavers_with_access
@@ -30,7 +30,7 @@ def judged(
     entity: str = "employees",
 ) -> MovedKeys:
     """The user `USER` was 1's and has the key 2 now. `old`, `new`: how these stand, and who they are."""
-    state = EntityState(entity, moved={"1": [USER, "2"]})
+    state = EntityState(entity, moved={"1": Place(USER, "2")})
     if several:
         state.ambiguous["2"] = [USER, "u2"]
         state.note_stray(USER, "2", {**shown, "system_access": 1})
@@ -130,7 +130,7 @@ def test_other_records_have_nothing_but_their_key_to_tell() -> None:
 
 
 def test_a_user_of_whose_last_move_nothing_is_sure_is_not_judged_by_an_earlier_one() -> None:
-    state = EntityState("employees", moved={"1": [USER, "2"], "3": [USER, "2"]})
+    state = EntityState("employees", moved={"1": Place(USER, "2"), "3": Place(USER, "2")})
     state.put("2", Entry(USER, None, {**PAT, "system_access": 1}, {}))
     moved = MovedKeys(state)
     records = {"1": SourceRecord("1", ("active",)), "3": SourceRecord("3", ("left",))}
@@ -140,7 +140,7 @@ def test_a_user_of_whose_last_move_nothing_is_sure_is_not_judged_by_an_earlier_o
 
 
 def test_of_two_whose_numbers_were_swapped_each_is_told_where_their_own_user_is() -> None:
-    state = EntityState("employees", moved={"1": ["u1", "2"], "2": ["u2", "1"]})
+    state = EntityState("employees", moved={"1": Place("u1", "2"), "2": Place("u2", "1")})
     state.put("2", Entry("u1", None, {**PAT, "system_access": 1}, {}))
     state.put("1", Entry("u2", None, {**MARY, "system_access": 1}, {}))
     moved = MovedKeys(state)
@@ -152,7 +152,7 @@ def test_of_two_whose_numbers_were_swapped_each_is_told_where_their_own_user_is(
 
 def test_a_leaver_whose_user_has_a_number_for_which_nothing_is_sent_is_told() -> None:
     """Nobody would switch it off: what the number's own person gets is in doubt, too."""
-    state = EntityState("employees", moved={"1": ["u1", "2"], "2": ["u2", "5"]})
+    state = EntityState("employees", moved={"1": Place("u1", "2"), "2": Place("u2", "5")})
     state.put("2", Entry("u1", None, {**PAT, "system_access": 1}, {}))
     state.put("5", Entry("u2", None, {**PAT, "system_access": 1}, {}))
     moved = MovedKeys(state)
@@ -164,7 +164,7 @@ def test_a_leaver_whose_user_has_a_number_for_which_nothing_is_sent_is_told() ->
 
 
 def test_a_leaver_whose_user_is_nobody_s_and_off_is_nothing_to_tell_of() -> None:
-    state = EntityState("employees", moved={"1": [USER, "2"]})
+    state = EntityState("employees", moved={"1": Place(USER, "2")})
     state.put("2", Entry(USER, None, {**PAT, "system_access": 0}, {}))
     moved = MovedKeys(state)
     moved.judge({"1": SourceRecord("1", ("left",))}, lambda _: PAT)
@@ -175,7 +175,7 @@ class TestAUserThatHasNoNumberAnyMore:
     """It is kept under the one that it had."""
 
     def judged(self, stands: str, person: dict[str, Any], access: int | None = 1) -> MovedKeys:
-        state = EntityState("employees", moved={"1": [USER, None]})
+        state = EntityState("employees", moved={"1": Place(USER, None)})
         state.put("1", Entry(USER, None, {**PAT, "system_access": access}, {}))
         moved = MovedKeys(state)
         moved.judge({"1": SourceRecord("1", (stands,))}, lambda _: person)
@@ -201,12 +201,12 @@ class TestAUserThatHasNoNumberAnyMore:
         assert all(key == "1" and "has no emp_id any more" in reason.text for key, reason in moved.told)
 
     def test_of_which_nothing_is_known_is_nothing_to_tell_of(self) -> None:
-        moved = MovedKeys(EntityState("employees", moved={"1": [USER, None]}))
+        moved = MovedKeys(EntityState("employees", moved={"1": Place(USER, None)}))
         moved.judge({"1": SourceRecord("1", ("active",))}, lambda _: PAT)
         assert (moved.told, moved.freed, moved.blocked) == ([], [], {})
 
     def test_whom_the_source_lacks_is_left_alone(self) -> None:
-        state = EntityState("employees", moved={"1": [USER, None]})
+        state = EntityState("employees", moved={"1": Place(USER, None)})
         state.put("1", Entry(USER, None, {**PAT, "system_access": 1}, {}))
         moved = MovedKeys(state)
         moved.judge({}, lambda _: {})

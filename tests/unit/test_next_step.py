@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,8 @@ from shared.sync.documents.control import Pause, add_pauses
 from shared.sync.documents.outcome import Outcome, outcomes_to_json
 from shared.sync.documents.plans import batch_to_json
 from shared.sync.documents.runs import Run, RunRequest, change_run
-from shared.sync.documents.state import FAILURE, GONE, EntityState, Entry
+from shared.sync.documents.state import FAILURE, GONE, EntityState, Entry, Flags
+from shared.sync.findings.causes import SWITCHED_OFF_BY_HAND
 from shared.sync.model import EntityName
 from shared.sync.planning.record_view import RecordView
 from shared.sync.runs.requests import request_run
@@ -32,7 +33,7 @@ def change(action: Any = "update", *, key: str = KEY, **fields: Any) -> Change:
 
 
 def known(**flags: Any) -> Entry:
-    return Entry("u1", "d", {"street": "2 Oak"}, flags)
+    return Entry("u1", "d", {"street": "2 Oak"}, cast(Flags, flags))
 
 
 class Asker:
@@ -110,7 +111,10 @@ def test_what_the_same_run_makes_first_is_said_and_nothing_to_wait_for(asker: As
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        (Entry(None, None, {}, {FAILURE: {"errors": {"name": ["no"]}}}), "SafetyAmp refused it (name)"),
+        (
+            Entry(None, None, {}, {FAILURE: {"digest": "d", "errors": {"name": ["no"]}, "at": None}}),
+            "SafetyAmp refused it (name)",
+        ),
         (None, "under one id only: several records claim it there"),
     ],
 )
@@ -145,7 +149,7 @@ def test_an_optional_reference_is_not_waited_for(asker: Asker) -> None:
 
 @pytest.mark.parametrize("kind", ["skipped", "invalid"])
 def test_what_the_mapping_rejects_is_told_with_its_reason(asker: Asker, kind: Any) -> None:
-    view = RecordView(KEY, in_source=True, rejected={"kind": kind, "reason": "no last name"})
+    view = RecordView(KEY, in_source=True, rejected={"key": KEY, "kind": kind, "reason": "no last name"})
     step = asker.ask(view=view)
     assert (step.verdict, step.reason, step.at) == (kind, "no last name", None)
 
@@ -224,8 +228,14 @@ def test_where_nothing_will_be_done_the_reason_is_told(
 
 
 def test_whoever_was_switched_off_by_hand_can_be_switched_on_there(asker: Asker) -> None:
-    step = asker.ask(entry=known(), notes=("switched off by hand",))
+    note, causes = ("is current in the source but off in SafetyAmp",), frozenset({SWITCHED_OFF_BY_HAND.code})
+    step = asker.ask(entry=known(), notes=note, causes=causes)
     assert step.suggestion.startswith("Switch the person on in SafetyAmp")
+
+
+def test_what_to_do_does_not_depend_on_the_words_of_a_note(asker: Asker) -> None:
+    step = asker.ask(entry=known(), notes=("mobile_phone dropped: entered by hand",))
+    assert step.suggestion.startswith("Only told")
 
 
 @pytest.mark.parametrize(("entity", "key"), [("departments", "root"), ("jobs", "office:4")])

@@ -30,6 +30,7 @@ from shared.sync.documents.state import (
     UNSURE_AT,
     EntityState,
     Entry,
+    Flags,
     decode_state,
     read_state,
 )
@@ -326,13 +327,13 @@ class TestListing:
         ids=["nothing known", "known", "gone", "unsure"],
     )
     def test_of_titles_is_read_twice_as_a_hidden_one_would_be_created_again(
-        self, known: bool, flags: dict[str, Any]
+        self, known: bool, flags: Flags
     ) -> None:
         rig = PlanningRig()
         rig.safetyamp.rows["user_titles"] = [{"id": 7, "name": "Welder"}]
         if known:
             state = EntityState("titles")
-            state.put("welder", Entry(7, "d", {"name": "Welder"}, dict(flags)))
+            state.put("welder", Entry(7, "d", {"name": "Welder"}, flags.copy()))
             rig.know(state)
         rig.plan(refresh=True)
         assert rig.safetyamp.asked == ["user_titles"] * 2
@@ -407,7 +408,9 @@ class TestACreationWithoutAnAnswer:
         rig = PlanningRig(entity)
         noted = rig.clock.now() - timedelta(seconds=seconds_ago)
         state = EntityState(entity)
-        flags = {GONE: UNSURE, **({UNSURE_AT: noted.isoformat()} if at else {})}
+        flags: Flags = {GONE: UNSURE}
+        if at:
+            flags[UNSURE_AT] = noted.isoformat()
         state.put("welder" if entity == "titles" else "1", Entry(None, None, {}, flags))
         rig.know(state)
         return rig
@@ -531,7 +534,7 @@ class TestKeysThatLookExchanged:
             record = state.entry(key)
             assert record is not None
             record.digest = digest
-            record.fields["system_access"] = access
+            record.fields = {**record.fields, "system_access": access}
             state.put(key, record)
         rig.know(state)
         return rig
@@ -613,7 +616,7 @@ class TestARunOfOneRecord:
         rig.deliver(run)
         entry = state.entry("1")
         assert entry is not None
-        entry.fields["street"] = "changed by hand"
+        entry.fields = {**entry.fields, "street": "changed by hand"}
         state.put("1", entry)
         rig.know(state)
         run = rig.run()

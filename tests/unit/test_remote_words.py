@@ -59,7 +59,11 @@ def test_a_time_tells_how_far_away_it_is(moment: str | None, shown: str) -> None
             " 20260131-120000-0a1b2c.",
         ),
         ("do it now: POST /api/sync/jobs?key=...", f"do it now: {PROGRAM} sync jobs --record KEY"),
-        ("GET /ready and GET /api/status say what is missing.", f"{PROGRAM} status says what is missing."),
+        ("GET /ready and GET /api/status say so.", f"GET /ready and {PROGRAM} status say so."),
+        ("GET /api/openapi.json describes every operation.", f"{PROGRAM} --help describes every operation."),
+        ("Start a run instead: POST /api/sync/jobs.", f"Start a run instead: {PROGRAM} sync jobs."),
+        ("GET /api/status, GET /api/runs/{id}/changes", f"{PROGRAM} status, GET /api/runs/{{id}}/changes"),
+        ("it says GET /api/runsome", "it says GET /api/runsome"),
     ],
 )
 def test_calls_are_told_as_commands(text: str, shown: str) -> None:

@@ -16,6 +16,7 @@ from shared.reports.page import report_page
 from shared.reports.problems import MOST_OF_A_KIND
 from shared.storage.documents import read_json
 from shared.sync import paths
+from shared.sync.documents.report import Report
 from shared.sync.documents.runs import Run, RunRequest, change_run
 from shared.sync.runs.finish import finish_run
 from shared.sync.runs.report import make_report
@@ -63,7 +64,7 @@ class Parsed(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def report_with(problems: list[dict[str, Any]], **status: Any) -> dict[str, Any]:
+def report_with(problems: list[dict[str, Any]], **status: Any) -> Report:
     return make_report(rig_with(problems).documents, a_run(**status))
 
 
@@ -96,7 +97,7 @@ def test_a_clean_run_says_that_there_are_no_problems() -> None:
     assert "Problems There are none." in Parsed(report_page(report)).text
 
 
-def hostile_report() -> dict[str, Any]:
+def hostile_report() -> Report:
     found = {"key": HOSTILE, "kind": "invalid", "reason": HOSTILE, "field": HOSTILE}
     report = report_with([found, {**found, "kind": HOSTILE}])
     report |= {"cause": HOSTILE + "\ud800", "keys": [HOSTILE]}

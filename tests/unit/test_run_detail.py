@@ -11,6 +11,7 @@ import pytest
 from shared.queries.run_detail import run_detail, stored_report
 from shared.storage.documents import to_json
 from shared.sync import paths
+from shared.sync.documents.report import LeftOut
 from shared.sync.documents.runs import EntityStatus
 from shared.sync.runs.report import make_report
 from tests.unit.operations_rig import OperationsRig, answers, change, ended, nth_time, outcome
@@ -155,7 +156,7 @@ class EndedRig(DetailRig):
         self.status = ended(updated=6)
         self.keep("done", finished_at=nth_time(2))
         report = make_report(self.documents, self.the_run(self.run_id))
-        self.report = {**report, "cause": "as it was stored"}
+        self.report: dict[str, Any] = {**report, "cause": "as it was stored"}
         self.store()
 
     def store(self) -> None:
@@ -215,7 +216,7 @@ def test_a_report_of_another_release_is_completed_by_what_the_run_says() -> None
 
 def test_what_an_approval_left_out_is_shown() -> None:
     rig = EndedRig()
-    left = {"count": 1, "changes": [{"key": "7", "action": "update", "reason": "gone", "now": None}]}
+    left: LeftOut = {"count": 1, "changes": [{"key": "7", "action": "update", "reason": "gone", "now": None}]}
     rig.report["entities"]["employees"]["left_out"] = left
     rig.store()
     assert rig.detail["entities"]["employees"]["left_out"] == left

@@ -169,7 +169,7 @@ def test_what_only_safetyamp_has_is_found(rig: SearchRig) -> None:
 
 
 def test_what_safetyamp_does_not_have_is_not_in_it_although_the_state_knows_the_key(rig: SearchRig) -> None:
-    rig.keep_state({"7": Entry(None, None, {}, {FAILURE: {"errors": {}, "at": None}})})
+    rig.keep_state({"7": Entry(None, None, {}, {FAILURE: {"digest": "d", "errors": {}, "at": None}})})
     assert rig.one("nunez")["in_safetyamp"] is False
 
 

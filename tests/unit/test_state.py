@@ -23,7 +23,10 @@ from shared.sync.documents.state import (
     UNSURE_AT,
     EntityState,
     Entry,
+    Flags,
     Note,
+    Place,
+    Refusal,
     gone_anyway,
     missed_again,
     rebuild,
@@ -35,7 +38,7 @@ from shared.sync.model import Target
 RUN, BEFORE = "20260302-030000-aaaaaa", "20260301-030000-aaaaaa"
 ANN = {"first_name": "Änn", "system_access": 1}
 OFF = {"first_name": "Änn", "system_access": 0}
-FAILED = {"digest": "d", "errors": {"email": ["taken"]}, "at": "now"}
+FAILED: Refusal = {"digest": "d", "errors": {"email": ["taken"]}, "at": "now"}
 
 
 def known_state(**entries: Entry) -> EntityState:
@@ -45,7 +48,7 @@ def known_state(**entries: Entry) -> EntityState:
     return state
 
 
-def flags_of(state: EntityState, key: str) -> dict[str, Any]:
+def flags_of(state: EntityState, key: str) -> Flags:
     entry = state.entry(key)
     assert entry is not None
     return entry.flags
@@ -68,7 +71,7 @@ def test_an_unknown_key_has_nothing() -> None:
 def test_a_state_comes_back_from_its_document_as_it_was() -> None:
     state = known_state(a=Entry("aaaaa", "digest", ANN, {}), b=Entry(None, None, {}, {FAILURE: FAILED}))
     state.ambiguous["c"] = ["ccccc", "ddddd"]
-    state.unmatched["SN1"] = [[7, "{}"]]
+    state.add_unmatched("SN1", 7, {})
     assert state_from_json("employees", json.loads(json.dumps(state.to_json()))) == state
 
 
@@ -83,9 +86,18 @@ def test_settling_changes_the_digest_only() -> None:
     assert state.entry("a") == Entry("aaaaa", "new", ANN, {OFF_BY: "run"})
 
 
+def test_what_is_to_be_written_is_read_like_what_was_written() -> None:
+    """Whoever merges reads the value that it has stored, without a store in between."""
+    state = known_state(a=Entry("aaaaa", "digest", ANN, {}))
+    state.add_unmatched("SN1", 7, {})
+    state.note_stray("bbbbb", None, {"email": "b@x.example"})
+    state.moved["c"] = Place("ccccc", None)
+    assert state_from_json("employees", state.to_json()) == state
+
+
 def test_a_changed_copy_of_the_flags_does_not_change_the_state() -> None:
     state = known_state(a=Entry("aaaaa", None, ANN, {OFF_BY: "run"}))
-    flags_of(state, "a").clear()
+    flags_of(state, "a").pop(OFF_BY)
     assert flags_of(state, "a") == {OFF_BY: "run"}
 
 
@@ -151,7 +163,7 @@ class TestMissing:
         ids=["since yesterday", "for days", "not missing", "404"],
     )
     def test_what_was_answered_404_or_has_been_missing_for_days_is_gone_anyway(
-        self, since: str | None, flags: dict[str, Any], gone: set[str]
+        self, since: str | None, flags: Flags, gone: set[str]
     ) -> None:
         known = self.known(since, a=Entry("aaaaa", "d", OFF, flags))
         assert gone_anyway(known, ["aaaaa"], datetime(2026, 1, 8, tzinfo=UTC)) == gone
@@ -395,9 +407,7 @@ class TestUniqueValues:
         ({TAKEN: {"x": {}}}, "d", False),
     ],
 )
-def test_a_record_that_lacks_a_value_is_not_settled(
-    flags: dict[str, Any], digest: str, settled: bool
-) -> None:
+def test_a_record_that_lacks_a_value_is_not_settled(flags: Flags, digest: str, settled: bool) -> None:
     state = EntityState("employees")
     state.put("1", Entry("a", "d", {}, flags))
     assert state.is_settled("1", digest) is settled
@@ -515,9 +525,7 @@ class TestA404:
         ],
         ids=["and the listing lacks it", "and it is listed", "of nobody"],
     )
-    def test_is_as_good_as_a_listing(
-        self, flags: dict[str, Any], listed: list[Target], missed: list[str]
-    ) -> None:
+    def test_is_as_good_as_a_listing(self, flags: Flags, listed: list[Target], missed: list[str]) -> None:
         assert missed_again(known_state(k=Entry("a", None, ANN, flags)), listed, RUN) == missed
 
     def test_is_forgotten_when_a_listing_shows_the_record(self) -> None:
@@ -569,7 +577,9 @@ class TestWhatIsToBeSaid:
             NOTES: {"d": [["email", "none"], [None, "no title"]]},
             NOTE_CAUSES: {"d": ["email-missing", None]},
         }
-        state.records["k"][3].pop(NOTE_CAUSES)
+        flags = state.records["k"][3]
+        assert flags is not None
+        flags.pop(NOTE_CAUSES)
         assert list(state.notes("k")) == [Note("email", "none"), Note(None, "no title")]
 
     @pytest.mark.parametrize("notes", ["text", None, {"d": "text"}, {"d": [["text"]]}, {"d": [7]}])

@@ -10,8 +10,8 @@ from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
-from shared.sync.documents.change import Change
-from shared.sync.documents.outcome import Outcome, Result
+from shared.sync.documents.change import Beside, Change
+from shared.sync.documents.outcome import Outcome, Result, Written
 from shared.sync.documents.state import UNKNOWN, EntityState, Entry
 from shared.sync.documents.switched_off import SwitchedOff, note_switched_off, note_to_be_switched_off
 
@@ -88,8 +88,12 @@ def test_the_entry_goes_when_access_comes_back(
     assert noted(documents) == left
 
 
+def at(target_id: str) -> Beside:
+    return {"key": None, "target_id": target_id, "fields": {}, "core": {}, "fresh": []}
+
+
 def test_a_user_written_to_beside_counts(documents: MemoryDocuments) -> None:
-    beside = [{"key": None, "target_id": "u9", "fields": {"system_access": 0}}]
+    beside: list[Written] = [{"key": None, "target_id": "u9", "fields": {"system_access": 0}}]
     note_switched_off(documents, [done("1", "deactivated", 0, beside=beside)], None, "run-1")
     assert noted(documents) == {"u1", "u9"}
 
@@ -103,8 +107,8 @@ def test_a_switching_off_whose_fate_is_unknown_counts_and_other_failures_do_not(
 
 
 def test_who_is_to_be_switched_off_is_noted_before(documents: MemoryDocuments) -> None:
-    leaver = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "d", beside=[{"target_id": "u9"}])
-    mover = Change("2", "update", "u2", {"city": "Coast"}, {}, {}, "d", beside=[{"target_id": "u3"}])
+    leaver = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "d", beside=[at("u9")])
+    mover = Change("2", "update", "u2", {"city": "Coast"}, {}, {}, "d", beside=[at("u3")])
     note_to_be_switched_off(documents, [mover], "run-1", "now")
     assert documents.read(paths.SWITCHED_OFF) is None
     note_to_be_switched_off(documents, [leaver, mover], "run-1", "now")
@@ -115,7 +119,7 @@ def test_who_is_to_be_switched_off_is_noted_before(documents: MemoryDocuments) -
 
 
 def test_who_was_noted_and_still_has_access_is_forgotten_also_a_twin(documents: MemoryDocuments) -> None:
-    leaver = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "d", beside=[{"target_id": "u9"}])
+    leaver = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "d", beside=[at("u9")])
     note_to_be_switched_off(documents, [leaver], "run-1", "now")
     state = state_with(u1=1)
     state.note_stray("u9", "1", {"system_access": 1})
@@ -138,7 +142,7 @@ def test_what_was_written_beside_without_an_answer_counts_only_as_off(
     if before == 0:
         note_switched_off(documents, [done("9", "deactivated", 0)], None, "run-0")
     fields = {"system_access": access}
-    beside = [{"key": None, "target_id": "u9", "fields": fields, "unknown": True}]
+    beside: list[Written] = [{"key": None, "target_id": "u9", "fields": fields, "unknown": True}]
     note_switched_off(documents, [Outcome("1", "any", "failed", "d", beside=beside)], None, "run-1")
     assert noted(documents) == left
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from shared.config import load_settings
 from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
 from shared.sync.documents.progress import Progress
+from shared.sync.documents.report import Report
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest, change_run, read_run
 from shared.sync.model import EntityName
 from shared.sync.runs.backlog import Backlog, backlogs
@@ -37,8 +39,8 @@ def ended_as(phase: Any, number: int = 1) -> Run:
     return run
 
 
-def a_report(**facts: Any) -> dict[str, Any]:
-    return {
+def a_report(**facts: Any) -> Report:
+    report = {
         "phase": "done",
         "calls": {"safetyamp": 10},
         "duration_seconds": 60.0,
@@ -46,6 +48,7 @@ def a_report(**facts: Any) -> dict[str, Any]:
         "entities": {"jobs": {"created": 3, "invalid": 2}},
         **facts,
     }
+    return cast(Report, report)
 
 
 @pytest.fixture
@@ -130,7 +133,7 @@ def test_totals_of_a_version_that_knew_no_requests_are_kept(documents: MemoryDoc
 
 
 def test_a_run_document_of_another_version_can_be_read(documents: MemoryDocuments) -> None:
-    value = a_run().to_json()
+    value: dict[str, Any] = json.loads(json.dumps(a_run().to_json()))
     status = value["entities"]["jobs"]
     del status["requests"], status["failing"]
     status["from_the_future"] = 1

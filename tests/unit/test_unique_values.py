@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from shared.sync.documents.change import Change
-from shared.sync.documents.state import FAILURE, TAKEN, UNKNOWN, EntityState, Entry
+from shared.sync.documents.state import FAILURE, TAKEN, UNKNOWN, EntityState, Entry, Flags, Refusal
 from shared.sync.findings import causes
-from shared.sync.model import Claim
+from shared.sync.model import Claim, FieldValues
 from shared.sync.planning.compare import value_digest
 from shared.sync.planning.drafting import Draft
 from shared.sync.planning.unique_values import Arranged, arrange
@@ -35,7 +35,7 @@ class Plan:
         self.claims: dict[str, Claim] = {}
         self.changes: list[Change] = []
 
-    def there(self, key: str, *, told: bool = True, flags: dict[str, Any] | None = None) -> None:
+    def there(self, key: str, *, told: bool = True, flags: Flags | None = None) -> None:
         """A user with an e-mail and a phone of their own, of whom the source says the same."""
         fields = {"first_name": "Pat", "last_name": key, "email": mail(key), "mobile_phone": phone(key)}
         self.state.put(key, Entry(f"u{key}", "old", {**fields, "system_access": 1}, flags or {}))
@@ -85,7 +85,7 @@ class Plan:
     def applied(self, arranged: Arranged) -> tuple[dict[str, dict[str, Any]], list[str]]:
         """What the users hold after all calls in order, and the fields that SafetyAmp refused on the way."""
         users = {
-            str(record[0]): self.state.entry(key).fields  # type: ignore[union-attr]
+            str(record[0]): dict(self.state.entry(key).fields)  # type: ignore[union-attr]
             for key, record in self.state.records.items()
             if record[0] is not None
         }
@@ -93,7 +93,7 @@ class Plan:
             users[str(target_id)] = dict(self.state.stray(target_id) or {})
         refused: list[str] = []
 
-        def send(target_id: str, fields: dict[str, Any]) -> None:
+        def send(target_id: str, fields: FieldValues) -> None:
             for name, value in fields.items():
                 holders = [one for one, held in users.items() if held.get(name) == value and one != target_id]
                 if name in ("email", "mobile_phone") and value is not None and holders:
@@ -103,7 +103,7 @@ class Plan:
 
         for change in (change for group in arranged.groups for change in group):
             for beside in change.beside:
-                send(beside["target_id"], beside["fields"])
+                send(str(beside["target_id"]), beside["fields"])
             send(str(change.target_id or f"u{change.key}"), change.fields)
         return users, refused
 
@@ -362,14 +362,14 @@ class TestWhatWasRefusedBefore:
     )
     def test_a_creation_waits_for_its_address(self, by: str, listed: bool, sent: bool) -> None:
         plan = Plan()
-        failure = {"digest": "new", "errors": {"email": ["taken"]}, "at": "", "by": {"email": by}}
+        failure: Refusal = {"digest": "new", "errors": {"email": ["taken"]}, "at": "", "by": {"email": by}}
         plan.state.put("1", Entry(None, None, {}, {FAILURE: failure}))
         plan.wants("1", email=mail(1))
         arranged = plan.arranged(listed=listed, doubtful={"1"})
         assert (bool(arranged.groups), bool(arranged.dropped)) == (sent, not sent)
 
     def test_an_address_that_this_plan_frees_ends_the_waiting(self, plan: Plan) -> None:
-        failure = {"digest": "new", "errors": {"email": ["taken"]}, "at": "", "by": {}}
+        failure: Refusal = {"digest": "new", "errors": {"email": ["taken"]}, "at": "", "by": {}}
         plan.state.put("8", Entry(None, None, {}, {FAILURE: failure}))
         plan.wants("8", email=mail(2))
         plan.wants("2", email=mail(9))

@@ -160,7 +160,9 @@ def test_what_the_same_run_will_make_needs_no_reason() -> None:
 
 def test_what_is_paused_refused_or_claimed_by_several_is_waited_for() -> None:
     rig = ReferencesRig()
-    refused = Entry(None, None, {}, {FAILURE: {"errors": {"name": ["no"], "city": ["no"]}}})
+    refused = Entry(
+        None, None, {}, {FAILURE: {"digest": "d", "errors": {"name": ["no"], "city": ["no"]}, "at": None}}
+    )
     rig.keep_state({"100.": refused}, "jobs", ambiguous={"200.": [1, 2]})
     waits = "waiting for jobs 100., which SafetyAmp does not have yet"
     assert rig.why(Ref("jobs", "100.")) == [f"{waits}: SafetyAmp refused it (city, name)"]

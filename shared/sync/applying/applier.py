@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from dataclasses import replace
 
 from shared.errors import APIError, InvalidRecord, NotFound, UpstreamUnavailable
 from shared.sync.applying.fresh import FreshReader
 from shared.sync.documents.change import Change, reference
-from shared.sync.documents.outcome import DONE, Outcome
+from shared.sync.documents.outcome import DONE, Outcome, Result
 from shared.sync.documents.progress import HalfDone
 from shared.sync.documents.state import UNIQUE
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import ACCESS, EntityMapping, Ref, Target
+from shared.sync.model import ACCESS, EntityMapping, FieldValues, JsonValue, Ref, Target
 from shared.sync.planning.compare import wanted_digest
 from shared.sync.planning.listing import RESOURCES, UNIQUE_VALUE
 from shared.sync.planning.resolver import Resolver
@@ -64,7 +64,7 @@ class OtherNumber(MustBeListed):
     """The user who is to be switched off, or to give a value up, has another employee number in SafetyAmp by
     now."""
 
-    def __init__(self, target_id: Any, number: str) -> None:
+    def __init__(self, target_id: int | str, number: str) -> None:
         super().__init__(
             f"SafetyAmp user {target_id} has the number {number} there by now, so nothing was sent under the"
             " old one: the next run lists SafetyAmp and decides anew"
@@ -100,7 +100,7 @@ class ChangeApplier:
         self._resource = RESOURCES[mapping.name]
         self._resolver = resolver
         self._fresh = FreshReader(services.safetyamp, mapping.name)
-        self._resolved: dict[str, Any] = {}
+        self._resolved: FieldValues = {}
         self.repeated = False
         """Whether what the last change wanted was refused after it had been sent without an answer."""
 
@@ -124,7 +124,7 @@ class ChangeApplier:
                 else self._update(change, fields)
             )
         except MustBeListed as why:
-            outcome, done.other = self._outcome(change, "waiting", reason=str(why)), True
+            outcome, done.other = replace(_outcome(change, "waiting"), reason=str(why)), True
         outcome.beside, outcome.list_anew = done.written, done.other
         return self._finished(change, outcome, left_out)
 
@@ -142,7 +142,7 @@ class ChangeApplier:
             return None
         # Somebody else's, or ours and hidden because the listing shifted: the next run's listing tells.
         reason = _advice(refused, _taken(change, refused))
-        unsure = self._outcome(change, "failed", unsure=True, errors=dict(refused), reason=reason)
+        unsure = replace(_outcome(change, "failed"), unsure=True, errors=dict(refused), reason=reason)
         return self._finished(change, unsure, left_out)
 
     def _finished(self, change: Change, outcome: Outcome, left_out: dict[str, str]) -> Outcome:
@@ -153,13 +153,13 @@ class ChangeApplier:
             self._resolver.created[Ref(self._mapping.name, outcome.key)] = outcome.target_id
         return outcome
 
-    def _resolve(self, change: Change) -> tuple[dict[str, Any], dict[str, str]]:
+    def _resolve(self, change: Change) -> tuple[FieldValues, dict[str, str]]:
         """The fields with target ids, and those that are left out because what they refer to is not there.
 
         Raises Unresolved where it has to be waited for: for what a new record cannot go without, for what
         this run may still create, and when nothing else would be sent.
         """
-        resolved: dict[str, Any] = {}
+        resolved: dict[str, JsonValue] = {}
         missing: dict[str, Ref] = {}
         for name, value in change.fields.items():
             ref = reference(value)
@@ -191,7 +191,7 @@ class ChangeApplier:
                 raise
             done.steps.append(step)
 
-    def _ask_nobodys(self, change: Change, target_id: Any) -> None:
+    def _ask_nobodys(self, change: Change, target_id: int | str) -> None:
         """Of a user that had no number of ours, only this one says that it is who is to be created."""
         number = self._fresh.values(target_id, [NUMBER]).get(NUMBER)
         if number is not None and normal_key(self._mapping.name, str(number)) == change.key:
@@ -204,17 +204,20 @@ class ChangeApplier:
         for place, beside in enumerate(change.beside):
             if (step := f"beside {place}") in done.steps:
                 continue
+            target_id = beside["target_id"]
             try:
                 core = self._repeated(
                     change,
-                    beside["target_id"],
+                    target_id,
                     beside["core"],
                     beside["fresh"],
                     of=change.key if beside["fields"].get(ACCESS) == 0 else beside["key"],
                 )
-                self._client.update(self._resource, beside["target_id"], {**core, **beside["fields"]})
-                self._fresh.is_there(beside["target_id"])
-                done.written.append({name: beside[name] for name in ("key", "target_id", "fields")})
+                self._client.update(self._resource, target_id, {**core, **beside["fields"]})
+                self._fresh.is_there(target_id)
+                done.written.append(
+                    {"key": beside["key"], "target_id": target_id, "fields": beside["fields"]}
+                )
             except (InvalidRecord, NotFound):
                 pass
             except OtherNumber:
@@ -229,12 +232,12 @@ class ChangeApplier:
     def _repeated(
         self,
         change: Change,
-        target_id: Any,
-        core: Mapping[str, Any],
+        target_id: int | str,
+        core: Mapping[str, JsonValue],
         fresh: Iterable[str],
         *,
         of: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> FieldValues:
         """The core fields, those that the source does not own as they are now. Nobody keeps access because
         they cannot be read.
 
@@ -253,7 +256,7 @@ class ChangeApplier:
                 raise OtherNumber(target_id, str(number))
         return {**core, **now}
 
-    def _create(self, change: Change, fields: dict[str, Any], again: bool) -> Outcome:
+    def _create(self, change: Change, fields: FieldValues, again: bool) -> Outcome:
         dropped: dict[str, list[str]] = {}
         try:
             created = self._client.create(self._resource, fields)
@@ -276,17 +279,18 @@ class ChangeApplier:
         if again and UNIQUE_VALUE.get(self._mapping.name) in error.field_errors:
             raise AlreadyThere(error.field_errors) from error
 
-    def _update(self, change: Change, fields: dict[str, Any]) -> Outcome:
+    def _update(self, change: Change, fields: FieldValues) -> Outcome:
         """What SafetyAmp refuses of an update is left out, as long as something is left. A repeated field
         that it refuses is read and sent as it is now, and then left out too: it must not cost the change."""
         dropped: dict[str, list[str]] = {}
-        taken: dict[str, Any] = {}
+        taken: dict[str, JsonValue] = {}
         of = change.key if change.fields.get(ACCESS) == 0 else None
+        assert change.target_id is not None, "only creations have no target id"
         core = self._repeated(change, change.target_id, change.core, change.fresh, of=of)
         known_now = set(change.fresh)
         while True:
             try:
-                self._send_update(change, core, fields, taken, known_now)
+                self._send_update(change, change.target_id, core, fields, taken, known_now)
                 return self._done(change, fields, change.target_id, dropped)
             except InvalidRecord as error:
                 self.repeated |= error.repeated
@@ -305,9 +309,8 @@ class ChangeApplier:
                 core = {name: value for name, value in now.items() if name not in useless}
                 known_now |= read
             except NotFound:
-                return self._outcome(
-                    change,
-                    "gone",
+                return replace(
+                    _outcome(change, "gone"),
                     reason="SafetyAmp no longer has this record; it is planned anew in the next run",
                 )
 
@@ -315,9 +318,9 @@ class ChangeApplier:
         self,
         change: Change,
         error: InvalidRecord,
-        fields: dict[str, Any],
+        fields: FieldValues,
         dropped: dict[str, list[str]],
-        taken: dict[str, Any],
+        taken: FieldValues,
     ) -> Outcome:
         """Nothing is left to send: done if SafetyAmp took anything, refused if not."""
         if taken:
@@ -327,9 +330,10 @@ class ChangeApplier:
     def _send_update(
         self,
         change: Change,
-        core: Mapping[str, Any],
-        fields: dict[str, Any],
-        taken: dict[str, Any],
+        target_id: int | str,
+        core: Mapping[str, JsonValue],
+        fields: FieldValues,
+        taken: dict[str, JsonValue],
         fresh: Collection[str],
     ) -> None:
         """Access that is switched on goes alone with the core fields, then the rest
@@ -338,24 +342,28 @@ class ChangeApplier:
         `taken` notes what SafetyAmp took; that is not sent again. The `fresh` fields of the core were read
         before this, and are read again for a repetition, half a minute later perhaps.
         """
-        parts = [fields]
+        parts: list[FieldValues] = [fields]
         if fields.get(ACCESS) == 1:
             rest = {name: value for name, value in fields.items() if name != ACCESS}
             parts = [{ACCESS: 1}, rest]
-        assert change.target_id is not None, "only creations have no target id"
         for part in parts:
             if not part.keys() <= taken.keys():
-                anew = self._anew(change, core, part, fresh) if fresh else None
-                self._client.update(self._resource, change.target_id, {**core, **part}, anew)
-                self._fresh.is_there(change.target_id)
+                anew = self._anew(change, target_id, core, part, fresh) if fresh else None
+                self._client.update(self._resource, target_id, {**core, **part}, anew)
+                self._fresh.is_there(target_id)
                 taken.update(part)
 
     def _anew(
-        self, change: Change, core: Mapping[str, Any], part: Mapping[str, Any], fresh: Collection[str]
-    ) -> Callable[[], dict[str, Any]]:
-        def anew() -> dict[str, Any]:
+        self,
+        change: Change,
+        target_id: int | str,
+        core: Mapping[str, JsonValue],
+        part: FieldValues,
+        fresh: Collection[str],
+    ) -> Callable[[], FieldValues]:
+        def anew() -> FieldValues:
             try:
-                return {**self._repeated(change, change.target_id, core, sorted(fresh)), **part}
+                return {**self._repeated(change, target_id, core, sorted(fresh)), **part}
             except UpstreamUnavailable as error:
                 error.may_have_happened = True  # what is to be repeated
                 raise
@@ -364,7 +372,7 @@ class ChangeApplier:
 
         return anew
 
-    def _look_up(self, change: Change, fields: dict[str, Any], targets: Iterable[Target]) -> Outcome | None:
+    def _look_up(self, change: Change, fields: FieldValues, targets: Iterable[Target]) -> Outcome | None:
         """The record of a creation that got no answer; None when it is not there."""
         matches = [target for target in targets if self._is_ours(target, change, fields)]
         if not matches:
@@ -372,9 +380,8 @@ class ChangeApplier:
         if len(matches) > 1:
             ids = ", ".join(str(target.target_id) for target in matches)
             # Unsure, so that the next run lists SafetyAmp and rejects the key instead of creating a third.
-            return self._outcome(
-                change,
-                "failed",
+            return replace(
+                _outcome(change, "failed"),
                 unsure=True,
                 reason=f"SafetyAmp has several records of this key (ids {ids}): keep one",
             )
@@ -383,7 +390,7 @@ class ChangeApplier:
         outcome.adopted = True
         return outcome
 
-    def _is_ours(self, target: Target, change: Change, fields: dict[str, Any]) -> bool:
+    def _is_ours(self, target: Target, change: Change, fields: FieldValues) -> bool:
         if target.key is not None:
             return target.key == normal_key(self._mapping.name, change.key)
         if target.match is None:
@@ -402,13 +409,12 @@ class ChangeApplier:
     def _done(
         self,
         change: Change,
-        fields: dict[str, Any],
+        fields: FieldValues,
         target_id: int | str | None,
         dropped: dict[str, list[str]],
     ) -> Outcome:
-        return self._outcome(
-            change,
-            DONE[change.action],
+        return replace(
+            _outcome(change, DONE[change.action]),
             target_id=target_id,
             fields=fields,
             dropped=dropped,
@@ -428,12 +434,11 @@ class ChangeApplier:
         change: Change,
         error: InvalidRecord,
         dropped: Mapping[str, list[str]] | None = None,
-        taken: Mapping[str, Any] | None = None,
+        taken: Mapping[str, JsonValue] | None = None,
     ) -> Outcome:
         errors = error.field_errors or {NO_FIELD: [f"answered {error.status_code} without naming a field"]}
-        return self._outcome(
-            change,
-            "refused",
+        return replace(
+            _outcome(change, "refused"),
             fields=dict(taken or {}),
             errors=errors,
             dropped_digests=self._digests(change, dropped or {}),
@@ -441,11 +446,12 @@ class ChangeApplier:
             reason=_advice(errors, _taken(change, errors)),
         )
 
-    def _outcome(self, change: Change, result: Any, **facts: Any) -> Outcome:
-        return Outcome(change.key, change.action, result, change.digest, before=change.before, **facts)
+
+def _outcome(change: Change, result: Result) -> Outcome:
+    return Outcome(change.key, change.action, result, change.digest, before=change.before)
 
 
-def droppable(error: InvalidRecord, sent: Mapping[str, Any]) -> dict[str, list[str]]:
+def droppable(error: InvalidRecord, sent: Mapping[str, JsonValue]) -> dict[str, list[str]]:
     """The refused fields, when all of them can be left out; empty when the record cannot go without."""
     refused = refused_fields(error)
     if not refused or any(name in UNDROPPABLE or name not in sent for name in refused):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import AccessRefused, APIError, IncompleteRead, NotFound, UpstreamUnavailable
-from shared.sync.model import EntityName
+from shared.sync.model import EntityName, FieldValues, JsonValue
 
 UNAUTHORIZED = 401
 
@@ -23,17 +22,19 @@ class FreshReader:
     """Fields as SafetyAmp has them now; what it does not give out is left out, and what is known must do."""
 
     def __init__(self, client: SafetyAmpClient, entity: EntityName) -> None:
-        read: dict[str, Callable[[Any], dict[str, Any]]] = {
+        read: dict[str, Callable[[int | str], FieldValues]] = {
             "employees": self._user,
             "departments": self._cluster,
         }
         self._client = client
         self._read = read.get(entity)
         self._missed = 0
-        self._not_shown: Any = None
-        self._clusters: dict[Any, dict[str, Any]] | None = None
+        self._not_shown: int | str | None = None
+        self._clusters: dict[int | str, FieldValues] | None = None
 
-    def values(self, target_id: Any, names: Iterable[str], *, urgent: bool = False) -> dict[str, Any]:
+    def values(
+        self, target_id: int | str, names: Iterable[str], *, urgent: bool = False
+    ) -> dict[str, JsonValue]:
         """The named fields that have a value.
 
         Raises RetryLater; AccessRefused for a credential that is not accepted; UpstreamUnavailable and
@@ -64,22 +65,22 @@ class FreshReader:
             raise APIError(f"{error}: {CORRECTIONS}", upstream="safetyamp") from error
         return {name: row[name] for name in names if _is_usable(row.get(name))}
 
-    def is_there(self, target_id: Any) -> None:
+    def is_there(self, target_id: int | str) -> None:
         """SafetyAmp has just taken a change of this record: if it did not show it when asked, that was not
         because it is gone."""
         if target_id == self._not_shown:
             self._not_shown = None
             self._missed += 1
 
-    def _user(self, target_id: Any) -> dict[str, Any]:
+    def _user(self, target_id: int | str) -> FieldValues:
         return self._client.read("users", target_id)
 
-    def _cluster(self, target_id: Any) -> dict[str, Any]:
+    def _cluster(self, target_id: int | str) -> FieldValues:
         """From the tree, one call for all that one handler changes: there is no call for one cluster."""
         if self._clusters is None:
             self._clusters = {row["id"]: row for row in self._client.list_site_clusters().records}
         return self._clusters.get(target_id, {})
 
 
-def _is_usable(value: Any) -> bool:
+def _is_usable(value: JsonValue) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and value.strip() != "")

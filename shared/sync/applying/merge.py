@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
 from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.state import (
@@ -17,7 +17,10 @@ from shared.sync.documents.state import (
     UNSURE_AT,
     EntityState,
     Entry,
+    Flags,
+    Refusal,
     refused_since,
+    without,
     without_unknown,
 )
 from shared.sync.entities.keys import normal_key
@@ -49,8 +52,10 @@ def merge_outcomes(state: EntityState, outcomes: Iterable[Outcome], run_id: str)
         elif outcome.result == "refused":
             state.put(key, _refused(state.entry(key), outcome, run_id))
         elif outcome.unsure:
-            since = {UNSURE_AT: outcome.at} if outcome.at else {}
-            state.put(key, Entry(None, None, {}, {GONE: UNSURE, **since}))
+            unsure: Flags = {"gone": UNSURE}
+            if outcome.at:
+                unsure[UNSURE_AT] = outcome.at
+            state.put(key, Entry(None, None, {}, unsure))
         elif outcome.result == "gone":
             state.put(key, _perhaps_gone(state.entry(key)))
         elif outcome.target_id is not None:
@@ -70,19 +75,19 @@ def _note_maybe_off(state: EntityState, key: str, outcome: Outcome, run_id: str)
     """A deactivation without an answer: who does not leave after all is switched on again, to be sure."""
     entry = state.entry(key)
     if outcome.action == "deactivate" and outcome.result == "failed" and entry is not None:
-        state.put(key, Entry(entry.target_id, None, entry.fields, {**entry.flags, OFF_BY: run_id}))
+        state.put(key, Entry(entry.target_id, None, entry.fields, {**entry.flags, "off_by": run_id}))
 
 
 def _perhaps_gone(before: Entry | None) -> Entry:
     """One 404 proves nothing: the id stays until a listing lacks it too, so that nothing is made in its place
     on the strength of an odd answer."""
     entry = before or Entry(None, None, {}, {})
-    return Entry(entry.target_id, None, entry.fields, {**entry.flags, GONE: True})
+    return Entry(entry.target_id, None, entry.fields, {**entry.flags, "gone": True})
 
 
 def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
     entry = before or Entry(None, None, {}, {})
-    flags = {name: value for name, value in entry.flags.items() if name not in (FAILURE, GONE)}
+    flags = without(entry.flags, FAILURE, GONE)
     if outcome.result == "deactivated":
         flags[OFF_BY] = run_id
     elif outcome.fields.get(ACCESS):
@@ -94,7 +99,7 @@ def _applied(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
     return Entry(outcome.target_id, digest, {**entry.fields, **outcome.fields}, flags)
 
 
-def _with_unknown(flags: dict[str, Any], outcome: Outcome, run_id: str) -> dict[str, Any]:
+def _with_unknown(flags: Flags, outcome: Outcome, run_id: str) -> Flags:
     flags = without_unknown(flags, outcome.fields)
     if outcome.unknown:
         flags[UNKNOWN] = {**flags.get(UNKNOWN, {}), **outcome.unknown}
@@ -103,21 +108,27 @@ def _with_unknown(flags: dict[str, Any], outcome: Outcome, run_id: str) -> dict[
     return flags
 
 
-def _note_refusals(flags: dict[str, Any], outcome: Outcome) -> None:
+def _note_refusals(flags: Flags, outcome: Outcome) -> None:
     """Values that SafetyAmp refused, those that it took meanwhile forgotten."""
-    for flag in (REJECTED, TAKEN):
-        kept = {name: value for name, value in flags.pop(flag, {}).items() if name not in outcome.fields}
-        for name, digest in outcome.dropped_digests.items():
-            kept.pop(name, None)
-            if (name in outcome.taken) is (flag == TAKEN):
-                kept[name] = {"digest": digest, "by": outcome.taken[name]} if flag == TAKEN else digest
-        if kept:
-            flags[flag] = kept
+    now = outcome.fields
+    rejected = {name: value for name, value in flags.pop(REJECTED, {}).items() if name not in now}
+    taken = {name: value for name, value in flags.pop(TAKEN, {}).items() if name not in now}
+    for name, digest in outcome.dropped_digests.items():
+        rejected.pop(name, None)
+        taken.pop(name, None)
+        if name in outcome.taken:
+            taken[name] = {"digest": digest, "by": outcome.taken[name]}
+        else:
+            rejected[name] = digest
+    if rejected:
+        flags[REJECTED] = rejected
+    if taken:
+        flags[TAKEN] = taken
 
 
 def _refused(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
     entry = before or Entry(None, None, {}, {})
-    flags = {**entry.flags, FAILURE: _failure(entry.flags.get(FAILURE), outcome)}
+    flags: Flags = {**entry.flags, "failure": _failure(entry.flags.get(FAILURE), outcome)}
     flags.pop(GONE, None)
     if outcome.fields.get(ACCESS):
         flags.pop(OFF_BY, None)
@@ -126,9 +137,12 @@ def _refused(before: Entry | None, outcome: Outcome, run_id: str) -> Entry:
     return Entry(entry.target_id, None, {**entry.fields, **outcome.fields}, flags)
 
 
-def _failure(before: dict[str, Any] | None, outcome: Outcome) -> dict[str, Any]:
+def _failure(before: Refusal | None, outcome: Outcome) -> Refusal:
     since = refused_since(before) if before else outcome.at
     return {
-        **{"digest": outcome.digest, "errors": outcome.errors, "since": since, "at": outcome.at},
+        "digest": outcome.digest,
+        "errors": outcome.errors,
+        "since": since,
+        "at": outcome.at,
         "by": outcome.taken,
     }

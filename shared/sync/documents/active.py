@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from shared.errors import RunConflict, UnreadableDocument
 from shared.storage.decoding import Time, decode
@@ -23,7 +23,7 @@ from shared.sync.documents.runs import (
     requested_at,
     run_ids,
 )
-from shared.sync.model import ENTITIES, EntityName
+from shared.sync.model import ENTITIES, EntityName, JsonValue
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Claim:
     approved_at: str | None = None
     token: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """Its members of the document."""
         return {**vars(self), "request": self.request.to_json(), "approves": list(self.approves)}
 
@@ -52,9 +52,9 @@ class Active:
     claim: Claim | None = None
     last_done_at: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """The document."""
-        claim = self.claim.to_json() if self.claim else {"run_id": None}
+        claim: dict[str, JsonValue] = self.claim.to_json() if self.claim else {"run_id": None}
         return {**claim, "last_done_at": self.last_done_at}
 
 
@@ -78,7 +78,7 @@ def read_active(documents: Documents) -> Active:
         return peek_active(documents)
     except UnreadableDocument:
 
-        def change(value: Any) -> Any:
+        def change(value: JsonValue) -> JsonValue:
             if value is not None:
                 _active_of(value)
                 return None
@@ -92,7 +92,7 @@ def peek_active(documents: Documents) -> Active:
     return _active_of(read_document(documents, paths.ACTIVE, _Document))
 
 
-def _active_of(value: Any) -> Active:
+def _active_of(value: JsonValue) -> Active:
     """The value of the document, which there may not be yet. Raises UnreadableDocument."""
     if value is None:
         return Active()
@@ -153,7 +153,7 @@ def claim_active(
     # The token tells our own claim, whose confirmation got lost, from somebody else's of the same run.
     claim = Claim(run_id, request, at, tuple(approves), approved_at, secrets.token_hex(8))
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         active = _active_now(documents, value)
         if active.claim and active.claim.token != claim.token:
             raise RunConflict(f"run {active.claim.run_id} is under way", active.claim.run_id)
@@ -163,7 +163,7 @@ def claim_active(
     return claim
 
 
-def _active_now(documents: Documents, value: Any) -> Active:
+def _active_now(documents: Documents, value: JsonValue) -> Active:
     """The document's value; where there is none, or none that can be read, what the runs say."""
     return _active_of(value) if value is not None else _active_from_runs(documents)
 
@@ -172,7 +172,7 @@ def release_active(documents: Documents, run: Run) -> bool:
     """Let the next run start. Whether this call did it: of many, only one does."""
     released = False
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         nonlocal released
         active = _active_now(documents, value)
         released = active.claim is not None and active.claim.run_id == run.run_id

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
-from shared.sync.model import Action, Ref
+from shared.sync.model import Action, FieldValues, JsonValue, Ref
 
 REF_MARK = "$ref"
+
+
+class Beside(TypedDict):
+    """What is written to another record before a change. `key` None: a user that is nobody's of ours. `core`
+    and `fresh` as in a change."""
+
+    key: str | None
+    target_id: int | str
+    fields: FieldValues
+    core: FieldValues
+    fresh: list[str]
+
+
+class Predecessor(TypedDict):
+    """The user of the same person under another number, or under none."""
+
+    key: str | None
+    target_id: int | str
 
 
 @dataclass(frozen=True)
@@ -22,9 +40,9 @@ class Change:
     key: str
     action: Action
     target_id: int | str | None
-    fields: dict[str, Any]
-    before: dict[str, Any]
-    core: dict[str, Any]
+    fields: FieldValues
+    before: FieldValues
+    core: FieldValues
     digest: str
     warnings: list[str] = field(default_factory=list)
     fresh: list[str] = field(default_factory=list)
@@ -34,14 +52,14 @@ class Change:
     """Something that the source says is left out: the record is looked at again in the next run."""
     holders: dict[str, str] = field(default_factory=dict)
     """Unique field -> who has its value in SafetyAmp, as far as planning knew."""
-    beside: list[dict[str, Any]] = field(default_factory=list)
-    """What is written to other records before this change: `key`, `target_id`, `fields`, `core`, `fresh`."""
+    beside: list[Beside] = field(default_factory=list)
+    """What is written to other records before this change."""
 
-    predecessors: list[dict[str, Any]] = field(default_factory=list)
-    """Of somebody new: users of the same person under other numbers, `key` and `target_id`. Before the
-    creation their numbers are read: somebody may have given one of them the new one."""
+    predecessors: list[Predecessor] = field(default_factory=list)
+    """Of somebody new: users of the same person under other numbers. Before the creation their numbers are
+    read: somebody may have given one of them the new one."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """All members, those that release 0.1.0 does not know only where they say something."""
         return {name: value for name, value in vars(self).items() if value or name not in NEWER_OF_CHANGES}
 
@@ -49,14 +67,14 @@ class Change:
 NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside", "predecessors")
 
 
-def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def json_fields(fields: Mapping[str, JsonValue]) -> FieldValues:
     """Fields as documents hold them, references as `{"$ref": [entity, key]}`."""
     return {
         name: {REF_MARK: list(value)} if isinstance(value, Ref) else value for name, value in fields.items()
     }
 
 
-def reference(value: Any) -> Ref | None:
+def reference(value: JsonValue) -> Ref | None:
     """The reference that a stored field holds, None when it holds a plain value."""
     if isinstance(value, dict) and REF_MARK in value:
         return Ref(*value[REF_MARK])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, TypedDict, cast
+from typing import TypedDict
 
 from shared.errors import UnreadableDocument
 from shared.storage.decoding import Time, decode
 from shared.storage.documents import Documents, read_document, update_json
 from shared.sync import paths
-from shared.sync.model import ENTITIES, EntityName
+from shared.sync.model import ENTITIES, EntityName, JsonValue
 
 CONTROL_VERSION = 1
 
@@ -52,7 +52,7 @@ def read_pauses(documents: Documents) -> dict[EntityName, Pause]:
 def add_pauses(documents: Documents, entities: Sequence[EntityName], pause: Pause) -> dict[EntityName, Pause]:
     """Pause entities; one that is paused already keeps its time and reason. Returns all pauses."""
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         pauses = _pauses(value)
         return _document({**dict.fromkeys(entities, pause), **pauses}, value)
 
@@ -62,14 +62,14 @@ def add_pauses(documents: Documents, entities: Sequence[EntityName], pause: Paus
 def remove_pauses(documents: Documents, entities: Sequence[EntityName]) -> dict[EntityName, Pause]:
     """Let runs from now on touch the entities again. Returns the pauses that are left."""
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         kept = {name: pause for name, pause in _pauses(value).items() if name not in entities}
         return _document(kept, value)
 
     return _pauses(update_json(documents, paths.CONTROL, change, lost=_lost(entities)))
 
 
-def _lost(entities: Sequence[EntityName]) -> Callable[[UnreadableDocument], Any]:
+def _lost(entities: Sequence[EntityName]) -> Callable[[UnreadableDocument], None]:
     """Who pauses or resumes all entities says all that the document can hold; of fewer, the others' pauses
     would be guessed."""
 
@@ -80,7 +80,7 @@ def _lost(entities: Sequence[EntityName]) -> Callable[[UnreadableDocument], Any]
     return lost
 
 
-def _pauses(value: Any) -> dict[EntityName, Pause]:
+def _pauses(value: JsonValue) -> dict[EntityName, Pause]:
     return _known(None if value is None else decode(_Control, value, paths.CONTROL))
 
 
@@ -90,6 +90,9 @@ def _known(control: _Control | None) -> dict[EntityName, Pause]:
     return {name: paused[name] for name in ENTITIES if name in paused}
 
 
-def _document(pauses: dict[EntityName, Pause], before: dict[str, Any] | None) -> dict[str, Any] | None:
-    after = {"version": CONTROL_VERSION, "paused": {name: asdict(pause) for name, pause in pauses.items()}}
-    return None if after == before else cast("dict[str, Any]", after)
+def _document(pauses: dict[EntityName, Pause], before: JsonValue) -> dict[str, JsonValue] | None:
+    after: dict[str, JsonValue] = {
+        "version": CONTROL_VERSION,
+        "paused": {name: asdict(pause) for name, pause in pauses.items()},
+    }
+    return None if after == before else after

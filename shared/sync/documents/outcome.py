@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, TypedDict, get_args
 
 from shared.storage.documents import Documents
 from shared.sync import paths
 from shared.sync.documents.change import Change
-from shared.sync.documents.newer_members import aside, read_whole
+from shared.sync.documents.newer_members import aside, read_whole, with_newer
+from shared.sync.model import FieldValues, JsonValue
 
 Result = Literal[
     "created", "updated", "deactivated", "reactivated", "refused", "failed", "waiting", "gone", "cancelled"
@@ -24,6 +25,22 @@ DONE: Mapping[str, Result] = {
     "reactivate": "reactivated",
 }
 """The result of each action when it went well."""
+
+
+class _MaybeWritten(TypedDict, total=False):
+    unknown: bool
+
+
+class Written(_MaybeWritten):
+    """What was written to another record for a change, or may have been: then it is `unknown`."""
+
+    key: str | None
+    target_id: int | str
+    fields: FieldValues
+
+
+NOT_TRIED = "not tried"
+"""How the reason begins of a change that was never sent: it has no call that could be shown."""
 
 
 @dataclass
@@ -41,8 +58,8 @@ class Outcome:
     result: Result
     digest: str
     target_id: int | str | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
-    before: dict[str, Any] = field(default_factory=dict)
+    fields: FieldValues = field(default_factory=dict)
+    before: FieldValues = field(default_factory=dict)
     adopted: bool = False
     unsure: bool = False
     dropped: dict[str, list[str]] = field(default_factory=dict)
@@ -53,10 +70,9 @@ class Outcome:
     """Fields that were not sent, because what they refer to is not there -> why."""
     incomplete: bool = False
     """Something that the source says was left out: the record is looked at again in the next run."""
-    beside: list[dict[str, Any]] = field(default_factory=list)
-    """What was written to other records for this change: `key`, `target_id`, `fields`; with `unknown` where
-    it may have been, or not."""
-    unknown: dict[str, Any] = field(default_factory=dict)
+    beside: list[Written] = field(default_factory=list)
+    """What was written to other records for this change, or may have been."""
+    unknown: FieldValues = field(default_factory=dict)
     """Fields of the record `target_id` that were sent, or may have been, and of which no answer told."""
     list_anew: bool = False
     """What SafetyAmp shows of the record is not what is known: it is listed before the next plan."""
@@ -68,7 +84,7 @@ class Outcome:
     def went_well(self) -> bool:
         return self.result in DONE.values()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """The members; absent things are left out, a batch has many outcomes."""
         # vars and not asdict, whose deep copies cost as much as all the rest of applying a change.
         return {name: value for name, value in vars(self).items() if value not in (None, {}, [], False)}
@@ -83,15 +99,16 @@ def in_doubt(change: Change, result: Result, reason: str) -> Outcome:
     outcome = Outcome(change.key, change.action, result, change.digest, change.target_id, reason=reason)
     outcome.unknown = {} if change.target_id is None else dict(change.fields)
     outcome.beside = [
-        {**{name: written[name] for name in ("key", "target_id", "fields")}, "unknown": True}
-        for written in change.beside
+        {"key": one["key"], "target_id": one["target_id"], "fields": one["fields"], "unknown": True}
+        for one in change.beside
     ]
     return outcome
 
 
-def outcomes_to_json(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+def outcomes_to_json(outcomes: Iterable[Outcome]) -> dict[str, JsonValue]:
     """The members of a document that hold outcomes."""
-    return aside("outcomes", [outcome.to_json() for outcome in outcomes], NEWER_OF_OUTCOMES)
+    records, newer = aside([outcome.to_json() for outcome in outcomes], NEWER_OF_OUTCOMES)
+    return with_newer("outcomes", records, newer)
 
 
 @dataclass(frozen=True)

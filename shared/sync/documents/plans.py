@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from shared.errors import UnreadableDocument
 from shared.storage.decoding import Time
@@ -15,12 +15,12 @@ from shared.storage.documents import Documents, read_document
 from shared.storage.paths import checked_path
 from shared.sync import paths
 from shared.sync.documents.change import NEWER_OF_CHANGES, Change
-from shared.sync.documents.newer_members import aside, read_whole
+from shared.sync.documents.newer_members import Record, aside, read_whole, with_newer
 from shared.sync.documents.outcome import DONE
+from shared.sync.model import EntityName, FieldValues, JsonValue
 
 if TYPE_CHECKING:
     from shared.sync.documents.runs import Run
-    from shared.sync.model import EntityName
 
 
 class _Where(TypedDict, total=False):
@@ -35,6 +35,46 @@ class Problem(_Where):
     key: str
     kind: str
     reason: str
+
+
+class Rejection(_Where):
+    """Why one record is not sent: a `model.Rejected` as JSON."""
+
+    key: str
+    kind: str
+    reason: str
+
+
+class RecordLook(TypedDict):
+    """What was seen of one record: a `RecordView`."""
+
+    key: str
+    in_source: bool
+    source: FieldValues | None
+    rejected: Rejection | None
+    mapped: FieldValues | None
+    defaults: FieldValues | None
+    active: bool | None
+    warnings: list[str]
+    found: str
+    target_ids: list[int | str]
+    known: FieldValues | None
+
+
+class OtherForm(TypedDict):
+    """What a change would be now."""
+
+    action: str
+    fields: list[str]
+
+
+class LeftOutChange(TypedDict):
+    """A change that was approved and is not wanted any more, or not so: then `now` says how."""
+
+    key: str
+    action: str
+    reason: str
+    now: OtherForm | None
 
 
 class Vanished(TypedDict):
@@ -74,13 +114,13 @@ class Plan:
     # Plans of the first releases do not have these.
     requests: dict[str, int] = field(default_factory=dict)
     refused: int | None = None
-    looks: list[dict[str, Any]] = field(default_factory=list)
+    looks: list[RecordLook] = field(default_factory=list)
     approved_counts: dict[str, int] = field(default_factory=dict)
-    left_out: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[LeftOutChange] = field(default_factory=list)
     failed: str | None = None
     listed: bool = False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """The document."""
         return dict(vars(self))
 
@@ -122,21 +162,21 @@ def plan_at(documents: Documents, path: str) -> Plan | None:
     return read_document(documents, path, Plan)
 
 
-def batch_to_json(entity: EntityName, changes: Iterable[Change]) -> dict[str, Any]:
+def batch_to_json(entity: EntityName, changes: Iterable[Change]) -> dict[str, JsonValue]:
     """The document of a batch."""
-    document = aside("changes", [change.to_json() for change in changes], NEWER_OF_CHANGES)
+    changes = list(changes)
+    records, newer = aside([change.to_json() for change in changes], NEWER_OF_CHANGES)
     if entity == "titles":
-        _call_by_name(document)
-    return document
+        _call_by_name(changes, records, newer)
+    return with_newer("changes", records, newer)
 
 
-def _call_by_name(document: dict[str, Any]) -> None:
+def _call_by_name(changes: Iterable[Change], records: list[Record], newer: dict[str, Record]) -> None:
     """Give titles the key that release 0.1.0 knows, in place, and today's beside them: by its key 0.1.0 looks
     whether a title is there whose creation got no answer. Otherwise it would create it again."""
-    newer = document.setdefault("newer", {})
-    for place, change in enumerate(document["changes"]):
-        newer.setdefault(str(place), {})["key"] = change["key"]
-        change["key"] = change["fields"].get("name", change["key"])
+    for place, change in enumerate(changes):
+        newer.setdefault(str(place), {})["key"] = change.key
+        records[place]["key"] = change.fields.get("name", change.key)
 
 
 def read_batch(documents: Documents, run_id: str, entity: str, plan_id: str, number: int) -> list[Change]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from shared.clients.http.call_meter import Meter
 from shared.storage.decoding import Time, decode
 from shared.storage.documents import Documents, create_json, to_json
 from shared.sync import paths
 from shared.sync.documents.newer_members import read_whole
-from shared.sync.documents.outcome import Outcome, outcomes_to_json
+from shared.sync.documents.outcome import Outcome, Written, outcomes_to_json
 from shared.sync.messages import BatchMessage
+from shared.sync.model import JsonValue
 from shared.sync.services import Services
 
 
@@ -43,7 +44,7 @@ class HalfDone:
 
     key: str
     steps: list[str] = field(default_factory=list)
-    written: list[dict[str, Any]] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
     other: bool = False
 
 
@@ -75,7 +76,7 @@ class Progress:
     tried: int = 0
     half_done: HalfDone | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """The document."""
         return {
             **vars(self),
@@ -101,7 +102,7 @@ def read_progress(documents: Documents, run_id: str, entity: str, number: int) -
 class _Written(TypedDict):
     """What tells a progress from one that has lost what counts: changes that were made would be repeated."""
 
-    outcomes: list[Any]
+    outcomes: list[JsonValue]
     started: int | None
 
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypedDict, get_args
+from typing import Literal, TypedDict, get_args
 
 from shared.clients.http.call_meter import folded
 from shared.errors import UnknownRun, UnreadableDocument
@@ -16,7 +16,7 @@ from shared.storage.decoding import Time, decode
 from shared.storage.documents import Document, Documents, from_json, update_json
 from shared.sync import paths
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName
+from shared.sync.model import ENTITIES, ENTITY_NEEDS, EntityName, JsonValue
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class RunRequest:
             keys = dict.fromkeys(normal_key(entity, key) for key in self.keys)
             object.__setattr__(self, "keys", tuple(keys))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """As JSON gives it back: a tuple never equals a list, and every update would write the document."""
         return {**vars(self), "entities": list(self.entities), "keys": list(self.keys)}
 
@@ -96,7 +96,7 @@ class EntityStatus:
     def ended(self) -> bool:
         return self.phase in ENDED
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """The member of the run document."""
         # vars and not asdict, whose deep copies took most of the time of changing a run.
         return {name: value.copy() if type(value) is dict else value for name, value in vars(self).items()}
@@ -135,7 +135,7 @@ class Run:
         """Whether all that `entity` needs is finished, one way or another."""
         return all(self.entities[need].ended for need in ENTITY_NEEDS[entity] if need in self.entities)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """The document."""
         members = {name: value for name, value in vars(self).items() if name != "read_from"}
         return {
@@ -146,7 +146,7 @@ class Run:
         }
 
 
-def run_from_json(value: Any, path: str = "runs/run.json") -> Run:
+def run_from_json(value: JsonValue, path: str = "runs/run.json") -> Run:
     """The run of the document at `path`. Raises UnreadableDocument."""
     document = decode(_RunDocument, value, path)
     request = _known_request(document["request"])
@@ -173,29 +173,30 @@ class _Status(TypedDict):
     phase: str
 
 
-def _known(entities: Mapping[str, Any]) -> dict[str, Any]:
+def _known(entities: Mapping[str, _Status]) -> dict[str, _Status]:
     return {name: status for name, status in entities.items() if name in ENTITY_NEEDS}
 
 
-def _known_request(request: Mapping[str, Any]) -> dict[str, Any]:
+def _known_request(request: WrittenRequest) -> WrittenRequest:
     return {**request, "entities": [name for name in request["entities"] if name in ENTITIES]}
 
 
-def request_from_json(value: Mapping[str, Any]) -> RunRequest:
+def request_from_json(value: WrittenRequest) -> RunRequest:
     """What a document says was asked for, without entities that only a newer version knows. Raises
     UnreadableDocument."""
     return decode(RunRequest, _known_request(value), paths.ACTIVE)
 
 
-def _with_what_is_new(before: Any, after: dict[str, Any]) -> dict[str, Any]:
-    """The document of `after` with what a newer version keeps in it beside."""
-    entities = {
-        name: {**before["entities"].get(name, {}), **status} for name, status in after["entities"].items()
+def _with_what_is_new(before: _RunDocument, run: Run) -> dict[str, JsonValue]:
+    """The document of the run with what a newer version keeps in it beside."""
+    entities: dict[str, JsonValue] = {
+        name: {**before["entities"].get(name, {}), **status.to_json()}
+        for name, status in run.entities.items()
     }
     return {
         **before,
-        **after,
-        "request": {**before["request"], **after["request"]},
+        **run.to_json(),
+        "request": {**before["request"], **run.request.to_json()},
         "entities": {**before["entities"], **entities},
     }
 
@@ -251,12 +252,12 @@ def change_run(documents: Documents, known: Run | str, change: Callable[[Run], N
     run_id, version = (known, None) if isinstance(known, str) else (known.run_id, known.read_from)
     path = paths.run(run_id)
 
-    def apply(value: Any) -> Any:
+    def apply(value: JsonValue) -> JsonValue:
         if value is None:
             raise UnknownRun(f"there is no run {run_id}")
         run = run_from_json(value, path)
         change(run)
-        after = _with_what_is_new(value, run.to_json())
+        after = _with_what_is_new(decode(_RunDocument, value, path), run)
         return None if after == value else after
 
     return run_from_json(update_json(documents, path, apply, known=version), path)

@@ -17,7 +17,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Final, Literal, NamedTuple, Protocol, TypedDict, cast, overload
 
 from shared.errors import UnreadableDocument
 from shared.storage.decoding import decode
@@ -25,7 +25,7 @@ from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
 from shared.sync.entities.keys import NORMAL_FORMS
 from shared.sync.entities.persons import is_same_person, may_have_married
-from shared.sync.model import EntityName, Target
+from shared.sync.model import EntityName, FieldValues, JsonValue, Target
 
 logger = logging.getLogger(__name__)
 
@@ -52,33 +52,33 @@ _OUT_OF_USE = re.compile(r"'status':0[,}]")
 
 _STRAY_FIELDS = (*UNIQUE, "system_access", "first_name", "last_name", "date_of_birth")
 
-OFF_BY = "off_by"
+OFF_BY: Final = "off_by"
 """Flag: the run that deactivated the person, so that a rehire may be switched on again."""
-REJECTED = "rejected"
+REJECTED: Final = "rejected"
 """Flag: field -> digest of the value that SafetyAmp refused; not sent again until the value changes."""
-TAKEN = "taken"
+TAKEN: Final = "taken"
 """Flag: unique field -> {digest, by} of the value that SafetyAmp refused because another record has it; `by`
 says who, "" if that is not known. Sent again when the state or a listing shows it free."""
-FAILURE = "failure"
+FAILURE: Final = "failure"
 """Flag: {digest, errors, since, at, by} of the refused record; not tried again until its data changes, or
 until what is taken, `by` whom, is free. `since` is the first refusal of those one after the other, `at` the
 last. Release 0.1.0 had no `by`, and refused more than it had to."""
-GONE = "gone"
+GONE: Final = "gone"
 """Flag: the next plan lists SafetyAmp before it creates anew. SafetyAmp answered 404 for the known id, which
 is kept until that listing lacks it too, or (`UNSURE`) nobody knows whether a creation was carried out."""
-UNSURE = "unsure"
-UNSURE_AT = "unsure_at"
+UNSURE: Final = "unsure"
+UNSURE_AT: Final = "unsure_at"
 """Flag beside it: when that became known; for a while after it the creation may still be carried out."""
-UNKNOWN = "unknown"
+UNKNOWN: Final = "unknown"
 """Flag: field -> value that was sent without an answer: the field holds it, or still what the entry says.
 Such a field is sent again, whatever it should be by then."""
-NOTED = "noted"
+NOTED: Final = "noted"
 """Flag: nothing is to be sent for it, and yet there is something to say of it, which depends on more than its
 digest: it is compared in every run."""
-NOTES = "notes"
+NOTES: Final = "notes"
 """Flag: digest -> `[field or None, text]` of what is said in every run of a record that is as it should be.
 The digest alone decides it, so that the record is not compared for it; of another digest it says nothing."""
-NOTE_CAUSES = "note_causes"
+NOTE_CAUSES: Final = "note_causes"
 """Flag beside it: digest -> the codes of their causes in the same order. Releases that have none take a note
 of more than two members for damage."""
 
@@ -96,14 +96,96 @@ _FLAG_TYPES: Mapping[str, type] = {
 }
 
 
+class TakenValue(TypedDict):
+    """A value that another record has, `by` its digest and whose it is."""
+
+    digest: str
+    by: str
+
+
+class _Refusal(TypedDict):
+    digest: str
+    errors: dict[str, list[str]]
+    at: str | None
+
+
+class Refusal(_Refusal, total=False):
+    """Why and since when SafetyAmp refuses a record, see `FAILURE`."""
+
+    since: str | None
+    by: dict[str, str]
+
+
+class Flags(TypedDict, total=False):
+    """What else is known of a record, by the names above."""
+
+    off_by: str
+    rejected: dict[str, str]
+    taken: dict[str, TakenValue]
+    failure: Refusal
+    gone: Literal[True, "unsure"]
+    unsure_at: str
+    unknown: FieldValues
+    noted: bool
+    notes: dict[str, list[list[str | None]]]
+    note_causes: dict[str, list[str | None]]
+
+
+class StoredRecord(Protocol):
+    """A record in the compact form: its id in SafetyAmp, digest, fields as a text, and flags.
+
+    For the type checker alone. It is the list of the JSON document: making a value of each of a hundred
+    thousand would take longer than a run without changes.
+    """
+
+    @overload
+    def __getitem__(self, place: Literal[0], /) -> int | str | None: ...
+    @overload
+    def __getitem__(self, place: Literal[1], /) -> str | None: ...
+    @overload
+    def __getitem__(self, place: Literal[2], /) -> str: ...
+    @overload
+    def __getitem__(self, place: Literal[3], /) -> Flags | None: ...
+    @overload
+    def __setitem__(self, place: Literal[1], digest: str | None, /) -> None: ...
+    @overload
+    def __setitem__(self, place: Literal[2], fields: str, /) -> None: ...
+    @overload
+    def __setitem__(self, place: Literal[3], flags: Flags | None, /) -> None: ...
+
+
+class Unmatched(Protocol):
+    """The same of a record without a key: its id, and its fields as a text."""
+
+    @overload
+    def __getitem__(self, place: Literal[0], /) -> int | str: ...
+    @overload
+    def __getitem__(self, place: Literal[1], /) -> str: ...
+
+
+class Stray(NamedTuple):
+    """A user that is nobody's; `key` is the one that it claims with others."""
+
+    target_id: int | str
+    key: str | None
+    fields: str
+
+
+class Place(NamedTuple):
+    """Where a record is now: its id, and the key that it has got, None for none."""
+
+    target_id: int | str
+    key: str | None
+
+
 @dataclass(slots=True)
 class Entry:
     """One record. `target_id` None: not in SafetyAmp, as far as we know (a failure is remembered)."""
 
     target_id: int | str | None
     digest: str | None
-    fields: dict[str, Any]
-    flags: dict[str, Any]
+    fields: FieldValues
+    flags: Flags
 
     @property
     def is_off(self) -> bool:
@@ -131,9 +213,9 @@ class EntityState:
     none. `spellings` holds, of ambiguous titles only, the ids by the name as SafetyAmp has it. `list_anew`:
     what a run did is not known, so that SafetyAmp must be listed before the next plan. `strays` are users
     that are nobody's: without a number of ours, or one of several that claim a key. Their unique values are
-    taken nevertheless. By their id as text: `[target_id, key or None, fields]`. `missing` maps the ids (as
+    taken nevertheless. They go by their id as text. `missing` maps the ids (as
     text) of known records that the last listing lacked to the run that missed them first: a listing can shift
-    while it is read, so they count as being there. `moved` maps keys to `[target_id, new key]` of records
+    while it is read, so they count as being there. `moved` maps keys to the places of records
     that have got another key in SafetyAmp (None: a user that has none any more and is kept under the one that
     it had), until planning finds that it was meant; titles are nothing but their name, and left out.
     """
@@ -143,14 +225,14 @@ class EntityState:
     listed: int | None = None
     source_counts: dict[str, int] = field(default_factory=dict)
     approved_counts: dict[str, int] = field(default_factory=dict)
-    records: dict[str, list[Any]] = field(default_factory=dict)
+    records: dict[str, StoredRecord] = field(default_factory=dict)
     ambiguous: dict[str, list[int | str]] = field(default_factory=dict)
-    unmatched: dict[str, list[list[Any]]] = field(default_factory=dict)
+    unmatched: dict[str, list[Unmatched]] = field(default_factory=dict)
     spellings: dict[str, list[int | str]] = field(default_factory=dict)
     list_anew: bool = False
-    strays: dict[str, list[Any]] = field(default_factory=dict)
+    strays: dict[str, Stray] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
-    moved: dict[str, list[Any]] = field(default_factory=dict)
+    moved: dict[str, Place] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -176,18 +258,19 @@ class EntityState:
         record = self.records.get(key)
         if record is None:
             return None
-        return Entry(record[0], record[1], _fields(record[2], self.entity), dict(record[3] or {}))
+        return Entry(record[0], record[1], _fields(record[2], self.entity), _flags(record))
 
     def put(self, key: str, entry: Entry) -> None:
         """Store a record."""
-        self.records[key] = [entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None]
+        self.records[key] = _stored(
+            entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None
+        )
 
     def settle(self, key: str, digest: str, *, noted: bool = False, notes: Sequence[Note] = ()) -> bool:
         """Note that the target equals what the source record with this digest asks for; False when that is
         known. `noted` and `notes`: there is something to say of it nevertheless (see the flags)."""
         record = self.records[key]
-        ours = (NOTED, NOTES, NOTE_CAUSES)
-        flags = {name: value for name, value in (record[3] or {}).items() if name not in ours}
+        flags = without(_flags(record), NOTED, NOTES, NOTE_CAUSES)
         if notes:
             flags[NOTES] = {digest: [[note.field, note.text] for note in notes]}
             flags[NOTE_CAUSES] = {digest: [note.cause for note in notes]}
@@ -208,17 +291,20 @@ class EntityState:
     def notes(self, key: str) -> Iterable[Note]:
         """What is said of a settled record in every run."""
         record = self.records[key]
-        if not record[3] or NOTES not in record[3]:
+        if not record[3] or NOTES not in record[3] or record[1] is None:
             return ()
         kept = record[3][NOTES].get(record[1], ())
         codes = record[3].get(NOTE_CAUSES, {}).get(record[1], ())
-        return [Note(name, text, cause) for (name, text), cause in zip_longest(kept, codes[: len(kept)])]
+        return [
+            Note(name, cast(str, text), cause)
+            for (name, text), cause in zip_longest(kept, codes[: len(kept)])
+        ]
 
     def refers_to_others(self, key: str, known: Mapping[str, Container[str]]) -> bool:
         """Whether a field of the record refers to something by an id that is not among the `known` ones of
         that field (`reference_field`, `reference_ids`). Cheap: the fields are not parsed, there can be a
         hundred thousand records."""
-        fields: str = self.records[key][2]
+        fields = self.records[key][2]
         for name, ids in known.items():
             start = fields.find(name)
             if start >= 0:
@@ -241,7 +327,7 @@ class EntityState:
     def unique_values(self) -> Iterator[tuple[str, str, int | str, str | None]]:
         """Field, value, id and key (None: a stray) of every unique value in SafetyAmp; last those that may be
         there, or not any more."""
-        doubtful = []
+        doubtful: list[tuple[str, str, int | str, str | None]] = []
         for key, record in self.records.items():
             if record[0] is not None:
                 unknown = record[3].get(UNKNOWN, {}) if record[3] else {}
@@ -262,32 +348,35 @@ class EntityState:
         """Users that have a number there, or claim one with others: number and id by last name in lower
         case."""
         found: dict[str, list[tuple[str, int | str]]] = {}
-        numbered = [(key, record[0], record[2]) for key, record in self.records.items()]
-        numbered += [(key, target_id, fields) for target_id, key, fields in self.strays.values()]
+        numbered: list[tuple[str | None, int | str | None, str]] = [
+            *((key, record[0], record[2]) for key, record in self.records.items()),
+            *((stray.key, stray.target_id, stray.fields) for stray in self.strays.values()),
+        ]
         for key, target_id, fields in numbered:
-            name = _LAST_NAME.search(fields) if key is not None and target_id is not None else None
-            if name is not None:
+            if key is None or target_id is None:
+                continue
+            if (name := _LAST_NAME.search(fields)) is not None:
                 spelled = name[1].translate(_SWAPPED_QUOTES).casefold()
                 found.setdefault(spelled, []).append((key, target_id))
         return found
 
-    def fields_of(self, key: str, target_id: int | str) -> Mapping[str, Any]:
+    def fields_of(self, key: str, target_id: int | str) -> FieldValues:
         """What is known of the user with this id that has the number, or claims it with others."""
         entry = self.entry(key)
         if entry is not None and entry.target_id == target_id:
             return entry.fields
         return self.stray(target_id) or {}
 
-    def stray(self, target_id: int | str) -> dict[str, Any] | None:
+    def stray(self, target_id: int | str) -> FieldValues | None:
         """The fields of a stray, None when that id is none."""
         found = self.strays.get(str(target_id))
-        return _fields(found[2], self.entity) if found else None
+        return _fields(found.fields, self.entity) if found else None
 
-    def note_stray(self, target_id: int | str, key: str | None, fields: Mapping[str, Any]) -> None:
+    def note_stray(self, target_id: int | str, key: str | None, fields: FieldValues) -> None:
         """Keep what matters of a user that is nobody's."""
         kept = {name: fields[name] for name in _STRAY_FIELDS if fields.get(name) is not None}
         if kept:
-            self.strays[str(target_id)] = [target_id, key, _compact(kept)]
+            self.strays[str(target_id)] = Stray(target_id, key, _compact(kept))
 
     def free(self, key: str) -> None:
         """The user of this key is nobody's from now on."""
@@ -297,7 +386,7 @@ class EntityState:
         self.records.pop(key, None)
         self.moved.pop(key, None)
 
-    def write_beside(self, key: str | None, target_id: int | str, fields: Mapping[str, Any]) -> None:
+    def write_beside(self, key: str | None, target_id: int | str, fields: FieldValues) -> None:
         """Note what was written to a record for another one's change; the next plan compares the record with
         its own source record again."""
         entry = self.entry(key) if key is not None else None
@@ -305,26 +394,26 @@ class EntityState:
             flags = without_unknown(entry.flags, fields)
             self.put(key, Entry(target_id, None, {**entry.fields, **fields}, flags))
         elif (stray := self.stray(target_id)) is not None:
-            self.note_stray(target_id, self.strays[str(target_id)][1], {**stray, **fields})
+            self.note_stray(target_id, self.strays[str(target_id)].key, {**stray, **fields})
 
-    def doubt(self, key: str | None, target_id: int | str, fields: Mapping[str, Any]) -> None:
+    def doubt(self, key: str | None, target_id: int | str, fields: FieldValues) -> None:
         """Note that nobody knows whether these fields were written to a record."""
         if not fields:
             return
         entry = self.entry(key) if key is not None else None
         if key is not None and entry is not None and entry.target_id == target_id:
             unknown = {**entry.flags.get(UNKNOWN, {}), **fields}
-            self.put(key, Entry(target_id, None, entry.fields, {**entry.flags, UNKNOWN: unknown}))
+            self.put(key, Entry(target_id, None, entry.fields, {**entry.flags, "unknown": unknown}))
         elif (stray := self.stray(target_id)) is not None:
             known = {name: value for name, value in stray.items() if name not in fields}
-            self.note_stray(target_id, self.strays[str(target_id)][1], known)
+            self.note_stray(target_id, self.strays[str(target_id)].key, known)
 
     def unmatched_ids(self, match: str, *, in_use: bool = False) -> list[int | str]:
         """Ids of the records without a key that have this match value: of those in use, where there are any
         (a truck is sold, and its gateway goes to the next one). `in_use`: never of others."""
         return [record[0] for record in self._unmatched(match, in_use=in_use)]
 
-    def _unmatched(self, match: str, *, in_use: bool) -> list[list[Any]]:
+    def _unmatched(self, match: str, *, in_use: bool) -> list[Unmatched]:
         records = self.unmatched.get(match, [])
         used = [record for record in records if not _OUT_OF_USE.search(record[1])]
         return used if used or in_use else records
@@ -337,9 +426,9 @@ class EntityState:
             del self.unmatched[match]
         return Entry(record[0], None, _fields(record[1], self.entity), {})
 
-    def add_unmatched(self, match: str, target_id: int | str, fields: Mapping[str, Any]) -> None:
+    def add_unmatched(self, match: str, target_id: int | str, fields: FieldValues) -> None:
         """Keep a record of SafetyAmp that has no key of ours, to be adopted by its match value."""
-        self.unmatched.setdefault(match, []).append([target_id, _compact(fields)])
+        self.unmatched.setdefault(match, []).append(cast(Unmatched, [target_id, _compact(fields)]))
 
     def keys(self) -> Iterator[str]:
         """All keys, also those of remembered failures."""
@@ -367,7 +456,8 @@ class EntityState:
     def is_perhaps_gone(self, key: str) -> bool:
         """Whether SafetyAmp answered 404 for the record, and no listing has told yet."""
         record = self.records.get(key)
-        return record is not None and bool(record[3]) and record[3].get(GONE) is True
+        flags = record[3] if record is not None else None
+        return flags is not None and flags.get(GONE) is True
 
     def unsure_at(self) -> datetime | None:
         """When the last of these became known, None if there is none, or none with its time."""
@@ -383,7 +473,11 @@ class EntityState:
         """Keys of the known records that the last listing lacked, with their ids."""
         if not self.missing:
             return {}
-        return {key: record[0] for key, record in self.records.items() if str(record[0]) in self.missing}
+        return {
+            key: record[0]
+            for key, record in self.records.items()
+            if record[0] is not None and str(record[0]) in self.missing
+        }
 
     def ids(self) -> Iterator[int | str]:
         """All ids of SafetyAmp that are known, also of records that cannot be told apart or have no key."""
@@ -391,7 +485,7 @@ class EntityState:
         yield from (target_id for ids in self.ambiguous.values() for target_id in ids)
         yield from (record[0] for records in self.unmatched.values() for record in records)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """The document."""
         return {
             "version": FOLDED_TITLES_VERSION if self.entity == "titles" else STATE_VERSION,
@@ -404,9 +498,10 @@ class EntityState:
             "ambiguous": self.ambiguous,
             "unmatched": self.unmatched,
             "spellings": self.spellings,
-            "strays": self.strays,
+            # Lists, as JSON gives them back: what is written is read again without a store in between.
+            "strays": {name: list(stray) for name, stray in self.strays.items()},
             "missing": self.missing,
-            "moved": self.moved,
+            "moved": {key: list(place) for key, place in self.moved.items()},
             "records": self.records,
         }
 
@@ -417,9 +512,9 @@ class _Later(TypedDict, total=False):
     list_anew: bool
     spellings: dict[str, list[int | str]]
     approved_counts: dict[str, int]
-    strays: dict[str, list[Any]]
+    strays: dict[str, list[JsonValue]]
     missing: dict[str, str]
-    moved: dict[str, list[Any]]
+    moved: dict[str, list[JsonValue]]
 
 
 class _Stored(_Later):
@@ -428,19 +523,19 @@ class _Stored(_Later):
     updated_by: str | None
     listed: int | None
     source_counts: dict[str, int]
-    records: dict[str, Any]
+    records: dict[str, JsonValue]
     ambiguous: dict[str, list[int | str]]
-    unmatched: dict[str, list[list[Any]]]
+    unmatched: dict[str, list[list[JsonValue]]]
 
 
-def decode_state(entity: str, value: Any, path: str | None = None) -> EntityState | None:
+def decode_state(entity: str, value: JsonValue, path: str | None = None) -> EntityState | None:
     """The state, or what a document of the same form at another `path` says; None when there is no document
     or one of another version (it is rebuilt then). Raises UnreadableDocument."""
     path = path or paths.state(entity)
     if value is None:
         return None
     versions = (STATE_VERSION, FOLDED_TITLES_VERSION) if entity == "titles" else (STATE_VERSION,)
-    if decode(dict[str, Any], value, path).get("version") not in versions:
+    if decode(dict[str, JsonValue], value, path).get("version") not in versions:
         return None
     stored = decode(_Stored, value, path)
     _check_records(stored["records"], path)
@@ -450,19 +545,21 @@ def decode_state(entity: str, value: Any, path: str | None = None) -> EntityStat
         listed=stored["listed"],
         source_counts=stored["source_counts"],
         approved_counts=stored.get("approved_counts", {}),
-        records=stored["records"],
+        records=cast("dict[str, StoredRecord]", stored["records"]),
         ambiguous=stored["ambiguous"],
-        unmatched=stored["unmatched"],
+        unmatched=cast("dict[str, list[Unmatched]]", stored["unmatched"]),
         list_anew=stored.get("list_anew", False),
         spellings=stored.get("spellings", {}),
         strays={
-            name: row
+            name: Stray._make(cast("tuple[int | str, str | None, str]", row))
             for name, row in stored.get("strays", {}).items()
-            if len(row) == len(("id", "key", "fields")) and isinstance(row[-1], str)
+            if len(row) == len(Stray._fields) and isinstance(row[-1], str)
         },
         missing=stored.get("missing", {}),
         moved={
-            key: place for key, place in stored.get("moved", {}).items() if len(place) == len(("id", "key"))
+            key: Place._make(cast("tuple[int | str, str | None]", place))
+            for key, place in stored.get("moved", {}).items()
+            if len(place) == len(Place._fields)
         },
     )
     _normalise_keys(state)
@@ -505,24 +602,38 @@ def _spell(state: EntityState, name: str, target_id: int | str) -> None:
         state.spellings.setdefault(name, []).append(target_id)
 
 
-def _name_of(record: list[Any], key: str) -> str:
+def _name_of(record: StoredRecord, key: str) -> str:
     return str(_fields(record[2], "titles").get("name") or key)
 
 
-def without_unknown(flags: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+def _stored(
+    target_id: int | str | None, digest: str | None, fields: str, flags: Flags | None
+) -> StoredRecord:
+    return cast(StoredRecord, [target_id, digest, fields, flags])
+
+
+def _flags(record: StoredRecord) -> Flags:
+    return record[3].copy() if record[3] else {}
+
+
+def without(flags: Flags, *names: str) -> Flags:
+    """The other flags."""
+    return cast(Flags, {name: value for name, value in flags.items() if name not in names})
+
+
+def without_unknown(flags: Flags, known: Container[str]) -> Flags:
     """The flags of a record of which these fields are known now."""
     unknown = {name: value for name, value in flags.get(UNKNOWN, {}).items() if name not in known}
-    kept = {name: value for name, value in flags.items() if name != UNKNOWN}
-    return {**kept, UNKNOWN: unknown} if unknown else kept
+    kept = without(flags, UNKNOWN)
+    return {**kept, "unknown": unknown} if unknown else kept
 
 
-def refused_since(failure: Mapping[str, Any]) -> str | None:
+def refused_since(failure: Refusal) -> str | None:
     """When a refusal began, by its flag; documents of earlier versions only know the last attempt."""
-    since: str | None = failure.get("since") or failure["at"]
-    return since
+    return failure.get("since") or failure["at"]
 
 
-def _check_records(records: Mapping[str, Any], path: str) -> None:
+def _check_records(records: Mapping[str, JsonValue], path: str) -> None:
     """A plain loop: there can be a hundred thousand, and a run without changes reads little else."""
     for record in records.values():
         if (
@@ -537,7 +648,7 @@ def _check_records(records: Mapping[str, Any], path: str) -> None:
             raise UnreadableDocument(path, "a record is not what this version writes")
 
 
-def _are_flags(flags: Any) -> bool:
+def _are_flags(flags: JsonValue) -> bool:
     return (
         type(flags) is dict
         and all(type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags)
@@ -547,18 +658,18 @@ def _are_flags(flags: Any) -> bool:
     )
 
 
-def _is_moment(value: Any) -> bool:
+def _is_moment(value: JsonValue) -> bool:
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
         return False
 
 
-def _are_notes(notes: Any) -> bool:
+def _are_notes(notes: JsonValue) -> bool:
     return type(notes) is list and all(type(note) is list and len(note) == 2 for note in notes)
 
 
-def state_from_json(entity: str, value: Any) -> EntityState | None:
+def state_from_json(entity: str, value: JsonValue) -> EntityState | None:
     """As `decode_state`, but a state that cannot be read is as good as none: it is rebuilt by a listing."""
     try:
         return decode_state(entity, value)
@@ -584,7 +695,7 @@ def distrust_state(documents: Documents, entity: str) -> None:
     """Have SafetyAmp listed before the entity is planned again: what was done there is not known. A state
     that is lost anyhow stays as it is."""
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         state = state_from_json(entity, value)
         if state is None or state.list_anew:
             return None
@@ -691,26 +802,26 @@ def _note_moved(state: EntityState, known: EntityState, cleared: Container[int |
         return
     places = {target_id: key for key, ids in state.ambiguous.items() for target_id in ids}
     places |= _keys_by_id(state)
-    elsewhere = {place[0] for place in known.moved.values() if place[1] is not None}
+    elsewhere = {place.target_id for place in known.moved.values() if place.key is not None}
     before = {
         key: record[0]
         for key, record in known.records.items()
         # Without a digest it was never found to be that key's: nobody but hands says so.
         if record[0] is not None and (record[1] is not None or record[0] not in elsewhere)
     }
-    before |= {key: place[0] for key, place in known.moved.items()}
+    before |= {key: place.target_id for key, place in known.moved.items()}
     for key, target_id in before.items():
         place = places.get(target_id, key)
         is_free = state.target_id(key) is None and key not in state.ambiguous
         if place != key and (is_free or state.entity == "employees"):
-            state.moved[key] = [target_id, place]
+            state.moved[key] = Place(target_id, place)
         elif place == key and target_id in cleared:
-            state.moved[key] = [target_id, None]
+            state.moved[key] = Place(target_id, None)
 
 
 def _known_keys(known: EntityState) -> dict[int | str, str]:
     """The key of each known record, that which it had first where several claim the one that it has."""
-    return {**{place[0]: key for key, place in known.moved.items()}, **_keys_by_id(known)}
+    return {**{place.target_id: key for key, place in known.moved.items()}, **_keys_by_id(known)}
 
 
 def _keep(state: EntityState, key: str | None, target: Target, known: EntityState | None) -> None:
@@ -723,7 +834,7 @@ def _keep(state: EntityState, key: str | None, target: Target, known: EntityStat
 def _keep_missing(state: EntityState, known: EntityState, lacking: Container[int | str]) -> None:
     """A key that another record claims meanwhile is ambiguous: the missing one may be there as well."""
     for key, record in known.records.items():
-        if record[0] in lacking:
+        if record[0] is not None and record[0] in lacking:
             _add(state, key, Target(record[0], key, _fields(record[2], state.entity)), known)
     for key, ids in known.ambiguous.items():
         for target_id in ids:
@@ -752,7 +863,7 @@ def _add(state: EntityState, key: str, target: Target, known: EntityState | None
         return
     before = known.entry(key) if known else None
     same = before is not None and before.target_id in (target.target_id, None)
-    flags = dict(before.flags) if before and same else {}
+    flags: Flags = before.flags.copy() if before and same else {}
     flags.pop(GONE, None)
     if str(target.target_id) not in state.missing:
         flags.pop(UNKNOWN, None)  # it was read just now
@@ -774,7 +885,7 @@ def _keep_switched_off(state: EntityState, known: EntityState) -> None:
     moved = [key for key, record in state.records.items() if record[0] in off] if off else []
     for key in moved:
         entry = state.entry(key)
-        if entry is not None and entry.fields.get("system_access") == 0:
+        if entry is not None and entry.target_id is not None and entry.fields.get("system_access") == 0:
             entry.flags.setdefault(OFF_BY, off[entry.target_id])
             state.put(key, entry)
 
@@ -782,7 +893,7 @@ def _keep_switched_off(state: EntityState, known: EntityState) -> None:
 def _keep_failures(state: EntityState, known: EntityState) -> None:
     for key, record in known.records.items():
         if key not in state.records and key not in state.ambiguous and record[3] and FAILURE in record[3]:
-            state.records[key] = [None, None, "{}", {FAILURE: record[3][FAILURE]}]
+            state.records[key] = _stored(None, None, "{}", {"failure": record[3][FAILURE]})
 
 
 def _keys_by_id(known: EntityState) -> dict[int | str, str]:
@@ -795,7 +906,7 @@ def reference_field(name: str) -> str:
     return f"'{name}':"
 
 
-def _compact(fields: Mapping[str, Any]) -> str:
+def _compact(fields: FieldValues) -> str:
     """The fields as JSON with the two kinds of quotes swapped: within the document's own JSON each `"` would
     have to be escaped, and reading those escapes took half of the time of a run without changes."""
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(_SWAPPED_QUOTES)
@@ -807,9 +918,9 @@ def _unique_of(compact: str) -> Iterator[tuple[str, str]]:
         yield name, value.translate(_SWAPPED_QUOTES) if '"' in value else value
 
 
-def _fields(compact: str, entity: str) -> dict[str, Any]:
+def _fields(compact: str, entity: str) -> FieldValues:
     try:
-        fields: dict[str, Any] = json.loads(compact.translate(_SWAPPED_QUOTES))
+        fields: FieldValues = json.loads(compact.translate(_SWAPPED_QUOTES))
     except ValueError:
         raise UnreadableDocument(paths.state(entity), "a record's fields are no JSON") from None
     return fields

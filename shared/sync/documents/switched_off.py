@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_json, update_json
@@ -16,9 +16,21 @@ from shared.sync import paths
 from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.state import OFF_BY, UNKNOWN, EntityState, Entry
-from shared.sync.model import ACCESS
+from shared.sync.model import ACCESS, FieldValues, JsonValue
 
 logger = logging.getLogger(__name__)
+
+
+class _Noted(TypedDict):
+    """The run that switched a user off, when, and under which of our keys."""
+
+    run: str
+    at: str | None
+    key: str
+
+
+Users = dict[str, JsonValue]
+"""By SafetyAmp's id as text, each a `_Noted`; one that is damaged tells nevertheless that we did it."""
 
 
 class SwitchedOff:
@@ -26,18 +38,19 @@ class SwitchedOff:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._known: dict[str, Any] | None = None
+        self._known: Users | None = None
 
-    def by_sync(self, target_id: Any) -> bool:
+    def by_sync(self, target_id: int | str) -> bool:
         """Whether the sync switched this user off, and not on again since."""
         return str(target_id) in self._all()
 
-    def run_of(self, target_id: Any) -> str | None:
+    def run_of(self, target_id: int | str | None) -> str | None:
         """The run that did it."""
         entry = self._all().get(str(target_id))
-        return entry.get("run") if isinstance(entry, dict) else None
+        run = entry.get("run") if isinstance(entry, dict) else None
+        return run if isinstance(run, str) else None
 
-    def _all(self) -> dict[str, Any]:
+    def _all(self) -> Users:
         if self._known is None:
             try:
                 self._known = _users(read_json(self._documents, paths.SWITCHED_OFF))
@@ -51,7 +64,7 @@ class SwitchedOff:
 def note_to_be_switched_off(documents: Documents, changes: Iterable[Change], run_id: str, at: str) -> None:
     """Note whom these changes will switch off, before any of them is sent: whatever becomes of the documents
     of the run, it was our doing. Of whom it was not, `note_switched_off` takes back."""
-    off = {
+    off: dict[str, _Noted] = {
         str(target_id): {"run": run_id, "at": at, "key": change.key}
         for change in changes
         if change.action == "deactivate"
@@ -60,9 +73,9 @@ def note_to_be_switched_off(documents: Documents, changes: Iterable[Change], run
     if not off:
         return
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         users = _users(value)
-        after = off | users
+        after: Users = {**off, **users}
         return None if after == users else {"version": 1, "users": after}
 
     update_json(documents, paths.SWITCHED_OFF, change, lost=lambda _: None)
@@ -76,7 +89,7 @@ def note_switched_off(
 
     A switching off whose fate is not known counts: the person has left, and it may have been done.
     """
-    off: dict[str, dict[str, Any]] = {}
+    off: dict[str, _Noted] = {}
     on: set[str] = set()
     for outcome in outcomes:
         for target_id, fields in _written(outcome):
@@ -86,12 +99,12 @@ def note_switched_off(
                 on.add(str(target_id))
                 off.pop(str(target_id), None)
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         users = _users(value)
         if not users and not off:
             return None
         back = on | (_with_access(state, users) - off.keys() if state else set())
-        after = {name: entry for name, entry in users.items() if name not in back}
+        after: Users = {name: entry for name, entry in users.items() if name not in back}
         after |= {name: entry for name, entry in off.items() if name not in after}
         return None if after == users else {"version": 1, "users": after}
 
@@ -99,12 +112,12 @@ def note_switched_off(
     update_json(documents, paths.SWITCHED_OFF, change, lost=lambda _: None)
 
 
-def _users(value: Any) -> dict[str, Any]:
+def _users(value: JsonValue) -> Users:
     users = value.get("users") if isinstance(value, dict) else None
     return users if isinstance(users, dict) else {}
 
 
-def _written(outcome: Outcome) -> Iterable[tuple[Any, dict[str, Any]]]:
+def _written(outcome: Outcome) -> Iterable[tuple[int | str, FieldValues]]:
     """Ids and fields that were written, or may have been: access that was taken away."""
     for beside in outcome.beside:
         if not beside.get("unknown") or beside["fields"].get(ACCESS) == 0:
@@ -122,7 +135,7 @@ def _has_access(entry: Entry) -> bool:
     return bool(entry.fields.get(ACCESS)) and is_known
 
 
-def _with_access(state: EntityState, users: dict[str, Any]) -> set[str]:
+def _with_access(state: EntityState, users: Users) -> set[str]:
     """Those of the users who have access in the state, for certain."""
     found = set()
     for key, record in state.records.items():

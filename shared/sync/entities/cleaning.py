@@ -12,9 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
-from shared.clients.vista.rows import VistaDate
 from shared.sync.entities.phones import NORTH_AMERICA, e164
 
 EARLIEST_DAY = date(1900, 1, 1)
@@ -157,7 +155,7 @@ def _western_digits(seen: str) -> str:
     return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in narrow)
 
 
-def day(value: VistaDate) -> date | None:
+def day(value: object) -> date | None:
     """The day of a datetime, a date or an ISO text with or without a time; None for none or blank.
 
     Raises ValueError for anything else, so that a date that cannot be read is not taken for no date.
@@ -178,7 +176,7 @@ def day(value: VistaDate) -> date | None:
     return date.fromisoformat(written[:10])
 
 
-def iso_day(value: VistaDate) -> str | None:
+def iso_day(value: object) -> str | None:
     """`YYYY-MM-DD`, the only form of a date that SafetyAmp takes; None also for what is not a date."""
     try:
         found = day(value)
@@ -217,7 +215,7 @@ def flag(value: object) -> int | None:
     return None if value is None else int(bool(value) and value not in ("0", "false"))
 
 
-def normalised(clean: Callable[[Any], Any], value: Any) -> Any:
+def normalised(clean: Callable[[object], object], value: object) -> object:
     """A value of SafetyAmp's, cleaned like the source's; what cannot be cleaned is kept as it is, so that
     it differs from every desired value instead of looking absent."""
     cleaned = clean(value)

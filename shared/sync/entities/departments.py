@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from shared.clients.vista.rows import DepartmentRow
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import REGION_PREFIX, by_key, title_key
 from shared.sync.entities.regions import region_namer
 from shared.sync.findings import causes
-from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.model import (
+    ApiRow,
+    Desired,
+    EntityName,
+    FieldValues,
+    Ref,
+    Rejected,
+    SourceRecord,
+    Target,
+    id_of,
+)
 from shared.sync.sources import DepartmentsSource, MappingOptions
 
 ROOT_KEY = "root"
@@ -79,7 +88,7 @@ class DepartmentsMapping:
         key, description, region = record.facts
         return _department(key, description, region, self.options.region_column)
 
-    def target(self, row: dict[str, Any]) -> Target | None:
+    def target(self, row: ApiRow) -> Target | None:
         """Root, region (depth 1) or department (depth 2), by name and code.
 
         Any other cluster has no key of its own: one that is known stays what it is, wherever somebody put it
@@ -90,30 +99,30 @@ class DepartmentsMapping:
         if row.get("deleted_at") is not None:
             return None
         name, external_code = cleaning.text(row.get("name")), cleaning.code(row.get("external_code"))
-        content = {
+        content: FieldValues = {
             "name": name,
             "parent_cluster_id": row.get("parent_cluster_id"),
             "external_code": external_code,
             "osha_establishment": cleaning.flag(row.get("osha_establishment")),
         }
         if row.get("parent_cluster_id") is None:
-            return Target(row["id"], ROOT_KEY, content)
+            return Target(id_of(row), ROOT_KEY, content)
         depth = row.get("depth")
         named_alike = name is not None and title_key(external_code or name) == title_key(name)
         if depth == 1 and named_alike:
-            return Target(row["id"], f"{REGION_PREFIX}{name}", content)
+            return Target(id_of(row), f"{REGION_PREFIX}{name}", content)
         if depth == 2 and not named_alike:
-            return Target(row["id"], external_code, content)
+            return Target(id_of(row), external_code, content)
         is_region = depth == 1 and not (name or "").startswith(f"{external_code} - ")
         code = _code_in_name(name) if external_code is None and depth == 2 else external_code
-        return Target(row["id"], None, content, match=None if is_region else code)
+        return Target(id_of(row), None, content, match=None if is_region else code)
 
     def match_value(self, record: SourceRecord) -> str | None:
         """A department's code, which finds it where it does not belong; None for a region: a cluster that is
         called like it anywhere below is none."""
         return None if record.key.startswith(REGION_PREFIX) else record.key
 
-    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+    def core(self, existing: FieldValues) -> FieldValues:
         """PUT of a cluster without all three is refused with 422 (docs/contracts/safetyamp.md#clusters)."""
         return {
             "name": existing.get("name"),
@@ -140,7 +149,7 @@ def _region(key: str, region: str) -> Desired:
     return payload.desired(key, compared, defaults, payload.Notes())
 
 
-def _department(key: str, description: Any, region: Any, column: str) -> Desired | Rejected:
+def _department(key: str, description: object, region: object, column: str) -> Desired | Rejected:
     no_description, no_region = causes.DEPARTMENT_DESCRIPTION_UNUSABLE, causes.DEPARTMENT_REGION_UNUSABLE
     for name, value, cause in (
         ("Description", description, no_description),
@@ -156,7 +165,7 @@ def _department(key: str, description: Any, region: Any, column: str) -> Desired
         reason = f"{column} (setting VISTA_REGION_COLUMN) is empty: fill it in Vista's bPRDP"
         return Rejected(key, "skipped", reason, column, cause=no_region)
     compared = ClusterPayload(
-        name=f"{key} - {description}", parent_cluster_id=Ref("departments", REGION_PREFIX + region)
+        name=f"{key} - {description}", parent_cluster_id=Ref("departments", f"{REGION_PREFIX}{region}")
     )
     return payload.desired(
         key, compared, ClusterPayload(external_code=key, osha_establishment=0), payload.Notes()

@@ -7,10 +7,11 @@ Names and notes of drivers are personal data and never part of an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from shared.sync.entities import cleaning
+from shared.sync.model import ApiRow, JsonValue
 
 _LABELLED = re.compile(
     r"\b(?:employee|payroll|emp|ee)[\s.]*(?:number|num|no|nr|id)?[\s.:#=-]*([0-9]+)(?![0-9]|[-/.][0-9])",
@@ -32,14 +33,12 @@ class Driver(NamedTuple):
 class Drivers:
     """Active drivers by their id, asked for the employee number of a vehicle's driver."""
 
-    def __init__(
-        self, drivers: Iterable[dict[str, Any]], employees: frozenset[str], external_id: str
-    ) -> None:
+    def __init__(self, drivers: Iterable[ApiRow], employees: frozenset[str], external_id: str) -> None:
         self._by_id = {str(driver["id"]): driver for driver in drivers if driver.get("id") is not None}
         self._employees = employees
         self._external_id = external_id
 
-    def of(self, vehicle: Mapping[str, Any]) -> Driver:
+    def of(self, vehicle: ApiRow) -> Driver:
         """The driver permanently assigned to a vehicle as Samsara returns it."""
         assigned = _member(vehicle, "staticAssignedDriver", "id")
         if not assigned:
@@ -49,7 +48,7 @@ class Drivers:
             return Driver(problem="its driver is not active in Samsara")
         return self._employee(driver)
 
-    def _employee(self, driver: dict[str, Any]) -> Driver:
+    def _employee(self, driver: ApiRow) -> Driver:
         """The first kind of evidence decides, even against itself: after a number that says what it is,
         other digits in the notes are no evidence."""
         stated = cleaning.number(_member(driver, "externalIds", self._external_id))
@@ -73,7 +72,7 @@ class Drivers:
         return Driver(employee=employee)
 
 
-def _member(row: Mapping[str, Any], outer: str, inner: str) -> Any:
+def _member(row: ApiRow, outer: str, inner: str) -> JsonValue:
     """`row[outer][inner]`, None where either is missing or `outer` is no object."""
     value = row.get(outer)
     return value.get(inner) if isinstance(value, dict) else None

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.keys import by_key
 from shared.sync.findings.causes import KEYS
-from shared.sync.model import Claim, Rejected, SourceRecord
+from shared.sync.model import Claim, Facts, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejecte
         yield SourceRecord(str(row.employee), next(facts) if stands == "active" else (stands,))
 
 
-def jobs_by_number(latest: Iterable[tuple[Any, Any]]) -> dict[int, Any]:
+def jobs_by_number(latest: Iterable[tuple[object, str]]) -> dict[int, str]:
     """The latest job of each employee number, whatever the type of its column; what is none is left out."""
     return {number: job for employee, job in latest if (number := employee_number(employee)) is not None}
 
@@ -129,14 +129,14 @@ def standing(row: EmployeeRow, today: date) -> Standing:
     return "future" if hired > today else "active"
 
 
-def _day_or_earliest(value: Any) -> date | None:
+def _day_or_earliest(value: object) -> date | None:
     try:
         return cleaning.day(value)
     except ValueError:
         return cleaning.EARLIEST_DAY
 
 
-def _active_facts(active: list[EmployeeRow], source: EmployeesSource) -> Iterator[tuple[Any, ...]]:
+def _active_facts(active: list[EmployeeRow], source: EmployeesSource) -> Iterator[Facts]:
     """EmployeeFacts, flat, of active employees in the order of their numbers."""
     mails = [_mail(row, source.mails) for row in active]
     sharers = _sharers((mail[0], _number(row)) for row, mail in zip(active, mails, strict=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning, payload
@@ -18,7 +17,20 @@ from shared.sync.entities.employee_facts import (
 )
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Reason
-from shared.sync.model import Claim, Desired, EntityName, KnownBy, Ref, Rejected, SourceRecord, Target
+from shared.sync.model import (
+    ApiRow,
+    Claim,
+    Desired,
+    EntityName,
+    FieldValues,
+    JsonValue,
+    KnownBy,
+    Ref,
+    Rejected,
+    SourceRecord,
+    Target,
+    id_of,
+)
 from shared.sync.sources import EmployeesSource, MappingOptions
 
 logger = logging.getLogger(__name__)
@@ -152,12 +164,12 @@ class EmployeesMapping:
             text_opt_out=1,
         )
 
-    def target(self, row: dict[str, Any]) -> Target | None:
+    def target(self, row: ApiRow) -> Target | None:
         """A user by the employee number; users without one are nobody's. `system_access` is 1 or 0."""
         if row.get("deleted_at") is not None:
             return None
         country = cleaning.two_letters(row.get("country")) or self.options.default_country
-        fields: dict[str, Any] = {name: cleaning.text(row.get(name)) for name in _TEXTS}
+        fields: dict[str, JsonValue] = {name: cleaning.text(row.get(name)) for name in _TEXTS}
         fields |= {name: cleaning.normalised(clean, row.get(name)) for name, clean in _CLEANED.items()}
         for name in ("mobile_phone", "work_phone"):
             fields[name] = cleaning.normalised(self._phone, row.get(name))
@@ -166,7 +178,7 @@ class EmployeesMapping:
         )
         fields["home_site_id"] = _id(row, "home_site_id", "home_site")
         fields["current_title_id"] = _id(row, "current_title_id", "current_title")
-        return Target(row["id"], cleaning.number(row.get("emp_id")), fields)
+        return Target(id_of(row), cleaning.number(row.get("emp_id")), fields)
 
     def _phone(self, value: object) -> str | None:
         return cleaning.phone(value, self.options.default_country)
@@ -179,7 +191,7 @@ class EmployeesMapping:
         """What the source says of the unique values of these people."""
         return claims_of(source, keys)
 
-    def people(self, source: EmployeesSource) -> Callable[[str], Mapping[str, Any]]:
+    def people(self, source: EmployeesSource) -> Callable[[str], FieldValues]:
         """Gives names and birth date by the employee number, also of those who have left; none of a number
         that is not there, or twice."""
         rows = rows_by_number(source)
@@ -192,13 +204,13 @@ class EmployeesMapping:
         found = rows_with_any(source, keys, values)
         return {key: KnownBy(_person(key, row), theirs) for key, row, theirs in found}
 
-    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+    def core(self, existing: FieldValues) -> FieldValues:
         """All three are required on every update, whatever changes (docs/contracts/safetyamp.md#users)."""
         return {name: existing.get(name) for name in ("first_name", "last_name", "email")}
 
 
 _TEXTS = ("first_name", "middle_name", "last_name", "street", "street2", "city")
-_CLEANED = {
+_CLEANED: Mapping[str, Callable[[object], object]] = {
     "email": cleaning.email,
     "gender": cleaning.gender,
     "date_of_birth": cleaning.iso_day,
@@ -214,7 +226,7 @@ def mapping(options: MappingOptions) -> EmployeesMapping:
     return EmployeesMapping(options)
 
 
-def _person(key: str, row: EmployeeRow) -> dict[str, Any]:
+def _person(key: str, row: EmployeeRow) -> FieldValues:
     try:
         names = {"first_name": cleaning.text(row.first_name), "last_name": cleaning.text(row.last_name)}
         return {**names, "date_of_birth": _birth(row)}
@@ -224,7 +236,7 @@ def _person(key: str, row: EmployeeRow) -> dict[str, Any]:
         return {}
 
 
-def _id(row: dict[str, Any], name: str, nested: str) -> Any:
+def _id(row: ApiRow, name: str, nested: str) -> JsonValue:
     value, inside = row.get(name), row.get(nested)
     return value if value is not None or not isinstance(inside, dict) else inside.get("id")
 

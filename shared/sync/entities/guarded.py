@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from shared.sync.findings.causes import UNEXPECTED_DATA
-from shared.sync.model import Desired, EntityMapping, Rejected, SourceRecord, Target
+from shared.sync.model import ApiRow, Desired, EntityMapping, Rejected, SourceRecord, Target, id_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +29,10 @@ def unexpected(key: str) -> Rejected:
     )
 
 
-def target_of(mapping: EntityMapping, row: dict[str, Any]) -> Target | None:
+def target_of(mapping: EntityMapping, row: ApiRow) -> Target | None:
     """A row of SafetyAmp's listing; one whose mapping fails is there all the same (`Target.readable`)."""
     try:
         return mapping.target(row)
     except Exception:
         logger.exception("%s %s of SafetyAmp cannot be read", mapping.name, row.get("id"))
-        return Target(row["id"], None, {}, readable=False)
+        return Target(id_of(row), None, {}, readable=False)

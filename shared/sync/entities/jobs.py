@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from shared.clients.vista.rows import JobRow
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import by_key
 from shared.sync.findings import causes
-from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.model import (
+    ApiRow,
+    Desired,
+    EntityName,
+    FieldValues,
+    Ref,
+    Rejected,
+    SourceRecord,
+    Target,
+    id_of,
+)
 from shared.sync.sources import JobsSource, MappingOptions
 
 OFFICE_PREFIX = "office:"
@@ -102,7 +111,7 @@ class JobsMapping:
             timezone=self.options.default_timezone,
         )
 
-    def target(self, row: dict[str, Any]) -> Target | None:
+    def target(self, row: ApiRow) -> Target | None:
         """A job site by its code, a home office as `office:<cluster id>`, any other site without a key.
 
         Answers say `ext_id`; `external_code` is what one client wrote for a while
@@ -111,11 +120,12 @@ class JobsMapping:
         """
         if row.get("deleted_at") is not None:
             return None
-        content = self._content(row)
+        name = cleaning.text(row.get("name"))
+        content = self._content(row, name)
         job = cleaning.code(row.get("ext_id")) or cleaning.code(row.get("external_code"))
-        if self._is_office(content["name"] or "", job):
-            return Target(row["id"], f"{OFFICE_PREFIX}{row.get('cluster_id')}", content)
-        return Target(row["id"], job, content, match=None if job else content["name"])
+        if self._is_office(name or "", job):
+            return Target(id_of(row), f"{OFFICE_PREFIX}{row.get('cluster_id')}", content)
+        return Target(id_of(row), job, content, match=None if job else name)
 
     def _is_office(self, name: str, job: str | None) -> bool:
         # An office may have a code of its own, and a job may be about an office ("123. - New Office"):
@@ -124,10 +134,10 @@ class JobsMapping:
             return False
         return name.endswith(self.options.home_office_suffix.rstrip())
 
-    def _content(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _content(self, row: ApiRow, name: str | None) -> FieldValues:
         country = cleaning.two_letters(row.get("country")) or self.options.default_country
         return {
-            "name": cleaning.text(row.get("name")),
+            "name": name,
             "cluster_id": row.get("cluster_id"),
             "street": cleaning.text(row.get("street")),
             "city": cleaning.text(row.get("city")),
@@ -142,7 +152,7 @@ class JobsMapping:
         """The site's name, which finds a site that was created without its code."""
         return _site_name(record.key, JobRow._make(record.facts[:_DEPARTMENT_KNOWN]).description)
 
-    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+    def core(self, existing: FieldValues) -> FieldValues:
         """The name is what every PUT of a site carried that was seen (docs/contracts/safetyamp.md#sites)."""
         return {"name": existing.get("name")}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from shared.sync.entities import cleaning
+from shared.sync.model import ApiRow
 from shared.sync.sources import MailDirectory
 
 
-def mail_directory(users: Iterable[dict[str, Any]]) -> MailDirectory:
+def mail_directory(users: Iterable[ApiRow]) -> MailDirectory:
     """The directory of a complete listing of accounts, enabled or not.
 
     Only `mail` counts: the login name is often no address (docs/contracts/msgraph.md#fields). Two enabled
@@ -17,7 +17,7 @@ def mail_directory(users: Iterable[dict[str, Any]]) -> MailDirectory:
     number it is. An account that the listing brings twice (paging while accounts change) is one account.
     """
     known: set[str] = set()
-    enabled: dict[str, dict[str, Any]] = {}
+    enabled: dict[str, ApiRow] = {}
     ambiguous: set[str] = set()
     for number, user in _numbered(users):
         known.add(number)
@@ -33,7 +33,7 @@ def mail_directory(users: Iterable[dict[str, Any]]) -> MailDirectory:
     return MailDirectory(usable=usable, known=frozenset(known), ambiguous=frozenset(ambiguous))
 
 
-def _numbered(users: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _numbered(users: Iterable[ApiRow]) -> Iterator[tuple[str, ApiRow]]:
     """Each account once, with its employee number; accounts without one are left out."""
     seen: set[str | None] = set()
     for user in users:
@@ -46,7 +46,7 @@ def _numbered(users: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, 
         yield number, user
 
 
-def _real_address(user: dict[str, Any]) -> str | None:
+def _real_address(user: ApiRow) -> str | None:
     """The account's address unless it is the tenant's own (`*.onmicrosoft.com`), which nobody reads."""
     address = cleaning.email(user.get("mail"))
     return None if address is None or ".onmicrosoft." in address else address

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from shared.sync.entities import cleaning
 from shared.sync.findings.causes import Cause, Reason
-from shared.sync.model import Desired
+from shared.sync.model import Desired, FieldValues
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -17,7 +17,7 @@ Payload = TypeVar("Payload", bound="DataclassInstance")
 Value = TypeVar("Value")
 
 
-def present(payload: DataclassInstance) -> dict[str, Any]:
+def present(payload: DataclassInstance) -> FieldValues:
     """The payload's fields that have a value."""
     names = _names(type(payload))
     return {name: value for name in names if (value := getattr(payload, name)) is not None}

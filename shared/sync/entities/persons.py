@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from shared.sync.model import FieldValues
 
 
-def is_another_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def is_another_person(known: FieldValues, wanted: FieldValues) -> bool:
     """Whether an employee number went to somebody else: another name and another birth date.
 
     Who keeps one of them has married or was misspelt. Nothing is said where a part is not known.
@@ -17,18 +16,18 @@ def is_another_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bo
     return not _same_names(known, wanted) and known[born] != wanted[born]
 
 
-def is_same_person(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def is_same_person(known: FieldValues, wanted: FieldValues) -> bool:
     """Whether a user shows somebody: the same names, and no other birth date."""
     born = {one["date_of_birth"] for one in (known, wanted) if one.get("date_of_birth")}
     return bool(known.get("last_name")) and _same_names(known, wanted) and len(born) < len(("one", "other"))
 
 
-def may_have_married(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def may_have_married(known: FieldValues, wanted: FieldValues) -> bool:
     """Whether first name and birth date are those of somebody, whatever the last name is."""
     names = ("first_name", "date_of_birth")
     return all(known.get(name) and known.get(name) == wanted.get(name) for name in names)
 
 
-def _same_names(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _same_names(known: FieldValues, wanted: FieldValues) -> bool:
     names = ("first_name", "last_name")
     return all(str(known.get(name)).casefold() == str(wanted.get(name)).casefold() for name in names)

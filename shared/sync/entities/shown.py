@@ -8,36 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
 
 from shared.clients.vista.rows import JobRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.employee_facts import EmployeeFacts
 from shared.sync.entities.keys import REGION_PREFIX
 from shared.sync.entities.vehicles import VehicleFacts
-from shared.sync.model import EntityName, SourceRecord
+from shared.sync.model import EntityName, FieldValues, JsonValue, SourceRecord
 
 
-def shown(entity: EntityName, record: SourceRecord) -> dict[str, Any]:
+def shown(entity: EntityName, record: SourceRecord) -> FieldValues:
     """Column -> JSON value, text untrimmed as the source has it."""
     return {name: _plain(value) for name, value in _SHOWN[entity](record).items()}
 
 
-def _department(record: SourceRecord) -> Mapping[str, Any]:
+def _department(record: SourceRecord) -> Mapping[str, object]:
     is_region = record.key.startswith(REGION_PREFIX)
     names = ("region",) if is_region else ("department", "description", "region")
     return dict(zip(names, record.facts, strict=True))
 
 
-def _job(record: SourceRecord) -> Mapping[str, Any]:
+def _job(record: SourceRecord) -> Mapping[str, object]:
     return JobRow._make(record.facts[: len(JobRow._fields)])._asdict()
 
 
-def _title(record: SourceRecord) -> Mapping[str, Any]:
+def _title(record: SourceRecord) -> Mapping[str, object]:
     return {"title": record.facts[0]}
 
 
-def _employee(record: SourceRecord) -> Mapping[str, Any]:
+def _employee(record: SourceRecord) -> Mapping[str, object]:
     standing = record.facts[0]
     if standing != "active":
         return {"standing": standing}
@@ -54,11 +53,11 @@ def _employee(record: SourceRecord) -> Mapping[str, Any]:
     }
 
 
-def _vehicle(record: SourceRecord) -> Mapping[str, Any]:
+def _vehicle(record: SourceRecord) -> Mapping[str, object]:
     return VehicleFacts._make(record.facts)._asdict()
 
 
-_SHOWN: Mapping[EntityName, Callable[[SourceRecord], Mapping[str, Any]]] = {
+_SHOWN: Mapping[EntityName, Callable[[SourceRecord], Mapping[str, object]]] = {
     "departments": _department,
     "jobs": _job,
     "titles": _title,
@@ -67,7 +66,7 @@ _SHOWN: Mapping[EntityName, Callable[[SourceRecord], Mapping[str, Any]]] = {
 }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> JsonValue:
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, date):

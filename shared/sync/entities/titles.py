@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.keys import best_spelling, title_key
 from shared.sync.findings.causes import TITLE_MISSING, TITLE_UNUSABLE
-from shared.sync.model import Desired, EntityName, Rejected, SourceRecord, Target
+from shared.sync.model import ApiRow, Desired, EntityName, FieldValues, Rejected, SourceRecord, Target, id_of
 from shared.sync.sources import MappingOptions, TitlesSource
 
 
@@ -63,18 +62,18 @@ class TitlesMapping:
         name = TitlePayload(name=record.facts[0])
         return payload.desired(record.key, TitlePayload(), name, payload.Notes())
 
-    def target(self, row: dict[str, Any]) -> Target | None:
+    def target(self, row: ApiRow) -> Target | None:
         """The title by its name, in the form that all its spellings have in common."""
         if row.get("deleted_at") is not None:
             return None
         name = cleaning.text(row.get("name"))
-        return Target(row["id"], title_key(name), {"name": name})
+        return Target(id_of(row), title_key(name), {"name": name})
 
     def match_value(self, record: SourceRecord) -> str | None:  # noqa: ARG002
         """None: the name is as good as the key."""
         return None
 
-    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+    def core(self, existing: FieldValues) -> FieldValues:
         """The name, the only required field."""
         return {"name": existing.get("name")}
 

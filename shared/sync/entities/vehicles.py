@@ -8,15 +8,25 @@ existed before the sync.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from shared.sync.entities import cleaning, payload
 from shared.sync.entities.drivers import Driver, Drivers
 from shared.sync.entities.keys import by_key
 from shared.sync.findings import causes
-from shared.sync.model import Desired, EntityName, Ref, Rejected, SourceRecord, Target
+from shared.sync.model import (
+    ApiRow,
+    Desired,
+    EntityName,
+    FieldValues,
+    Ref,
+    Rejected,
+    SourceRecord,
+    Target,
+    id_of,
+)
 from shared.sync.sources import MappingOptions, VehiclesSource
 
 LISTED = 1
@@ -43,11 +53,11 @@ class VehicleFacts(NamedTuple):
     """The facts of a vehicle's record, cleaned, or as they are where they are no text; `serial_sharers`
     counts other vehicles with the serial."""
 
-    name: Any
+    name: object
     serial: str | None
-    model: Any
-    notes: Any
-    plate: Any
+    model: object
+    notes: object
+    plate: object
     serial_sharers: int
     employee: str | None
     driver_problem: str | None
@@ -109,12 +119,12 @@ class VehiclesMapping:
             current_user_id=Ref("employees", facts.employee) if facts.employee else None,
         )
 
-    def target(self, row: dict[str, Any]) -> Target | None:
+    def target(self, row: ApiRow) -> Target | None:
         """An asset; it holds no Samsara id, so it has no key and is found by its serial once."""
         if row.get("deleted_at") is not None:
             return None
         serial = _serial(row)
-        fields = {
+        fields: FieldValues = {
             "name": cleaning.text(row.get("name")),
             "serial": serial,
             "model": cleaning.text(row.get("model")),
@@ -125,14 +135,14 @@ class VehiclesMapping:
             "asset_type_id": row.get("asset_type_id"),
             "current_user_id": row.get("current_user_id"),
         }
-        return Target(row["id"], None, fields, match=serial)
+        return Target(id_of(row), None, fields, match=serial)
 
     def match_value(self, record: SourceRecord) -> str | None:
         """The gateway's serial, unless two vehicles claim it."""
         facts = VehicleFacts._make(record.facts)
         return None if facts.serial_sharers else facts.serial
 
-    def core(self, existing: dict[str, Any]) -> dict[str, Any]:
+    def core(self, existing: FieldValues) -> FieldValues:
         """All three are required on PUT too (docs/contracts/safetyamp.md#assets)."""
         return {name: existing.get(name) for name in ("name", "site_id", "asset_type_id")}
 
@@ -142,7 +152,7 @@ def mapping(options: MappingOptions) -> VehiclesMapping:
     return VehiclesMapping(options)
 
 
-def _facts(vehicle: Mapping[str, Any], serial_sharers: int, driver: Driver) -> VehicleFacts:
+def _facts(vehicle: ApiRow, serial_sharers: int, driver: Driver) -> VehicleFacts:
     serial = _serial(vehicle)
     return VehicleFacts(
         name=cleaning.normalised(cleaning.text, vehicle.get("name")),
@@ -156,7 +166,7 @@ def _facts(vehicle: Mapping[str, Any], serial_sharers: int, driver: Driver) -> V
     )
 
 
-def _serial(row: Mapping[str, Any]) -> str | None:
+def _serial(row: ApiRow) -> str | None:
     """The gateway's serial without hyphens: the same one occurs as `GFRV-43N-VGX` and `GFRV43NVGX`."""
     gateway = row.get("gateway")
     of_gateway = gateway.get("serial") if isinstance(gateway, dict) else None

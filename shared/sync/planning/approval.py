@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shared.errors import IncompleteRead
 from shared.storage.documents import Documents, read_json
 from shared.sync import paths
-from shared.sync.documents.plans import Plan, plan_at, read_batch
+from shared.sync.documents.plans import LeftOutChange, OtherForm, Plan, plan_at, read_batch
 from shared.sync.documents.state import EntityState, decode_state
 from shared.sync.planning.guard import GuardLimits, lost_much
 
@@ -40,13 +40,10 @@ def approved_plan(documents: Documents, run: Run, entity: EntityName) -> Plan | 
     return plan
 
 
-def approved_changes(
-    documents: Documents, run_id: str, entity: EntityName, plan: Plan
-) -> Iterator[dict[str, Any]]:
+def approved_changes(documents: Documents, run_id: str, entity: EntityName, plan: Plan) -> Iterator[Change]:
     """The changes of the held plan."""
     for number in range(1, plan.batches + 1):
-        for change in read_batch(documents, run_id, entity, plan.plan_id, number):
-            yield change.to_json()
+        yield from read_batch(documents, run_id, entity, plan.plan_id, number)
 
 
 def what_it_found(
@@ -85,13 +82,13 @@ def baselines(
     return sizes, {name: max(counts[name], plan.source_counts.get(name, 0)) for name in small}
 
 
-def keep_approved(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def keep_approved(draft: Draft, approved: Iterable[Change]) -> list[LeftOutChange]:
     """Take from the draft, in place, what was not approved in this form, and what belongs together with it:
     who takes a value without its holder giving it up would be refused, and who has given one up for an
     exchange would be left without. Returns what was approved and is left out: its key and action, the reason,
     and what it would be now."""
     before = {_form(change): change for change in approved}
-    drafted = {_form(change.to_json()): change for change in draft.changes}
+    drafted = {_form(change): change for change in draft.changes}
     broken: dict[int, str] = {}
     for form, change in drafted.items():
         if form not in before and change.key in draft.together:
@@ -106,42 +103,40 @@ def keep_approved(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[d
     now = {change.key: change for change in others.values()}
     rejected = {one["key"]: one["reason"] for one in draft.problems if one["kind"] != "reported"}
     return [
-        _left_out(change, now.get(change["key"]), rejected.get(change["key"]), draft.seen)
+        _left_out(change, now.get(change.key), rejected.get(change.key), draft.seen)
         if form not in drafted
-        else _left_with(drafted[form], broken[draft.together[change["key"]]])
+        else _left_with(drafted[form], broken[draft.together[change.key]])
         for form, change in before.items()
         if form not in drafted or form not in alone
     ]
 
 
-def _form(change: Mapping[str, Any]) -> tuple[str, str, str]:
+def _form(change: Change) -> tuple[str, str, str]:
     """What somebody who approves a change has seen of it; what an update repeats besides may differ."""
-    beside = [[one["target_id"], one["fields"]] for one in change.get("beside", ())]
-    sent = json.dumps([change["target_id"], change["fields"], beside], sort_keys=True)
-    return change["key"], change["action"], sent
+    beside = [[one["target_id"], one["fields"]] for one in change.beside]
+    sent = json.dumps([change.target_id, change.fields, beside], sort_keys=True)
+    return change.key, change.action, sent
 
 
-def _left_out(
-    change: Mapping[str, Any], now: Change | None, rejected: str | None, seen: set[str]
-) -> dict[str, Any]:
+def _left_out(change: Change, now: Change | None, rejected: str | None, seen: set[str]) -> LeftOutChange:
     """Without values: reports name fields only."""
-    key, fields = change["key"], sorted(now.fields) if now else []
+    key, fields = change.key, sorted(now.fields) if now else []
     if now is not None:
         reason = (
             f"it would be {PAST[now.action]} in another form now ({', '.join(fields)}): the next run plans it"
         )
     else:
         reason = (rejected or NOT_WANTED) if key in seen else GONE
-    instead = {"action": now.action, "fields": fields} if now else None
-    return {"key": key, "action": change["action"], "reason": reason, "now": instead}
+    instead: OtherForm | None = {"action": now.action, "fields": fields} if now else None
+    return {"key": key, "action": change.action, "reason": reason, "now": instead}
 
 
-def _left_with(change: Change, other: str) -> dict[str, Any]:
+def _left_with(change: Change, other: str) -> LeftOutChange:
     reason = (
         f"it exchanges a value with {other}, whose change was not approved as it would be now: the next run"
         " plans both"
     )
-    instead = {"action": change.action, "fields": sorted(change.fields)}
+    instead: OtherForm = {"action": change.action, "fields": sorted(change.fields)}
     return {"key": change.key, "action": change.action, "reason": reason, "now": instead}
 
 

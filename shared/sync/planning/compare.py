@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from shared.sync.documents.change import Change, json_fields
 from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
 from shared.sync.findings.causes import REFERENCE_REFUSED, REFUSED, SWITCHED_OFF_BY_HAND, Reason, texts_of
-from shared.sync.model import ACCESS, Action, Desired, EntityName, Ref
+from shared.sync.model import ACCESS, Action, Desired, EntityName, FieldValues, JsonValue, Ref
 from shared.sync.planning.makeshift import is_makeshift
 
 EMAIL = "email"
 
-Resolve = Callable[[Ref], Any]
+Core = Callable[[FieldValues], FieldValues]
+"""Picks the fields that an update must repeat from what the record holds."""
+
+Resolve = Callable[[Ref], JsonValue]
 """Gives the target id of a reference, None when it is not known (yet)."""
 
 
@@ -29,7 +31,7 @@ class Comparison:
     left_out: dict[str, Reason] = field(default_factory=dict)
 
 
-def digest_of(version: int, fingerprint: str, facts: tuple[Any, ...]) -> str:
+def digest_of(version: int, fingerprint: str, facts: tuple[object, ...]) -> str:
     """Digest of a source record with the mapping's version and settings.
 
     `repr` of the flat tuple is exact, total and several times cheaper than JSON.
@@ -38,7 +40,7 @@ def digest_of(version: int, fingerprint: str, facts: tuple[Any, ...]) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def value_digest(value: Any) -> str:
+def value_digest(value: JsonValue) -> str:
     """Digest of a single field's value."""
     return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
@@ -49,20 +51,19 @@ def compare(
     digest: str,
     *,
     entity: EntityName,
-    core: Callable[[dict[str, Any]], dict[str, Any]],
+    core: Core,
     resolve: Resolve,
     reenable: bool,
-    switched_off_by_sync: Callable[[Any], bool] = lambda _: False,
+    switched_off_by_sync: Callable[[int | str], bool] = lambda _: False,
     listed: bool = False,
     retry: bool = False,
 ) -> Comparison:
     """What must be done for one record.
 
-    `core` picks the fields that an update must repeat from the existing record. With `reenable` a person
-    who was switched off by hand is switched on again, otherwise only one whom the sync switched off, by the
-    entry's flag or by `switched_off_by_sync` of the target's id. A value that SafetyAmp refused is left out
-    until it changes, or with `retry`; a refused reference also when SafetyAmp was `listed`: what it refers to
-    may be usable now.
+    With `reenable` a person who was switched off by hand is switched on again, otherwise only one whom the
+    sync switched off, by the entry's flag or by `switched_off_by_sync` of the target's id. A value that
+    SafetyAmp refused is left out until it changes, or with `retry`; a refused reference also when SafetyAmp
+    was `listed`: what it refers to may be usable now.
     """
     if entry is None or entry.target_id is None:
         return _creation(desired, digest)
@@ -107,9 +108,7 @@ def _creation(desired: Desired, digest: str) -> Comparison:
     )
 
 
-def _deactivation(
-    desired: Desired, entry: Entry, digest: str, core: Callable[[dict[str, Any]], dict[str, Any]]
-) -> Comparison:
+def _deactivation(desired: Desired, entry: Entry, digest: str, core: Core) -> Comparison:
     if entry.is_off:
         return Comparison(None)
     return Comparison(_update("deactivate", desired, entry, {ACCESS: 0}, digest, core))
@@ -117,15 +116,15 @@ def _deactivation(
 
 def _differences(
     desired: Desired, entry: Entry, entity: EntityName, resolve: Resolve, *, listed: bool, retry: bool
-) -> tuple[dict[str, Any], dict[str, Reason]]:
+) -> tuple[FieldValues, dict[str, Reason]]:
     """What is sent, and what is left out with the reason."""
     rejected = {} if retry else entry.flags.get(REJECTED, {})
     unknown = entry.flags.get(UNKNOWN, {})
-    sent: dict[str, Any] = {}
+    sent: dict[str, JsonValue] = {}
     left_out: dict[str, Reason] = {}
     for name, value in _compared(desired, entry).items():
         is_reference = isinstance(value, Ref)
-        wanted = resolve(value) if is_reference else value
+        wanted = resolve(value) if isinstance(value, Ref) else value
         # A reference that is not known yet equals nothing, not even an empty field: it has to be waited for.
         if wanted is not None and wanted == entry.fields.get(name) and name not in unknown:
             continue
@@ -144,7 +143,7 @@ def _differences(
     return sent, left_out
 
 
-def _compared(desired: Desired, entry: Entry) -> dict[str, Any]:
+def _compared(desired: Desired, entry: Entry) -> FieldValues:
     """What the source says. An address that was meant for the time between two calls does not stay because
     the source has none to compare any more: the one of a new user replaces it, or what keeps it is told."""
     address = desired.create_only.get(EMAIL)
@@ -158,9 +157,9 @@ def _update(
     action: Action,
     desired: Desired,
     entry: Entry,
-    fields: dict[str, Any],
+    fields: FieldValues,
     digest: str,
-    core: Callable[[dict[str, Any]], dict[str, Any]],
+    core: Core,
     left_out: Mapping[str, Reason] | None = None,
 ) -> Change:
     repeated = core(entry.fields)
@@ -181,6 +180,6 @@ def _update(
     )
 
 
-def wanted_digest(value: Any, resolved: Any) -> str:
+def wanted_digest(value: JsonValue, resolved: JsonValue) -> str:
     """Digest of a value that may be a reference: the same key under another id is another value."""
     return value_digest((value, resolved) if isinstance(value, Ref) else value)

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
 
-from shared.sync.documents.change import Change
+from shared.sync.documents.change import Beside, Change, Predecessor
 from shared.sync.documents.plans import Problem
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import (
@@ -35,8 +34,11 @@ from shared.sync.model import (
     Desired,
     EntityMapping,
     EntityName,
+    FieldValues,
+    JsonValue,
     KnownBy,
     Rejected,
+    Source,
     SourceRecord,
 )
 from shared.sync.planning.compare import compare, digest_of
@@ -115,7 +117,7 @@ def draft_changes(
     state: EntityState,
     resolver: Resolver,
     run: Run,
-    source: Any,
+    source: Source,
     *,
     trust_digests: bool,
     listed: bool = False,
@@ -184,7 +186,7 @@ class _Drafting:
                 found[reference_field(name)] = state.reference_ids()
         return found
 
-    def consider(self, record: SourceRecord | Rejected, source: Any) -> None:
+    def consider(self, record: SourceRecord | Rejected, source: Source) -> None:
         self.draft.seen.add(record.key)
         if record.key in self._moved.keys:
             # What is right for them depends on one another's standing: see `consider_moved`.
@@ -192,7 +194,7 @@ class _Drafting:
         elif not self._keys or record.key in self._keys:
             self._consider(record, source)
 
-    def consider_moved(self, source: Any) -> None:
+    def consider_moved(self, source: Source) -> None:
         """Consider the records whose user has got another number by hand, and those who have that number."""
         moved, records = self._moved, self._with_moved_keys
         moved.judge(records, lambda key: self._person(key, source))
@@ -208,14 +210,14 @@ class _Drafting:
             if not self._keys or key in self._keys:
                 self.draft.report(key, reason.text, reason.cause)
 
-    def _person(self, key: str, source: Any) -> Mapping[str, Any]:
+    def _person(self, key: str, source: Source) -> Mapping[str, JsonValue]:
         """Names and birth date that the source has of an employee."""
         if self._people is None:
             mapping = self._mapping
             self._people = mapping.people(source) if isinstance(mapping, EmployeesMapping) else lambda _: {}
         return self._people(key)
 
-    def _consider(self, record: SourceRecord | Rejected, source: Any) -> None:
+    def _consider(self, record: SourceRecord | Rejected, source: Source) -> None:
         draft = self.draft
         draft.counts["source"] += 1
         if isinstance(record, Rejected):
@@ -260,7 +262,7 @@ class _Drafting:
             )
 
     def _several(
-        self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str, source: Any
+        self, key: str, twins: list[int | str], desired: Desired | Rejected, digest: str, source: Source
     ) -> None:
         """Which of several records is meant nobody can tell, but who has left loses access in all of them,
         and gets it back where the sync took it when they return. Users that are known as somebody else's, or
@@ -276,9 +278,9 @@ class _Drafting:
             self.draft.reject(Rejected(key, "invalid", reason, cause=cause))
             return
         action: Action = "reactivate" if desired.active else "deactivate"
-        access = {ACCESS: int(desired.active)}
+        access: FieldValues = {ACCESS: int(desired.active)}
         cores = {twin: self._mapping.core(strays[twin]) for twin in wrong}
-        beside: list[dict[str, Any]] = [
+        beside: list[Beside] = [
             {"key": None, "target_id": twin, "fields": access, "core": core, "fresh": list(core)}
             for twin, core in cores.items()
         ]
@@ -313,7 +315,12 @@ class _Drafting:
         )
 
     def _not_meant(
-        self, key: str, twin: int | str, fields: Mapping[str, Any], desired: Desired | Rejected, source: Any
+        self,
+        key: str,
+        twin: int | str,
+        fields: Mapping[str, JsonValue],
+        desired: Desired | Rejected,
+        source: Source,
     ) -> str | None:
         """Why a user with this number is not switched on or off with the others that have it."""
         if twin in self._moved.spared:
@@ -324,7 +331,7 @@ class _Drafting:
         return None
 
     def _has_wrong_access(
-        self, twin: int | str, fields: Mapping[str, Any], desired: Desired | Rejected
+        self, twin: int | str, fields: Mapping[str, JsonValue], desired: Desired | Rejected
     ) -> bool:
         if isinstance(desired, Rejected):
             return False
@@ -336,7 +343,7 @@ class _Drafting:
             )
         return fields.get(ACCESS) != 0
 
-    def _compare(self, record: SourceRecord, desired: Desired, digest: str, source: Any) -> None:
+    def _compare(self, record: SourceRecord, desired: Desired, digest: str, source: Source) -> None:
         draft = self.draft
         entry = self._state.entry(record.key)
         if entry is None or entry.target_id is None:
@@ -390,7 +397,7 @@ class _Drafting:
         for warning in desired.warnings:
             draft.report(record.key, *warning)
 
-    def _is_there_already(self, change: Change, source: Any) -> Rejected | None:
+    def _is_there_already(self, change: Change, source: Source) -> Rejected | None:
         """Why nobody is created whom a user shows by names and birth date that has the number of somebody
         plainly else: the number is wrong."""
         if change.action != "create" or not isinstance(self._mapping, EmployeesMapping):
@@ -409,7 +416,7 @@ class _Drafting:
                 return Rejected(change.key, "invalid", reason, cause=causes.KEY_MOVED)
         return None
 
-    def _is_another(self, key: str, entry: Entry, desired: Desired, source: Any) -> str | None:
+    def _is_another(self, key: str, entry: Entry, desired: Desired, source: Source) -> str | None:
         """Why nothing is sent to a user who is plainly another person than the one of the number."""
         if entry.target_id is None:
             return None
@@ -449,7 +456,7 @@ class _Drafting:
         self._doubtful[desired.key] = rejected  # the value may be free now
         return None
 
-    def _tell_leavers_with_access(self, source: Any) -> None:
+    def _tell_leavers_with_access(self, source: Source) -> None:
         mapping = self._mapping
         if not isinstance(mapping, EmployeesMapping) or not self._left:
             return
@@ -460,7 +467,7 @@ class _Drafting:
         for key, reason in leavers_with_access(self._state, leavers, self.draft.seen):
             self.draft.report(key, reason.text, reason.cause)
 
-    def arrange(self, source: Any) -> None:
+    def arrange(self, source: Source) -> None:
         """Put the changes in order, and settle who gets which unique value."""
         draft = self.draft
         self._tell_leavers_with_access(source)
@@ -500,7 +507,7 @@ class _Drafting:
         for key, name, reason, cause in result.freed:
             draft.report(key, reason, cause, name)
 
-    def _with_predecessors(self, changes: list[Change], source: Any) -> list[Change]:
+    def _with_predecessors(self, changes: list[Change], source: Source) -> list[Change]:
         """The user of somebody who has another number in the payroll now, or has two, or has none of the
         payroll's (of an agency, of a company that was bought), may have got the new one by hand since
         SafetyAmp was listed: whoever creates them asks first."""
@@ -518,10 +525,10 @@ class _Drafting:
         ]
 
         def asking(change: Change) -> Change:
-            found = [
+            found: list[Predecessor] = [
                 {"key": key, "target_id": target_id}
                 for key, target_id, person in candidates
-                if is_same_person(person, change.fields)
+                if is_same_person(person, change.fields) and target_id is not None
             ]
             return replace(change, predecessors=found) if found and change.action == "create" else change
 
@@ -529,7 +536,7 @@ class _Drafting:
 
     def _not_of_the_source(
         self, last_names: Collection[str]
-    ) -> Iterator[tuple[str | None, int | str | None, Mapping[str, Any]]]:
+    ) -> Iterator[tuple[str | None, int | str | None, FieldValues]]:
         """Users of these last names whose number is none of the source's, or who have none: key, id, and what
         they show. Whose number several claim is told, and never created."""
         for target_id, key, _ in self._state.strays.values():

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
 from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.http.call_meter import Meter
@@ -26,7 +25,7 @@ from shared.sync import paths
 from shared.sync.entities.guarded import target_of
 from shared.sync.entities.keys import normal_key
 from shared.sync.lease import Lease
-from shared.sync.model import EntityMapping, EntityName, Target
+from shared.sync.model import ApiRow, EntityMapping, EntityName, JsonValue, Target
 from shared.sync.planning.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.services import Services
 
@@ -205,10 +204,10 @@ class TargetLister:
             value = read_json(self._services.documents, self._path)
             if value is None:
                 return _Kept()
-            stored = decode(dict[str, Any], value, self._path)
+            stored = decode(dict[str, JsonValue], value, self._path)
             if "listing" not in stored:
                 return _of_release_before(decode(_Kept, stored, self._path), entity)
-            own = decode(dict[str, Any], stored["listing"], self._path)
+            own = decode(dict[str, JsonValue], stored["listing"], self._path)
             return decode(_Kept, {**stored, **own}, self._path)
         except UnreadableDocument as error:
             logger.warning("%s; the listing begins anew", error, extra={"event": "document_unreadable"})
@@ -226,7 +225,7 @@ class TargetLister:
         }
         # Release 0.1.0 writes keys of titles otherwise and knows no second reading: were it to go on here, it
         # would create what it does not find. So it sees a listing that has not begun.
-        value: dict[str, Any] = {"page": 0, "targets": [], "listing": listing}
+        value: dict[str, JsonValue] = {"page": 0, "targets": [], "listing": listing}
         if self._meter:
             value["calls"] = dict(self._meter.calls)
             value["requests"] = dict(self._meter.requests)
@@ -244,18 +243,23 @@ def _of_release_before(kept: _Kept, entity: EntityName) -> _Kept:
     return replace(kept, targets=targets)
 
 
-def kept_form(target: Target) -> dict[str, Any]:
+def kept_form(target: Target) -> dict[str, JsonValue]:
     """A target in a document."""
-    form = {"target_id": target.target_id, "key": target.key, "fields": target.fields, "match": target.match}
+    form: dict[str, JsonValue] = {
+        "target_id": target.target_id,
+        "key": target.key,
+        "fields": target.fields,
+        "match": target.match,
+    }
     # The release before knows no `readable`, and hardly any target is not.
     return form if target.readable else {**form, "readable": False}
 
 
-def _mapped(mapping: EntityMapping, rows: list[dict[str, Any]]) -> list[Target]:
+def _mapped(mapping: EntityMapping, rows: Sequence[ApiRow]) -> list[Target]:
     return [target for row in rows if (target := target_of(mapping, row))]
 
 
-def within_root(rows: list[dict[str, Any]], name: str | None) -> list[dict[str, Any]]:
+def within_root(rows: Sequence[ApiRow], name: str | None) -> list[ApiRow]:
     """The root cluster and everything below it.
 
     `name` is SAFETYAMP_ROOT_CLUSTER; None means the only root. Raises ConfigurationError when there is no

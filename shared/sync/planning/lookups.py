@@ -8,14 +8,16 @@ SafetyAmp anew.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import cast
 
 from shared.errors import RetryLater, UnreadableDocument
 from shared.storage.decoding import Time
 from shared.storage.documents import Documents, read_document, to_json
 from shared.sync import paths
+from shared.sync.model import ApiRow, JsonValue
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
@@ -29,18 +31,21 @@ class _Pages:
 
     at: Time
     page: int = 0
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[ApiRow] = field(default_factory=list)
 
 
-KINDS: dict[str, type[dict[str, Any]]] = {"roles": dict[str, int], "asset_types": dict[str, Any]}
+KINDS: Mapping[str, type[dict[str, JsonValue]]] = {
+    "roles": cast("type[dict[str, JsonValue]]", dict[str, int]),
+    "asset_types": dict[str, JsonValue],
+}
 
 
 def role_ids(services: Services, *, refresh: bool = False) -> dict[str, int]:
     """Role name -> id."""
-    return _lookup(services, "roles", "name", "id", refresh)
+    return cast("dict[str, int]", _lookup(services, "roles", "name", "id", refresh))
 
 
-def sites_of_asset_types(services: Services, *, refresh: bool = False) -> dict[str, Any]:
+def sites_of_asset_types(services: Services, *, refresh: bool = False) -> dict[str, JsonValue]:
     """Asset type id, as text -> the id of the site to which the type belongs."""
     return _lookup(services, "asset_types", "id", "site_id", refresh)
 
@@ -51,12 +56,12 @@ def forget_lookups(services: Services) -> None:
         services.documents.delete(paths.lookup(resource))
 
 
-def read_lookup(documents: Documents, resource: str) -> dict[str, Any] | None:
+def read_lookup(documents: Documents, resource: str) -> dict[str, JsonValue] | None:
     """What is kept, None when nothing is. Raises UnreadableDocument."""
     return read_document(documents, paths.lookup(resource), KINDS[resource])
 
 
-def _lookup(services: Services, resource: str, key: str, value: str, refresh: bool) -> dict[str, Any]:
+def _lookup(services: Services, resource: str, key: str, value: str, refresh: bool) -> dict[str, JsonValue]:
     kept = None if refresh else _kept(services, resource)
     if kept is not None:
         return kept
@@ -67,7 +72,7 @@ def _lookup(services: Services, resource: str, key: str, value: str, refresh: bo
     return listed
 
 
-def _listed(services: Services, resource: str) -> list[dict[str, Any]]:
+def _listed(services: Services, resource: str) -> list[ApiRow]:
     """All records. Pages that were read before the limiter made it wait are kept: where the share of the
     window has no place for all of them, it would begin anew for ever."""
     path, now = paths.lookup_pages(resource), services.clock.now()
@@ -94,7 +99,7 @@ def _kept_pages(documents: Documents, path: str, now: datetime) -> _Pages:
     return kept if kept is not None and fresh else _Pages(now.isoformat())
 
 
-def _kept(services: Services, resource: str) -> dict[str, Any] | None:
+def _kept(services: Services, resource: str) -> dict[str, JsonValue] | None:
     try:
         return read_lookup(services.documents, resource)
     except UnreadableDocument as error:

@@ -9,16 +9,15 @@ more, or when the user, as SafetyAmp shows it, is the person of the new number a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterator, Mapping
-from typing import Any
 
 from shared.sync.documents.state import UNIQUE, EntityState
 from shared.sync.entities.employee_facts import has_left
 from shared.sync.entities.persons import is_another_person, is_same_person
 from shared.sync.findings.causes import KEY_MOVED, KEY_TAKEN_OFF, LEAVER_WITH_ACCESS, Reason
-from shared.sync.model import ACCESS, KnownBy, Rejected, SourceRecord
+from shared.sync.model import ACCESS, FieldValues, KnownBy, Rejected, SourceRecord
 
 Records = Mapping[str, SourceRecord | Rejected]
-People = Callable[[str], Mapping[str, Any]]
+People = Callable[[str], FieldValues]
 """Names and birth date that the source has of an employee, also of one who has left; empty when unknown."""
 Leavers = Callable[[Collection[str]], Mapping[str, KnownBy]]
 """Who has left and is known by any of these values (`KnownBy`)."""
@@ -39,7 +38,7 @@ class MovedKeys:
 
     def __init__(self, state: EntityState) -> None:
         self._state = state
-        self.keys = frozenset(state.moved) | {place[1] for place in state.moved.values() if place[1]}
+        self.keys = frozenset(state.moved) | {place.key for place in state.moved.values() if place.key}
         self.blocked: dict[str, Reason] = {}
         self.spared: dict[int | str, str] = {}
         self.told: list[tuple[str, Reason]] = []
@@ -48,7 +47,11 @@ class MovedKeys:
 
     def judge(self, records: Records, people: People) -> None:
         """`records` are those of the source that have one of the `keys`."""
-        moved = {key: place for key, place in self._state.moved.items() if place[1] is not None}
+        moved = {
+            key: (place.target_id, place.key)
+            for key, place in self._state.moved.items()
+            if place.key is not None
+        }
         holders: dict[str, Reason] = {}
         meant: list[str] = []
         for old, (target_id, new) in moved.items():
@@ -126,7 +129,7 @@ class MovedKeys:
             text = f"SafetyAmp user {entry.target_id} of employee {key} has no emp_id any more: give it back"
             self.told.append((key, Reason(text, KEY_TAKEN_OFF)))
 
-    def _shown(self, target_id: int | str, new: str) -> Mapping[str, Any]:
+    def _shown(self, target_id: int | str, new: str) -> FieldValues:
         entry = self._state.entry(new)
         if entry is not None and entry.target_id == target_id:
             return entry.fields
@@ -169,7 +172,7 @@ def leavers_with_access(
         for target_id, key, _ in state.strays.values()
         if key is None and (fields := state.stray(target_id) or {}).get(ACCESS) != 0
     }
-    told_already = {place[0] for place in state.moved.values()}
+    told_already = {place.target_id for place in state.moved.values()}
     for number in [number for number in state.keys_not_off() if number not in seen]:
         entry = state.entry(number)
         if entry is not None and entry.target_id not in (None, *told_already):
@@ -194,15 +197,13 @@ def leavers_with_access(
     return told
 
 
-def _telling_values(fields: Mapping[str, Any]) -> Iterator[str]:
-    yield from (fields[name] for name in UNIQUE if fields.get(name))
+def _telling_values(fields: FieldValues) -> Iterator[str]:
+    yield from (value for name in UNIQUE if isinstance(value := fields.get(name), str) and value)
     if name := fields.get("last_name"):
         yield str(name).casefold()
 
 
-def _is_perhaps(
-    leaver: KnownBy, fields: Mapping[str, Any], *, has_user: bool, own: Mapping[str, Any]
-) -> bool:
+def _is_perhaps(leaver: KnownBy, fields: FieldValues, *, has_user: bool, own: FieldValues) -> bool:
     """`own` is what the user of the number shows: both may have a name that somebody mended there."""
     shares = any(fields.get(name) in leaver.values for name in UNIQUE)
     born = fields.get("date_of_birth")

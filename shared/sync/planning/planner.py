@@ -6,16 +6,24 @@ import logging
 import secrets
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from shared.clients.http.call_meter import Meter
 from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, Documents, create_json, from_json, to_json
 from shared.sync import paths
-from shared.sync.documents.plans import Plan, Vanished, batch_to_json, plan_path, read_plan
+from shared.sync.documents.plans import (
+    LeftOutChange,
+    Plan,
+    RecordLook,
+    Vanished,
+    batch_to_json,
+    plan_path,
+    read_plan,
+)
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import (
     EntityState,
@@ -29,7 +37,7 @@ from shared.sync.documents.state import (
 from shared.sync.entities import mappings
 from shared.sync.findings.causes import NOT_LISTED
 from shared.sync.lost_answers import settled_after
-from shared.sync.model import ACCESS, EntityMapping, EntityName
+from shared.sync.model import ACCESS, EntityMapping, EntityName, Source
 from shared.sync.planning.approval import (
     approved_changes,
     approved_plan,
@@ -165,7 +173,7 @@ def _make_plan(
         list_now=partial(_listed_state, services, mapping, known, lister, run),
     )
     state, draft = drafted.state, drafted.draft
-    left_out: list[dict[str, Any]] = []
+    left_out: list[LeftOutChange] = []
     sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
     if approved is not None:
         meter.add(approved.calls, approved.requests, approved.waited_seconds)
@@ -233,7 +241,7 @@ class _Drafted:
     state: EntityState
     listed: bool
     just_listed: bool
-    looks: list[dict[str, Any]]
+    looks: list[RecordLook]
     draft: Draft
 
 
@@ -243,7 +251,7 @@ def _drafted(
     state: EntityState,
     resolver: Resolver,
     run: Run,
-    source: Any,
+    source: Source,
     *,
     listed: bool,
     just_listed: bool,
@@ -280,11 +288,11 @@ def _drafted(
 
 
 def _looks(
-    run: Run, mapping: EntityMapping, state: EntityState, source: Any, listed: bool
-) -> list[dict[str, Any]]:
+    run: Run, mapping: EntityMapping, state: EntityState, source: Source, listed: bool
+) -> list[RecordLook]:
     """What is seen of the one record that is asked for, before drafting changes the state."""
     key = run.request.one_record
-    return [] if key is None else [asdict(view_record(mapping, state, source, key, listed=listed))]
+    return [] if key is None else [view_record(mapping, state, source, key, listed=listed).to_json()]
 
 
 def _current_state(

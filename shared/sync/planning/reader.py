@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
@@ -19,7 +19,7 @@ from shared.sync.entities.employee_facts import jobs_by_number
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.mail import mail_directory
 from shared.sync.entities.regions import known_regions, regions_of_departments
-from shared.sync.model import Desired, EntityMapping, EntityName, Rejected, SourceRecord
+from shared.sync.model import Desired, EntityMapping, EntityName, JsonValue, Rejected, Source, SourceRecord
 from shared.sync.planning.guard import refuse_empty
 from shared.sync.planning.resolver import Resolver
 from shared.sync.services import Services
@@ -56,7 +56,7 @@ CHECK_SAMSARA = (
 class SourceRead:
     """A source and the number of records of each read behind it, by what was read."""
 
-    source: Any
+    source: Source
     counts: dict[str, int]
 
 
@@ -103,7 +103,7 @@ class SourceReader:
 
         Raises IncompleteRead when a source that cannot be empty is; the clients' errors pass through.
         """
-        readers: dict[EntityName, Callable[[], Any]] = {
+        readers: dict[EntityName, Callable[[], Source]] = {
             "departments": self._departments,
             "jobs": self._jobs,
             "titles": self._titles,
@@ -130,7 +130,7 @@ class SourceReader:
             self._services.clock.now().astimezone(ZoneInfo(self._services.settings.default_timezone)).date()
         )
 
-    def _counted(self, reading: Reading[Any]) -> list[Any]:
+    def _counted(self, reading: Reading[S]) -> list[S]:
         self._counts[reading.receipt.source] = reading.receipt.records
         return reading.records
 
@@ -178,7 +178,7 @@ class SourceReader:
             error.add_note(ONLY_GRAPH)
             raise
 
-    def _kept(self, entity: EntityName, source: Any) -> frozenset[str]:
+    def _kept(self, entity: EntityName, source: Source) -> frozenset[str]:
         """Keys of the source that SafetyAmp has or will get: only for these may others wait. What it has
         counts whatever is wrong with its row today, or one odd row would move everybody who belongs there."""
         mapping, state = mappings(self._options)[entity], self._resolver.state(entity)
@@ -193,7 +193,7 @@ class SourceReader:
 
     def _vehicles(self) -> VehiclesSource:
         employees: frozenset[str] = frozenset()
-        drivers: list[dict[str, Any]] = []
+        drivers: list[dict[str, JsonValue]] = []
         if self._options.vehicle_assign_driver:
             state = self._resolver.state("employees")
             employees = frozenset(state.keys_not_off()) if state else frozenset()
@@ -215,10 +215,12 @@ class SourceReader:
                 offices.add(region)
         return frozenset(offices), frozenset(crowded)
 
-    def _cached(self, name: str, read: Callable[[], Reading[dict[str, Any]]]) -> list[dict[str, Any]]:
+    def _cached(
+        self, name: str, read: Callable[[], Reading[dict[str, JsonValue]]]
+    ) -> list[dict[str, JsonValue]]:
         """A listing through the cache, with its receipt."""
 
-        def fetch() -> dict[str, Any]:
+        def fetch() -> dict[str, JsonValue]:
             reading = read()
             return {"source": reading.receipt.source, "records": reading.records}
 
@@ -243,7 +245,7 @@ class _Listing(TypedDict):
     """A listing as it is cached."""
 
     source: str
-    records: list[dict[str, Any]]
+    records: list[dict[str, JsonValue]]
 
 
 def _system(source: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from shared.sync.documents.change import json_fields
+from shared.sync.documents.plans import RecordLook, Rejection
 from shared.sync.documents.state import EntityState
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.shown import shown
 from shared.sync.findings.causes import texts_of
-from shared.sync.model import EntityMapping, Rejected, SourceRecord
+from shared.sync.model import EntityMapping, FieldValues, Rejected, Source, SourceRecord
 
 Found = Literal["known id", "listed now", "match value", "several", "nothing"]
 
@@ -27,45 +28,59 @@ class RecordView:
 
     key: str
     in_source: bool
-    source: dict[str, Any] | None = None
-    rejected: dict[str, Any] | None = None
-    mapped: dict[str, Any] | None = None
-    defaults: dict[str, Any] | None = None
+    source: FieldValues | None = None
+    rejected: Rejection | None = None
+    mapped: FieldValues | None = None
+    defaults: FieldValues | None = None
     active: bool | None = None
     warnings: tuple[str, ...] = ()
     found: Found = "nothing"
     target_ids: tuple[int | str, ...] = ()
-    known: dict[str, Any] | None = None
+    known: FieldValues | None = None
+
+    def to_json(self) -> RecordLook:
+        """As the plan keeps it."""
+        return {
+            "key": self.key,
+            "in_source": self.in_source,
+            "source": self.source,
+            "rejected": self.rejected,
+            "mapped": self.mapped,
+            "defaults": self.defaults,
+            "active": self.active,
+            "warnings": list(self.warnings),
+            "found": self.found,
+            "target_ids": list(self.target_ids),
+            "known": self.known,
+        }
 
 
 def view_record(
-    mapping: EntityMapping, state: EntityState, source: Any, key: str, *, listed: bool
+    mapping: EntityMapping, state: EntityState, source: Source, key: str, *, listed: bool
 ) -> RecordView:
     """Look at the record `key`. `listed`: the state is that of a listing made just now. Pure."""
     record = next((found for found in mapping.records(source) if found.key == key), None)
     found, target_ids, known = _target(mapping, state, record, key, listed)
+    seen = RecordView(key, record is not None, found=found, target_ids=target_ids, known=known)
     if record is None:
-        return RecordView(key, in_source=False, found=found, target_ids=target_ids, known=known)
-    seen: dict[str, Any] = {"found": found, "target_ids": target_ids, "known": known}
+        return seen
     if isinstance(record, Rejected):
-        return RecordView(key, in_source=True, rejected=_rejection(record), **seen)
+        return replace(seen, rejected=_rejection(record))
     desired = desired_of(mapping, record)
     row = shown(mapping.name, record)
     if isinstance(desired, Rejected):
-        return RecordView(key, in_source=True, source=row, rejected=_rejection(desired), **seen)
-    return RecordView(
-        key,
-        in_source=True,
+        return replace(seen, source=row, rejected=_rejection(desired))
+    return replace(
+        seen,
         source=row,
         mapped=json_fields(desired.fields),
         defaults=json_fields(desired.create_only),
         active=desired.active,
         warnings=texts_of(desired.warnings),
-        **seen,
     )
 
 
-def _rejection(rejected: Rejected) -> dict[str, Any]:
+def _rejection(rejected: Rejected) -> Rejection:
     return {
         "key": rejected.key,
         "kind": rejected.kind,
@@ -77,7 +92,7 @@ def _rejection(rejected: Rejected) -> dict[str, Any]:
 
 def _target(
     mapping: EntityMapping, state: EntityState, record: SourceRecord | Rejected | None, key: str, listed: bool
-) -> tuple[Found, tuple[int | str, ...], dict[str, Any] | None]:
+) -> tuple[Found, tuple[int | str, ...], FieldValues | None]:
     if key in state.ambiguous:
         return "several", tuple(state.ambiguous[key]), None
     entry = state.entry(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import read_json
@@ -11,7 +11,7 @@ from shared.sync.documents.plans import Plan, plan_at
 from shared.sync.documents.runs import Mode
 from shared.sync.documents.state import EntityState, decode_state, read_state
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import EntityName, Ref
+from shared.sync.model import EntityName, JsonValue, Ref
 from shared.sync.planning.lookups import role_ids
 from shared.sync.services import Services
 
@@ -41,14 +41,15 @@ class Resolver:
         self._plan = plan
         self._states: dict[str, EntityState | None] = {}
         self._role_ids: dict[str, int] | None = None
-        self.created: dict[Ref, Any] = {}
+        self.created: dict[Ref, int | str] = {}
 
-    def resolve(self, ref: Ref) -> Any:
+    def resolve(self, ref: Ref) -> JsonValue:
         """The target id, or the value a request needs in its place; None when it is not known (yet)."""
+        return [{"id": self._role_id(ref.key)}] if ref.entity == "roles" else self._target_id(ref)
+
+    def _target_id(self, ref: Ref) -> int | str | None:
         if ref in self.created:
             return self.created[ref]
-        if ref.entity == "roles":
-            return [{"id": self._role_id(ref.key)}]
         if ref.entity == "offices":
             return self._office(ref.key)
         entity = cast(EntityName, ref.entity)
@@ -94,8 +95,8 @@ class Resolver:
             return None
 
     def _office(self, region: str) -> int | str | None:
-        cluster_id = self.resolve(Ref("departments", f"region:{region}"))
-        return None if cluster_id is None else self.resolve(Ref("jobs", f"office:{cluster_id}"))
+        cluster_id = self._target_id(Ref("departments", f"region:{region}"))
+        return None if cluster_id is None else self._target_id(Ref("jobs", f"office:{cluster_id}"))
 
     def _role_id(self, name: str) -> int:
         if self._role_ids is None or name not in self._role_ids:

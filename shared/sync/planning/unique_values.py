@@ -20,14 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from shared.sync.documents.change import Change
+from shared.sync.documents.change import Beside, Change
 from shared.sync.documents.state import FAILURE, TAKEN, UNIQUE, EntityState
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Cause, Reason
-from shared.sync.model import Claim
-from shared.sync.planning.compare import value_digest
+from shared.sync.model import Claim, FieldValues
+from shared.sync.planning.compare import Core, value_digest
 from shared.sync.planning.makeshift import makeshift
 
 EMAIL, PHONE = UNIQUE
@@ -73,7 +73,7 @@ def arrange(
     state: EntityState,
     claims: Claims,
     *,
-    core: Callable[[dict[str, Any]], dict[str, Any]],
+    core: Core,
     listed: bool,
     retry: bool,
     doubtful: Collection[str] = (),
@@ -89,9 +89,9 @@ def arrange(
     return _Arranging(changes, state, claims, core, listed, retry, doubtful).arranged()
 
 
-def _wanted(change: Change) -> list[str]:
-    """The unique fields that a change takes a value for."""
-    return [name for name in UNIQUE if isinstance(change.fields.get(name), str)]
+def _wanted(change: Change) -> dict[str, str]:
+    """The unique fields that a change takes a value for, with it."""
+    return {name: value for name in UNIQUE if isinstance(value := change.fields.get(name), str)}
 
 
 class _Arranging:
@@ -100,7 +100,7 @@ class _Arranging:
         changes: list[Change],
         state: EntityState,
         claims: Claims,
-        core: Callable[[dict[str, Any]], dict[str, Any]],
+        core: Core,
         listed: bool,
         retry: bool,
         doubtful: Collection[str],
@@ -119,8 +119,8 @@ class _Arranging:
         self._holding: dict[tuple[str, str], Holder] = {}
         self._takers: dict[tuple[str, str], list[Change]] = {}
         for change in changes:
-            for name in _wanted(change):
-                self._takers.setdefault((name, change.fields[name]), []).append(change)
+            for place in _wanted(change).items():
+                self._takers.setdefault(place, []).append(change)
         for name, value, target_id, key in state.unique_values():
             if (name, value) in self._takers:
                 self._holding.setdefault((name, value), Holder(target_id, key))
@@ -225,10 +225,8 @@ class _Arranging:
         by: str | None = None
         if change.key in self._doubtful and name == EMAIL and entry is not None:
             by = entry.flags[FAILURE].get("by", {}).get(name, "")
-        elif entry is not None and entry.flags.get(TAKEN, {}).get(name, {}).get("digest") == value_digest(
-            value
-        ):
-            by = entry.flags[TAKEN][name]["by"]
+        elif entry is not None and (taken := entry.flags.get(TAKEN, {}).get(name)) is not None:
+            by = taken["by"] if taken["digest"] == value_digest(value) else None
         return by != "" or self._listed or self._retry
 
     def _deny(self, change: Change, name: str, reason: Reason) -> None:
@@ -261,7 +259,7 @@ class _Arranging:
         if not fields:
             result.dropped.append(change)
             return None
-        places = {name: (name, change.fields[name]) for name in _wanted(change)}
+        places = {name: (name, value) for name, value in _wanted(change).items()}
         holders = {
             name: str(self._holding[at])
             for name, at in places.items()
@@ -283,16 +281,19 @@ class _Arranging:
             beside=[*change.beside, *beside],
         )
 
-    def _release_of(self, holder: Holder, fields: dict[str, Any]) -> dict[str, Any]:
+    def _release_of(self, holder: Holder, fields: FieldValues) -> Beside:
         entry = self._state.entry(holder.key or "")
         core = self._core(entry.fields) if entry else {}
         fresh = [name for name in core if name not in fields]
         return {
-            **{"key": holder.key, "target_id": holder.target_id},
-            **{"fields": fields, "core": core, "fresh": fresh},
+            "key": holder.key,
+            "target_id": holder.target_id,
+            "fields": fields,
+            "core": core,
+            "fresh": fresh,
         }
 
-    def _release(self, giver: Change, name: str) -> dict[str, Any]:
+    def _release(self, giver: Change, name: str) -> Beside:
         """What opens a ring: the giver's value given up before its own change comes."""
         value = makeshift(str(giver.fields[EMAIL])) if name == EMAIL else None
         return self._release_of(Holder(giver.target_id or "", giver.key), {name: value})
@@ -309,7 +310,7 @@ def _by_number(change: Change) -> tuple[int, str]:
 def _grouped(
     changes: list[Change],
     after: Mapping[str, Mapping[str, str]],
-    release: Callable[[Change, str], dict[str, Any]],
+    release: Callable[[Change, str], Beside],
 ) -> list[list[Change]]:
     """The changes in groups: whoever gives to one another is together, givers first, at the place of the
     first of them."""
@@ -343,7 +344,7 @@ def _connected(key: str, links: Mapping[str, set[str]]) -> set[str]:
 def _givers_first(
     members: Iterable[Change],
     after: Mapping[str, Mapping[str, str]],
-    release: Callable[[Change, str], dict[str, Any]],
+    release: Callable[[Change, str], Beside],
 ) -> list[Change]:
     by_key = {change.key: change for change in members}
     ordered: list[Change] = []

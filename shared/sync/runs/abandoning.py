@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import update_json
 from shared.sync import paths
 from shared.sync.documents.active import read_active
 from shared.sync.documents.runs import EntityStatus, Run, read_run, run_from_json
-from shared.sync.model import ENTITIES
+from shared.sync.model import ENTITIES, JsonValue
 from shared.sync.runs.finish import distrust_begun, finish_run, nobody_at_work
 from shared.sync.services import Services
 
@@ -44,7 +43,7 @@ def _give_up(services: Services, run_id: str, reason: str) -> None:
     failed = Run(run_id, request, claim.at, entities)
     path = paths.run(run_id)
 
-    def replaced(value: Any) -> Any:
+    def replaced(value: JsonValue) -> JsonValue:
         if value is not None:
             run_from_json(value, path)
             return None

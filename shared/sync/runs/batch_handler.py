@@ -32,6 +32,7 @@ from shared.sync.applying.looking_up import LookUp, TooEarly
 from shared.sync.applying.settled import unknown_outcomes
 from shared.sync.documents.change import Change, reference
 from shared.sync.documents.outcome import (
+    NOT_TRIED,
     BatchOutcomes,
     Outcome,
     Result,
@@ -370,9 +371,8 @@ class _BatchWork:
         if (sent_before or self._applier.repeated) and change.target_id is not None:
             # An attempt without an answer may have done what this one did not.
             outcome.target_id = change.target_id
-            outcome.unknown |= {
-                name: value for name, value in change.fields.items() if name not in outcome.fields
-            }
+            unanswered = {name: value for name, value in change.fields.items() if name not in outcome.fields}
+            outcome.unknown = {**outcome.unknown, **unanswered}
         return outcome
 
     def _has_met_another_number(self) -> bool:
@@ -684,9 +684,9 @@ class _BatchWork:
             return _failed(change, f"{MAY_BE_OFF}: {reason}")
         result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
         if index < self._tried:
-            text = MAY_BE_CHANGED if change.target_id is not None else "not tried"
+            text = MAY_BE_CHANGED if change.target_id is not None else NOT_TRIED
             return in_doubt(change, result, f"{text}: {reason}")
-        return Outcome(change.key, change.action, result, change.digest, reason=f"not tried: {reason}")
+        return Outcome(change.key, change.action, result, change.digest, reason=f"{NOT_TRIED}: {reason}")
 
     def _stop_entity(self, reason: str) -> None:
         message = self._message

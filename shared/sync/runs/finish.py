@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from shared.clients.http.call_meter import folded
 from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
@@ -21,10 +20,11 @@ from shared.sync.applying.settled import settled
 from shared.sync.documents.active import release_active
 from shared.sync.documents.outcome import DONE, BatchOutcomes, Outcome
 from shared.sync.documents.plans import Plan, planned_changes
+from shared.sync.documents.report import Report
 from shared.sync.documents.runs import EntityStatus, Run, RunPhase, change_run
 from shared.sync.documents.state import EntityState, decode_state, distrust_state, state_from_json
 from shared.sync.documents.switched_off import note_switched_off
-from shared.sync.model import ENTITY_NEEDS, EntityName
+from shared.sync.model import ENTITY_NEEDS, EntityName, JsonValue
 from shared.sync.planning.approval import about_left_out
 from shared.sync.runs.report import make_report
 from shared.sync.runs.requests import send_entities
@@ -257,7 +257,7 @@ def _conclude(services: Services, run: Run) -> None:
         _tell(run, report["duration_seconds"])
 
 
-def _write_page(services: Services, run_id: str, report: dict[str, Any]) -> None:
+def _write_page(services: Services, run_id: str, report: Report) -> None:
     try:
         page = services.report_page(report)
     except Exception:
@@ -267,7 +267,7 @@ def _write_page(services: Services, run_id: str, report: dict[str, Any]) -> None
     services.documents.write(paths.report_page(run_id), page)
 
 
-def _count(services: Services, run: Run, report: dict[str, Any]) -> None:
+def _count(services: Services, run: Run, report: Report) -> None:
     try:
         add_run(services.documents, run, report)
     except StorageError:
@@ -312,7 +312,7 @@ def _merge(
             if outcome.unsure:
                 outcome.at = outcome.at or now
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         current = state_from_json(entity, value)
         if not _is_due(current, plan, run):
             # It has been merged before, and a later run may have gone on from there; or the document was

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import cast
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_document
@@ -14,9 +14,10 @@ from shared.sync import paths
 from shared.sync.applying.settled import settled
 from shared.sync.documents.outcome import BatchOutcomes, Outcome
 from shared.sync.documents.plans import Plan, read_plan
+from shared.sync.documents.report import Counts, Findings, OutcomeProblem, RecordProblem, Report
 from shared.sync.documents.runs import Run
 from shared.sync.findings.causes import GONE, NOT_APPLIED, WAITS_FOR_LISTING, WAITS_FOR_RECORD, Cause
-from shared.sync.model import EntityName
+from shared.sync.model import EntityName, JsonValue
 from shared.sync.suggestions import cause_of_refusal
 
 MOST_PROBLEMS = 200
@@ -27,8 +28,8 @@ LEAST_URGENT = ("invalid", "reported", "waiting", "skipped")
 """Kinds of problems that come after all others, in this order."""
 
 
-def make_report(documents: Documents, run: Run) -> dict[str, Any]:
-    """The report as one JSON object: per entity status, counts and problems; calls, waits, duration."""
+def make_report(documents: Documents, run: Run) -> Report:
+    """The report of a run that has ended, or how it stands."""
     calls: Counter[str] = Counter()
     for status in run.entities.values():
         calls.update(status.calls)
@@ -46,7 +47,7 @@ def make_report(documents: Documents, run: Run) -> dict[str, Any]:
         "waited_seconds": round(sum(status.waited_seconds for status in run.entities.values()), 3),
         "entities": {
             name: {
-                **status.counts,
+                **cast(Counts, status.counts),
                 "phase": status.phase,
                 "held": status.phase == "held",
                 "reason": status.reason,
@@ -66,24 +67,28 @@ def _duration(run: Run) -> float | None:
     ).total_seconds()
 
 
-def read_report(documents: Documents, run_id: str) -> dict[str, Any] | None:
+def read_report(documents: Documents, run_id: str) -> Report | None:
     """The report that was written at the run's end; None when there is none, or none that can be read."""
     try:
-        report = read_document(documents, paths.report(run_id), dict[str, Any])
+        report = read_document(documents, paths.report(run_id), dict[str, JsonValue])
     except UnreadableDocument:
         return None
-    return report if report and {"phase", "calls", "entities"} <= report.keys() else None
+    is_whole = report is not None and {"phase", "calls", "entities"} <= report.keys()
+    return cast(Report, report) if is_whole else None
 
 
-def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, Any]:
+def _findings(documents: Documents, run: Run, entity: EntityName) -> Findings:
     plan, status = None, run.entities[entity]
     if status.phase != "off" and not (status.ended and status.quiet):
         with suppress(UnreadableDocument):  # the entity's reason says so
             plan = read_plan(documents, run, entity)
     if plan is None:
         return {
-            **{"problems": [], "problems_total": 0, "problems_by_kind": {}},
-            **{"vanished": {"count": 0, "keys": []}, "left_out": {"count": 0, "changes": []}},
+            "problems": [],
+            "problems_total": 0,
+            "problems_by_kind": {},
+            "vanished": {"count": 0, "keys": []},
+            "left_out": {"count": 0, "changes": []},
         }
     problems = problems_of(documents, run, entity, plan)
     left_out = plan.left_out
@@ -98,16 +103,16 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, A
     }
 
 
-def problems_of(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[Mapping[str, Any]]:
+def problems_of(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[RecordProblem]:
     """All problems of an entity of a run: those of its plan, and of the changes that were applied."""
     return [*plan.problems, *_outcome_problems(entity, settled(documents, run, entity, plan))]
 
 
-def _urgency(problem: Mapping[str, Any]) -> int:
+def _urgency(problem: RecordProblem) -> int:
     return LEAST_URGENT.index(problem["kind"]) if problem["kind"] in LEAST_URGENT else -1
 
 
-def _outcome_problems(entity: EntityName, batches: Iterable[BatchOutcomes]) -> Iterator[dict[str, Any]]:
+def _outcome_problems(entity: EntityName, batches: Iterable[BatchOutcomes]) -> Iterator[OutcomeProblem]:
     """What went wrong while applying, without the values: texts name fields only."""
     for batch in batches:
         for outcome in batch.outcomes:
@@ -136,6 +141,6 @@ def _cause(entity: str, outcome: Outcome) -> Cause:
     return GONE if outcome.result == "gone" else NOT_APPLIED
 
 
-def _problem(key: str, kind: str, reason: str | None, fields: list[str], cause: Cause) -> dict[str, Any]:
+def _problem(key: str, kind: str, reason: str | None, fields: list[str], cause: Cause) -> OutcomeProblem:
     field = ", ".join(fields) or None
     return {"key": key, "kind": kind, "reason": reason, "field": field, "cause": cause.code}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from shared.clients.http.call_meter import folded
 from shared.errors import UnreadableDocument
@@ -18,8 +18,9 @@ from shared.storage.documents import Documents, read_document, update_json
 from shared.sync import paths
 from shared.sync.documents.active import active_run_id, read_active
 from shared.sync.documents.control import read_pauses
+from shared.sync.documents.report import CountName, Report
 from shared.sync.documents.runs import Run
-from shared.sync.model import ENTITIES, EntityName
+from shared.sync.model import ENTITIES, EntityName, JsonValue
 from shared.sync.runs.backlog import Backlog, backlogs
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ TOTALS = "state/totals.json"
 
 RUNS_KEPT_APART = 50
 """Two days of hourly runs: a plan that is approved later than that is counted as one more run."""
+
+COUNTED: tuple[CountName, ...] = ("created", "updated", "deactivated", "failed", "waiting", "invalid")
+"""The counts of a report that go into the totals."""
 
 Figures = dict[str, dict[str, float]]
 
@@ -44,7 +48,7 @@ class _Totals(_Later):
     recent: dict[str, Figures]
 
 
-def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
+def add_run(documents: Documents, run: Run, report: Report) -> None:
     """Count an ended run.
 
     Counting it again (after a crash, by a handler that comes late, or when a held plan was approved) only
@@ -56,7 +60,7 @@ def add_run(documents: Documents, run: Run, report: dict[str, Any]) -> None:
         name: status.failing for name, status in run.entities.items() if status.failing is not None
     }
 
-    def change(value: Any) -> Any:
+    def change(value: JsonValue) -> JsonValue:
         totals = _totals(value)
         before, recent = totals["before"], dict(totals["recent"])
         newest = run.run_id >= max(recent, default="")
@@ -80,7 +84,7 @@ def read_totals(documents: Documents) -> _Totals:
     return _without_ids(read_document(documents, TOTALS, _Totals) or {"before": {}, "recent": {}})
 
 
-def _totals(value: Any) -> _Totals:
+def _totals(value: JsonValue) -> _Totals:
     if value is None:
         return {"before": {}, "recent": {}}
     return _without_ids(decode(_Totals, value, TOTALS))
@@ -91,15 +95,15 @@ def _tell_lost(error: UnreadableDocument) -> None:
     logger.error("%s; the figures of all runs begin anew", error, extra={"event": "document_unreadable"})
 
 
-def _figures_of(run: Run, report: dict[str, Any]) -> Figures:
+def _figures_of(run: Run, report: Report) -> Figures:
     operations: Counter[str] = Counter()
     requests: Counter[str] = Counter()
     for status in run.entities.values():
         requests.update(status.requests)
     for name, entity in report["entities"].items():
-        for result in ("created", "updated", "deactivated", "failed", "waiting", "invalid"):
+        for result in COUNTED:
             operations[f"{name}/{result}"] += entity.get(result, 0)
-    figures = {
+    figures: Figures = {
         "operations": {name: float(count) for name, count in operations.items()},
         "requests": {name: float(count) for name, count in requests.items()},
         "runs": {report["phase"]: 1.0},
