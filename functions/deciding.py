@@ -25,9 +25,12 @@ class Said:
 def said(params: Params, body: Mapping[str, Any] | None = None) -> Said:
     """What the request says; who has signed in is known, whatever is said. Raises BadRequest."""
     body = body or {}
-    reason = one_line(body["reason"], "reason") if "reason" in body else params.text("reason")
-    who = body.get("who") if "who" in body else params.text("who")
-    return Said(_author(None if who is None else one_line(who, "who")), reason)
+    reason, who = params.text("reason"), params.text("who")
+    if "reason" in body:
+        reason = one_line(body["reason"], "reason")
+    if "who" in body:
+        who = None if body["who"] is None else one_line(body["who"], "who")
+    return Said(_author(who), reason)
 
 
 def _author(stated: str | None) -> Author:

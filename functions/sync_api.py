@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import azure.functions as func
 
 from functions.access import OPERATOR, operation
@@ -11,7 +13,7 @@ from functions.responses import CHECK_KEY, BadRequest, Problem, json_response, s
 from shared import runtime
 from shared.queries import answers
 from shared.queries.on_demand import sync_record
-from shared.sync.decisions.record import decided
+from shared.sync.decisions.record import Outcome, decided
 from shared.sync.documents.runs import Mode, RunRequest
 from shared.sync.model import EntityName
 from shared.sync.runs.requests import request_run
@@ -35,15 +37,25 @@ def start_sync(req: func.HttpRequest) -> func.HttpResponse:
         return _one_record(deciding, entities, key_of(key), mode, refresh=refresh, retry_failed=retry)
     retry = params.flag("retry_failed", default=refresh)
     services = runtime.current()
-    given = _given(mode, refresh=refresh, retry_failed=retry)
-    with decided(services, "sync", deciding.by, deciding.reason, entities=entities, given=given) as outcome:
-        run_id = outcome.run_id = request_run(services, RunRequest(mode, entities, refresh, retry))
+    request = RunRequest(mode, entities, refresh, retry)
+    with _decided(deciding, request) as outcome:
+        run_id = outcome.run_id = request_run(services, request)
     return started(run_id)
 
 
-def _given(mode: Mode, *, refresh: bool, retry_failed: bool) -> dict[str, str]:
-    """As it would be written in the query."""
-    return {"mode": mode, "refresh": str(refresh).lower(), "retry_failed": str(retry_failed).lower()}
+def _decided(deciding: Said, request: RunRequest) -> AbstractContextManager[Outcome]:
+    """The decision to do this; to look is to decide nothing."""
+    if request.mode == "plan":
+        return nullcontext(Outcome(""))
+    return decided(
+        runtime.current(),
+        "sync",
+        deciding.by,
+        deciding.reason,
+        entities=request.entities,
+        keys=request.keys,
+        given={"refresh": str(request.refresh).lower(), "retry_failed": str(request.retry_failed).lower()},
+    )
 
 
 def _one_record(
@@ -58,10 +70,7 @@ def _one_record(
     if len(entities) != 1:
         raise BadRequest("a key belongs to one entity: POST /api/sync/employees?key=...")
     services = runtime.current()
-    given = _given(mode, refresh=refresh, retry_failed=retry_failed)
-    with decided(
-        services, "sync", deciding.by, deciding.reason, entities=entities, keys=(key,), given=given
-    ) as outcome:
+    with _decided(deciding, RunRequest(mode, entities, refresh, retry_failed, keys=(key,))) as outcome:
         answer = sync_record(services, entities[0], key, mode, refresh=refresh, retry_failed=retry_failed)
         outcome.run_id = answer["run_id"]
     if answer["phase"] == "running":

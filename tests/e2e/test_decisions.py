@@ -76,9 +76,9 @@ class TestWhatIsKept:
         assert BY_JO.items() <= decisions(api)[0].items()
 
     def test_of_a_run_is_what_was_asked_for_and_which_run_came_of_it(self, api: Api) -> None:
-        run_id = api.post("/api/sync/titles", 202, mode="plan", refresh="true", **SAID)["run_id"]
+        run_id = api.post("/api/sync/titles", 202, refresh="true", **SAID)["run_id"]
         (decision,) = decisions(api)
-        assert decision["given"] == {"mode": "plan", "refresh": "true", "retry_failed": "true"}
+        assert decision["given"] == {"refresh": "true", "retry_failed": "true"}
         assert (decision["action"], decision["run_id"], decision["done"]) == ("sync", run_id, True)
         assert decisions(api, run_id=run_id) == [decision]
         assert decisions(api, run_id=NO_RUN) == []
@@ -109,6 +109,7 @@ class TestWhatIsKept:
         api.get("/api/status")
         api.get(f"/api/records/employees/{PERSON}")
         api.post("/api/search", body={"text": "doe"})
+        api.post("/api/sync/employees", mode="plan", key=PERSON)
         api.post("/api/pause/nothing", 400)
         api.post("/api/resume", 400, body={"who": "two\nlines"})
         assert decisions(api) == []
