@@ -22,17 +22,14 @@ blueprint = func.Blueprint()
 def show_decisions(req: func.HttpRequest) -> func.HttpResponse:
     """Who decided what, when and why, newest first."""
     params = Params(req, "action", "who", "run_id", "entity", "key", "limit", "cursor")
-    key, entity = params.text("key"), params.choice("entity", ENTITIES)
-    run_id = params.text("run_id")
+    key, run_id = params.text("key"), params.text("run_id")
     if run_id is not None and not RUN_ID.fullmatch(run_id):
         raise BadRequest("run_id must be a run's id such as 20260131-120000-0a1b2c")
-    if key is not None and entity is None:
-        raise BadRequest("a key belongs to one entity: name it too")
     wanted = DecisionFilter(
         action=params.choice("action", DECISION_ACTIONS),
         who=params.text("who"),
         run_id=run_id,
-        entity=entity,
+        entity=params.choice("entity", ENTITIES),
         key=None if key is None else key_of(key),
     )
     cursor = params.text("cursor")

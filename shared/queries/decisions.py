@@ -13,7 +13,7 @@ from shared.storage.documents import Documents, read_document
 from shared.sync import paths
 from shared.sync.decisions.record import Decision, Ending
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import EntityName
+from shared.sync.model import ENTITIES, EntityName
 
 DECISION_ID = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{6}", re.ASCII)
 MOST_EXAMINED = 300
@@ -24,8 +24,8 @@ MOST_ABOUT = 100
 
 @dataclass(frozen=True)
 class DecisionFilter:
-    """Which decisions; None matches all. `who` is part of the name or the id, in any letter case; `key` needs
-    `entity`, and matches decisions that name the record."""
+    """Which decisions; None matches all. `who` is part of the name or the id, in any letter case; `key`
+    matches decisions that name the record."""
 
     action: str | None = None
     who: str | None = None
@@ -39,7 +39,7 @@ class DecisionFilter:
             self.action in (None, decision.action)
             and (self.who is None or _is_part(self.who, decision.who, decision.who_id))
             and (self.entity is None or self.entity in decision.entities)
-            and (self.key is None or self.entity is None or _names(decision, self.entity, self.key))
+            and (self.key is None or _names(decision, self.key))
         )
 
     def matches_run(self, decision: Decision, ending: Ending | None) -> bool:
@@ -121,6 +121,11 @@ def _is_part(text: str, *of: str | None) -> bool:
     return any(text.casefold() in value.casefold() for value in of if value)
 
 
-def _names(decision: Decision, entity: EntityName, key: str) -> bool:
-    wanted = normal_key(entity, key)
-    return any(normal_key(entity, named) == wanted for named in decision.keys)
+def _names(decision: Decision, key: str) -> bool:
+    """Keys are of one entity; a newer release may know more of these."""
+    return any(
+        normal_key(entity, named) == normal_key(entity, key)
+        for entity in ENTITIES
+        if entity in decision.entities
+        for named in decision.keys
+    )
