@@ -7,6 +7,7 @@ import azure.functions as func
 
 from functions.control_api import blueprint as control_api
 from functions.dashboard import blueprint as dashboard
+from functions.decisions_api import blueprint as decisions_api
 from functions.failures_api import blueprint as failures_api
 from functions.health import blueprint as health
 from functions.me_api import blueprint as me_api
@@ -21,7 +22,7 @@ from shared.shutdown import end_gracefully
 from shared.telemetry.logs import install_json_logs
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-API = (sync_api, runs_api, records_api, failures_api, control_api, status_api, me_api)
+API = (sync_api, runs_api, records_api, failures_api, control_api, decisions_api, status_api, me_api)
 for blueprint in (timers, queues, health, dashboard, *API):
     app.register_functions(blueprint)
 

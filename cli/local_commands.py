@@ -18,6 +18,7 @@ from cli.remote.client import KEY_HEADER
 from cli.settings_file import local_environment
 from cli.show import show_costs, show_report
 from cli.show_plan import MOST_UPDATES, show_plan
+from cli.user import user_name
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop_once, exit_status, run_once
 from local.host.own_pages import is_loopback
 from local.host.progress import display
@@ -26,6 +27,7 @@ from shared.errors import ConfigurationError
 from shared.queries import answers
 from shared.queries.plan_view import plan_view
 from shared.queries.run_index import RUN_ID
+from shared.sync.decisions.record import Author
 from shared.sync.documents.runs import RunRequest, get_run
 from shared.sync.model import ENTITIES
 from shared.version import PROGRAM
@@ -59,6 +61,7 @@ def add_commands(commands: Commands) -> None:
     way.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
     way.add_argument("--approve", metavar="RUN", help="let what the held plans of this run still want go on")
     way.add_argument("--drop", metavar="RUN", help="drop what this run holds, or has not done yet")
+    once.add_argument("--reason", metavar="TEXT", help="why it is approved or dropped, for the record")
     _add_scope(once)
     once.add_argument("--json", action="store_true", help="print the report as one JSON object")
     plan = add_command(
@@ -195,9 +198,9 @@ def _once(options: argparse.Namespace) -> int:
     try:
         with display(console, silent=options.json or options.quiet) as shown:
             if options.approve:
-                finished = approve_once(stack, options.approve, shown)
+                finished = approve_once(stack, options.approve, shown, *_deciding(options))
             elif options.drop:
-                finished = drop_once(stack, options.drop, shown)
+                finished = drop_once(stack, options.drop, shown, *_deciding(options))
             else:
                 finished = run_once(stack, _request(options, plan=options.plan), shown)
         if options.plan:
@@ -211,6 +214,10 @@ def _once(options: argparse.Namespace) -> int:
     else:
         show_report(console, finished.report)
     return exit_status(finished.report)
+
+
+def _deciding(options: argparse.Namespace) -> tuple[Author, str | None]:
+    return Author("local", user_name()), options.reason
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import Params, entities_of, json_body, keys_of, one_line
+from functions.deciding import SAYING, said
 from functions.responses import BadRequest, csv_file, html_response, json_response, started
 from shared import runtime
 from shared.queries import answers
@@ -18,6 +19,7 @@ from shared.queries.fix_list import fix_list
 from shared.queries.fix_list_page import fix_list_page
 from shared.queries.openapi.requests import LETTERS_PER_PAGE, MOST_LETTERS
 from shared.reports.document import document_policy
+from shared.sync.decisions.record import decided
 from shared.sync.documents.runs import RunRequest
 from shared.sync.findings.causes import OWNERS
 from shared.sync.runs.requests import request_run
@@ -51,15 +53,16 @@ def show_fix_list(req: func.HttpRequest) -> func.HttpResponse:
 @operation(blueprint, "api/failures/retry", "POST", OPERATOR)
 def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run that also tries what SafetyAmp refused before: of everything, an entity, or some keys."""
-    Params(req)
-    body = json_body(req, "entity", "keys")
+    body = json_body(req, "entity", "keys", *SAYING)
+    deciding = said(Params(req, *SAYING), body)
     entities = entities_of(body.get("entity", "all"))
     keys = keys_of(body["keys"]) if "keys" in body else ()
     if keys and len(entities) != 1:
         raise BadRequest("keys belong to one entity: name it too")
-    run_id = request_run(
-        runtime.current(), RunRequest(entities=entities, retry_failed=True, cause="retry", keys=keys)
-    )
+    services = runtime.current()
+    with decided(services, "retry", deciding.by, deciding.reason, entities=entities, keys=keys) as outcome:
+        request = RunRequest(entities=entities, retry_failed=True, cause="retry", keys=keys)
+        run_id = outcome.run_id = request_run(services, request)
     return started(run_id)
 
 
@@ -77,10 +80,13 @@ def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
 @operation(blueprint, "api/dead-letters/resubmit", "POST", APPROVER)
 def resubmit_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     """Send again what an active run still lacks."""
-    Params(req)
-    body = json_body(req, "ids")
+    body = json_body(req, "ids", *SAYING)
+    deciding = said(Params(req, *SAYING), body)
     ids = _ids(body["ids"]) if "ids" in body else None
-    answer: answers.Resubmissions = {"results": resubmit(runtime.current(), ids)}
+    services = runtime.current()
+    given = {"ids": "all" if ids is None else " ".join(ids)}
+    with decided(services, "resubmit", deciding.by, deciding.reason, given=given):
+        answer: answers.Resubmissions = {"results": resubmit(services, ids)}
     return json_response(answer)
 
 

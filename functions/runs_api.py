@@ -6,6 +6,7 @@ import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
 from functions.api_input import Params, json_body, next_page, run_id_of
+from functions.deciding import SAYING, said
 from functions.responses import BadRequest, csv_file, html_response, json_response, started
 from shared import runtime
 from shared.queries import answers
@@ -19,6 +20,7 @@ from shared.queries.run_list import RunFilter, list_runs
 from shared.reports.document import document_policy
 from shared.reports.page import report_page
 from shared.sync.decisions.approve import approve
+from shared.sync.decisions.record import decided
 from shared.sync.documents.outcome import RESULTS
 from shared.sync.documents.runs import RUN_PHASES, get_run
 from shared.sync.model import ACTIONS, ENTITIES
@@ -116,18 +118,18 @@ def _place(cursor: str | None) -> Place:
 @operation(blueprint, "api/runs/{run_id}/approve", "POST", APPROVER)
 def approve_run(req: func.HttpRequest) -> func.HttpResponse:
     """Let the held plans of a run go on."""
-    Params(req)
-    json_body(req)
-    run_id = run_id_of(req)
-    approve(runtime.current(), run_id)
+    deciding = said(Params(req, *SAYING), json_body(req, *SAYING))
+    run_id, services = run_id_of(req), runtime.current()
+    with decided(services, "approve", deciding.by, deciding.reason, run_id=run_id):
+        approve(services, run_id)
     return started(run_id)
 
 
 @operation(blueprint, "api/runs/{run_id}/cancel", "POST", OPERATOR)
 def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     """Stop a run: what was done stays done, the rest is not tried."""
-    Params(req)
-    json_body(req)
-    run_id = run_id_of(req)
-    cancel(runtime.current(), run_id, "cancelled by an operator")
+    deciding = said(Params(req, *SAYING), json_body(req, *SAYING))
+    run_id, services = run_id_of(req), runtime.current()
+    with decided(services, "cancel", deciding.by, deciding.reason, run_id=run_id):
+        cancel(services, run_id, "cancelled by an operator")
     return started(run_id)

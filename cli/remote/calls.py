@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from getpass import getuser
 from typing import Any, Generic
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.text import Text
 from cli.console import inert
 from cli.remote.client import RECORD_SECONDS, Answer, Expected, RemoteApp, RemoteError, Value
 from cli.remote.parts import show_commands
+from cli.remote.show_decisions import show_decisions
 from cli.remote.show_fix_list import show_fix_list, write_fix_list
 from cli.remote.show_record import show_explanation
 from cli.remote.show_runs import show_changes, show_more, show_run, show_runs
@@ -26,6 +26,7 @@ from cli.remote.show_status import (
 )
 from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
 from cli.remote.words import command
+from cli.user import user_name
 from local.host.once import NOTHING_FAILED, exit_status
 from shared.errors import ConfigurationError
 from shared.queries import answers
@@ -42,6 +43,7 @@ RECORD_SYNC = Expected(answers.RecordSync, ("run_id", "steps"))
 FAILURES = Expected(answers.Failures, ("total", "groups", "entities"))
 FIX_LIST = Expected(answers.FixList, ("total", "groups", "rows"))
 CONTROL = Expected(answers.Control, ("paused",))
+DECISIONS = Expected(answers.DecisionPage, ("decisions", "next"))
 
 
 def _ask_status(app: RemoteApp, _: argparse.Namespace) -> Answer[answers.Status]:
@@ -115,6 +117,7 @@ def _ask_record_sync(app: RemoteApp, options: argparse.Namespace) -> Answer[answ
 
 
 def _synced(app: RemoteApp, options: argparse.Namespace, expected: Expected[Value]) -> Answer[Value]:
+    deciding = _deciding(options)
     return app.post(
         f"/api/sync/{options.entity}",
         expected,
@@ -122,6 +125,8 @@ def _synced(app: RemoteApp, options: argparse.Namespace, expected: Expected[Valu
         mode="plan" if options.plan else "apply",
         refresh="true" if options.refresh else None,
         key=options.record,
+        reason=deciding.get("reason"),
+        who=deciding.get("who"),
     )
 
 
@@ -156,15 +161,15 @@ def _tell_fix_list(console: Console, value: answers.FixList, options: argparse.N
 
 def _ask_retry(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
     body = {"entity": options.entity} if options.entity else {}
-    return app.post("/api/failures/retry", STARTED, body)
+    return app.post("/api/failures/retry", STARTED, {**body, **_deciding(options)})
 
 
 def _ask_approve(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
-    return app.post(f"/api/runs/{_checked(options.run_id)}/approve", STARTED)
+    return app.post(f"/api/runs/{_checked(options.run_id)}/approve", STARTED, _deciding(options))
 
 
 def _ask_cancel(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
-    return app.post(f"/api/runs/{_checked(options.run_id)}/cancel", STARTED)
+    return app.post(f"/api/runs/{_checked(options.run_id)}/cancel", STARTED, _deciding(options))
 
 
 TOLD_STARTED = {
@@ -181,12 +186,11 @@ def _tell_started(console: Console, value: answers.Started, options: argparse.Na
 
 
 def _ask_pause(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Control]:
-    body = {"entity": options.entity, "who": options.who or _user()}
-    return app.post("/api/pause", CONTROL, {**body, **({"reason": options.reason} if options.reason else {})})
+    return app.post("/api/pause", CONTROL, {"entity": options.entity, **_deciding(options)})
 
 
 def _ask_resume(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Control]:
-    return app.post("/api/resume", CONTROL, {"entity": options.entity})
+    return app.post("/api/resume", CONTROL, {"entity": options.entity, **_deciding(options)})
 
 
 def _tell_pauses(console: Console, value: answers.Control, _: argparse.Namespace) -> int:
@@ -194,11 +198,24 @@ def _tell_pauses(console: Console, value: answers.Control, _: argparse.Namespace
     return NOTHING_FAILED
 
 
-def _user() -> str | None:
-    try:
-        return getuser()
-    except (OSError, KeyError, ImportError):
-        return None
+def _ask_decisions(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.DecisionPage]:
+    query = {name: getattr(options, name) for name in ("action", "who", "entity", "limit", "cursor")}
+    run_id = None if options.about_run is None else _checked(options.about_run)
+    return app.get("/api/decisions", DECISIONS, run_id=run_id, key=options.record, **query)
+
+
+def _tell_decisions(console: Console, value: answers.DecisionPage, options: argparse.Namespace) -> int:
+    show_decisions(console, value)
+    run = [] if options.about_run is None else ["--run", options.about_run]
+    asked = _given(options, "action", "who", "entity", "record", "limit")
+    show_more(console, value["next"], "decisions", *run, *asked)
+    return NOTHING_FAILED
+
+
+def _deciding(options: argparse.Namespace) -> dict[str, str]:
+    """Who decides, and why; what is not known is left out."""
+    said = {"reason": options.reason, "who": options.who or user_name()}
+    return {name: value for name, value in said.items() if value}
 
 
 def _given(options: argparse.Namespace, *names: str) -> list[str]:
@@ -238,6 +255,7 @@ CALLS: Mapping[str, Call[Any]] = {
     "cancel": Call(_ask_cancel, _tell_started),
     "pause": Call(_ask_pause, _tell_pauses),
     "resume": Call(_ask_resume, _tell_pauses),
+    "decisions": Call(_ask_decisions, _tell_decisions),
 }
 OF_ONE: Mapping[str, Call[Any]] = {
     "runs": Call(_ask_run, _tell_run),

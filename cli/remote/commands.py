@@ -28,6 +28,7 @@ from cli.remote.words import said
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED
 from shared.errors import ConfigurationError
+from shared.sync.decisions.record import DECISION_ACTIONS
 from shared.sync.documents.runs import RUN_PHASES
 from shared.sync.findings.causes import OWNERS
 from shared.sync.model import ACTIONS, ENTITIES
@@ -88,6 +89,7 @@ def add_commands(commands: Commands) -> None:
     sync.add_argument("--record", metavar="KEY", help="only the record with this key, step by step")
     sync.add_argument("--plan", action="store_true", help="stop after planning, change nothing")
     sync.add_argument("--refresh", action="store_true", help="list SafetyAmp anew")
+    _add_deciding(sync)
     _add(commands, "failures", "what fails, by cause, with what to do", "failures --json")
     fixes = _add(commands, "fix-list", "what is whose to mend", "fix-list --owner hr --csv hr.csv")
     fixes.add_argument("--owner", choices=OWNERS, metavar="OWNER", help=f"only of: {', '.join(OWNERS)}")
@@ -99,10 +101,13 @@ def add_commands(commands: Commands) -> None:
     )
     retry = _add(commands, "retry", "a run that also tries what was refused", "retry employees")
     retry.add_argument("entity", nargs="?", choices=ENTITIES, metavar="ENTITY", help="only of this entity")
+    _add_deciding(retry)
     approve = _add(commands, "approve", "let the held plans of a run go on", "approve 20260131-120000-0a1b2c")
     approve.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    _add_deciding(approve)
     cancel = _add(commands, "cancel", "stop a run; what was done stays done", "cancel 20260131-120000-0a1b2c")
     cancel.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    _add_deciding(cancel)
     pause = _add(
         commands,
         "pause",
@@ -112,12 +117,38 @@ def add_commands(commands: Commands) -> None:
     pause.add_argument(
         "entity", nargs="?", choices=ENTITY_OR_ALL, default="all", metavar="ENTITY", help="(all)"
     )
-    pause.add_argument("--reason", help="why; shown wherever something is paused")
-    pause.add_argument("--who", help="who pauses it (this machine's user)")
+    _add_deciding(pause)
     resume = _add(commands, "resume", "end a pause", "resume employees")
     resume.add_argument(
         "entity", nargs="?", choices=ENTITY_OR_ALL, default="all", metavar="ENTITY", help="(all)"
     )
+    _add_deciding(resume)
+    _add_decisions(commands)
+
+
+def _add_decisions(commands: Commands) -> None:
+    decisions = _add(
+        commands, "decisions", "who decided what, when and why", "decisions --run 20260131-120000-0a1b2c"
+    )
+    decisions.add_argument(
+        "--run", dest="about_run", metavar="RUN", help="only about this run, or that began it"
+    )
+    decisions.add_argument(
+        "--action",
+        choices=DECISION_ACTIONS,
+        metavar="ACTION",
+        help=f"only: {', '.join(DECISION_ACTIONS)}",
+    )
+    decisions.add_argument("--who", metavar="NAME", help="only of whose name or id has this in it")
+    decisions.add_argument("--entity", choices=ENTITIES, metavar="ENTITY", help=f"only of: {NAMES}")
+    decisions.add_argument("--record", metavar="KEY", help="only that name this record of the entity")
+    decisions.add_argument("--limit", type=int, default=50, help="how many at most (50)")
+    decisions.add_argument("--cursor", help="where the page before ended")
+
+
+def _add_deciding(parser: Parser) -> None:
+    parser.add_argument("--reason", metavar="TEXT", help="why; kept with the decision")
+    parser.add_argument("--who", metavar="NAME", help="who decides it (this machine's user)")
 
 
 def _add(commands: Commands, name: str, about: str, example: str) -> Parser:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.console import inert
 from cli.remote.parts import difference_lines, error_lines, heading, show_commands, show_lines
+from cli.remote.show_decisions import show_list_of_decisions
 from cli.remote.words import command, plain, said, when
 from shared.queries import answers
 
@@ -35,6 +36,10 @@ def show_explanation(console: Console, value: answers.Explanation) -> None:
     _show_safetyamp(console, value)
     _show_difference(console, value["difference"])
     _show_history(console, value["history"], now)
+    # An older app tells none.
+    if decisions := value.get("decisions"):
+        heading(console, "Decisions about it")
+        show_list_of_decisions(console, decisions)
     _show_next(console, value["next"], now)
 
 

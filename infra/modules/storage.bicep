@@ -23,6 +23,9 @@ param operatorAddresses string[]
 @description('Days after which the documents of a run and dead letters are deleted.')
 param runRetentionDays int
 
+@description('Days after which it is forgotten who decided what and why.')
+param decisionRetentionDays int
+
 @description('Workspace of the logs.')
 param workspaceId string
 
@@ -90,6 +93,20 @@ resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04-01
             }
             actions: {
               baseBlob: { delete: { daysAfterModificationGreaterThan: runRetentionDays } }
+            }
+          }
+        }
+        {
+          name: 'expire-decisions'
+          type: 'Lifecycle'
+          enabled: true
+          definition: {
+            filters: {
+              blobTypes: ['blockBlob']
+              prefixMatch: ['${documentsContainer}/decisions/']
+            }
+            actions: {
+              baseBlob: { delete: { daysAfterModificationGreaterThan: decisionRetentionDays } }
             }
           }
         }

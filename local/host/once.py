@@ -14,6 +14,7 @@ from local.host.stack import LocalStack
 from shared.errors import BusError, RunConflict, StorageError, UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync.decisions.approve import approve
+from shared.sync.decisions.record import Author, decided
 from shared.sync.documents.active import active_run_id, read_active
 from shared.sync.documents.runs import RunRequest, get_run
 from shared.sync.runs.report import make_report, read_report
@@ -30,6 +31,10 @@ SWEEP_SECONDS = 300.0
 
 NOTHING_FAILED, SOMETHING_FAILED, SETTINGS_WRONG, PLAN_HELD = 0, 1, 2, 3
 """Exit statuses."""
+
+
+AT_THIS_MACHINE = Author("local")
+"""Whoever it is."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,9 @@ def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finish
     return Finished(_to_the_end(stack, run_id, display), resumed=False)
 
 
-def approve_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
+def approve_once(
+    stack: LocalStack, run_id: str, display: Display, by: Author = AT_THIS_MACHINE, reason: str | None = None
+) -> Finished:
     """Let the held plans of a run go on, to the end; also an approval that an earlier process left half
     done. Raises UnknownRun, Paused, RunConflict and BusError."""
     stack.reach_service_bus()
@@ -74,15 +81,19 @@ def approve_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
     if resumed:
         sweep(stack.runtime, at_once=True)
     else:
-        approve(stack.runtime, run_id)
+        with decided(stack.runtime, "approve", by, reason, run_id=run_id):
+            approve(stack.runtime, run_id)
     return Finished(_to_the_end(stack, run_id, display), resumed)
 
 
-def drop_once(stack: LocalStack, run_id: str, display: Display) -> Finished:
+def drop_once(
+    stack: LocalStack, run_id: str, display: Display, by: Author = AT_THIS_MACHINE, reason: str | None = None
+) -> Finished:
     """Let nothing of a run be done any more that has not been done: of one that is half done, or the plans
     that it holds. Raises UnknownRun, RunConflict and BusError."""
     stack.reach_service_bus()
-    cancel(stack.runtime, run_id, "dropped by an operator")
+    with decided(stack.runtime, "cancel", by, reason, run_id=run_id):
+        cancel(stack.runtime, run_id, "dropped by an operator")
     sweep(stack.runtime, at_once=True)
     return Finished(_to_the_end(stack, run_id, display), resumed=False)
 

@@ -229,6 +229,48 @@ class ChangePage(TypedDict):
     problems: UnreadableDocuments
 
 
+# -- what operators decided --------------------------------------------------------------------------------
+
+
+class Decision(TypedDict):
+    id: str
+    at: Time
+    action: Annotated[
+        str, Field(description="sync, retry, approve, cancel, pause, resume, resubmit, empty-cache.")
+    ]
+    who: Annotated[str | None, Field(description="The name; null where nobody said it.")]
+    who_id: Annotated[str | None, Field(description="The object id in Entra of who has signed in.")]
+    known: Annotated[
+        str,
+        Field(
+            description="How the name is known. `entra`: signed in; `stated`: the caller's own word; `key`: a"
+            " function key, and nobody said whose; `local`: the user of the machine."
+        ),
+    ]
+    reason: str | None
+    run_id: Annotated[str | None, Field(description="The run that it is about, or that came of it.")]
+    entities: list[str]
+    keys: list[str]
+    given: Annotated[dict[str, str], Field(description="What else was said, such as the mode of a run.")]
+    done: Annotated[
+        bool | None,
+        Field(
+            description="Whether it was carried out; null as long as nobody knows, or for good after a crash."
+        ),
+    ]
+    ended_at: Time | None
+    detail: Annotated[str | None, Field(description="Why it was not carried out.")]
+
+
+class DecisionPage(TypedDict):
+    decisions: list[Decision]
+    next: Annotated[
+        str | None,
+        Field(description="Where the next page begins, which there may be although this one is not full."),
+    ]
+    problems: UnreadableDocuments
+
+
 # -- one record: explained, synced on demand, or found by name --------------------------------------------
 
 
@@ -353,6 +395,9 @@ class Explanation(TypedDict):
     safetyamp: SafetyAmpSide
     difference: Difference | None
     history: History
+    decisions: Annotated[
+        list[Decision], Field(description="That name this record, among the last hundred; newest first.")
+    ]
     next: Next
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from shared.queries import answers
 from shared.queries.changes import json_of, readable
+from shared.queries.decisions import decisions_about
 from shared.queries.dry_run import DryRun, dry_run
 from shared.queries.history import last_changes
 from shared.queries.next_step import NextStep, next_step
@@ -56,6 +57,7 @@ def explain(services: Services, entity: EntityName, key: str) -> answers.Explana
         "notes": [*seen.notes, *history["problems"]],
         "safetyamp": _known(seen, SwitchedOff(services.documents)),
         "difference": _difference(seen.change),
+        "decisions": decisions_about(services.documents, entity, key),
         "history": {"changes": history["changes"], "runs_searched": history["runs_searched"]},
         "next": {
             "verdict": coming.verdict,

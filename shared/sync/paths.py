@@ -8,6 +8,7 @@ ACTIVE = "runs/active.json"
 CONTROL = "control.json"
 SWITCHED_OFF = "state/switched-off.json"
 DEAD_LETTERS = "dead-letters/"
+DECISIONS = "decisions/"
 UNUSUAL = re.compile(r"[^A-Za-z0-9_=-]")
 
 
@@ -106,3 +107,13 @@ def dead_letter(queue: str, message_id: str) -> str:
     name = UNUSUAL.sub("+", message_id)
     # A part of a path begins with a letter, a digit or `_`.
     return f"{DEAD_LETTERS}{queue}/{name if name[:1].isalnum() else '_' + name}.json"
+
+
+def decision(decision_id: str) -> str:
+    """What an operator decided, in the folder of its month; the id begins with the time."""
+    return f"{DECISIONS}{decision_id[:4]}-{decision_id[4:6]}/{decision_id}.json"
+
+
+def decision_ending(decision_id: str) -> str:
+    """How it ended."""
+    return decision(decision_id).removesuffix(".json") + ".ending.json"

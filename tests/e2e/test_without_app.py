@@ -154,3 +154,16 @@ def test_a_wrong_setting_is_named(here: Terminal) -> None:
     here.monkeypatch.setenv("REDIS_PORT", "many")
     said = here.types("runs")
     assert (said.status, "REDIS_PORT" in said.err) == (2, True)
+
+
+def test_a_decision_is_kept_with_who_made_it_here(here: Terminal) -> None:
+    here.types("pause", "titles", "--reason", "year end", "--who", "Jo")
+    here.types("resume", "titles", "--who", "Jo")
+    said = here.types("decisions", "--who", "jo")
+    assert "Jo (as they say): resume titles" in said.words
+    assert "because: year end" in said.words
+    dropped = here.types("once", "--drop", RUN, "--reason", "not ours")
+    assert dropped.status != 0
+    told = here.types("decisions", "--action", "cancel").words
+    assert f"(at this machine): cancel {RUN} because: not ours not done:" in told
+    assert "Nobody has decided" in here.types("decisions", "--run", "20260131-120000-ffffff").out

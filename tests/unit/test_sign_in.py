@@ -33,6 +33,7 @@ NEEDED = {
     "show_fix_list": "viewer",
     "show_dead_letters": "viewer",
     "show_control": "viewer",
+    "show_decisions": "viewer",
     "show_settings": "operator",
     "start_sync": "operator",
     "retry_failures": "operator",

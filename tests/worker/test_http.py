@@ -74,6 +74,7 @@ HTTP = {
     ),
     "approve_run": Case("POST", "/api/runs/{run}/approve", 202, {"run_id": "{run}"}, a_held_run),
     "cancel_run": Case("POST", "/api/runs/{run}/cancel", 202, {"run_id": "{run}"}, a_run),
+    "show_decisions": Case("GET", "/api/decisions", 200, {"decisions": [], "next": None, "problems": []}),
     "show_control": Case("GET", "/api/control", 200, {"paused": {}}),
     "pause_sync": Case("POST", "/api/pause/jobs?reason=audit%20of%20sites", 200, "audit of sites"),
     "pause_any": Case(

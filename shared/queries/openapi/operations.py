@@ -10,8 +10,10 @@ from pydantic import Field, JsonValue
 
 from shared.queries import answers
 from shared.queries.answers import ChangeResult, RunId, Time
+from shared.queries.decisions import DECISION_ID
 from shared.queries.openapi import requests
 from shared.queries.openapi.requests import CachedOrAll, ChangeCursor, EntityOrAll, Flag, Key, Line, PageSize
+from shared.sync.decisions.record import DecisionAction
 from shared.sync.documents.runs import Mode, RunPhase
 from shared.sync.findings.causes import Owner
 from shared.sync.model import Action, EntityName
@@ -59,6 +61,11 @@ def answer(kind: object, status: int = 200) -> dict[int, dict[str, object]]:
 STARTED = answer(answers.Started, 202)
 LOCATED = {202: ("Location",)}
 CURSOR = "The `next` of the page before."
+DecisionId = Annotated[str, Field(pattern=f"^{DECISION_ID.pattern}$")]
+DECIDING: Mapping[str, object] = {
+    "reason": described(Line, requests.REASON), "who": described(Line, requests.WHO)
+}  # fmt: skip
+"""The same may be said in the body, which wins."""
 PATH_PARAMETERS: dict[str, dict[str, object]] = {
     "/api/sync/{entity}": {"entity": EntityOrAll},
     "/api/pause/{entity}": {"entity": EntityOrAll},
@@ -103,6 +110,7 @@ OPERATIONS: tuple[Operation, ...] = (
             ),
             "key": described(Line, "One record of the entity. Answers within two minutes: 200 when it is"
                 " done, 202 when the run goes on by itself."),
+            **DECIDING,
         },
         answers={200: {JSON: answers.RecordSync}, 202: {JSON: answers.Started | answers.RecordSync}},
         problems=(404, 409), headers=LOCATED,
@@ -135,9 +143,9 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(404,),
     ),
     Operation("post", "/api/runs/{run_id}/approve", "approve_run", "Let the held plans of a run go on",
-        answers=STARTED, problems=(404, 409), headers=LOCATED),
+        query=DECIDING, body=requests.Deciding, answers=STARTED, problems=(404, 409, 413), headers=LOCATED),
     Operation("post", "/api/runs/{run_id}/cancel", "cancel_run", "Stop a run; what was done stays done",
-        answers=STARTED, problems=(404, 409), headers=LOCATED),
+        query=DECIDING, body=requests.Deciding, answers=STARTED, problems=(404, 409, 413), headers=LOCATED),
     Operation("get", "/api/records/{entity}/{key}", "explain_record",
         "Explain a record: source, SafetyAmp, difference, history, what comes next",
         answers=answer(answers.Explanation), problems=(404,)),
@@ -171,7 +179,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "post", "/api/failures/retry", "retry_failures",
         "Start a run that also tries what SafetyAmp refused: everything, an entity, or some of its keys",
-        body=requests.RetryRequest, answers=STARTED, problems=(409, 413), headers=LOCATED,
+        query=DECIDING, body=requests.RetryRequest, answers=STARTED, problems=(409, 413), headers=LOCATED,
     ),
     Operation("get", "/api/dead-letters", "list_dead_letters", "Messages that were given up",
         query={"limit": limit(requests.LETTERS_PER_PAGE), "cursor": described(Line, CURSOR)},
@@ -179,19 +187,26 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "post", "/api/dead-letters/resubmit", "resubmit_dead_letters",
         "Send again what an active run still lacks, of these dead letters or of all",
-        body=requests.ResubmitRequest, answers=answer(answers.Resubmissions), problems=(413,),
+        query=DECIDING, body=requests.ResubmitRequest, answers=answer(answers.Resubmissions), problems=(413,),
     ),
     Operation("get", "/api/control", "show_control", "What is paused", answers=answer(answers.Control)),
     Operation("post", "/api/pause", "pause", "Pause an entity or all",
-        query={"reason": Line, "who": Line}, body=requests.PauseRequest,
+        query=DECIDING, body=requests.EntityRequest,
         answers=answer(answers.Control), problems=(413,)),
     Operation("post", "/api/pause/{entity}", "pause_entity", "The same with the entity in the path",
-        query={"reason": Line, "who": Line}, body=requests.PauseEntityRequest,
+        query=DECIDING, body=requests.Deciding,
         answers=answer(answers.Control), problems=(413,)),
     Operation("post", "/api/resume", "resume", "Resume an entity or all",
-        body=requests.ResumeRequest, answers=answer(answers.Control), problems=(413,)),
+        query=DECIDING, body=requests.EntityRequest, answers=answer(answers.Control), problems=(413,)),
     Operation("post", "/api/resume/{entity}", "resume_entity", "The same with the entity in the path",
-        answers=answer(answers.Control), problems=(413,)),
+        query=DECIDING, body=requests.Deciding, answers=answer(answers.Control), problems=(413,)),
+    Operation("get", "/api/decisions", "list_decisions", "Who decided what, when and why, newest first",
+        query={
+            "action": DecisionAction, "who": described(Line, "Part of the name or id."),
+            "run_id": RunId, "entity": EntityName, "key": described(Line, "One record of the entity."),
+            "limit": limit(requests.DECISIONS_PER_PAGE), "cursor": described(DecisionId, CURSOR),
+        },
+        answers=answer(answers.DecisionPage)),
     Operation("delete", "/api/cache/{name}", "delete_cache", "Forget a cached listing or all",
-        answers=answer(answers.Forgotten), problems=(404,)),
+        query=DECIDING, answers=answer(answers.Forgotten), problems=(404,)),
 )  # fmt: skip

@@ -22,13 +22,8 @@ Key = Annotated[str, Field(min_length=1, max_length=LONGEST_LINE, pattern=r"^[0-
 EntityOrAll = Literal["all", EntityName]
 CachedOrAll = Literal[CacheName, "all"]
 ChangeCursor = Annotated[str, Field(pattern=r"^[0-9]{1,2}\.[0-9]{1,6}\.[0-9]{1,6}$")]
-Who = Annotated[
-    Line | None,
-    Field(
-        description="Who pauses it; kept with the pause. Below /entra it is who has signed in, whatever is"
-        " said here."
-    ),
-]
+WHO = "Who decides; kept with the decision. Below /entra it is who has signed in, whatever is said here."
+REASON = "Why; kept with the decision."
 
 MOST_KEYS, MOST_LETTERS = 500, 200
 
@@ -43,6 +38,7 @@ class PageSize(NamedTuple):
 RUNS_PER_PAGE = PageSize(20, 100)
 CHANGES_PER_PAGE = PageSize(100, 500)
 PLANNED_PER_PART = PageSize(100, 5000)
+DECISIONS_PER_PAGE = PageSize(50, 200)
 HISTORY_PER_PAGE = PageSize(50, 500)
 LETTERS_PER_PAGE = PageSize(50, MOST_LETTERS)
 
@@ -52,24 +48,22 @@ class SearchRequest(TypedDict):
     entity: NotRequired[EntityName]
 
 
+class Deciding(TypedDict, total=False):
+    """What every request that changes something may say of itself."""
+
+    reason: Annotated[Line, Field(description=REASON)]
+    who: Annotated[Line | None, Field(description=WHO)]
+
+
 @with_config(ConfigDict(json_schema_extra={"dependentRequired": {"keys": ["entity"]}}))
-class RetryRequest(TypedDict, total=False):
+class RetryRequest(Deciding, total=False):
     entity: EntityName
     keys: Annotated[list[Line], Field(min_length=1, max_length=MOST_KEYS)]
 
 
-class ResubmitRequest(TypedDict, total=False):
+class ResubmitRequest(Deciding, total=False):
     ids: Annotated[list[Line], Field(min_length=1, max_length=MOST_LETTERS)]
 
 
-class PauseEntityRequest(TypedDict, total=False):
-    reason: Line
-    who: Who
-
-
-class PauseRequest(PauseEntityRequest, total=False):
-    entity: EntityOrAll
-
-
-class ResumeRequest(TypedDict, total=False):
+class EntityRequest(Deciding, total=False):
     entity: EntityOrAll

@@ -138,14 +138,17 @@ def test_secrets_survive_and_documents_of_runs_expire_but_not_the_state() -> Non
     vault = read("modules/key-vault.bicep").resource("vault").body["properties"]
     assert vault["enablePurgeProtection"] is True
     assert vault["enableSoftDelete"] is True
-    (rule,) = read("modules/storage.bicep").resource("expiry").body["properties"]["policy"]["rules"]
-    assert rule["definition"]["filters"]["prefixMatch"] == [
-        Expr("'${documentsContainer}/runs/2'"),
-        Expr("'${documentsContainer}/dead-letters/'"),
-    ]
-    assert rule["definition"]["actions"] == {
-        "baseBlob": {"delete": {"daysAfterModificationGreaterThan": Expr("runRetentionDays")}}
-    }
+    runs, decisions = read("modules/storage.bicep").resource("expiry").body["properties"]["policy"]["rules"]
+    for rule, days, folders in (
+        (runs, "runRetentionDays", ["runs/2", "dead-letters/"]),
+        (decisions, "decisionRetentionDays", ["decisions/"]),
+    ):
+        assert rule["definition"]["filters"]["prefixMatch"] == [
+            Expr(f"'${{documentsContainer}}/{folder}'") for folder in folders
+        ]
+        assert rule["definition"]["actions"] == {
+            "baseBlob": {"delete": {"daysAfterModificationGreaterThan": Expr(days)}}
+        }
     blobs = read("modules/storage-account.bicep").resource("account").children[0].body["properties"]
     assert blobs["deleteRetentionPolicy"]["enabled"] is True
     assert blobs["containerDeleteRetentionPolicy"]["enabled"] is True
