@@ -110,10 +110,6 @@ param operatorType string = 'User'
 @minValue(7)
 param runRetentionDays int = 90
 
-@description('Days after which it is forgotten who decided what and why.')
-@minValue(90)
-param decisionRetentionDays int = 730
-
 @description('Days to keep logs.')
 @minValue(30)
 @maxValue(730)
@@ -254,7 +250,6 @@ module storage 'modules/storage.bicep' = {
     zoneRedundant: zoneRedundant
     operatorAddresses: operators
     runRetentionDays: runRetentionDays
-    decisionRetentionDays: decisionRetentionDays
     workspaceId: monitoring.outputs.workspaceId
   }
 }

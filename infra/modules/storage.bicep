@@ -23,12 +23,11 @@ param operatorAddresses string[]
 @description('Days after which the documents of a run and dead letters are deleted.')
 param runRetentionDays int
 
-@description('Days after which it is forgotten who decided what and why.')
-param decisionRetentionDays int
-
 @description('Workspace of the logs.')
 param workspaceId string
 
+// Days after which it is forgotten who decided what and why.
+var decisionRetentionDays = 730
 var sku = zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
 
 module host 'storage-account.bicep' = {
