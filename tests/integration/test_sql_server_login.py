@@ -157,6 +157,15 @@ def test_a_string_that_the_driver_does_not_take(driver: str, parts: str, told: s
     assert told in refused(f"Driver={driver};{parts};{CREDENTIALS}", answered=True)
 
 
+@pytest.mark.parametrize("server", ["127.0.0.1,abc", "np:127.0.0.1"])
+def test_a_server_that_can_be_none_is_told_without_asking_the_driver(
+    driver: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look for one for as long as a login may take."""
+    monkeypatch.setattr("pyodbc.connect", None)
+    assert "is no host" in refusal(driver, server, answered=True)
+
+
 def test_a_part_that_the_driver_ignores_is_told_when_the_login_fails(driver: str) -> None:
     """Here it is the rest of a password with a `;` in it."""
     with serving(plays.login_answer(*LOGIN_FAILED)) as server:
