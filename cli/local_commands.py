@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import signal
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -337,16 +339,32 @@ def _key_of_up(option: str | None, environment: Mapping[str, str]) -> str | None
 def _simulators(options: argparse.Namespace) -> int:
     from local.host.upstreams import run_simulators
 
-    run_simulators(
-        options.port,
-        options.folder,
-        options.data,
-        options.calls,
-        options.period,
-        employees=options.employees,
-        login_port=options.login_port,
-    )
+    with _telling_of_folders(options.folder, options.data):
+        run_simulators(
+            options.port,
+            options.folder,
+            options.data,
+            options.calls,
+            options.period,
+            employees=options.employees,
+            login_port=options.login_port,
+        )
     return NOTHING_FAILED
+
+
+@contextmanager
+def _telling_of_folders(folder: Path, data: Path | None) -> Iterator[None]:
+    """Which option named the folder that cannot be used. SQLite does not say of which file it complains."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # of the output, not of a file
+        file = getattr(error, "filename", folder / "vista.db")
+        of_data = data is not None and Path(file).is_relative_to(data)
+        why = f"{file}: {getattr(error, 'strerror', None) or error}"
+        name = "--data" if of_data else "--folder"
+        raise ConfigurationError.of(name, f"cannot be used ({why}): name another folder") from error
 
 
 def _service_bus(options: argparse.Namespace) -> int:

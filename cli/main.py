@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
 from collections.abc import Sequence
@@ -34,12 +35,32 @@ from shared.telemetry.logs import LEVELS, log_level
 from shared.version import PROGRAM
 
 INTERRUPTED = 130
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     take_any_text()
     options = _options(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        OutputConsole(stderr=True).print(f"interrupted: {options.interrupted}")
+        return INTERRUPTED
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return SOMETHING_FAILED
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        silence(sys.stdout)
+        return _not_done(
+            f"the output cannot be written: its disk is full ({error.strerror})", SOMETHING_FAILED
+        )
+
+
+def _run(options: argparse.Namespace) -> int:
+    """The command's exit status, also where it could not be done."""
     try:
         # Results go to standard output, everything on the way to standard error.
         _log_to(OutputConsole(stderr=True), wanted_level(options))
@@ -55,16 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _not_done(error, SETTINGS_WRONG)
     except (BusError, RunConflict, UnknownRun, Paused, StorageError) as error:
         return _not_done(error, SOMETHING_FAILED)
-    except KeyboardInterrupt:
-        OutputConsole(stderr=True).print(f"interrupted: {options.interrupted}")
-        return INTERRUPTED
-    except BrokenPipeError:
-        silence(sys.stdout)
-        return SOMETHING_FAILED
 
 
-def _not_done(error: Exception, status: int) -> int:
-    text = Text.assemble(("not done: ", "bold red"), inert(error))
+def _not_done(why: object, status: int) -> int:
+    text = Text.assemble(("not done: ", "bold red"), inert(why))
     OutputConsole(stderr=True).print(text, soft_wrap=True)
     return status
 

@@ -10,7 +10,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.errors import ConfigurationError, SettingProblem
+from shared.errors import ConfigurationError
 
 FILE_NAME = "local.settings.json"
 BUS = "SERVICE_BUS_CONNECTION"
@@ -35,17 +35,22 @@ def local_environment(folder: Path) -> ChainMap[str, str]:
 
 
 def _values(path: Path) -> Mapping[str, str]:
-    if not path.exists():
-        return {}
     try:
-        values = json.loads(path.read_text(encoding="utf-8")).get("Values", {})
-    except (ValueError, AttributeError) as error:
-        raise ConfigurationError([SettingProblem(FILE_NAME, f"is not valid JSON: {error}")]) from error
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # with the mark that Notepad begins with
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigurationError.of(FILE_NAME, f"cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError.of(FILE_NAME, f"is not valid JSON: {error}") from error
+    values = content.get("Values", {}) if isinstance(content, dict) else None
+    if not isinstance(values, dict):
+        text = f'must be an object with an object "Values", as {FILE_NAME}.example is'
+        raise ConfigurationError.of(FILE_NAME, text)
     wrong = [name for name, value in values.items() if not isinstance(value, str)]
     if wrong:
-        raise ConfigurationError(
-            [SettingProblem(FILE_NAME, f"values must be texts in quotes: {', '.join(sorted(wrong))}")]
-        )
+        text = f"values must be texts in quotes: {', '.join(sorted(wrong))}"
+        raise ConfigurationError.of(FILE_NAME, text)
     return {name: str(value) for name, value in values.items()}
 
 

@@ -217,7 +217,7 @@ def _add_secrets(
     missing = [name for name in SECRET_SETTINGS if name.lower() not in values]
     if not missing:
         return []
-    if not _is_safe_address(vault_url, local_http=False):
+    if not _is_base_address(vault_url, local_http=False):
         return [
             SettingProblem("AZURE_KEY_VAULT_URL", "must be an address such as https://NAME.vault.azure.net")
         ]
@@ -295,10 +295,11 @@ def _cross_checks(settings: Settings) -> list[SettingProblem]:
 def _address_problems(settings: Settings) -> list[SettingProblem]:
     return [
         SettingProblem(
-            name.upper(), "must be an https address such as https://host (http only for localhost)"
+            name.upper(),
+            "must be an https address such as https://host (http only for localhost), without login, ? and #",
         )
         for name in ("safetyamp_base_url", "samsara_base_url", "ms_graph_base_url", "ms_graph_authority")
-        if not _is_safe_address(getattr(settings, name), local_http=name != "ms_graph_authority")
+        if not _is_base_address(getattr(settings, name), local_http=name != "ms_graph_authority")
     ] + _path_problems(settings)
 
 
@@ -310,20 +311,26 @@ def _path_problems(settings: Settings) -> list[SettingProblem]:
         if getattr(settings, name).rstrip("/").lower().endswith(ending)
     ]
     graph = settings.ms_graph_base_url
-    if _is_safe_address(graph, local_http=True) and not graph.rstrip("/").endswith(GRAPH_VERSIONS):
+    if _is_base_address(graph, local_http=True) and not graph.rstrip("/").endswith(GRAPH_VERSIONS):
         text = f"must end in {' or '.join(GRAPH_VERSIONS)}, such as https://graph.microsoft.com/v1.0"
         problems.append(SettingProblem("MS_GRAPH_BASE_URL", text))
     return problems
 
 
+def _is_base_address(address: str, *, local_http: bool) -> bool:
+    """Whether paths can be put behind it: behind `?` or `#` they would not reach the server."""
+    is_bare = address.isprintable() and not any(sign in address for sign in "?#@ \\")
+    return is_bare and _is_safe_address(address, local_http=local_http)
+
+
 def _is_safe_address(address: str, *, local_http: bool) -> bool:
     try:
         parts = urlsplit(address)
-        _ = parts.port  # raises for a port that is none
-    except ValueError:
+        has_port = parts.port != 0
+    except ValueError:  # of a port that is none
         return False
     local = local_http and parts.scheme == "http" and parts.hostname in LOOPBACK
-    return bool(parts.hostname) and (parts.scheme == "https" or local)
+    return has_port and bool(parts.hostname) and (parts.scheme == "https" or local)
 
 
 def _country_problems(settings: Settings) -> list[SettingProblem]:

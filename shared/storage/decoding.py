@@ -41,9 +41,14 @@ WORDS = {
 }
 
 
-Time = Annotated[str, datetime.fromisoformat]
-"""A moment in ISO 8601. What follows the type in an `Annotated` is called with the value, and raises
-ValueError when it is none."""
+def _moment(text: str) -> None:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("no zone")  # nobody can say how long ago it was
+
+
+Time = Annotated[str, _moment]
+"""A moment in ISO 8601, with its zone. What follows the type in an `Annotated` is called with the value, and
+raises ValueError when it is none."""
 
 
 class _Wrong(Exception):

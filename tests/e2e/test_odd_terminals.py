@@ -181,3 +181,22 @@ def test_without_an_output_a_command_does_its_work(world: World, tmp_path: Path,
     )
     assert "Traceback" not in said.stderr
     assert said.returncode in (0, 1)
+
+
+@pytest.mark.parametrize("words", ["settings", "settings --json", "once --plan", "once --json"])
+def test_an_output_on_a_full_disk_is_told_in_a_sentence(world: World, tmp_path: Path, words: str) -> None:
+    settings = {**world.settings, "LOCAL_FOLDER": str(tmp_path / "documents")}
+    with open("/dev/full", "w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "local", *words.split()],
+            cwd=tmp_path,
+            env=environment(settings),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=SECONDS,
+            encoding="utf-8",
+            check=False,
+        )
+    assert "Traceback" not in said.stderr
+    assert said.returncode == 1
+    assert "not done: the output cannot be written: its disk is full" in said.stderr

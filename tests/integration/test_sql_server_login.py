@@ -121,7 +121,14 @@ def test_a_server_that_ends_the_connection(driver: str) -> None:
         (*LOGIN_FAILED, "check the login and password", True),
         (18452, "Login failed. The login is from an untrusted domain.", "check the login and password", True),
         (4060, 'Cannot open database "V" requested by the login of pat.', "check DATABASE", True),
-        (40615, "Cannot open server 'v' requested by pat.", "the login failed", False),
+        (18470, "Login failed for user 'pat'. Reason: The account is disabled.", "check the login", True),
+        (18486, "Login failed for user 'pat' because the account is locked out.", "is locked out", True),
+        (18483, "Could not connect because 'pat' is not defined as a remote login.", "check the login", True),
+        (17892, "Logon failed for login 'pat' due to trigger execution.", "a logon trigger", True),
+        (40532, 'Cannot open server "v" requested by the login of pat.', "check SERVER and UID", True),
+        (40615, "Cannot open server 'v' requested by pat.", "firewall", True),
+        (40914, "Cannot open server 'v' requested by pat.", "firewall", True),
+        (47073, "Reason: the public network interface is not accessible.", "firewall", True),
         (978, "The target database is accessible with read only intent.", "ApplicationIntent=ReadOnly", True),
         (976, "The target database is currently not accessible for queries.", "a replica", False),
         (40613, "Database is not currently available.", "tried again", False),
@@ -148,6 +155,15 @@ def test_a_login_that_the_server_refuses(
 )
 def test_a_string_that_the_driver_does_not_take(driver: str, parts: str, told: str) -> None:
     assert told in refused(f"Driver={driver};{parts};{CREDENTIALS}", answered=True)
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1,abc", "np:127.0.0.1"])
+def test_a_server_that_can_be_none_is_told_without_asking_the_driver(
+    driver: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look for one for as long as a login may take."""
+    monkeypatch.setattr("pyodbc.connect", None)
+    assert "is no host" in refusal(driver, server, answered=True)
 
 
 def test_a_part_that_the_driver_ignores_is_told_when_the_login_fails(driver: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 import threading
@@ -131,6 +132,37 @@ def test_nothing_has_happened_behind_a_proxy_that_refuses(no_proxy: pytest.Monke
         assert not Caller("https://api.acme.test").away().may_have_happened
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://127.0.0.1:abc",
+        "http://127.0.0.1:99999",
+        "ftp://127.0.0.1:1",
+        "socks5://127.0.0.1:1",
+        "http://a b:1",
+        "http://[::1",
+        "http://pat:s3cret@127.0.0.1:abc",
+    ],
+)
+def test_a_proxy_that_can_be_none_is_named_as_such(no_proxy: pytest.MonkeyPatch, proxy: str) -> None:
+    no_proxy.setenv("HTTPS_PROXY", proxy)
+    problem = Caller("https://api.acme.test").wrong()
+    assert problem.setting == "HTTPS_PROXY"
+    assert "must be the URL of an HTTP proxy, such as http://HOST:3128" in problem.text
+    assert "s3cret" not in str(problem)
+
+
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:1"])
+def test_an_address_that_can_be_none_is_named_whatever_the_proxy(
+    no_proxy: pytest.MonkeyPatch, proxy: str | None
+) -> None:
+    if proxy is not None:
+        no_proxy.setenv("HTTPS_PROXY", proxy)
+    problem = Caller("https://api.acme.test:99999").wrong()
+    assert problem.setting == "SAFETYAMP_BASE_URL"
+    assert "is not the URL of an HTTP server" in problem.text
+
+
 # -- certificates --------------------------------------------------------------------------------------
 
 
@@ -220,3 +252,19 @@ def test_a_bundle_that_is_none_is_named(
         problem = Caller(f"https://localhost:{port}").wrong()
     assert problem.setting == name
     assert "must be a file of certificates in PEM form" in problem.text
+
+
+def test_a_bundle_that_may_not_be_read_is_named(no_proxy: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody is refused a file where the tests run as root."""
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("")
+    no_proxy.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with serving_tls(trustme.CA(), "localhost") as port:
+        no_proxy.setattr(ssl.SSLContext, "load_verify_locations", denied)
+        problem = Caller(f"https://localhost:{port}").wrong()
+    assert problem.setting == "REQUESTS_CA_BUNDLE"
+    assert "that can be read here" in problem.text

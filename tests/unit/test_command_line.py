@@ -140,3 +140,23 @@ def test_quiet_and_verbose_exclude_each_other(capsys: pytest.CaptureFixture[str]
 def test_every_shell_gets_a_script_for_the_program(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     assert PROGRAM in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--folder", "--data"])
+@pytest.mark.parametrize("name", ["a-file", "a-file/below", "x" * 300])
+def test_folders_of_the_simulators_that_are_none_are_named(
+    option: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a-file").write_text("")
+    assert main(["simulators", "--port", "0", option, name]) == 2
+    assert f"{option}: cannot be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "lacks"), [("--folder", "vista.db"), ("--data", ".csv")])
+def test_a_folder_of_the_simulators_that_lacks_or_refuses_a_file_is_named(
+    option: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder" / "vista.db").mkdir(parents=True)
+    assert main(["simulators", "--port", "0", option, "folder"]) == 2
+    assert f"{option}: cannot be used" in (said := capsys.readouterr().err)
+    assert lacks in said

@@ -80,6 +80,7 @@ def test_a_typed_dictionary_keeps_what_nobody_knows() -> None:
         ({"count": "secret"}, "count: a whole number was expected and a text is there"),
         ({"count": 1, "ratio": None}, "ratio: a number was expected and null is there"),
         ({"count": 1, "at": "secret"}, "at: is not what this version writes"),
+        ({"count": 1, "at": "2026-03-02T12:03:05"}, "at: is not what this version writes"),
         ({"count": 1, "inner": {}}, "inner: a list was expected and an object is there"),
         ({"count": 1, "inner": [{"name": "a"}, {}]}, "inner.1: has no name"),
         ({"count": 1, "inner": [{"name": "a", "colour": "secret"}]}, "inner.0.colour: is none of"),

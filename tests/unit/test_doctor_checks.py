@@ -265,6 +265,8 @@ def test_a_token_that_does_not_show_its_permissions_shows_none(token: str) -> No
         ("Mon, 02 Mar 2026 12:01:30 GMT", {"graph": 90.0}),
         ("Mon, 02 Mar 2026 11:59:00 +0000", {"graph": -60.0}),
         ("Mon, 02 Mar 2026 12:00:00 -0000", {}),
+        ("Mon, 02 Mar 99999999999999999999 12:00:00 GMT", {}),
+        ("Mon, 02 Mar 2026 12:00:00 +99999999999999", {}),
         ("yesterday", {}),
         ("", {}),
         (None, {}),

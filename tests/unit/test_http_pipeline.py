@@ -19,7 +19,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from local.fake_clock import FakeClock
 from shared.clients.http import transport
-from shared.clients.http.answers import Call
+from shared.clients.http.answers import LONGEST_NAME, MOST_FIELDS, Call
 from shared.clients.http.call_meter import interactive, metered
 from shared.clients.http.headers import bearer_headers, user_agent
 from shared.clients.http.heartbeat import beating
@@ -242,6 +242,14 @@ def test_a_422_of_another_shape_is_still_an_invalid_record(body: Any) -> None:
     with pytest.raises(InvalidRecord) as caught:
         Upstream((422, body)).pipeline.request("POST", "/api/users", json={})
     assert caught.value.field_errors == {}
+
+
+def test_a_422_names_so_many_fields_as_a_record_has_and_no_endless_ones() -> None:
+    errors = {f"{number}{'x' * 1000}": ["is odd"] for number in range(20_000)}
+    with pytest.raises(InvalidRecord) as caught:
+        Upstream((422, {"errors": errors})).pipeline.request("POST", "/api/users", json={})
+    assert len(caught.value.field_errors) == MOST_FIELDS
+    assert {len(name) for name in caught.value.field_errors} == {LONGEST_NAME}
 
 
 def test_neither_texts_nor_logs_hold_token_query_or_body(caplog: pytest.LogCaptureFixture) -> None:

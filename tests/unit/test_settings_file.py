@@ -41,11 +41,35 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert environment(tmp_path, A_SETTING="of the file")["A_SETTING"] == "of the environment"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"Values": {"A_SETTING": 1}}'])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
+        ("[]", 'must be an object with an object "Values"'),
+        ("null", 'must be an object with an object "Values"'),
+        ('{"Values": null}', 'must be an object with an object "Values"'),
+        ('{"Values": []}', 'must be an object with an object "Values"'),
+        ('{"Values": "x"}', 'must be an object with an object "Values"'),
+        ('{"Values": {"A_SETTING": 1}}', "values must be texts in quotes: A_SETTING"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "local.settings.json").write_text(text)
-    with pytest.raises(ConfigurationError, match=r"local\.settings\.json"):
+    with pytest.raises(ConfigurationError, match=rf"local\.settings\.json: {why}"):
         local_environment(tmp_path)
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "local.settings.json").mkdir()
+    with pytest.raises(ConfigurationError, match=r"local\.settings\.json: cannot be read \("):
+        local_environment(tmp_path)
+
+
+def test_the_byte_order_mark_of_notepad_does_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "local.settings.json").write_text('{"Values": {"A_SETTING": "x"}}', "utf-8-sig")
+    assert local_environment(tmp_path)["A_SETTING"] == "x"
 
 
 def test_an_emulator_that_runs_is_used(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from shared.storage.documents import create_json
+from shared.errors import StorageError
+from shared.storage.documents import create_json, read_json, to_json
 from shared.sync import paths
 from shared.sync.documents.outcome import Outcome, outcomes_to_json
 from shared.sync.documents.progress import Progress
 from shared.sync.documents.runs import Run, RunRequest, change_run, get_run
+from shared.sync.documents.state import EntityState, read_state
 from shared.sync.runs.requests import request_run
 from shared.sync.runs.sweep import DEADLINE, OVERDUE_AFTER, sweep
 from tests.unit.engine_rig import EngineRig, a_plan
@@ -173,3 +175,75 @@ def test_two_days_begin_anew_with_an_approval(rig: SweepRig) -> None:
     rig.change("titles", approved_at=rig.clock.now().isoformat())
     rig.swept(after=timedelta(hours=1))
     assert rig.run.entities["titles"].stop_reason is None
+
+
+class TestARunThatCannotBeEnded:
+    """Something unexpected is raised whenever somebody tries: it must not keep all later runs out."""
+
+    @pytest.fixture
+    def ended(self, rig: SweepRig) -> SweepRig:
+        """All entities have ended, and with them the run; its report was not written."""
+        for entity in ("titles", "employees"):
+            rig.change(entity, phase="done", counts={"created": 3})
+        change_run(rig.documents, rig.run_id, lambda run: setattr(run, "phase", "done"))
+        rig.planned("employees")
+        rig.change("employees", phase="done")
+        return rig
+
+    def test_fails_with_that_reason_and_lets_the_next_one_start(
+        self, ended: SweepRig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr("shared.sync.runs.report.problems_of", odd)
+        sweep(ended.services)
+        assert ended.run.phase == "failed"
+        assert {(status.phase, status.reason) for status in ended.run.entities.values()} == {
+            ("failed", "the run could not be ended as it should: unexpected TypeError, see the log")
+        }
+        report = read_json(ended.documents, paths.report(ended.run_id))
+        assert (report["phase"], report["entities"]["titles"]["created"]) == ("failed", 3)
+        assert request_run(ended.services, RunRequest()) != ended.run_id
+        assert "TypeError: odd" in caplog.text
+
+    def test_also_where_an_entity_is_swept(self, rig: SweepRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        rig.planned()
+        monkeypatch.setattr("shared.sync.runs.sweep.missing_batches", odd)
+        sweep(rig.services)
+        assert rig.run.phase == "failed"
+        assert sweep(rig.services) is None
+
+    def test_has_safetyamp_listed_for_what_was_begun(
+        self, rig: SweepRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rig.documents.write(paths.state("titles"), to_json(EntityState("titles").to_json()))
+        rig.documents.write(paths.progress(rig.run_id, "titles", 1), b"{}")
+        monkeypatch.setattr("shared.sync.runs.sweep.read_plan", odd)
+        sweep(rig.services)
+        state = read_state(rig.documents, "titles")
+        assert state is not None
+        assert state.needs_listing()
+
+    def test_waits_for_the_batch_at_hand(self, rig: SweepRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = paths.progress(rig.run_id, "titles", 1)
+        rig.documents.write(path, b"{}")
+        lease = rig.documents.acquire_lease(path, 60)
+        monkeypatch.setattr("shared.sync.runs.sweep.read_plan", odd)
+        sweep(rig.services)
+        assert not rig.run.ended
+        rig.documents.release_lease(path, lease)
+        sweep(rig.services)
+        assert rig.run.phase == "failed"
+
+    def test_is_left_to_the_next_sweep_where_documents_or_bus_are_away(
+        self, rig: SweepRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: Any) -> None:
+            raise StorageError("away")
+
+        monkeypatch.setattr("shared.sync.runs.sweep.read_plan", away)
+        with pytest.raises(StorageError):
+            sweep(rig.services)
+        assert not rig.run.ended
+
+
+def odd(*_: Any) -> None:
+    raise TypeError("odd")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sqlite3
 import sys
@@ -205,7 +206,9 @@ def test_a_name_that_was_known_before_is_an_outage_of_the_name_server(
     assert looked_up == ["sql.acme.test"]
 
 
-@pytest.mark.parametrize("string", ["DSN=vista", r"SERVER=np:\\host\pipe\sql", "SERVER=", ""])
+@pytest.mark.parametrize(
+    "string", ["DSN=vista", r"Driver={FreeTDS};SERVER=np:\\host\pipe\sql", "Driver={FreeTDS};SERVER=", ""]
+)
 def test_no_name_is_looked_up_where_the_string_has_none(
     pyodbc: FakePyodbc, looked_up: list[str], string: str
 ) -> None:
@@ -275,6 +278,20 @@ def test_a_file_that_does_not_exist_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="does not exist"):
         connect_factory(f"sqlite:///{tmp_path}/no.db")()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [(errno.EACCES, "Permission denied"), (errno.ENAMETOOLONG, "File name too long")]
+)
+def test_a_file_that_cannot_be_looked_at_is_named(
+    code: int, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(code, why)
+
+    monkeypatch.setattr("pathlib.Path.stat", refuse)
+    with pytest.raises(StatementRefused, match=rf"of VISTA_CONNECTION_STRING cannot be read \({why}\)"):
+        connect_factory("sqlite:///some.db")()
 
 
 def test_a_file_is_read_only_and_dates_compare_as_vista_prints_them(tmp_path: Path) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shared.clients.vista.connection_string import ignored_parts, server_address, with_driver
+from shared.clients.vista.connection_string import (
+    check_server,
+    ignored_parts,
+    server_address,
+    with_driver,
+)
+from shared.clients.vista.errors import StatementRefused
 from shared.errors import DatabaseError
 
 
@@ -69,3 +75,36 @@ def test_a_piece_of_a_password_is_not_told() -> None:
 )
 def test_where_the_server_listens(given: str, address: tuple[str, int] | None) -> None:
     assert server_address(given) == address
+
+
+LEGAL = """
+    sql sql.corp.test sql_1 tcp:sql tcp:sql,1433 sql\\VISTA sql\\VISTA,1500 . (local) (local)\\VISTA .\\VISTA
+    localhost 10.1.2.3 10.1.2.3,1 10.1.2.3,65535 ::1 ::1,1433 [::1],1433 fe80::1%eth0 TCP:SQL s\u00f6ql
+"""
+
+
+@pytest.mark.parametrize("server", [*LEGAL.split(), "sql , 1433", "sql,", "{sql}"])
+def test_a_server_that_can_be_one_is_left_to_the_driver(server: str) -> None:
+    check_server(f"UID=u;SERVER={server}")
+    check_server(f"Driver={{ODBC Driver 18 for SQL Server}};Addr={server};UID=u")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        *("", " ", ",1433", "sql,abc", "sql,0", "sql,65536", "sql,99999", "sql:1433", "sql,1433,1"),
+        *("https://sql", "a b", "np:sql", "lpc:sql", "admin:sql", r"np:\\sql\pipe\sql\query"),
+    ],
+)
+def test_a_server_that_can_be_none_is_refused_by_name(server: str) -> None:
+    with pytest.raises(StatementRefused) as caught:
+        check_server(f"SERVER={server};UID=u;PWD=s3cret")
+    assert "SERVER in VISTA_CONNECTION_STRING" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given", ["Driver={FreeTDS};SERVER=a b", "DSN=vista;SERVER=a b", "UID=u", "PWD={SERVER=a b};SERVER=sql"]
+)
+def test_what_another_driver_takes_or_nobody_named_is_left_alone(given: str) -> None:
+    check_server(given)

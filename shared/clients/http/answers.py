@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from shared.errors import (
@@ -30,6 +31,9 @@ REQUEST_ID_HEADERS = ("request-id", "x-request-id")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}\Z")
 FIELD_NAME = re.compile(r"[A-Za-z0-9_.*-]{1,60}\Z")
 FIELDS_IN_TEXT = 10
+MOST_FIELDS, LONGEST_NAME = 50, 60
+"""Of a refusal; no record has more. Reports and outcomes hold all that is kept."""
+
 HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 METHOD_NOT_ALLOWED = 405
@@ -157,11 +161,12 @@ def _record_refusal(call: Call, answer: Answer) -> APIError:
 
 
 def field_errors(body: Any) -> dict[str, list[str]]:
-    """Field to texts from Laravel's `errors` (docs/contracts/safetyamp.md#errors); {} for any other shape."""
+    """Field to texts from Laravel's `errors` (docs/contracts/safetyamp.md#errors), bounded; {} for any other
+    shape."""
     errors = body.get("errors") if isinstance(body, dict) else None
     if not isinstance(errors, dict):
         return {}
-    return {str(name): _texts(texts) for name, texts in errors.items()}
+    return {str(name)[:LONGEST_NAME]: _texts(texts) for name, texts in islice(errors.items(), MOST_FIELDS)}
 
 
 def _texts(value: Any) -> list[str]:

@@ -165,7 +165,7 @@ def note_server_time(upstream: str, date: str | None, now: datetime) -> None:
     """Tell the meters of this context what an answer's `Date` header says; `now` is our time then."""
     try:
         theirs = parsedate_to_datetime(date or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # a year, or a zone, beyond what a number holds
         return
     if theirs.tzinfo is None:  # "-0000", a time of no known zone
         return

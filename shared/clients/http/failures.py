@@ -10,6 +10,7 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import requests
+from requests.utils import get_environ_proxies
 from urllib3.exceptions import (
     HTTPError,
     LocationValueError,
@@ -17,6 +18,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from shared.clients.http.origins import origin_of
 from shared.clients.http.server_probe import UNKNOWN_NAME
 from shared.errors import ConfigurationError
 
@@ -25,6 +27,8 @@ EXCHANGE_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError,
 
 OF_THE_NAME = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 OF_THE_DATE = frozenset({9, 10})  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+PROXY = "HTTPS_PROXY"
+NO_URL = (LocationValueError, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 CA_BUNDLE = "REQUESTS_CA_BUNDLE"
 CA_BUNDLES = (CA_BUNDLE, "CURL_CA_BUNDLE")
 NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
@@ -38,7 +42,9 @@ def wrong_setting(error: Exception, url: str, setting: str) -> ConfigurationErro
     `setting` names the one that `url` comes from. Its host is told: an operator must see which one it was.
     """
     causes = list(_causes(error))
-    if any(isinstance(cause, LocationValueError | requests.exceptions.InvalidURL) for cause in causes):
+    if any(isinstance(cause, NO_URL) for cause in causes):
+        if _has_proxy(url):
+            return ConfigurationError.of(PROXY, "must be the URL of an HTTP proxy, such as http://HOST:3128")
         return ConfigurationError.of(_setting_of(error, setting), "is not the URL of an HTTP server")
     if any(_is_unknown_name(cause) for cause in causes):
         return _unknown_name(error, url, setting)
@@ -89,7 +95,12 @@ def _unknown_name(error: Exception, url: str, setting: str) -> ConfigurationErro
 
 def _setting_of(error: Exception, setting: str) -> str:
     of_proxy = requests.exceptions.ProxyError | requests.exceptions.InvalidProxyURL
-    return "HTTPS_PROXY" if isinstance(error, of_proxy) else setting
+    return PROXY if isinstance(error, of_proxy) else setting
+
+
+def _has_proxy(url: str) -> bool:
+    """Whether a proxy is to be asked for a URL that is one, so that it is the proxy's that is none."""
+    return origin_of(url) is not None and bool(get_environ_proxies(url))
 
 
 def _certificate(error: ssl.SSLCertVerificationError, url: str, setting: str) -> ConfigurationError:
@@ -120,7 +131,11 @@ def _is_of_the_bundle(error: Exception, causes: list[BaseException]) -> bool:
     unreadable = any(
         isinstance(cause, ssl.SSLError) and getattr(cause, "library", "") in OF_A_BUNDLE for cause in causes
     )
-    return (missing and "certificate" in str(error)) or unreadable
+    # A connection that is not permitted is no SSLError.
+    denied = isinstance(error, requests.exceptions.SSLError) and any(
+        isinstance(cause, PermissionError) for cause in causes
+    )
+    return (missing and "certificate" in str(error)) or unreadable or denied
 
 
 def _host(url: str) -> str:

@@ -11,7 +11,13 @@ from urllib.parse import quote
 
 from shared.clients.http.server_probe import name_is_unknown, why_unreachable
 from shared.clients.http.time_limit import TimeLimit
-from shared.clients.vista.connection_string import ignored_parts, server_address, server_host, with_driver
+from shared.clients.vista.connection_string import (
+    check_server,
+    ignored_parts,
+    server_address,
+    server_host,
+    with_driver,
+)
 from shared.clients.vista.driver import Engine, VistaConnection
 from shared.clients.vista.errors import StatementRefused, missing_driver, odbc_error, sqlite_error
 from shared.clients.vista.login_errors import (
@@ -50,7 +56,12 @@ def connect_factory(
 
 
 def _connect_sqlite(path: Path) -> VistaConnection:
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        text = f"the SQLite file {path} of VISTA_CONNECTION_STRING cannot be read ({error.strerror})"
+        raise StatementRefused(f"Vista: {text}") from None
+    if not is_there:
         raise StatementRefused(
             f"Vista: the SQLite file {path} of VISTA_CONNECTION_STRING does not exist: make it first, "
             "or give an absolute path (sqlite:////...)"
@@ -116,6 +127,7 @@ class _Odbc:
         # Our pool checks its connections; the driver manager's would hand out unchecked ones.
         pyodbc.pooling = False
         full = with_driver(self._string, pyodbc.drivers())
+        check_server(self._string)
         unknown = self._is_unknown()
         limit = self._hopeless if unknown else self._limit
         try:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
-from shared.clients.vista.errors import missing_driver
+from shared.clients.vista.errors import CONNECTION_SETTING, StatementRefused, missing_driver
 
 PART = re.compile(r"\s*(?P<keyword>[^=;]+)(?P<value>=\s*(?:\{(?:[^}]|\}\})*\}|[^;]*))?[^;]*")
 SQL_SERVER_DRIVER = re.compile(r"ODBC Driver (\d+) for SQL Server\Z")
 TCP_ADDRESS = re.compile(
-    r"(?:tcp:)?(?P<host>[^\\,:\s]+|\[?[0-9a-f:]+\]?)\s*(?P<instance>\\[^,]*)?(?:,\s*(?P<port>\d+))?\Z",
+    r"(?:tcp:)?(?P<host>[^\\,:\s]+|\[?[0-9a-f:.]+(?:%[^\\,:\s\]]+)?\]?)\s*"
+    r"(?P<instance>\\[^,]*)?(?:,\s*(?P<port>\d+))?\Z",
     re.IGNORECASE,
 )
-DEFAULT_PORT = 1433
+OF_WINDOWS = re.compile(r"(?:np|lpc|admin):|\\\\", re.IGNORECASE)
+"""Other ways to a server than TCP, which the driver has there only."""
+
+DEFAULT_PORT, LARGEST_PORT = 1433, 65535
 THIS_MACHINE = frozenset({".", "(local)"})
 
 SERVER_KEYWORDS = frozenset({"server", "address", "addr"})
@@ -58,6 +63,21 @@ def ignored_parts(connection_string: str) -> str:
         f"; {which} ignored, being no KEYWORD=value that ODBC has for SQL Server (it has SERVER, DATABASE, "
         "UID, PWD; a value with ; or { or } in it stands in braces, } doubled)"
     )
+
+
+def check_server(connection_string: str) -> None:
+    """Raises StatementRefused for a SERVER that can be none: Microsoft's driver would look for it for as long
+    as a login may take, and call that a server which does not answer."""
+    parts = _parts(connection_string)
+    servers = [value for keyword, value in parts if keyword in SERVER_KEYWORDS]
+    if not servers or not _is_for_sql_server(parts):
+        return
+    if os.name == "nt" and OF_WINDOWS.match(servers[0]):
+        return
+    address = TCP_ADDRESS.match(servers[0].rstrip(" ,"))
+    if address is None or not 1 <= int(address["port"] or DEFAULT_PORT) <= LARGEST_PORT:
+        text = f"SERVER in {CONNECTION_SETTING} is no host, host,port (1 to {LARGEST_PORT}) or host\\instance"
+        raise StatementRefused(f"Vista: {text}") from None
 
 
 def server_host(connection_string: str) -> str | None:

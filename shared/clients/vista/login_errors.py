@@ -25,6 +25,11 @@ CHECK_SERVER = f"check SERVER in {CONNECTION_SETTING} (host and port, 1433 as a 
 LOGIN_TIMED_OUT = f"no login within {LOGIN_TIMEOUT_SECONDS} s"
 NO_SQL_SERVER = f"what answers is no SQL Server: {CHECK_SERVER}"
 LOGIN_BROKE = f"the server cannot be reached or ended the connection during the login: {CHECK_SERVER}"
+CHECK_LOGIN = f"check the login and password in {CONNECTION_SETTING}"
+NOT_LET_IN = (
+    "Azure SQL's firewall does not let this machine in: add its address or network to the server's rules, or "
+    f"name the private endpoint as SERVER in {CONNECTION_SETTING}"
+)
 LOGIN_FAILED = f"the login failed: check {CONNECTION_SETTING}"
 
 
@@ -74,7 +79,7 @@ MEANINGS = (
     Meaning("08001", "", LOGIN_BROKE, False),
     Meaning("08S01", "", LOGIN_BROKE, False),
     Meaning("08004", "", f"the server takes no more connections, or refused this one: {CHECK_SERVER}", False),
-    Meaning("28000", "", f"login refused: check the login and password in {CONNECTION_SETTING}", True),
+    Meaning("28000", "", f"login refused: {CHECK_LOGIN}", True),
     Meaning(
         "42000",
         "(4064)",
@@ -87,6 +92,18 @@ MEANINGS = (
         f"the login may not open the database: check DATABASE in {CONNECTION_SETTING}",
         True,
     ),
+    Meaning("42000", "(18470)", f"the login is disabled: {CHECK_LOGIN}", True),
+    Meaning("42000", "(18486)", f"the login is locked out: have it unlocked, then {CHECK_LOGIN}", True),
+    Meaning("42000", "(18483)", f"the server takes the login for another server's: {CHECK_LOGIN}", True),
+    Meaning("42000", "(17892)", f"a logon trigger of the server refuses the login: {CHECK_LOGIN}", True),
+    Meaning(
+        "42000",
+        "(40532)",
+        f"Azure SQL has no such server for the login: check SERVER and UID in {CONNECTION_SETTING} (USER, or "
+        "USER@SERVER)",
+        True,
+    ),
+    *(Meaning("42000", number, NOT_LET_IN, True) for number in ("(40615)", "(40914)", "(47073)")),
     Meaning("HYT00", "", LOGIN_TIMED_OUT, False),
     Meaning("HY000", "", NO_SQL_SERVER, False),
     Meaning("IM002", "", NO_DRIVER, True),

@@ -81,7 +81,7 @@ class EntityStatus:
     cancelled: bool = False
     approved: bool = False
     approval: str | None = None
-    approved_at: str | None = None
+    approved_at: Time | None = None
     held_because: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)

@@ -10,13 +10,13 @@ import logging
 from datetime import datetime, timedelta
 
 from shared.context import bound
-from shared.errors import UnreadableDocument
+from shared.errors import SafetyAmpError, UnreadableDocument
 from shared.sync.applying.batches import due_at, missing_batches, send_batches
 from shared.sync.documents.active import active_run_id
 from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.runs import Run, get_run, read_run
 from shared.sync.model import EntityName
-from shared.sync.runs.abandoning import readable_run
+from shared.sync.runs.abandoning import fail_run, readable_run
 from shared.sync.runs.entity_handler import SWEEP
 from shared.sync.runs.finish import finish_entity, finish_run, give_up_entity
 from shared.sync.runs.requests import ensure_run, send_entities
@@ -43,11 +43,19 @@ def sweep(services: Services, *, at_once: bool = False) -> str | None:
     active = active_run_id(services.documents)
     if active is None:
         return None
-    readable_run(services, active)
-    run_id = ensure_run(services)
-    if run_id is not None:
-        with bound(run=run_id, operation="sweep"):
-            _resend(services, run_id, at_once)
+    with bound(run=active, operation="sweep"):
+        try:
+            readable_run(services, active)
+            run_id = ensure_run(services)
+            if run_id is not None:
+                _resend(services, run_id, at_once)
+        except SafetyAmpError:
+            raise
+        except Exception as error:
+            # It would come again with every sweep, and the claim would keep all later runs out for ever.
+            logger.exception("the sweep of run %s met an unexpected error", active)
+            fail_run(services, active, f"unexpected {type(error).__name__}, see the log")
+            return active
     return run_id
 
 
