@@ -27,7 +27,7 @@ def said(params: Params, body: Mapping[str, Any] | None = None) -> Said:
     body = body or {}
     reason, who = params.text("reason"), params.text("who")
     if "reason" in body:
-        reason = one_line(body["reason"], "reason")
+        reason = one_line(body["reason"], "the reason")
     if "who" in body:
         who = None if body["who"] is None else one_line(body["who"], "who")
     return Said(_author(who), reason)
