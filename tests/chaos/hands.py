@@ -44,9 +44,10 @@ def with_strangers(seed: SafetyAmpSeed) -> SafetyAmpSeed:
 
 class Hands:
     """What they did is kept: `switched_off` (employee numbers, a deleted user's is taken out again),
-    `wrote`, the last value by user and field, `touched`, the numbers of all whose user they changed and the
-    codes of departments, `numbers`, the right number of each user that has a wrong one, and `parted`, the
-    former number of each that has none because another user has it."""
+    `wrote`, the last value by user and field, `wrote_after`, after how many calls of the sync that was, by
+    user, `touched`, the numbers of all whose user they changed and the codes of departments, `numbers`, the
+    right number of each user that has a wrong one, and `parted`, the former number of each that has none
+    because another user has it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -57,6 +58,7 @@ class Hands:
             row["emp_id"] for row in self._users() if row["emp_id"] and not row["system_access"]
         }
         self.wrote: dict[tuple[str, str], str] = {}
+        self.wrote_after: dict[str, int] = {}
         self.touched: set[str] = set()
         self.numbers: dict[str, str] = {}
         self.parted: dict[str, str] = {}
@@ -73,6 +75,7 @@ class Hands:
             name, value = self._not_owned(row, number)
             owned = {name: value}
             self.wrote[row["id"], name] = value
+            self.wrote_after[row["id"]] = len(self._safetyamp.calls)
         self._world.scheduler.note(f"somebody edits {next(iter(owned))} of user {row['emp_id']}")
         self._safetyamp.edit("users", row["id"], **owned)
         self.touched.add(row["emp_id"])
@@ -120,6 +123,7 @@ class Hands:
             self._world.scheduler.note(f"somebody corrects the e-mail of user {row['emp_id']}")
             self._safetyamp.edit("users", row["id"], email=value)
             self.wrote[row["id"], "email"] = value
+            self.wrote_after[row["id"]] = len(self._safetyamp.calls)
             self.touched.add(row["emp_id"])
             self._world.hr.moves(row["emp_id"])
 
