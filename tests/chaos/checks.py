@@ -195,7 +195,7 @@ def a_changed_number_is_reported(world: World) -> Iterator[str]:
 
 
 AT_ONCE_SECONDS = 5.0
-"""Between a read and the write that follows: a wait for room in the window, two seconds at most, is among it."""
+"""Between a read and the write that follows, with a wait of two seconds for room in the window."""
 
 
 @check
