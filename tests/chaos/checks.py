@@ -170,8 +170,8 @@ def every_second_user_of_a_leaver_is_off_or_reported(world: World) -> Iterator[s
 def no_makeshift_address_stays(world: World) -> Iterator[str]:
     """An address that was to last until another one was free is replaced, or told in the last report."""
     for row in _rows(world)["users"]:
-        if row["id"] in world.hands.parted:
-            continue  # nobody's any more
+        if row["id"] in world.hands.parted or not row["system_access"]:
+            continue  # nobody's any more, or of somebody who left before the other one was free
         if MAKESHIFT in row["email"] and not _is_reported(world, "users", row["emp_id"], "email"):
             yield f"employee {row['emp_id']} keeps the address {row['email']}"
 
