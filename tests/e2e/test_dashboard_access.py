@@ -121,7 +121,7 @@ def test_the_page_asks_nobody_but_the_app_and_weighs_little(api: Api, browser: B
         paths = [request.url.removeprefix(origin) for request in tab.requests]
         assert paths[0] == "/dashboard"
         assert all(re.match("/api/", path) for path in paths[1:] if not path.startswith("data:"))
-        assert len(tab.requests[0].response().body()) < 100_000
+        assert len(tab.requests[0].response().body()) < 120_000
 
 
 def test_head_and_headers(api: Api) -> None:

@@ -256,7 +256,8 @@ class TestFailuresAndStarting:
         said = terminal.types("failures")
         assert said.status == 1
         assert f"UTC: {REFUSED}" in said.out
-        assert "invalid: LastName is empty: fill it in Vista" in said.out
+        assert "invalid: no last name" in said.out
+        assert "→ HR: Vista > PR Employees > Info > Last Name: the last name" in said.words
         assert "→ Another SafetyAmp record has the same value." in said.out
         assert f"safetyamp-sync approve {held_run(busy)}" in said.out
 
