@@ -47,16 +47,14 @@ function ownerView(owner, causes) {
 function causeItem(cause) {
   const name = `retry ${cause.code ?? cause.what}`;
   return h("li", { key: name },
-    h("div", { class: "row apart" },
+    h("div", { class: "row apart cause" },
       h("div", { class: "row" }, badge(cause.kind), h("strong", null, data(cause.what), `: ${counted(cause.entities)}`),
         h("span", { class: "muted small" }, cause.since_at_least ? "for longer than since " : "since ", time(cause.since))),
       cause.again && actButton(name, "Try again", () => retry(name, tried(cause)), "quiet", { "aria-label": `Try again: ${cause.what}`, needs: "retry_failures" })),
-    h("p", { class: "small" }, isPlain(cause) ? [data(cause.where), ": ", data(cause.enter)] : [cause.reasons.length === 1 && [data(cause.reasons[0][0]), " – "], h("span", { class: "muted" }, data(cause.suggestion))]),
+    h("p", { class: "small" }, cause.reasons.length === 1 && cause.kind !== "invalid" && [data(cause.reasons[0][0]), " – "],
+      h("span", { class: "muted" }, cause.enter && !cause.again ? [data(cause.where), ": ", data(cause.enter)] : data(cause.suggestion))),
     keysOf(cause), errorOf(name));
 }
-
-/** What is invalid is told whole by what the cause is called and what is to be entered. */
-const isPlain = ({ kind, enter }) => kind === "invalid" && Boolean(enter);
 
 /** What is tried again with a cause. Only some of the keys are named when there are many; a run of keys has one entity. */
 function tried({ alike, entities, count: all }) {

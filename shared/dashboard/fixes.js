@@ -1,6 +1,6 @@
 // Fix lists: what HR, payroll and the others have to mend, to look at or to hand on.
 
-const OWNERS = { hr: "HR", payroll: "Payroll", it: "IT", fleet: "Fleet", operations: "Operations", safetyamp: "SafetyAmp's administrator" };
+const OWNERS = { hr: "HR", payroll: "Payroll", it: "IT", fleet: "Fleet", operations: "Operations", safetyamp: "SafetyAmp's admin" };
 const BLOCKED = { creation: "the record is not created", changes: "no change reaches SafetyAmp", access: "who may sign in", field: "this field" };
 const ROWS_SHOWN = 50;
 const ownerName = (owner) => OWNERS[owner] ?? owner;
