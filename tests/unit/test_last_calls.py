@@ -65,7 +65,9 @@ def test_the_newest_comes_first_and_so_many_are_kept(app: App) -> None:
     calls(process, *("/api/sites/s1" for _ in range(KEPT)), "/api/users/u2")
     found = told(app.process())
     assert (len(found), found[0]) == (KEPT, "PATCH /api/users/{id} 200")
-    check_that_every_key_expires(client_of(app.redis))
+    client = client_of(app.redis)
+    assert client.llen(KEY) == KEPT
+    check_that_every_key_expires(client)
 
 
 def test_calls_to_others_are_not_kept(app: App) -> None:
