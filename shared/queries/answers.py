@@ -77,6 +77,9 @@ class RecordProblem(TypedDict):
     reason: str | None
     field: str | None
     cause: NotRequired[CauseCode]
+    name: NotRequired[
+        Annotated[str, Field(description="In plans, of records that SafetyAmp is known to have.")]
+    ]
 
 
 class Vanished(TypedDict):

@@ -26,7 +26,7 @@ def names(services: Services, entity: EntityName, keys: Iterable[str]) -> answer
     without a name is the source read. Raises StorageError."""
     wanted = dict.fromkeys(keys)
     state = read_state(services.documents, entity)
-    found = {key: _name(entity, fields_of(_entry(state, key))) for key in wanted}
+    found = {key: name_of(entity, fields_of(entry_of(state, key))) for key in wanted}
     problems: list[str] = []
     if nameless := {key for key, name in found.items() if not name}:
         tell = teller(services, entity, nameless, problems, state)
@@ -65,9 +65,11 @@ def teller(
         problems.append(f"{entity}: {error}")
 
     def tell(key: str) -> Told:
-        entry = _entry(state, key)
+        entry = entry_of(state, key)
         values = records.get(key, {})
-        name = next(filter(None, (_name(entity, one) for one in (values, people(key), fields_of(entry)))), "")
+        name = next(
+            filter(None, (name_of(entity, one) for one in (values, people(key), fields_of(entry)))), ""
+        )
         return Told(name, values, entry)
 
     return tell
@@ -89,7 +91,8 @@ def _source(
     return records, mapping.people(source) if isinstance(mapping, EmployeesMapping) else lambda _: {}
 
 
-def _entry(state: EntityState | None, key: str) -> Entry | None:
+def entry_of(state: EntityState | None, key: str) -> Entry | None:
+    """What is known of the record in SafetyAmp; None where it is not there, or cannot be read."""
     try:
         entry = state.entry(key) if state else None
     except UnreadableDocument:
@@ -102,6 +105,7 @@ def fields_of(entry: Entry | None) -> Mapping[str, Any]:
     return entry.fields if entry else {}
 
 
-def _name(entity: EntityName, values: Mapping[str, Any]) -> str:
+def name_of(entity: EntityName, values: Mapping[str, Any]) -> str:
+    """What people call the record of these fields."""
     texts = (str(values.get(name) or "").strip() for name in NAMES[entity])
     return " ".join(filter(None, texts))
