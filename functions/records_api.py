@@ -7,12 +7,13 @@ from typing import Any
 import azure.functions as func
 
 from functions.access import VIEWER, operation
-from functions.api_input import Params, entity_of, json_body, key_of, next_page, one_line, route
+from functions.api_input import Params, entity_of, json_body, key_of, keys_of, next_page, one_line, route
 from functions.responses import CHECK_KEY, Problem, csv_file, json_response
 from shared import runtime
 from shared.queries.csv_text import HISTORY_COLUMNS, changes_csv
 from shared.queries.explain import explain
 from shared.queries.history import whole_history
+from shared.queries.names import names
 from shared.queries.openapi.requests import HISTORY_PER_PAGE
 from shared.queries.search import search
 from shared.sync.model import EntityName
@@ -27,6 +28,14 @@ def search_records(req: func.HttpRequest) -> func.HttpResponse:
     body = json_body(req, "entity", "text")
     entity = entity_of(body.get("entity", "employees"))
     return json_response(search(runtime.current(), entity, one_line(body.get("text"), "text")))
+
+
+@operation(blueprint, "api/names", "POST", VIEWER)
+def name_records(req: func.HttpRequest) -> func.HttpResponse:
+    """What records of an entity are called, by their keys."""
+    Params(req)
+    body = json_body(req, "entity", "keys")
+    return json_response(names(runtime.current(), entity_of(body.get("entity")), keys_of(body.get("keys"))))
 
 
 @operation(blueprint, "api/records/{entity}/{key}", "GET", VIEWER)

@@ -12,11 +12,18 @@ from shared import runtime
 from shared.queries import answers
 from shared.queries.changes import PLANNED, START, ChangeFilter, Place, list_changes, place_of
 from shared.queries.csv_text import changes_csv, plan_csv
-from shared.queries.openapi.requests import CHANGES_PER_PAGE, PLANNED_PER_PART, RUNS_PER_PAGE, PageSize
+from shared.queries.openapi.requests import (
+    CHANGES_PER_PAGE,
+    PLANNED_PER_PART,
+    RUNS_PER_PAGE,
+    TREND_DAYS,
+    PageSize,
+)
 from shared.queries.plan_page import plan_page
 from shared.queries.plan_view import plan_view
 from shared.queries.run_detail import run_detail, stored_report
 from shared.queries.run_list import RunFilter, list_runs
+from shared.queries.trends import trends
 from shared.reports.document import document_policy
 from shared.reports.page import report_page
 from shared.sync.decisions.approve import approve
@@ -47,6 +54,13 @@ def show_runs(req: func.HttpRequest) -> func.HttpResponse:
     page = list_runs(runtime.current().documents, wanted, limit, cursor)
     answer: answers.RunPage = {"runs": page.items, "next": page.next}
     return json_response(answer)
+
+
+@operation(blueprint, "api/trends", "GET", VIEWER)
+def show_trends(req: func.HttpRequest) -> func.HttpResponse:
+    """How the last days went, a day a row."""
+    params = Params(req, "days")
+    return json_response(trends(runtime.current(), params.number("days", *TREND_DAYS)))
 
 
 @operation(blueprint, "api/runs/{run_id}", "GET", VIEWER)

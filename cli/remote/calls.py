@@ -25,6 +25,7 @@ from cli.remote.show_status import (
     status_exit_status,
 )
 from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
+from cli.remote.show_trends import show_trends
 from cli.remote.words import command
 from cli.user import user_name
 from local.host.once import NOTHING_FAILED, exit_status
@@ -42,6 +43,7 @@ STARTED = Expected(answers.Started, ("run_id",))
 RECORD_SYNC = Expected(answers.RecordSync, ("run_id", "steps"))
 FAILURES = Expected(answers.Failures, ("total", "groups", "entities"))
 FIX_LIST = Expected(answers.FixList, ("total", "groups", "rows"))
+TRENDS = Expected(answers.Trends, ("days", "complete_since"))
 CONTROL = Expected(answers.Control, ("paused",))
 DECISIONS = Expected(answers.DecisionPage, ("decisions", "next"))
 
@@ -159,6 +161,15 @@ def _tell_fix_list(console: Console, value: answers.FixList, options: argparse.N
     return NOTHING_FAILED
 
 
+def _ask_trends(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Trends]:
+    return app.get("/api/trends", TRENDS, days=options.days)
+
+
+def _tell_trends(console: Console, value: answers.Trends, options: argparse.Namespace) -> int:
+    show_trends(console, value, options.days)
+    return NOTHING_FAILED
+
+
 def _ask_retry(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Started]:
     body = {"entity": options.entity} if options.entity else {}
     return app.post("/api/failures/retry", STARTED, {**body, **_deciding(options)})
@@ -250,6 +261,7 @@ CALLS: Mapping[str, Call[Any]] = {
     "sync": Call(_ask_sync, _tell_started),
     "failures": Call(_ask_failures, _tell_failures),
     "fix-list": Call(_ask_fix_list, _tell_fix_list),
+    "trends": Call(_ask_trends, _tell_trends),
     "retry": Call(_ask_retry, _tell_started),
     "approve": Call(_ask_approve, _tell_started),
     "cancel": Call(_ask_cancel, _tell_started),

@@ -99,6 +99,8 @@ def add_commands(commands: Commands) -> None:
         metavar="FILE",
         help="write every row there, for a spreadsheet; names people",
     )
+    trends = _add(commands, "trends", "changes, findings and calls of the last days", "trends --days 7")
+    trends.add_argument("--days", type=int, default=30, help="how many, with today (30)")
     retry = _add(commands, "retry", "a run that also tries what was refused", "retry employees")
     retry.add_argument("entity", nargs="?", choices=ENTITIES, metavar="ENTITY", help="only of this entity")
     _add_deciding(retry)

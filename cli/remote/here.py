@@ -18,7 +18,10 @@ from local.host.http import HttpHost
 from local.host.stack import LocalStack
 from shared.config import Settings
 
-COMMANDS = ("runs", "changes", "search", "explain", "failures", "fix-list", "decisions", "pause", "resume")
+COMMANDS = (
+    *("runs", "changes", "search", "explain", "failures", "fix-list", "trends", "decisions"),
+    *("pause", "resume"),
+)
 """Neither `status`, which tells how a running app is, nor what sends messages that nobody here would take."""
 
 

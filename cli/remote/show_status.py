@@ -15,6 +15,7 @@ from cli.remote.show_runs import show_runs
 from cli.remote.words import command, plain, said, some, when
 from local.host.once import NOTHING_FAILED, PLAN_HELD, SOMETHING_FAILED
 from shared.queries import answers
+from shared.queries.fix_list_page import OWNER_NAMES
 
 MOST_KEYS = 12
 
@@ -107,13 +108,23 @@ def _told(group: answers.FailureGroup) -> Text:
     since = when(group["since"]) + (" or longer" if group["since_at_least"] else "")
     if group.get("at", group["since"]) != group["since"]:
         since += f", last tried {when(group['at'])}"
+    # An app of an earlier release groups by what is said, and does not know whose it is.
+    what = group.get("what", group["cause"])
     lines = [
-        said(f"{group['kind']}: {group['cause']}"),
+        said(f"{group['kind']}: {what}"),
+        *(said(text) for text in group.get("reasons", {group["cause"]: 1}) if text != what),
         said(f"since {since}: {some(group['keys'], MOST_KEYS)}"),
-        said(f"→ {group['suggestion']}"),
+        said(f"→ {_to_do(group)}"),
     ]
     lines[-1].stylize("bold")
     return Text("\n").join(lines)
+
+
+def _to_do(group: answers.FailureGroup) -> str:
+    """What is invalid is mended in one place; what SafetyAmp refused, or what waits, takes more words."""
+    if group["kind"] != "invalid" or not group.get("enter"):
+        return group["suggestion"]
+    return f"{OWNER_NAMES.get(group['owner'], group['owner'])}: {group['where']}: {group['enter']}"
 
 
 def failures_exit_status(value: answers.Failures) -> int:

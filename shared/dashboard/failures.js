@@ -1,14 +1,20 @@
-// What fails, by cause, and trying it again; messages that were given up.
+// What fails: whose it is, one card per cause, and trying again where that can help.
+
+const FEW = 3;
+const COUNTED = { departments: ["department"], jobs: ["job"], titles: ["title"], employees: ["person", "people"], vehicles: ["vehicle"] };
+const counted = (entities) => Object.entries(entities).map(([entity, value]) => count(value, ...(COUNTED[entity] ?? [entity, entity]))).join(", ");
 
 function failuresView() {
   const found = state.failures;
   if (!found) return muted("Not known yet.");
   const broken = found.entities.filter((entity) => entity.phase === "failed");
   if (!found.total && !broken.length) return muted("No record fails.");
+  const causes = causesOf(found.groups);
+  const hopeful = causes.filter(({ again }) => again);
   return h("div", { class: "stack" },
     broken.map(brokenEntity),
-    h("ul", { class: "list" }, found.groups.map(failureGroup)),
-    found.groups.length > 1 && h("div", { class: "row" }, actButton("retry all", `Try all ${number(found.total)} again`, () => retry("retry all", {}), null, { needs: "retry_failures" }), errorOf("retry all")));
+    [...new Set([...Object.keys(OWNERS), ...causes.map(({ owner }) => owner)])].map((owner) => ownerView(owner, causes.filter((cause) => cause.owner === owner))),
+    hopeful.length > 1 && h("div", { class: "row", key: "all" }, actButton("retry all", `Try all of these ${number(total(hopeful))} again`, () => retry("retry all", {}), null, { needs: "retry_failures" }), errorOf("retry all")));
 }
 
 function brokenEntity(found) {
@@ -17,51 +23,50 @@ function brokenEntity(found) {
     h("p", { class: "muted" }, data(found.suggestion)));
 }
 
-function failureGroup(group) {
-  const name = `retry ${group.entity} ${group.kind} ${group.cause}`;
-  const whole = group.count > group.keys.length;
-  // Only some of the keys are named when there are many.
-  const body = whole ? { entity: group.entity } : { entity: group.entity, keys: group.keys };
+const total = (items) => items.reduce((sum, item) => sum + item.count, 0);
+
+/** One of each code; what has none is told apart by what is said of it. The largest first. */
+function causesOf(groups) {
+  const found = Map.groupBy(groups, ({ code, what }) => code ?? what);
+  return [...found.values()].map((alike) => {
+    const reasons = alike.flatMap((group) => Object.entries(group.reasons).filter(([text]) => text !== group.what));
+    return {
+      ...alike[0], alike, reasons, count: total(alike),
+      entities: alike.reduce((sum, { entity, count: some }) => ({ ...sum, [entity]: (sum[entity] ?? 0) + some }), {}),
+      since: alike.map((group) => group.since).sort()[0], since_at_least: alike.some((group) => group.since_at_least),
+    };
+  }).sort((one, other) => other.count - one.count);
+}
+
+function ownerView(owner, causes) {
+  return causes.length > 0 && h("div", { key: owner, class: "stack tight", role: "group", "aria-label": `Failures: ${ownerName(owner)}` },
+    h("div", { class: "row apart owner" }, h("h3", null, `${ownerName(owner)}: ${count(total(causes), "record")}`), fixButtons(owner)),
+    h("ul", { class: "list close" }, causes.map(causeItem)));
+}
+
+function causeItem(cause) {
+  const name = `retry ${cause.code ?? cause.what}`;
   return h("li", { key: name },
-    h("div", { class: "stack tight" },
-      h("div", { class: "row apart" },
-        h("div", { class: "row" }, badge(group.kind), h("h3", null, `${number(group.count)} of ${group.entity}`),
-          h("span", { class: "muted small" }, group.since_at_least ? "for longer than since " : "since ", time(group.since), group.at !== group.since && [", last tried ", time(group.at)])),
-        actButton(name, whole ? `Try all failing ${group.entity} again` : "Try again", () => retry(name, body), null, { needs: "retry_failures" })),
-      h("p", null, data(group.cause)),
-      h("p", { class: "muted" }, data(group.suggestion)),
-      keysOf(group),
-      errorOf(name)));
+    h("div", { class: "row apart cause" },
+      h("div", { class: "row" }, badge(cause.kind), h("strong", null, data(cause.what), `: ${counted(cause.entities)}`),
+        h("span", { class: "muted small" }, cause.since_at_least ? "for longer than since " : "since ", time(cause.since))),
+      cause.again && actButton(name, "Try again", () => retry(name, tried(cause)), "quiet", { "aria-label": `Try again: ${cause.what}`, needs: "retry_failures" })),
+    h("p", { class: "small" }, cause.reasons.length === 1 && cause.kind !== "invalid" && [data(cause.reasons[0][0]), " – "],
+      h("span", { class: "muted" }, cause.enter && !cause.again ? [data(cause.where), ": ", data(cause.enter)] : data(cause.suggestion))),
+    keysOf(cause), errorOf(name));
 }
 
-const FEW = 8;
-
-function keysOf({ entity, keys, count: all }) {
-  const buttons = keys.map((key) => h("span", { key }, keyButton(entity, key)));
-  if (keys.length <= FEW) return h("div", { class: "keys" }, buttons);
-  return h("details", { key: "keys" }, h("summary", null, all > keys.length ? `The first ${number(keys.length)} keys` : `All ${number(all)} keys`), h("div", { class: "keys" }, buttons));
+/** What is tried again with a cause. Only some of the keys are named when there are many; a run of keys has one entity. */
+function tried({ alike, entities, count: all }) {
+  const keys = alike.flatMap((group) => group.keys);
+  const [entity, ...others] = Object.keys(entities);
+  return others.length ? {} : all > keys.length ? { entity } : { entity, keys };
 }
 
-function lettersView() {
-  const found = state.letters;
-  if (!found) return muted("Not known yet.");
-  if (!found.dead_letters.length) return muted("No message was given up.");
-  const useful = found.dead_letters.filter((letter) => letter.can_be_resubmitted);
-  return h("div", { class: "stack" },
-    h("ul", { class: "list" }, found.dead_letters.map(letterItem)),
-    found.next && muted("There are more; these are the first ones."),
-    useful.length > 1 && h("div", { class: "row" }, actButton("resubmit all", `Send ${number(useful.length)} again`, () => resubmit("resubmit all", { ids: useful.map((letter) => letter.id) }), null, { needs: "resubmit_dead_letters" }), errorOf("resubmit all")));
-}
-
-function letterItem(letter) {
-  const name = `resubmit ${letter.id}`;
-  return h("li", { key: letter.id },
-    h("div", { class: "stack tight" },
-      h("div", { class: "row apart" },
-        h("h3", null, letter.entity ? `${title(letter.entity)}${letter.batch ? `, batch ${letter.batch}` : ""}` : "Unreadable message"),
-        h("span", { class: "muted small" }, ago(letter.at))),
-      h("p", { class: "small" }, data(letter.reason), ` (${letter.queue}, delivered ${count(letter.delivery_count, "time")})`),
-      h("p", { class: "muted small" }, data(letter.advice)),
-      letter.can_be_resubmitted && h("div", { class: "row" }, actButton(name, "Send again", () => resubmit(name, { ids: [letter.id] }), null, { needs: "resubmit_dead_letters" })),
-      errorOf(name)));
+function keysOf({ alike, reasons, count: all }) {
+  const buttons = h("div", { class: "keys" }, alike.flatMap(({ entity, keys }) => keys.map((key) => h("span", { key: `${entity} ${key}` }, keyButton(entity, key)))));
+  const named = buttons.children.length;
+  if (all <= FEW && reasons.length < 2) return h("div", { class: "small" }, buttons);
+  return h("details", { key: "keys", class: "small" }, h("summary", null, [all > named ? `Who: the first ${number(named)}` : "Who", reasons.length > 1 && ", and why"]),
+    reasons.length > 1 && h("ul", { class: "stack tight" }, reasons.map(([text, of]) => h("li", { key: text }, data(text), h("span", { class: "muted" }, ` (${number(of)})`)))), buttons);
 }

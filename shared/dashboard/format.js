@@ -6,6 +6,8 @@ const setClock = (iso) => { clockSkewMs = Date.parse(iso) - Date.now(); };
 const appNow = () => Date.now() + clockSkewMs;
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const SECOND = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const ABSOLUTE = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 const NUMBER = new Intl.NumberFormat();
@@ -46,7 +48,10 @@ const data = (text, className = null) => h("bdi", { class: className }, String(t
 function shown(value) {
   if (value === null || value === undefined) return h("span", { class: "muted" }, "–");
   if (value === "") return h("span", { class: "muted" }, "(empty)");
-  if (value.entity && value.key) return data(`${value.entity} ${value.key}`);
+  if (value.entity && value.key) {
+    const name = nameOf(value.entity, value.key);
+    return data(`${value.entity} ${value.key}${name ? ` ${name}` : ""}`);
+  }
   return data(typeof value === "object" ? JSON.stringify(value) : value);
 }
 

@@ -20,9 +20,9 @@ function heldCard(run) {
       h("div", { class: "row" },
         actButton(`approve ${run.run_id}`, "Approve …", () => approveRun(run), "primary", { needs: "approve_run" }),
         actButton(`cancel ${run.run_id}`, "Drop the plan …", () => cancelRun(run), null, { needs: "cancel_run" }),
-        savePlanButton(run, "html", "Save as a page"), savePlanButton(run, "csv", "Save as CSV"),
+        savePlanButton(run, "html", "Save as a page to print"), savePlanButton(run, "csv", "Save as CSV"),
         !may("approve_run") && mayNot("approving")),
-      errorOf(`plan html ${run.run_id}`), errorOf(`plan csv ${run.run_id}`),
+      planErrors(run),
       errorOf(`approve ${run.run_id}`), errorOf(`cancel ${run.run_id}`)));
 }
 
@@ -32,3 +32,5 @@ function savePlanButton({ run_id: runId }, format, label) {
   return actButton(name, label, () => act(name, () =>
     download(`/api/runs/${runId}/plan`, { format, limit: 5000 }, `plan-${runId}.${format}`)));
 }
+
+const planErrors = ({ run_id: runId }) => ["html", "csv"].map((format) => errorOf(`plan ${format} ${runId}`));

@@ -2,8 +2,9 @@
 
 const SECTIONS = {
   overview: overviewView, banner: bannerView, "record-form": recordForm, "record-answer": recordAnswer, "now-body": nowView,
-  "held-body": heldView, "failures-body": failuresView, "runs-body": runsView, "start-body": startView,
-  "pause-body": pauseView, "systems-body": systemsView, "letters-body": lettersView, "settings-body": settingsView,
+  "held-body": heldView, "failures-body": failuresView, "fixes-body": fixesView, "runs-body": runsView, "trends-body": trendsView, "start-body": startView,
+  "pause-body": pauseView, "systems-body": systemsView, "letters-body": lettersView, "calls-body": lastCallsView,
+  "settings-body": settingsView, "kept-body": keptView,
 };
 
 function render() {
@@ -14,6 +15,7 @@ function render() {
   patch(byId("account"), accountView());
   // A node that had to move has lost it.
   if (focused !== document.activeElement && focused?.isConnected && !document.querySelector("dialog[open]")) focused.focus({ preventScroll: true });
+  askNames();
 }
 
 function renderConnection() {

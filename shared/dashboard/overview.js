@@ -58,7 +58,7 @@ function knownTiles() {
     ["Last good run", good ? "ok" : "warn", good ? ago(good) : "None yet", good ? ["ended ", time(good)] : "since the first start", "runs"],
     ["Held plans", held.length ? "warn" : "ok", number(held.length), held.length ? `${losing(losers)} access` : "nothing to decide", "held"],
     ["Failures", failures.total || broken ? "bad" : "ok", number(failures.total),
-      broken ? `and ${broken === 1 ? "an entity" : `${broken} entities`} as a whole` : failures.total ? count(failures.groups.length, "cause") : "no record fails", "failures"],
+      broken ? `and ${broken === 1 ? "an entity" : `${broken} entities`} as a whole` : failures.total ? count(causesOf(failures.groups).length, "cause") : "no record fails", "failures"],
     ["Paused", paused.length ? "warn" : "ok", paused.length ? number(paused.length) : "Nothing", paused.length ? paused.join(", ") : "all are synced", "pause"],
     systemsTile(status),
   ];

@@ -75,8 +75,3 @@ const options = (names, chosen) => names.map((name) => h("option", { key: name, 
 function labelled(id, text, control, attributes = {}) {
   return h("div", attributes, h("label", { for: id }, text), control);
 }
-
-/** A key that explains its record. */
-function keyButton(entity, key) {
-  return h("button", { type: "button", class: "link", "aria-label": `Look up ${entity} ${key}`, onclick: () => lookUp(entity, key) }, data(key, "id"));
-}

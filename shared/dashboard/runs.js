@@ -66,6 +66,8 @@ function openRunView() {
         h("div", { class: "row" }, h("h3", null, "Run ", data(runId, "id")), run && badge(run.phase)),
         h("button", { type: "button", class: "quiet", onclick: closeRun }, "Close")),
       errorOf("open run"),
+      run && Object.values(plannedOf(run)).some(Boolean) && h("div", { class: "row", key: "plan" },
+        savePlanButton(run, "html", "Save the plan as a page"), savePlanButton(run, "csv", "Save the plan as CSV"), planErrors(run)),
       run ? [h("p", { class: "small muted", key: "calls" }, "Calls: ", callsText(run.calls), run.waited_seconds >= 1 && `; waited ${duration(run.waited_seconds)} for SafetyAmp's limit`, "."),
         h("ul", { class: "list", key: "entities" }, Object.entries(run.entities).map(([name, entity]) => entityItem(name, entity))),
         h("h3", { key: "heading" }, "Changes"), changesView(runId)] : muted("Loading …")));

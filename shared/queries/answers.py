@@ -77,6 +77,9 @@ class RecordProblem(TypedDict):
     reason: str | None
     field: str | None
     cause: NotRequired[CauseCode]
+    name: NotRequired[
+        Annotated[str, Field(description="In plans, of records that SafetyAmp is known to have.")]
+    ]
 
 
 class Vanished(TypedDict):
@@ -226,6 +229,40 @@ class Change(Outcome):
 class ChangePage(TypedDict):
     changes: list[Change]
     next: str | None
+    problems: UnreadableDocuments
+
+
+class TrendDay(TypedDict):
+    """A day in UTC, and what the runs that were asked for on it did."""
+
+    day: Annotated[str, Field(json_schema_extra={"format": "date"})]
+    runs: Count
+    created: Count
+    updated: Count
+    deactivated: Count
+    findings: Annotated[
+        Count | None,
+        Field(
+            description="Records invalid, failed or waiting by the day's last run that looked at all of their"
+            " entity; null where none did."
+        ),
+    ]
+    calls: Annotated[dict[str, Count], Field(description="Calls per upstream.")]
+    longest_seconds: Annotated[
+        float | None, Field(description="Of the runs of many records that were to apply; null: none.")
+    ]
+
+
+class Trends(TypedDict):
+    days: Annotated[list[TrendDay], Field(description="The oldest first.")]
+    complete_since: Annotated[
+        str,
+        Field(
+            description="Days before it are left out: their runs are more than one request reads.",
+            json_schema_extra={"format": "date"},
+        ),
+    ]
+    runs_read: Count
     problems: UnreadableDocuments
 
 
@@ -460,19 +497,42 @@ class FoundRecords(TypedDict):
     problem: Annotated[str | None, Field(description="Why the source could not be looked through.")]
 
 
+class Names(TypedDict):
+    names: Annotated[
+        dict[str, str], Field(description="By key, as SafetyAmp or the source has it; without the nameless.")
+    ]
+    problems: Annotated[list[str], Field(description="A source that tells no names just now.")]
+
+
 # -- what went wrong: failing records, and messages that were given up ------------------------------------
 
 
 class FailureGroup(TypedDict):
+    """The records of an entity that fail in one way for one cause."""
+
     entity: EntityName
     kind: str
-    cause: str
+    cause: Annotated[
+        str, Field(description="What is said of all of them; `what` where that is not one sentence.")
+    ]
+    code: Annotated[
+        str | None,
+        Field(description="Of docs/findings.md; null, or one that is not there, of another release."),
+    ]
+    what: Annotated[str, Field(description="The cause in a few words.")]
+    owner: Owner
+    where: str | None
+    enter: str | None
+    again: Annotated[bool, Field(description="Trying again may help although the source is as it was.")]
     suggestion: str
     since: Time
     at: Annotated[Time, Field(description="When it was last tried or found.")]
     since_at_least: Annotated[bool, Field(description="It may be older: that was the oldest run looked at.")]
     count: Count
-    keys: list[str]
+    reasons: Annotated[
+        dict[str, Count], Field(description="What is said of the records, the first ten; of how many each.")
+    ]
+    keys: Annotated[list[str], Field(description="The first hundred.")]
 
 
 class UnfinishedEntity(TypedDict):
@@ -653,6 +713,11 @@ class Queues(TypedDict):
     dead_letters: Count
 
 
+class Kept(TypedDict):
+    runs: Count
+    oldest_at: Annotated[Time | None, Field(description="When the oldest of these runs was asked for.")]
+
+
 class Schedule(TypedDict):
     schedule: str
     next: Time | None
@@ -675,6 +740,7 @@ class Status(TypedDict):
     active_run: RunSummary | None
     last_runs: list[RunSummary]
     last_good_run_ended_at: Time | None
+    kept: Kept
     problems: UnreadableDocuments
     versions: dict[str, str | int | None]
 
@@ -705,6 +771,24 @@ class Setting(TypedDict):
     default: str | None
     required: bool
     problem: str | None
+
+
+class LastCall(TypedDict):
+    """A call that ended at `at`."""
+
+    at: Time
+    method: str
+    path: Annotated[str, Field(description="With {id} in the place of every record's id, without a query.")]
+    status: Annotated[str, Field(description="Of HTTP, or `no answer`.")]
+    seconds: float
+    function: Annotated[str | None, Field(description="Which function of this app made it.")]
+
+
+class LastCalls(TypedDict):
+    calls: Annotated[list[LastCall], Field(description="Of each attempt one, the newest first.")]
+    shared: Annotated[
+        bool, Field(description="Of all instances; false, while Redis is away: of the one that answers.")
+    ]
 
 
 class SettingList(TypedDict):

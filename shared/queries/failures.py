@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.errors import UnreadableDocument
 from shared.queries import answers
+from shared.queries.fix_list import UNKNOWN_OWNER
 from shared.queries.run_index import newest_runs, run_ids
 from shared.storage.documents import Documents
 from shared.sync.applying.settled import settled
+from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import FAILURE, read_state, refused_since
+from shared.sync.findings.causes import (
+    CAUSES,
+    GONE,
+    NOT_APPLIED,
+    WAITS_FOR_LISTING,
+    WAITS_FOR_RECORD,
+)
 from shared.sync.model import ENTITIES, EntityName
-from shared.sync.suggestions import refusal_kind, suggestion_for
+from shared.sync.suggestions import cause_of_refusal, refusal_kind, suggestion_for
 
 MOST_RUNS = 24
 """How far back the beginning of a failure is looked for: a day of hourly runs."""
@@ -22,17 +32,22 @@ MOST_RUNS = 24
 MOST_KEYS = 100
 """Keys named per group; all are counted."""
 
+MOST_REASONS = 10
+"""Sentences told per group."""
+
 
 @dataclass(frozen=True)
 class Failure:
-    """One record that fails. `kind`: refused, invalid, failed, waiting or gone; `cause` is what those of a
-    group have in common; `since` is when it began, `at` when it was last tried or found. `reaches_back`: the
-    oldest run that was looked at found it too, so that it may have begun before."""
+    """One record that fails. `kind`: refused, invalid, failed, waiting or gone; `cause` is what is said of
+    it, `code` that of its `Cause`, None where an earlier release gave none; `since` is when it began, `at`
+    when it was last tried or found. `reaches_back`: the oldest run that was looked at found it too, so that
+    it may have begun before."""
 
     entity: EntityName
     key: str
     kind: str
     cause: str
+    code: str | None
     suggestion: str
     since: str
     at: str
@@ -51,8 +66,14 @@ def failure_groups(documents: Documents) -> answers.Failures:
     for entity in ENTITIES:
         for failure in entity_failures(documents, runs, entity):
             total += 1
-            group = groups.setdefault((entity, failure.kind, failure.cause), _begun(failure))
+            alike = (entity, failure.kind, failure.code or failure.cause)
+            group = groups.setdefault(alike, _begun(failure))
             group["count"] += 1
+            reasons = group["reasons"]
+            if failure.cause in reasons or len(reasons) < MOST_REASONS:
+                reasons[failure.cause] = reasons.get(failure.cause, 0) + 1
+            if group["cause"] != failure.cause:
+                group["cause"] = group["what"]  # no one sentence says it of all
             if failure.since < group["since"]:
                 group["since"], group["since_at_least"] = failure.since, False
             if failure.since == group["since"]:
@@ -70,16 +91,25 @@ def failure_groups(documents: Documents) -> answers.Failures:
 
 
 def _begun(failure: Failure) -> answers.FailureGroup:
-    """The group of a failure, without it."""
+    """The group of a failure, without it. Of a cause that only a newer release knows, as of none, the first
+    sentence tells."""
+    cause = CAUSES.get(failure.code or "")
     return {
         "entity": failure.entity,
         "kind": failure.kind,
         "cause": failure.cause,
+        "code": failure.code,
+        "what": cause.name if cause else failure.cause,
+        "owner": cause.owner if cause else UNKNOWN_OWNER,
+        "where": cause.where if cause else None,
+        "enter": cause.enter if cause else None,
+        "again": cause.again if cause else failure.kind != "invalid",
         "suggestion": failure.suggestion,
         "since": failure.since,
         "at": failure.at,
         "since_at_least": False,
         "count": 0,
+        "reasons": {},
         "keys": [],
     }
 
@@ -90,10 +120,11 @@ def entity_failures(documents: Documents, runs: list[Run], entity: EntityName) -
     remembered = _refused(documents, entity)
     yield from remembered.values()
     found, plans = _newest_findings(documents, runs, entity)
-    for key, (kind, cause, at) in found.items():
+    for key, finding in found.items():
         if key not in remembered:
-            since, reaches_back = _since(plans, key, kind, cause, at)
-            yield Failure(entity, key, kind, cause, suggestion_for(kind), since, at, reaches_back)
+            kind, cause, code, at = finding
+            since, reaches_back = _since(plans, key, finding)
+            yield Failure(entity, key, kind, cause, code, suggestion_for(kind), since, at, reaches_back)
 
 
 def _refused(documents: Documents, entity: EntityName) -> dict[str, Failure]:
@@ -106,13 +137,25 @@ def _refused(documents: Documents, entity: EntityName) -> dict[str, Failure]:
             fields = ", ".join(sorted(failure["errors"]))
             suggestion = suggestion_for(refusal_kind(failure["errors"]))
             cause = f"SafetyAmp refused {fields}"
+            code = cause_of_refusal(entity, failure["errors"], failure.get("by", {})).code
             since, at = refused_since(failure) or "", failure["at"] or ""
-            failures[key] = Failure(entity, key, "refused", cause, suggestion, since, at)
+            failures[key] = Failure(entity, key, "refused", cause, code, suggestion, since, at)
     return failures
 
 
-Finding = tuple[str, str, str]
-"""Kind, cause and time."""
+class Finding(NamedTuple):
+    """What a run found of a record, and when."""
+
+    kind: str
+    cause: str
+    code: str | None
+    at: str
+
+    def is_like(self, other: Finding) -> bool:
+        """Whether it is the same failure; of what has no code only the sentence tells."""
+        if self.code is None or other.code is None:
+            return (self.kind, self.cause) == (other.kind, other.cause)
+        return (self.kind, self.code) == (other.kind, other.code)
 
 
 def _newest_findings(
@@ -148,7 +191,7 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, F
     if plan is None:
         return None
     found = {
-        problem["key"]: ("invalid", problem["reason"], run.requested_at)
+        problem["key"]: Finding("invalid", problem["reason"], problem.get("cause"), run.requested_at)
         for problem in plan.problems
         if problem["kind"] == "invalid"
     }
@@ -156,20 +199,29 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, F
         for batch in settled(documents, run, entity, plan):
             for outcome in batch.outcomes:
                 if not outcome.went_well and outcome.result != "cancelled":
-                    cause = outcome.reason or outcome.result
-                    found[outcome.key] = (outcome.result, cause, outcome.at or run.requested_at)
+                    said, at = outcome.reason or outcome.result, outcome.at or run.requested_at
+                    found[outcome.key] = Finding(outcome.result, said, code_of(entity, outcome), at)
     return found
 
 
-def _since(plans: list[dict[str, Finding]], key: str, kind: str, cause: str, at: str) -> tuple[str, bool]:
+def code_of(entity: EntityName, outcome: Outcome) -> str:
+    """The code of the cause of what did not go well; the report of the run names the same."""
+    if outcome.errors:
+        return cause_of_refusal(entity, outcome.errors, outcome.taken).code
+    if outcome.result == "waiting":
+        return (WAITS_FOR_LISTING if outcome.list_anew else WAITS_FOR_RECORD).code
+    return (GONE if outcome.result == "gone" else NOT_APPLIED).code
+
+
+def _since(plans: list[dict[str, Finding]], key: str, finding: Finding) -> tuple[str, bool]:
     """When the failure began: the oldest of the runs one after the other that found the same; and whether
     that is the oldest of all."""
-    since = at
+    since = finding.at
     for findings in plans:
         found = findings.get(key)
-        if found is None or found[:2] != (kind, cause):
+        if found is None or not found.is_like(finding):
             return since, False
-        since = min(since, found[2])
+        since = min(since, found.at)
     return since, bool(plans)
 
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from shared.errors import UnreadableDocument
 from shared.queries import answers
-from shared.queries.dry_run import NO_RUN, UNREADABLE
+from shared.queries.names import Teller, fields_of, teller
 from shared.queries.run_index import newest_runs, run_ids
-from shared.queries.search import NAMES
 from shared.storage.documents import Documents
-from shared.sync.bulk import bulk_work
 from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.runs import Run
-from shared.sync.documents.state import FAILURE, EntityState, Entry, read_state, refused_since
-from shared.sync.entities import mappings
-from shared.sync.entities.employees import EmployeesMapping
-from shared.sync.entities.shown import shown
+from shared.sync.documents.state import FAILURE, Entry, read_state, refused_since
 from shared.sync.findings.causes import CAUSES, REFERENCE_REFUSED, REFUSED, VALUE_TAKEN, Cause, Owner
-from shared.sync.model import ENTITIES, EntityName, SourceRecord
-from shared.sync.planning.reader import SourceReader, mapping_options, with_known_regions
-from shared.sync.planning.resolver import Resolver
+from shared.sync.model import ENTITIES, EntityName
 from shared.sync.runs.report import problems_of
 from shared.sync.services import Services
 
@@ -99,7 +92,7 @@ def fix_list(services: Services, owner: Owner | None = None) -> answers.FixList:
     for entity, one in looked.items():
         wanted = [found for found in one.findings if owner in (None, found.owner)]
         if wanted:
-            tell = _teller(services, entity, {found.key for found in wanted}, problems)
+            tell = teller(services, entity, {found.key for found in wanted}, problems)
             rows += [_row(entity, found, tell, there_are_more) for found in wanted]
     rows.sort(key=lambda row: (ENTITIES.index(row["entity"]), row["what"], _by_number(row["key"])))
     return {
@@ -230,72 +223,7 @@ def _ask_state(documents: Documents, entity: EntityName, findings: list[_Finding
             finding.since, finding.reaches_back = min(since, finding.since), False
 
 
-# -- names and values --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What can be told of a record. `entry` None: it is not in SafetyAmp, as far as is known."""
-
-    name: str
-    values: Mapping[str, Any]
-    entry: Entry | None
-
-
-Teller = Callable[[str], _Told]
-
-
-def _teller(services: Services, entity: EntityName, keys: Container[str], problems: list[str]) -> Teller:
-    """Tells of one of these records; what cannot be read is added to `problems`, and costs names and values
-    only."""
-    state = read_state(services.documents, entity)
-    records: dict[str, Mapping[str, Any]] = {}
-    people: Callable[[str], Mapping[str, Any]] = lambda _: {}  # noqa: E731
-    try:
-        with bulk_work():
-            records, people = _source(services, entity, keys, state)
-    except UNREADABLE as error:
-        problems.append(f"{entity}: {error}")
-
-    def tell(key: str) -> _Told:
-        entry = _entry(state, key)
-        values = records.get(key, {})
-        name = next(filter(None, (_name(entity, one) for one in (values, people(key), _fields(entry)))), "")
-        return _Told(name, values, entry)
-
-    return tell
-
-
-def _source(
-    services: Services, entity: EntityName, keys: Container[str], state: EntityState | None
-) -> tuple[dict[str, Mapping[str, Any]], Callable[[str], Mapping[str, Any]]]:
-    """The source's records as an operator may see them, and what tells the names of people whose record
-    cannot be used."""
-    reader = SourceReader(services, Resolver(services, NO_RUN, entity), refresh=False)
-    source = with_known_regions(reader.read(entity, {}).source, state)
-    mapping = mappings(mapping_options(services.settings))[entity]
-    records: dict[str, Mapping[str, Any]] = {
-        record.key: shown(entity, record)
-        for record in mapping.records(source)
-        if isinstance(record, SourceRecord) and record.key in keys
-    }
-    return records, mapping.people(source) if isinstance(mapping, EmployeesMapping) else lambda _: {}
-
-
-def _entry(state: EntityState | None, key: str) -> Entry | None:
-    try:
-        entry = state.entry(key) if state else None
-    except UnreadableDocument:
-        return None
-    return entry if entry is not None and entry.target_id is not None else None
-
-
-def _fields(entry: Entry | None) -> Mapping[str, Any]:
-    return entry.fields if entry else {}
-
-
-def _name(entity: EntityName, values: Mapping[str, Any]) -> str:
-    return " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))
+# -- rows -------------------------------------------------------------------------------------------------
 
 
 def _row(entity: EntityName, found: _Finding, tell: Teller, there_are_more: bool) -> answers.FixRow:
@@ -327,6 +255,6 @@ def _blocks(found: _Finding, entry: Entry | None) -> answers.Blocks:
         return "nothing"
     if severity != "blocks":
         return severity
-    if all(name and (kind == "reported" or name in _fields(entry)) for kind, name in found.told):
+    if all(name and (kind == "reported" or name in fields_of(entry)) for kind, name in found.told):
         return "field"
     return "creation" if entry is None else "changes"

@@ -51,6 +51,7 @@ def _header(plan: answers.RunPlan) -> Html:
         "header",
         tag("h1", "Plan of run ", tag("span", plan["run_id"], class_="id")),
         tag("p", state, class_="badge"),
+        tag("p", f"asked for {plan['requested_at'][:16].replace('T', ' ')} UTC", class_="muted"),
         *(tag("p", data(note), class_="muted") for note in plan["notes"]),
         tag("div", tag("table", tag("thead", tag("tr", *headings)), tag("tbody", *rows)), class_="scroll"),
     )
@@ -130,11 +131,12 @@ def _text(value: Any) -> str:
 
 
 def _problems(entity: answers.EntityPlan) -> Html:
-    headings = [tag("th", text, scope="col") for text in ("Key", "Field", "Reason")]
+    headings = [tag("th", text, scope="col") for text in ("Key", "Name", "Field", "Reason")]
     rows = [
         tag(
             "tr",
             tag("td", data(problem["key"]), class_="id key"),
+            tag("td", data(problem.get("name"))),
             tag("td", data(problem.get("field")), class_="field"),
             tag("td", data(f"{problem['kind']}: {problem['reason']}")),
         )

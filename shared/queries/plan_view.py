@@ -10,7 +10,7 @@ from shared.errors import UnreadableDocument
 from shared.queries import answers
 from shared.queries.changes import readable
 from shared.queries.dry_run import UNREADABLE
-from shared.queries.search import NAMES
+from shared.queries.names import entry_of, fields_of, name_of
 from shared.sync.documents.change import Change, reference
 from shared.sync.documents.plans import Plan, Problem, read_batch, read_plan
 from shared.sync.documents.runs import Run
@@ -70,7 +70,7 @@ class _View:
             "planned": plan is not None,
             "held": list(plan.held) if plan else [],
             "parts": self._parts(entity, plan) if plan else [],
-            "problems": _problems(plan) if plan else [],
+            "problems": [self._problem(entity, one) for one in plan.problems] if plan else [],
             "vanished": {"count": 0, "keys": [], **plan.vanished} if plan else {"count": 0, "keys": []},
         }
 
@@ -115,16 +115,21 @@ class _View:
 
     def _name(self, entity: EntityName, change: Change) -> str:
         """What people call the record: as SafetyAmp has it, else as it would be created."""
-        state = self._state(entity)
-        try:
-            entry = state.entry(change.key) if state else None
-        except UnreadableDocument:
-            entry = None
-        known = {**change.core, **(entry.fields if entry else {})}
-        values = (
-            known if any(known.get(name) for name in NAMES[entity]) else {**change.before, **change.fields}
-        )
-        return " ".join(str(values[name]).strip() for name in NAMES[entity] if values.get(name))
+        known = {**change.core, **fields_of(entry_of(self._state(entity), change.key))}
+        return name_of(entity, known) or name_of(entity, {**change.before, **change.fields})
+
+    def _problem(self, entity: EntityName, one: Problem) -> answers.RecordProblem:
+        told: answers.RecordProblem = {
+            "key": one["key"],
+            "kind": one["kind"],
+            "reason": one["reason"],
+            "field": one.get("field"),
+        }
+        if cause := one.get("cause"):
+            told["cause"] = cause
+        if name := name_of(entity, fields_of(entry_of(self._state(entity), one["key"]))):
+            told["name"] = name
+        return told
 
     def _known(self, before: Any, after: Any) -> Any:
         """The value that is there, a record's id as the key by which the sync knows it."""
@@ -173,19 +178,3 @@ class _View:
 
 def _day(value: object) -> str | None:
     return str(value)[:10] if value else None
-
-
-def _problems(plan: Plan) -> list[answers.RecordProblem]:
-    return [_problem(one) for one in plan.problems]
-
-
-def _problem(one: Problem) -> answers.RecordProblem:
-    told: answers.RecordProblem = {
-        "key": one["key"],
-        "kind": one["kind"],
-        "reason": one["reason"],
-        "field": one.get("field"),
-    }
-    if cause := one.get("cause"):
-        told["cause"] = cause
-    return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents
@@ -14,10 +14,10 @@ __all__ = ["RUN_ID", "newest_runs", "run_ids"]
 logger = logging.getLogger(__name__)
 
 
-def newest_runs(documents: Documents, most: int) -> Iterator[Run]:
+def newest_runs(documents: Documents, most: int, known: Sequence[str] | None = None) -> Iterator[Run]:
     """The newest runs, at most `most`, read one by one as they are asked for; those whose
-    document cannot be read are passed over."""
-    for run_id in run_ids(documents)[:most]:
+    document cannot be read are passed over. `known`: all ids, where they have been listed already."""
+    for run_id in (run_ids(documents) if known is None else known)[:most]:
         try:
             run = read_run(documents, run_id)
         except UnreadableDocument as error:

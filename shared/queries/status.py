@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 
 from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
 from shared.queries import answers
 from shared.queries.dependencies import dependencies
-from shared.queries.run_index import newest_runs
+from shared.queries.run_index import newest_runs, run_ids
 from shared.queries.run_list import summary
 from shared.runtime import Runtime
 from shared.storage.documents import Documents
@@ -20,7 +19,7 @@ from shared.sync.applying.batches import due_at, missing_batches
 from shared.sync.documents.active import Active, read_active
 from shared.sync.documents.control import Pause, read_pauses
 from shared.sync.documents.plans import read_plan
-from shared.sync.documents.runs import Run, read_run
+from shared.sync.documents.runs import Run, read_run, requested_at
 from shared.sync.documents.state import STATE_VERSION
 from shared.sync.model import EntityName
 from shared.version import FULL_VERSION
@@ -40,6 +39,7 @@ def status(runtime: Runtime) -> answers.Status:
     active = read_active(documents)
     problems: list[str] = []
     run = _active_run(documents, active, problems)
+    ids = run_ids(documents)
     return {
         "at": runtime.clock.now().isoformat(),
         "dependencies": dependencies(runtime),
@@ -49,8 +49,9 @@ def status(runtime: Runtime) -> answers.Status:
         "schedules": _schedules(runtime),
         "paused": told_pauses(_pauses(documents, problems)),
         "active_run": summary(run) if run else None,
-        "last_runs": [summary(found) for found in islice(newest_runs(documents, LAST_RUNS), LAST_RUNS)],
+        "last_runs": [summary(found) for found in newest_runs(documents, LAST_RUNS, ids)],
         "last_good_run_ended_at": active.last_done_at,
+        "kept": _kept(ids),
         "problems": problems,
         "versions": {
             "app": FULL_VERSION,
@@ -67,6 +68,10 @@ def _active_run(documents: Documents, active: Active, problems: list[str]) -> Ru
     except UnreadableDocument as error:
         problems.append(str(error))
         return None
+
+
+def _kept(ids: Sequence[str]) -> answers.Kept:
+    return {"runs": len(ids), "oldest_at": requested_at(ids[-1]) if ids else None}
 
 
 def _pauses(documents: Documents, problems: list[str]) -> dict[EntityName, Pause]:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from shared.clients.http.call_meter import UpstreamCall, observed
-from shared.clock import Clock
 from shared.context import Trace, bound, bound_facts, new_trace, parse_trace, traced
 from shared.errors import ConfigurationError, SafetyAmpError
+from shared.telemetry import last_calls
 from shared.telemetry.telemetry import Dependency, NoTelemetry, Telemetry
 
 logger = logging.getLogger(__name__)
@@ -18,11 +18,9 @@ logger = logging.getLogger(__name__)
 TOLD_FACTS = ("run", "entity", "batch", "function")
 
 
-class Owner(Protocol):
+class Owner(last_calls.Owner, Protocol):
     """Whose telemetry it is: the composition root as this module sees it (`shared/runtime.py`)."""
 
-    @property
-    def clock(self) -> Clock: ...
     @property
     def telemetry(self) -> Telemetry:
         """Raises ConfigurationError."""
@@ -70,8 +68,9 @@ class _Calls:
     def note(self, call: UpstreamCall) -> None:
         if self._telemetry is None:
             self._telemetry = telemetry_of(self._runtime)
+        facts = _told(bound_facts())
+        last_calls.note_call(self._runtime, call, facts.get("function"))
         if self._telemetry.enabled:
-            facts = _told(bound_facts())
             self._telemetry.dependency(Dependency(call, self._trace, self._runtime.clock.now(), facts))
 
     def flush(self) -> None:

@@ -25,6 +25,7 @@ from shared.sync.model import ENTITIES
 from shared.sync.runs.dead_letters import DeadLetter, archive
 from shared.sync.runs.requests import request_run
 from tests.e2e.http_rig import Api, api_for
+from tests.e2e.small_company import new_person
 
 PERSON = 1001
 PEOPLE = 10
@@ -280,6 +281,10 @@ class TestFailures:
         assert "give that record our key" in refused["suggestion"]
         assert (invalid["kind"], invalid["keys"]) == ("invalid", ["1003"])
         assert invalid["cause"] == "LastName is empty: fill it in Vista"
+        assert [(group["code"], group["owner"], group["again"]) for group in (refused, invalid)] == [
+            ("value-taken", "safetyamp", True),
+            ("last-name-missing", "hr", False),
+        ]
         for group in (refused, invalid):
             assert datetime.fromisoformat(group["since"]) - since < timedelta(minutes=10)
             assert group["since_at_least"] is False
@@ -328,6 +333,53 @@ class TestFailures:
 
     def test_keys_belong_to_one_entity(self, loaded: Api) -> None:
         assert "name it too" in loaded.post("/api/failures/retry", 400, body={"keys": ["1"]})["detail"]
+
+
+class TestNames:
+    def test_are_those_of_safetyamp_or_of_who_is_not_there_yet_of_vista(self, loaded: Api) -> None:
+        new_person(loaded.rig.company, 5000, LastName="Beginner")
+        loaded.rig.publish()
+        told = loaded.post("/api/names", body={"entity": "employees", "keys": [str(PERSON), "5000", "1"]})
+        assert told == {"names": {str(PERSON): f"Pat Worker{PERSON}", "5000": "Pat Beginner"}, "problems": []}
+
+    @pytest.mark.parametrize(
+        ("body", "detail"),
+        [
+            ({}, "the entity must be one of: departments"),
+            ({"entity": "employees"}, "keys must be a list of 1 to 500 keys"),
+            ({"entity": "employees", "keys": ["1"] * 501}, "keys must be a list of 1 to 500 keys"),
+            ({"entity": "offices", "keys": ["1"]}, "the entity must be one of"),
+            ({"entity": "jobs", "keys": ["1"], "name": "x"}, "unknown member 'name'"),
+        ],
+        ids=["nothing", "no keys", "too many keys", "no entity", "a misspelt member"],
+    )
+    def test_are_of_one_entity_and_of_keys(self, loaded: Api, body: Any, detail: str) -> None:
+        assert detail in loaded.post("/api/names", 400, body=body)["detail"]
+
+
+class TestLookingBack:
+    def test_adds_up_what_the_runs_of_a_day_did(self, loaded: Api) -> None:
+        rename(loaded, PERSON, "Married")
+        loaded.rig.run()
+        (today,) = loaded.get("/api/trends", days=1)["days"]
+        assert (today["runs"], today["updated"], today["findings"]) == (2, 1, 0)
+        assert today["calls"]["safetyamp"] == len(loaded.rig.safetyamp.calls)
+        assert len(loaded.get("/api/trends")["days"]) == 30
+
+    @pytest.mark.parametrize("days", ["0", "91", "all"])
+    def test_has_an_end(self, loaded: Api, days: str) -> None:
+        assert (
+            "days must be a whole number from 1 to 90" in loaded.get("/api/trends", 400, days=days)["detail"]
+        )
+
+    def test_tells_the_last_calls_without_ids(self, loaded: Api) -> None:
+        rename(loaded, PERSON, "Married")
+        loaded.rig.run()
+        found = loaded.get("/api/last-calls")
+        last = found["calls"][0]
+        assert (last["method"], last["path"], last["status"]) == ("PATCH", "/api/users/{id}", "200")
+        assert (last["function"], found["shared"]) == ("apply_batch", False)
+        assert str(loaded.rig.user(PERSON)["id"]) not in str(found)
 
 
 class TestDeadLetters:

@@ -26,6 +26,7 @@ from tests.e2e.busy_world import (
     quiet_world,
 )
 from tests.e2e.http_rig import Api
+from tests.e2e.many_failures import many_failures
 from tests.e2e.rig import START
 
 if TYPE_CHECKING:
@@ -269,6 +270,7 @@ class TestTrouble:
         expect(group).to_contain_text("Another SafetyAmp record has the same value")
         group.get_by_role("button", name=f"Look up employees {REFUSED}").click()
         expect(tab.page.locator("#record-heading")).to_contain_text(HOSTILE)
+        assert failures.get_by_role("button", name="Try again").count() == 1
         group.get_by_role("button", name="Try again").click()
         expect(tab.notice()).to_contain_text("tries again")
         request = get_run(api.rig.documents, api.rig.active).request
@@ -276,8 +278,63 @@ class TestTrouble:
         api.rig.finish(api.rig.active)
         tab.pass_time(QUICK)
         expect(group).to_have_count(0)
-        expect(failures).to_contain_text("LastName is empty: fill it in Vista")
+        expect(failures).to_contain_text("no last name: 1 person")
+        expect(failures).to_contain_text("Vista > PR Employees > Info > Last Name: the last name")
         expect(failures.get_by_role("button", name=f"Look up employees {INVALID}")).to_be_visible()
+
+    def test_of_one_cause_is_one_card_with_whose_it_is_and_names(
+        self, tmp_path: Path, browser: Browser
+    ) -> None:
+        api = many_failures(tmp_path)
+        assert api.get("/api/failures")["total"] == 67
+        with tab_of(api, browser, viewport={"width": 1440, "height": 900}) as tab:
+            failures = tab.section("Failures")
+            tile = tab.page.get_by_role("navigation", name="Overview").get_by_role("link", name="Failures")
+            expect(tile).to_contain_text("10 causes")
+            hr = failures.get_by_role("group", name="Failures: HR")
+            shared = hr.get_by_role("listitem").filter(has_text="shared e-mail: 31 people").first
+            expect(shared).to_contain_text("an address of their own for each person")
+            expect(shared.get_by_role("button", name="Try again")).to_have_count(0)
+            shared.get_by_text("Who, and why").click()
+            expect(shared.get_by_role("button", name="2000 Pat Worker2000")).to_be_visible()
+            expect(shared).to_contain_text("the e-mail is also that of employee 2001")
+            shared.get_by_text("Who, and why").click()
+            for width in (1440, 390):
+                tab.page.set_viewport_size({"width": width, "height": 900})
+                box = failures.bounding_box()
+                assert box is not None
+                assert box["height"] < 2 * 900
+            with tab.page.expect_download() as saved:
+                hr.get_by_role("button", name="Fix list of HR as CSV").click()
+            assert saved.value.suggested_filename == "fix-list-hr.csv"
+            assert "Pat Worker2000" in saved.value.path().read_text("utf-8")
+            again = failures.get_by_role("button", name="Try again: waiting for a record")
+            again.click()
+            expect(tab.notice()).to_contain_text("tries again")
+            request = get_run(api.rig.documents, api.rig.active).request
+            assert (request.entities, request.keys) == (("employees",), ("1001", "1002", "1003"))
+        api.rig.close()
+
+    def test_that_an_owner_has_to_mend_is_shown_in_one_click_and_saved_in_another(
+        self, tmp_path: Path, browser: Browser
+    ) -> None:
+        api = many_failures(tmp_path)
+        with tab_of(api, browser) as tab:
+            tab.section("Failures").get_by_role("button", name="Fix list of HR", exact=True).click()
+            fixes = tab.section("Fix lists")
+            expect(tab.page.locator("#fixes-heading")).to_be_focused()
+            expect(tab.page.locator("#fixes-heading")).to_contain_text("HR: 58 to mend")
+            rows = fixes.get_by_role("group", name="To mend: malformed e-mail").get_by_role("row")
+            expect(rows.nth(1)).to_contain_text("2110 Pat Worker2110")
+            expect(rows.nth(1)).to_contain_text("noaddress0")
+            for label, ending in (("Save as CSV", "csv"), ("Save as a page", "html")):
+                with tab.page.expect_download() as saved:
+                    fixes.get_by_role("button", name=label).click()
+                assert saved.value.suggested_filename == f"fix-list-hr.{ending}"
+                assert "Pat Worker2110" in saved.value.path().read_text("utf-8")
+            fixes.get_by_role("button", name="Operations (3)").click()
+            expect(tab.page.locator("#fixes-heading")).to_contain_text("Operations: 3 to mend")
+        api.rig.close()
 
     def test_messages_that_were_given_up_are_sent_again(self, api: Api, tab: Tab) -> None:
         begin_run(api.rig)
@@ -309,6 +366,55 @@ class TestPause:
         pause.get_by_role("button", name="Resume jobs").click()
         expect(tab.notice()).to_contain_text("Jobs resumed")
         assert read_pauses(api.rig.documents) == {}
+
+
+class TestLookingBack:
+    def test_shows_how_the_last_days_went(self, tmp_path: Path, browser: Browser) -> None:
+        api = busy_world(tmp_path)
+        with tab_of(api, browser) as tab:
+            trends = tab.section("The last 30 days")
+            expect(trends.get_by_role("img")).to_have_count(0)
+            trends.get_by_role("button", name="Show the last 30 days").click()
+            first = api.get("/api/trends")["days"][-2]
+            changed = first["created"] + first["updated"]
+            picture = trends.get_by_role("img", name="Records changed")
+            expect(picture).to_have_attribute("aria-label", re.compile(f"most {changed} on Mar 2, last"))
+            expect(trends.get_by_role("img")).to_have_count(4)
+            trends.get_by_text("The figures").click()
+            expect(trends.get_by_role("row")).to_have_count(31)
+            expect(trends.get_by_role("row").nth(2)).to_contain_text("Mar 2")
+        api.rig.close()
+
+    def test_shows_the_last_calls_without_ids_and_whose_they_are(self, api: Api, tab: Tab) -> None:
+        api.rig.person(PERSON)["LastName"] = "Married"
+        api.rig.publish()
+        api.rig.run()
+        calls = tab.section("Last calls to SafetyAmp")
+        calls.get_by_role("button", name="Show the last calls").click()
+        first = calls.get_by_role("row").nth(1)
+        expect(first).to_contain_text("PATCH /api/users/{id}")
+        expect(first).to_contain_text("200")
+        # There is no Redis in the rig.
+        expect(calls).to_contain_text("one process only")
+
+    def test_says_what_is_kept_and_how_long(self, tab: Tab) -> None:
+        kept = tab.section("What is kept, and how long")
+        expect(kept).to_contain_text("1 run is kept, the oldest of")
+        expect(kept).to_contain_text("90 days after they were last written, or as runRetentionDays says")
+
+    def test_saves_the_plan_of_a_run_that_only_planned_as_a_page(self, api: Api, tab: Tab) -> None:
+        api.rig.person(PERSON)["LastName"] = "Married"
+        api.rig.publish()
+        run_id = api.rig.run(mode="plan").run_id
+        tab.pass_time(SLOW)
+        runs = tab.section("Last runs")
+        runs.get_by_role("button", name=f"Run {run_id} in detail").click()
+        changes = runs.get_by_role("group", name="Changes")
+        expect(changes.get_by_role("button", name=f"Look up employees {PERSON} Pat")).to_be_visible()
+        with tab.page.expect_download() as saved:
+            runs.get_by_role("button", name="Save the plan as a page").click()
+        assert saved.value.suggested_filename == f"plan-{run_id}.html"
+        assert "Married" in saved.value.path().read_text("utf-8")
 
 
 def test_everything_at_once_is_shown(tmp_path: Path, browser: Browser) -> None:

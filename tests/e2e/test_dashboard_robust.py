@@ -54,7 +54,12 @@ class TestHostileData:
             expect(tab.page.locator("#record-heading")).to_be_visible()
             tab.page.get_by_role("button", name="in detail").nth(1).click()
             expect(tab.page.locator("#open-run")).to_contain_text(HOSTILE)
-            for section in ("Held plans", "Failures", "Dead letters", "Pause and resume"):
+            tab.section("Failures").get_by_role("button", name="Fix list").first.click()
+            tab.section("Last calls to SafetyAmp").get_by_role("button", name="Show").click()
+            for section in (
+                *("Held plans", "Failures", "Fix lists", "Dead letters", "Pause and resume"),
+                "Last calls to SafetyAmp",
+            ):
                 expect(tab.section(section)).to_contain_text(HOSTILE)
             assert tab.page.evaluate("document.querySelectorAll('img, iframe, script').length") == 1
         api.rig.close()
@@ -78,7 +83,10 @@ class TestHostileData:
         tab.errors.clear()
 
 
-FREE_TEXTS = {"reason", "suggestion", "advice", "cause", "who", "detail", "hint", "text", "schedule"}
+FREE_TEXTS = {
+    *("reason", "suggestion", "advice", "cause", "who", "detail", "hint", "text", "schedule"),
+    *("what", "where", "enter", "path"),
+}
 
 
 def poison(route: Route) -> None:

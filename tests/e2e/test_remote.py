@@ -256,9 +256,19 @@ class TestFailuresAndStarting:
         said = terminal.types("failures")
         assert said.status == 1
         assert f"UTC: {REFUSED}" in said.out
-        assert "invalid: LastName is empty: fill it in Vista" in said.out
+        assert "invalid: no last name" in said.out
+        assert "→ HR: Vista > PR Employees > Info > Last Name: the last name" in said.words
         assert "→ Another SafetyAmp record has the same value." in said.out
         assert f"safetyamp-sync approve {held_run(busy)}" in said.out
+
+    def test_the_last_days_are_a_line_each(self, busy: Api, terminal: Terminal) -> None:
+        said = terminal.types("trends", "--days", "2")
+        today, before = busy.get("/api/trends", days=2)["days"][::-1]
+        assert said.status == 0
+        for day in (today, before):
+            (line,) = (line for line in said.out.splitlines() if line.startswith(day["day"]))
+            counts = (day[name] for name in ("runs", "created", "updated", "deactivated", "findings"))
+            assert [int(cell) for cell in line.split("\u2502")[1:6]] == list(counts)
 
     def test_nothing_that_fails_is_status_0(self, api: Api, terminal: Terminal) -> None:
         said = terminal.types("failures")
@@ -303,6 +313,7 @@ class TestForMachines:
             (["status"], "/api/status"),
             (["runs", "--phase", "held"], "/api/runs?phase=held&limit=20"),
             (["failures"], "/api/failures"),
+            (["trends", "--days", "2"], "/api/trends?days=2"),
             (["explain", "employees", str(REFUSED)], f"/api/records/employees?key={REFUSED}"),
             (["explain", "titles", "Welder"], "/api/records/titles?key=Welder"),
         ],

@@ -63,6 +63,7 @@ def test_questions_are_answered_from_the_documents_and_it_is_said(here: Terminal
         (["explain", "employees", left.person], "refused"),
         (["failures"], left.person),
         (["fix-list"], left.person),
+        (["trends", "--days", "2"], "findings"),
     ):
         said = here.types(*words)
         assert told in said.out

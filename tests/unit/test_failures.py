@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from shared.queries.failures import MOST_KEYS, MOST_RUNS, failure_groups
+from shared.queries.failures import MOST_KEYS, MOST_REASONS, MOST_RUNS, failure_groups
 from shared.sync import paths
+from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import EntityStatus
 from shared.sync.documents.state import FAILURE, Entry, Refusal
+from shared.sync.findings.causes import EMAIL_SHARED, JOB_DEPARTMENT_UNKNOWN
 from shared.sync.model import EntityName
+from shared.sync.runs.report import problems_of
 from tests.unit.operations_rig import (
     PLAN_ID,
     OperationsRig,
@@ -189,10 +192,11 @@ def test_outcomes_that_cannot_be_read_are_failures_themselves_and_hide_no_others
     rig.keep_outcomes(run_id, 1, outcome("1"))
     rig.keep_outcomes(run_id, 2, outcome("3", "failed", reason="no answer"))
     rig.damage(paths.outcome(run_id, "employees", 1))
-    doubtful, certain = rig.groups
-    assert doubtful["keys"] == ["1", "2"]
-    assert doubtful["cause"].startswith("whether it was done is not known: ")
-    assert (certain["keys"], certain["cause"]) == (["3"], "no answer")
+    group = rig.group
+    assert group["keys"] == ["1", "2", "3"]
+    (doubt, doubtful), certain = group["reasons"].items()
+    assert (doubt.startswith("whether it was done is not known: "), doubtful) == (True, 2)
+    assert certain == ("no answer", 1)
 
 
 def test_what_cannot_be_read_of_one_batch_is_passed_over(rig: FailuresRig) -> None:
@@ -319,6 +323,89 @@ def test_so_many_keys_are_named_and_all_are_counted(rig: FailuresRig) -> None:
     keys = [str(number) for number in range(1, MOST_KEYS + 6)]
     rig.found(1, *invalid(*keys))
     assert (rig.group["count"], rig.group["keys"]) == (MOST_KEYS + 5, keys[:MOST_KEYS])
+
+
+def test_what_has_one_cause_is_one_group_whatever_is_said_of_each(rig: FailuresRig) -> None:
+    told = [{**invalid(key)[0], "reason": f"as {key}", "cause": EMAIL_SHARED.code} for key in "123"]
+    rig.found(1, *told, *invalid("4"))
+    shared, without = rig.groups
+    assert (shared["code"], shared["what"], shared["count"]) == ("email-shared", "shared e-mail", 3)
+    assert (shared["cause"], shared["reasons"]) == ("shared e-mail", {"as 1": 1, "as 2": 1, "as 3": 1})
+    assert (shared["owner"], shared["where"]) == ("hr", "Vista > PR Employees > Info > E-mail")
+    assert shared["enter"] == "an address of their own for each person"
+    assert (without["code"], without["what"], without["owner"], without["enter"]) == (
+        None,
+        "no last name",
+        "it",
+        None,
+    )
+
+
+def test_so_many_sentences_are_told_of_a_group(rig: FailuresRig) -> None:
+    keys = [str(number) for number in range(MOST_REASONS + 3)]
+    rig.found(1, *({**invalid(key)[0], "reason": key, "cause": EMAIL_SHARED.code} for key in keys))
+    assert (list(rig.group["reasons"]), rig.group["count"]) == (keys[:MOST_REASONS], len(keys))
+
+
+def test_a_sentence_that_changes_begins_no_new_failure_of_the_same_cause(rig: FailuresRig) -> None:
+    for number, reason in enumerate(("with 8", "with 9"), start=1):
+        rig.found(number, {**invalid("7")[0], "reason": reason, "cause": EMAIL_SHARED.code})
+    assert (rig.group["since"], rig.group["cause"]) == (nth_time(1), "with 9")
+
+
+def test_a_cause_that_a_newer_release_found_is_told_by_its_sentence_and_is_its_own(rig: FailuresRig) -> None:
+    rig.found(1, {**invalid("7")[0], "cause": "made-up-later"})
+    group = rig.group
+    assert (group["code"], group["what"], group["owner"]) == ("made-up-later", "no last name", "it")
+
+
+@pytest.mark.parametrize(
+    ("told", "helps"),
+    [
+        ({"cause": EMAIL_SHARED.code}, False),
+        ({"cause": JOB_DEPARTMENT_UNKNOWN.code}, True),
+        ({}, False),
+    ],
+    ids=["a shared e-mail", "a department that may come", "invalid for a reason without code"],
+)
+def test_trying_again_is_offered_where_the_cause_may_go_by_itself(
+    rig: FailuresRig, told: dict[str, str], helps: bool
+) -> None:
+    rig.found(1, {**invalid("7")[0], **told})
+    assert rig.group["again"] is helps
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"result": "refused", "errors": {"street": ["is odd"]}},
+        {"result": "refused", "errors": {"email": ["has been taken"]}},
+        {"result": "refused", "errors": {"home_site_id": ["is invalid"]}},
+        {"result": "refused", "errors": {"email": ["odd"]}, "taken": {"email": "user 8"}},
+        {"result": "failed"},
+        {"result": "waiting"},
+        {"result": "waiting", "list_anew": True},
+        {"result": "gone"},
+    ],
+    ids=lambda members: "-".join(map(str, [*members.values()])),
+)
+def test_of_a_change_that_came_to_no_good_end_the_report_names_the_same_cause(
+    rig: FailuresRig, members: dict[str, Any]
+) -> None:
+    run_id = rig.tried(1, outcome("7", reason="so", **members))
+    run = rig.the_run(run_id)
+    plan = read_plan(rig.documents, run, "employees")
+    assert plan is not None
+    (problem,) = problems_of(rig.documents, run, "employees", plan)
+    assert rig.group["code"] == problem["cause"]
+
+
+def test_what_the_state_remembers_has_the_cause_of_the_refusal(rig: FailuresRig) -> None:
+    rig.keep_state({"7": refused(), "8": refused(email=["The email has already been taken."])})
+    assert {group["code"]: group["again"] for group in rig.groups} == {
+        "person-refused": False,
+        "value-taken": True,
+    }
 
 
 # -- entities as a whole ---------------------------------------------------------------------------------

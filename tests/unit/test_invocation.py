@@ -9,6 +9,7 @@ from typing import Any
 
 import azure.functions as func
 import pytest
+from fakeredis import FakeServer
 
 from functions.invocations import invoked
 from functions.responses import answers_problems
@@ -27,6 +28,7 @@ from shared.telemetry.invocation import invocation
 from shared.telemetry.metrics import Metric
 from shared.telemetry.telemetry import Dependency, Guarded
 from tests.unit.engine_rig import REQUIRED
+from tests.unit.redis_rig import client_of
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CALL = UpstreamCall("safetyamp", "POST /api/users", "201", 0.25)
@@ -57,7 +59,8 @@ class KeptTelemetry:
 
 @pytest.fixture
 def process() -> Iterator[Runtime]:
-    built = Runtime(REQUIRED, Parts(clock=FakeClock()))
+    server = FakeServer()
+    built = Runtime(REQUIRED, Parts(clock=FakeClock(), redis=lambda _: lambda: client_of(server)))
     runtime.use(built)
     yield built
     runtime.use(None)

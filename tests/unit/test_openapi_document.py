@@ -16,6 +16,8 @@ from shared.queries.answers import Count, Fields, TargetId
 from shared.queries.explain import explain
 from shared.queries.failures import failure_groups
 from shared.queries.fix_list import fix_list
+from shared.queries.last_calls import last_calls
+from shared.queries.names import names
 from shared.queries.on_demand import sync_record
 from shared.queries.openapi import requests
 from shared.queries.openapi.document import SERVERS, TITLES, openapi_document
@@ -25,6 +27,7 @@ from shared.queries.openapi.schemas import Components, Schema
 from shared.queries.run_detail import run_detail
 from shared.queries.search import search
 from shared.queries.status import status
+from shared.queries.trends import trends
 from shared.sync.runs.finish import COUNTS
 from shared.version import VERSION
 
@@ -218,6 +221,9 @@ ASKED: tuple[tuple[str, Callable[..., object]], ...] = (
     ("search_records", search),
     ("list_failures", failure_groups),
     ("fix_list", fix_list),
+    ("name_records", names),
+    ("show_trends", trends),
+    ("last_calls", last_calls),
 )
 
 

@@ -165,6 +165,15 @@ def test_the_guard_s_reasons_and_problems_are_there(rig: PlanRig) -> None:
     assert found["problems"] == problems
 
 
+def test_a_problem_of_somebody_who_is_in_safetyamp_has_the_name(rig: PlanRig) -> None:
+    rig.keep_state({"9": person("Eve", "Low")})
+    rig.plans(problems=[{"key": key, "kind": "invalid", "reason": "odd", "field": None} for key in "89"])
+    assert [problem.get("name") for problem in rig.employees()["problems"]] == [None, "Eve Low"]
+    text = " ".join(Parsed(plan_page(rig.seen())).texts)
+    assert "Eve Low" in text
+    assert "asked for 2026-01-05 00:01 UTC" in text
+
+
 def test_an_entity_without_a_plan_says_why(rig: PlanRig) -> None:
     rig.run_id = rig.keep_run(2, "failed", {"employees": EntityStatus("failed", reason="Vista is away")})
     found = rig.employees()

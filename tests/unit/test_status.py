@@ -78,6 +78,13 @@ def test_before_anything_has_run_all_is_quiet(rig: StatusRig) -> None:
     assert [found["name"] for found in told["dependencies"]] == ["vista"]
 
 
+def test_how_many_runs_are_kept_and_since_when_is_told(rig: StatusRig) -> None:
+    assert rig.status["kept"] == {"runs": 0, "oldest_at": None}
+    for number in range(1, LAST_RUNS + 3):
+        rig.keep_run(number)
+    assert rig.status["kept"] == {"runs": LAST_RUNS + 2, "oldest_at": nth_time(1)}
+
+
 # -- runs ------------------------------------------------------------------------------------------------
 
 

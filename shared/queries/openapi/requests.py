@@ -41,6 +41,7 @@ PLANNED_PER_PART = PageSize(100, 5000)
 DECISIONS_PER_PAGE = PageSize(50, 200)
 HISTORY_PER_PAGE = PageSize(50, 500)
 LETTERS_PER_PAGE = PageSize(50, MOST_LETTERS)
+TREND_DAYS = PageSize(30, 90)
 
 
 class SearchRequest(TypedDict):
@@ -53,6 +54,11 @@ class Deciding(TypedDict, total=False):
 
     reason: Annotated[Line, Field(description=REASON)]
     who: Annotated[Line | None, Field(description=WHO)]
+
+
+class NamesRequest(TypedDict):
+    entity: EntityName
+    keys: Annotated[list[Line], Field(min_length=1, max_length=MOST_KEYS)]
 
 
 @with_config(ConfigDict(json_schema_extra={"dependentRequired": {"keys": ["entity"]}}))
