@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cli.arguments import LARGEST_PORT, Parser, add_command, seconds, whole_number
+from cli.arguments import LARGEST_PORT, Parser, add_command, fault, seconds, whole_number
 from cli.console import OutputConsole, print_json, result_console
 from cli.plan_file import plan_file, write_plan
 from cli.remote.address import KEY_SETTING, URL_SETTING, checked_key
@@ -25,6 +25,7 @@ from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop
 from local.host.own_pages import is_loopback
 from local.host.progress import display
 from local.host.stack import LocalStack
+from local.simulators.fault_text import EXAMPLE
 from shared.errors import ConfigurationError
 from shared.queries import answers
 from shared.queries.plan_view import plan_view
@@ -36,6 +37,8 @@ from shared.version import PROGRAM
 
 if TYPE_CHECKING:
     from cli.arguments import Commands
+
+DEFAULT_CALLS = 60
 
 
 def add_commands(commands: Commands) -> None:
@@ -150,9 +153,20 @@ def add_commands(commands: Commands) -> None:
         "--employees", type=whole_number(1), default=400, help="size of the demo company (400)"
     )
     simulators.add_argument(
-        "--calls", type=whole_number(1), default=60, help="SafetyAmp's limit: calls ... (60)"
+        "--calls", type=whole_number(1), help="SafetyAmp's limit: calls ... (60, or what FILE says)"
     )
     simulators.add_argument("--period", type=seconds, default=61.0, help="... in so many seconds (61)")
+    simulators.add_argument(
+        "--like", type=Path, metavar="FILE", help="imitate what `probe --out FILE` saw of the real systems"
+    )
+    simulators.add_argument(
+        "--fault",
+        type=fault,
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help=f"what the next calls meet (repeatable): {EXAMPLE!r}; docs/operations.md has all of them",
+    )
     bus = add_command(
         commands,
         "service-bus",
@@ -337,17 +351,23 @@ def _key_of_up(option: str | None, environment: Mapping[str, str]) -> str | None
 
 
 def _simulators(options: argparse.Namespace) -> int:
+    from cli.like import recording_of, told_of
     from local.host.upstreams import run_simulators
 
+    like = None if options.like is None else recording_of(options.like)
+    if like is not None and not options.quiet:
+        OutputConsole(stderr=True).print(told_of(like), markup=False, highlight=False, soft_wrap=True)
     with _telling_of_folders(options.folder, options.data):
         run_simulators(
             options.port,
             options.folder,
             options.data,
-            options.calls,
+            options.calls or (like and like.safetyamp.calls) or DEFAULT_CALLS,
             options.period,
             employees=options.employees,
             login_port=options.login_port,
+            like=like,
+            faults=options.fault,
         )
     return NOTHING_FAILED
 
