@@ -138,12 +138,14 @@ def run_simulators(
     like: Recording | None = None,
     faults: Sequence[tuple[str, Fault]] = (),
     show: Callable[[str], None] = lambda line: print(line, flush=True),
+    ready: Callable[[], None] | None = None,
 ) -> None:
     """Show the settings as `NAME=value` lines and serve until SIGINT or SIGTERM.
 
     The company is the one in `data_folder` (CSV and JSON files), or the demo company of today. SafetyAmp's
     content is kept in `folder` over restarts. `like` is what they imitate, `faults` what their next calls
-    meet, by system. Call it from the main thread, which alone receives signals.
+    meet, by system. `ready` is called when all is shown. Call it from the main thread, which alone receives
+    signals.
     """
     today = SystemClock().now().date()
     company = load_company(data_folder, today) if data_folder else demo_company(today, employees=employees)
@@ -155,6 +157,8 @@ def run_simulators(
             server.tenant.plan(system, fault)
         for name, value in sorted(server.settings().items()):
             show(f"{name}={value}")
+        if ready is not None:
+            ready()
         while not ended.wait(0.5):  # a timeout, so that Windows notices Ctrl+C
             pass
 
