@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test worker parts check coverage mutants bench load soak screenshots settings findings deployable package lock clean
+.PHONY: run test setup worker parts check coverage mutants bench load soak screenshots settings findings collection deployable package lock clean
 
 run: $(VENV)/installed   ## the demo: first load, a run without changes, a run with a few
 	$(BIN)/safetyamp-sync demo
 	@echo "Next: $(BIN)/safetyamp-sync demo --open keeps the app up and opens its page."
+
+setup: $(VENV)/installed parts   ## what run and test need, and nothing else: for the devcontainer
 
 # One process of pytest per core; tests are shared out one by one, as some files take a hundred times as long as others.
 WORKERS ?= logical
@@ -65,6 +67,9 @@ settings: $(VENV)/installed   ## the tables of docs/settings.md anew, from the c
 
 findings: $(VENV)/installed   ## the tables of docs/findings.md anew, from the code
 	$(BIN)/python -m local.causes_table
+
+collection: $(VENV)/installed   ## docs/postman anew, from the OpenAPI description
+	$(BIN)/python -m local.postman
 
 deployable: $(VENV)-azure/installed   ## the app as Azure has it: requirements.txt and nothing else
 	$(VENV)-azure/bin/python -c "import function_app; print(len(function_app.app.get_functions()), 'functions')"

@@ -11,9 +11,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from local.simulators.fault_text import BadFault, fault_of
 from shared.version import FULL_VERSION, PROGRAM
 
 if TYPE_CHECKING:
+    from local.simulators.faults import Fault
+
     Commands = argparse._SubParsersAction["Parser"]
 
 LARGEST_PORT = 65535
@@ -44,6 +47,14 @@ def seconds(text: str) -> float:
     if not 0 < number <= 86_400:
         raise argparse.ArgumentTypeError(f"must be seconds, more than 0 and at most 86400, not {text[:20]!r}")
     return number
+
+
+def fault(text: str) -> tuple[str, Fault]:
+    """What calls of a simulator meet, for argparse."""
+    try:
+        return fault_of(text)
+    except BadFault as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def new_file(text: str) -> Path:

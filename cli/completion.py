@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from cli.arguments import Parser, add_command
@@ -41,7 +40,7 @@ def add_command_to(commands: Commands) -> None:
 def _print(options: argparse.Namespace) -> int:
     from argcomplete.shell_integration import shellcode
 
-    sys.stdout.write(shellcode([PROGRAM], shell=options.shell))
+    print(shellcode([PROGRAM], shell=options.shell), end="")
     return NOTHING_FAILED
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from cli.console import inert
+from cli.console import inert, say
 from cli.remote.words import said
 from cli.show import show_report
 from local.company.demo import ExpectedChange, change_company, demo_company
@@ -91,7 +91,7 @@ def _show_result(
     for text, good in checks.items():
         console.print(f"{'[green]ok[/green]   ' if good else '[bold red]WRONG[/bold red]'} {text}")
     for sentence in _in_short(first, second, third):
-        console.print(Text(inert(sentence)), soft_wrap=True)
+        say(console, inert(sentence))
     return all(checks.values())
 
 

@@ -38,6 +38,15 @@ def find(environment: Mapping[str, str]) -> list[Finding]:
         stack.close()
 
 
+def show_what_failed(console: Console, runtime: Runtime) -> None:
+    """What a run would come upon, in the doctor's words, from a look of some seconds that asks SafetyAmp,
+    Samsara and Graph nothing."""
+    failed = [finding for finding in check_everything(runtime, deep=False) if finding.status == "failed"]
+    if failed:
+        show(console, failed)
+        console.print("the run does what it can without", highlight=False)
+
+
 def show(console: Console, findings: Sequence[Finding]) -> None:
     """A table for people, and how many of each kind there are."""
     table = Table(show_edge=False, pad_edge=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cli.arguments import LARGEST_PORT, Parser, add_command, seconds, whole_number
-from cli.console import OutputConsole, print_json, result_console
+from cli.arguments import LARGEST_PORT, Parser, add_command, fault, seconds, whole_number
+from cli.console import OutputConsole, print_json, result_console, say
+from cli.doctor import show_what_failed
+from cli.next_step import after_run, say_next
 from cli.plan_file import plan_file, write_plan
 from cli.remote.address import KEY_SETTING, URL_SETTING, checked_key
 from cli.remote.client import KEY_HEADER
@@ -25,6 +28,7 @@ from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, approve_once, drop
 from local.host.own_pages import is_loopback
 from local.host.progress import display
 from local.host.stack import LocalStack
+from local.simulators.fault_text import EXAMPLE
 from shared.errors import ConfigurationError
 from shared.queries import answers
 from shared.queries.plan_view import plan_view
@@ -36,6 +40,10 @@ from shared.version import PROGRAM
 
 if TYPE_CHECKING:
     from cli.arguments import Commands
+
+DEFAULT_CALLS = 60
+MADE_BY = "MAKELEVEL"
+"""The environment of what make runs has it."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -150,9 +158,20 @@ def add_commands(commands: Commands) -> None:
         "--employees", type=whole_number(1), default=400, help="size of the demo company (400)"
     )
     simulators.add_argument(
-        "--calls", type=whole_number(1), default=60, help="SafetyAmp's limit: calls ... (60)"
+        "--calls", type=whole_number(1), help="SafetyAmp's limit: calls ... (60, or what FILE says)"
     )
     simulators.add_argument("--period", type=seconds, default=61.0, help="... in so many seconds (61)")
+    simulators.add_argument(
+        "--like", type=Path, metavar="FILE", help="imitate what `probe --out FILE` saw of the real systems"
+    )
+    simulators.add_argument(
+        "--fault",
+        type=fault,
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help=f"what the next calls meet (repeatable): {EXAMPLE!r}; docs/operations.md has all of them",
+    )
     bus = add_command(
         commands,
         "service-bus",
@@ -187,8 +206,12 @@ def _add_scope(parser: Parser) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from cli.demo import run_demo
 
-    is_good = run_demo(result_console(), options.employees, quiet=options.quiet, stay=options.open)
-    return NOTHING_FAILED if is_good else SOMETHING_FAILED
+    console = result_console()
+    is_good = run_demo(console, options.employees, quiet=options.quiet, stay=options.open)
+    status = NOTHING_FAILED if is_good else SOMETHING_FAILED
+    if not options.open and MADE_BY not in os.environ:  # make says it with the path that it has
+        say_next(console, options, status)
+    return status
 
 
 def _once(options: argparse.Namespace) -> int:
@@ -198,6 +221,7 @@ def _once(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl+C: the changes at hand are finished
     stack = LocalStack(_environment())
     try:
+        show_what_failed(result_console(stderr=True), stack.runtime)
         with display(console, silent=options.json or options.quiet) as shown:
             if options.approve:
                 finished = approve_once(stack, options.approve, shown, *_deciding(options))
@@ -215,6 +239,8 @@ def _once(options: argparse.Namespace) -> int:
         _show_planned(console, plan, finished.report)
     else:
         show_report(console, finished.report)
+        if not options.quiet:
+            say(console, after_run(finished.report, exit_status(finished.report)))
     return exit_status(finished.report)
 
 
@@ -231,6 +257,7 @@ def _plan(options: argparse.Namespace) -> int:
     try:
         run_id = options.run_id
         if run_id is None:
+            show_what_failed(result_console(stderr=True), stack.runtime)
             with display(console, silent=options.json or options.quiet) as shown:
                 report = run_once(stack, _request(options, plan=True), shown).report
             run_id = report["run_id"]
@@ -259,7 +286,7 @@ def _show_planned(console: Console, plan: answers.RunPlan, report: Mapping[str, 
         show_costs(console, report)
     does_it = f"{PROGRAM} once does what is then still wanted; " if plan["mode"] == "plan" else ""
     saves_it = f"{PROGRAM} plan {plan['run_id']} --out plan.html saves all of it"
-    console.print(f"next: {does_it}{saves_it}", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"next: {does_it}{saves_it}")
 
 
 def _write(path: Path, plan: answers.RunPlan) -> None:
@@ -286,7 +313,9 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"findings": [finding.to_json() for finding in findings]})
     else:
-        show(result_console(), findings)
+        console = result_console()
+        show(console, findings)
+        say_next(console, options, exit_status_of(findings))
     return exit_status_of(findings)
 
 
@@ -298,7 +327,9 @@ def _settings(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
     else:
-        show(result_console(), found, every=options.all, app=environment.get(URL_SETTING))
+        console = result_console()
+        show(console, found, every=options.all, app=environment.get(URL_SETTING))
+        say_next(console, options, exit_status_of(found))
     return exit_status_of(found)
 
 
@@ -337,17 +368,24 @@ def _key_of_up(option: str | None, environment: Mapping[str, str]) -> str | None
 
 
 def _simulators(options: argparse.Namespace) -> int:
+    from cli.like import recording_of, told_of
     from local.host.upstreams import run_simulators
 
+    like = None if options.like is None else recording_of(options.like)
+    if like is not None and not options.quiet:
+        say(OutputConsole(stderr=True), told_of(like))
     with _telling_of_folders(options.folder, options.data):
         run_simulators(
             options.port,
             options.folder,
             options.data,
-            options.calls,
+            options.calls or (like and like.safetyamp.calls) or DEFAULT_CALLS,
             options.period,
             employees=options.employees,
             login_port=options.login_port,
+            like=like,
+            faults=options.fault,
+            ready=None if options.quiet else _tell_how_to_use_them,
         )
     return NOTHING_FAILED
 
@@ -365,6 +403,12 @@ def _telling_of_folders(folder: Path, data: Path | None) -> Iterator[None]:
         why = f"{file}: {getattr(error, 'strerror', None) or error}"
         name = "--data" if of_data else "--folder"
         raise ConfigurationError.of(name, f"cannot be used ({why}): name another folder") from error
+
+
+def _tell_how_to_use_them() -> None:
+    """Beside the settings, which alone are for machines."""
+    text = f"next: put these lines into local.settings.json or the environment, then {PROGRAM} once"
+    say(OutputConsole(stderr=True), f"{text} (Ctrl+C ends the simulators)")
 
 
 def _service_bus(options: argparse.Namespace) -> int:

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
 from cli import completion, local_commands, try_commands
 from cli.arguments import Parser, command_line
-from cli.console import OutputConsole, inert, print_json, silence, take_any_text
+from cli.console import LogLines, OutputConsole, inert, log_console, print_json, silence, take_any_text
 from cli.remote import commands as remote
-from cli.settings_file import local_environment
+from cli.settings_file import FILE_NAME, is_of_file, local_environment
 from local.documents.folder import FolderUnusable
 from local.host.once import SETTINGS_WRONG, SOMETHING_FAILED, HalfDone
 from shared.errors import (
@@ -63,7 +62,7 @@ def _run(options: argparse.Namespace) -> int:
     """The command's exit status, also where it could not be done."""
     try:
         # Results go to standard output, everything on the way to standard error.
-        _log_to(OutputConsole(stderr=True), wanted_level(options))
+        _log_at(wanted_level(options))
         return int(options.run(options))
     except ConfigurationError as error:
         return _settings_wrong(error, as_json=getattr(options, "json", False))
@@ -116,7 +115,8 @@ def _settings_wrong(error: ConfigurationError, *, as_json: bool) -> int:
         console = OutputConsole(stderr=True)
         console.print("[bold red]The settings are wrong:[/bold red]")
         for problem in error.problems:
-            console.print(Text(f"  {inert(problem)}"), soft_wrap=True)
+            where = f" (in {FILE_NAME})" if is_of_file(problem.setting, Path.cwd()) else ""
+            console.print(Text(f"  {inert(problem)}{where}"), soft_wrap=True)
     return SETTINGS_WRONG
 
 
@@ -130,11 +130,17 @@ def wanted_level(options: argparse.Namespace) -> str:
     return level if level == "DEBUG" else max(level, options.log_level, key=LEVELS.index)
 
 
-def _log_to(console: Console, level: str) -> None:
-    handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="%H:%M:%S")
+def _log_at(level: str) -> None:
+    handler = _log_handler()
     handler.setFormatter(ReadableFormatter())
     handler.addFilter(_is_worth_a_line)
     logging.basicConfig(level=level, handlers=[handler])
+
+
+def _log_handler() -> logging.Handler:
+    if sys.stderr is None or not sys.stderr.isatty():
+        return LogLines()
+    return RichHandler(console=log_console(), show_path=False, markup=False, log_time_format="%H:%M:%S")
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

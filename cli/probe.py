@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from cli.console import inert
+from cli.console import inert, say
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED
 from local.host.stack import LocalStack
 from local.probe.assumption import Assumption, Verdict
@@ -42,7 +42,7 @@ def show(console: Console, probed: Probed) -> None:
                 _show_one(console, one, symbol, style)
     for system, problem in probed.problems.items():
         text = Text.assemble((f"! {system} was not asked: ", "yellow"), inert(problem))
-        console.print(text, soft_wrap=True)
+        say(console, text, 2)
     counts = Counter(one.verdict for one in probed.assumptions)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SYMBOLS if counts[verdict]) or "nothing"
     calls = f"{probed.safetyamp_calls} SafetyAmp calls, nothing written"
@@ -51,9 +51,9 @@ def show(console: Console, probed: Probed) -> None:
 
 def _show_one(console: Console, one: Assumption, symbol: str, style: str) -> None:
     line = Text.assemble((f"{symbol} ", style), (f"{one.name}: ", "bold"), f"{one.says}. Seen: {one.seen}")
-    console.print(line, soft_wrap=True)
+    say(console, line, 2)
     if one.verdict == "contradicted":
-        console.print(Text(f"    → {one.meaning} ({one.contract})"), soft_wrap=True)
+        say(console, f"    → {one.meaning} ({one.contract})", 6)
 
 
 def save(path: Path, probed: Probed) -> None:

@@ -34,6 +34,14 @@ def local_environment(folder: Path) -> ChainMap[str, str]:
     return ChainMap(dict(os.environ), values)
 
 
+def is_of_file(setting: str, folder: Path) -> bool:
+    """Whether a setting's value is the file's: no environment variable stands before it."""
+    try:
+        return setting not in os.environ and setting in _values(folder / FILE_NAME)
+    except ConfigurationError:
+        return False
+
+
 def _values(path: Path) -> Mapping[str, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))  # with the mark that Notepad begins with
@@ -41,6 +49,8 @@ def _values(path: Path) -> Mapping[str, str]:
         return {}
     except OSError as error:
         raise ConfigurationError.of(FILE_NAME, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError.of(FILE_NAME, "is not valid JSON: save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise ConfigurationError.of(FILE_NAME, f"is not valid JSON: {error}") from error
     values = content.get("Values", {}) if isinstance(content, dict) else None

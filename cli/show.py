@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.console import inert
+from cli.console import inert, say
 from shared.sync.planning.approval import PAST
 from shared.sync.runs.finish import COUNTS
 from shared.version import PROGRAM
@@ -59,11 +59,8 @@ def _show_counts(console: Console, report: Mapping[str, Any]) -> None:
 def show_costs(console: Console, report: Mapping[str, Any]) -> None:
     """What the run took of calls and time."""
     calls = ", ".join(f"{name} {count}" for name, count in sorted(report["calls"].items())) or "none"
-    console.print(
-        f"calls: {calls}; waited for limits {report['waited_seconds']:.1f} s; took "
-        f"{report['duration_seconds'] or 0:.1f} s",
-        highlight=False,
-    )
+    waited, took = report["waited_seconds"], report["duration_seconds"] or 0
+    say(console, f"calls: {calls}; waited for limits {waited:.1f} s; took {took:.1f} s")
 
 
 def _count(value: int) -> str:
@@ -73,14 +70,14 @@ def _count(value: int) -> str:
 def _show_reason(console: Console, approve: str, name: str, entity: dict[str, Any]) -> None:
     reason = inert(entity["reason"] or "")
     if entity["held"]:
-        console.print(_after(f"{name} is held: ", "yellow", reason))
+        say(console, _after(f"{name} is held: ", "yellow", reason), 2)
         console.print(
             f"  look at the plan, then approve it with: {PROGRAM} {approve}",
             markup=False,
             soft_wrap=True,
         )
     elif entity["phase"] == "failed":
-        console.print(_after(f"{name} failed: ", "bold red", reason), soft_wrap=True)
+        say(console, _after(f"{name} failed: ", "bold red", reason), 2)
     elif entity["phase"] == "off":
         console.print(Text(reason, style="dim"))
 
@@ -93,10 +90,10 @@ def _show_left_out(console: Console, name: str, entity: dict[str, Any]) -> None:
     """What was approved and is not wanted any more, which the reason counts."""
     left_out = entity.get("left_out") or {"count": 0, "changes": []}
     if left_out["count"]:
-        console.print(Text(inert(f"{name}: {entity['reason']}")), soft_wrap=True)
+        say(console, inert(f"{name}: {entity['reason']}"), 2)
     for change in left_out["changes"][:MOST_SHOWN]:
         text = f"  {name} {change['key']} not {PAST[change['action']]}: {change['reason']}"
-        console.print(Text(inert(text)), soft_wrap=True)
+        say(console, inert(text), 4)
     if left_out["count"] > MOST_SHOWN:
         more = left_out["count"] - MOST_SHOWN
         console.print(f"  ... and {more} more left out of {name}, all with --json", highlight=False)
@@ -107,6 +104,6 @@ def _show_problems(console: Console, name: str, entity: dict[str, Any]) -> None:
     for problem in shown[:MOST_SHOWN]:
         where = f" ({problem['field']})" if problem["field"] else ""
         text = f"  {name} {problem['key']} {problem['kind']}{where}: {problem['reason']}"
-        console.print(Text(inert(text)), soft_wrap=True)
+        say(console, inert(text), 4)
     if len(shown) > MOST_SHOWN:
         console.print(f"  ... and {len(shown) - MOST_SHOWN} more of {name}, all with --json", highlight=False)

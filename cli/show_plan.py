@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
-from cli.console import inert
+from cli.console import inert, say
 from cli.remote.words import plain
 from shared.queries import answers
 from shared.queries.plan_view import IN_ORDER_OF_DANGER
@@ -40,10 +39,10 @@ def show_plan(console: Console, plan: answers.RunPlan) -> None:
     console.print(Text(f"Plan of run {plan['run_id']}{under}", style="bold"))
     width = max((len(entity["entity"]) for entity in plan["entities"]), default=0)
     for entity in plan["entities"]:
-        _print(console, Text(f"  {entity['entity']:<{width}}  ") + _summary(entity), width + 4)
+        say(console, Text(f"  {entity['entity']:<{width}}  ") + _summary(entity), width + 4)
     for entity in plan["entities"]:
         for reason in entity["held"]:
-            _print(console, Text.assemble((f"{entity['entity']} is held: ", "yellow"), inert(reason)))
+            say(console, Text.assemble((f"{entity['entity']} is held: ", "yellow"), inert(reason)))
     for action in IN_ORDER_OF_DANGER:
         for entity in plan["entities"]:
             for part in entity["parts"]:
@@ -52,7 +51,7 @@ def show_plan(console: Console, plan: answers.RunPlan) -> None:
     for entity in plan["entities"]:
         _show_problems(console, entity)
     for note in plan["notes"]:
-        _print(console, Text(inert(note), style="yellow"))
+        say(console, Text(inert(note), style="yellow"))
 
 
 def _summary(entity: answers.EntityPlan) -> Text:
@@ -76,18 +75,18 @@ def _show_part(console: Console, entity: answers.EntityPlan, part: answers.Plann
     console.print()
     console.print(Text(what, style=STYLES[action]))
     if action == "create":
-        _print(console, Text(f"  {SIGNS[action]} ") + _examples(part), 4)
+        say(console, Text(f"  {SIGNS[action]} ") + _examples(part), 4)
         return
     shown = part["records"] if action != "update" else part["records"][:MOST_UPDATES]
     for record in shown:
         why = f": {record['why']}" if record["why"] else ""
-        _print(console, Text(inert(f"  {SIGNS[action]} {_called(record)}{why}")), 4)
+        say(console, Text(inert(f"  {SIGNS[action]} {_called(record)}{why}")), 4)
         if action == "update":
             for field in record["fields"]:
-                _print(console, Text("      ") + _difference(field), 8)
+                say(console, Text("      ") + _difference(field), 8)
     if len(shown) < count:
         fields = ", ".join(f"{name} {number}" for name, number in sorted(part["by_field"].items()))
-        _print(console, Text(f"  ... and {count - len(shown)} more; by field, of all: {inert(fields)}"), 4)
+        say(console, Text(f"  ... and {count - len(shown)} more; by field, of all: {inert(fields)}"), 4)
 
 
 def _called(record: answers.PlannedRecord) -> str:
@@ -113,16 +112,6 @@ def _show_problems(console: Console, entity: answers.EntityPlan) -> None:
     for problem in loud[:MOST_PROBLEMS]:
         where = f" ({problem['field']})" if problem.get("field") else ""
         text = f"  ! {problem['key']} {problem['kind']}{where}: {problem['reason']}"
-        _print(console, Text(inert(text)), 4)
+        say(console, Text(inert(text)), 4)
     if len(loud) > MOST_PROBLEMS:
-        _print(console, Text(f"  ... and {len(loud) - MOST_PROBLEMS} more"), 4)
-
-
-def _print(console: Console, text: Text, indent: int = 0) -> None:
-    """One line in a pipe; in a terminal as many as it takes, the later ones `indent` columns further in."""
-    if not console.is_terminal:
-        console.print(text, soft_wrap=True, highlight=False)
-        return
-    for number, line in enumerate(text.wrap(console, max(console.width - indent, 20))):
-        line.rstrip()
-        console.print(Padding(line, (0, 0, 0, indent if number else 0), expand=False), highlight=False)
+        say(console, Text(f"  ... and {len(loud) - MOST_PROBLEMS} more"), 4)

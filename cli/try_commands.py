@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cli.arguments import LARGEST_PORT, add_command, new_file, whole_number
 from cli.console import OutputConsole, print_json, result_console
+from cli.next_step import say_next
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED
 from shared.errors import ConfigurationError
@@ -65,7 +66,9 @@ def _probe(options: argparse.Namespace) -> int:
         calls = probed.safetyamp_calls
         print_json({"assumptions": told, "problems": probed.problems, "safetyamp_calls": calls})
     else:
-        show(result_console(), probed)
+        console = result_console()
+        show(console, probed)
+        say_next(console, options, exit_status_of(probed))
     return exit_status_of(probed)
 
 
@@ -77,4 +80,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         show_disasters(console)
         console.print(f"{PROGRAM} rehearse late-approval plays one, in less than a minute", highlight=False)
         return NOTHING_FAILED
-    return rehearse(console, chosen(options.names), options.port if options.open else None)
+    status = rehearse(console, chosen(options.names), options.port if options.open else None)
+    if not options.open:
+        say_next(console, options, status)
+    return status

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cli.arguments import Parser, add_command, new_file
-from cli.console import inert, print_json, result_console
+from cli.console import inert, print_json, result_console, say
+from cli.next_step import say_next
 from cli.remote.address import (
     CLIENT_SETTING,
     DEFAULT_URL,
@@ -218,7 +219,7 @@ def _asked(options: argparse.Namespace, address: Address, environment: Mapping[s
         if options.command not in COMMANDS:
             raise RemoteError(str(error), error.hint + instead(options)) from error
     text = f"no app runs at {address.url}: this is from the documents in {folder}"
-    result_console(stderr=True).print(Text(inert(text), style="dim"), soft_wrap=True)
+    say(result_console(stderr=True), Text(inert(text), style="dim"))
     with app_here(environment) as adapter, RemoteApp(address, adapter=adapter) as app:
         return ask(app, options)
 
@@ -241,6 +242,8 @@ def _shown(answer: Answer[object], options: argparse.Namespace) -> int:
             hint = "App and command line are of different versions: use the same, or --json."
             raise RemoteError(text, hint) from error
         status = NOTHING_FAILED
+    if console.is_terminal:  # what a script reads is the answer alone
+        say_next(console, options, status)
     if options.json:
         print_json(answer.value, answer.text)
     return status

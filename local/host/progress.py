@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from local.host.forecast import Forecast, told
 from shared.errors import UnreadableDocument
 from shared.resilience.rate_limiter import Usage
 from shared.storage.documents import Documents
@@ -48,6 +50,36 @@ class RunProgress:
     calls: int
     waited_seconds: float
     usage: Usage
+
+    @property
+    def settled(self) -> int:
+        """Changes that are over, one way or the other."""
+        return sum(entity.done + entity.failed + entity.waiting for entity in self.entities)
+
+    @property
+    def planned(self) -> int:
+        """Changes of the plans that there are."""
+        return sum(entity.planned or 0 for entity in self.entities)
+
+    @property
+    def unplanned(self) -> list[str]:
+        """Entities that nobody knows the changes of yet."""
+        return [entity.name for entity in self.entities if entity.phase in ("waiting", "planning")]
+
+
+class Ending:
+    """The words for how long it will still take."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._forecast = Forecast(clock)
+
+    def of(self, progress: RunProgress) -> str:
+        """Nothing where it cannot be told."""
+        seconds = self._forecast.seconds_left(progress.settled, progress.planned)
+        if seconds is None:
+            return ""
+        rest = f" without {', '.join(progress.unplanned)}" if progress.unplanned else ""
+        return f", about {told(seconds)} to go{rest}"
 
 
 def run_progress(documents: Documents, run: Run, usage: Usage) -> RunProgress:
@@ -113,12 +145,16 @@ class PlainLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: dict[str, EntityProgress] = {}
+        self._ending = Ending()
 
     def show(self, progress: RunProgress) -> None:
+        ending = self._ending.of(progress)
         for entity in progress.entities:
             before = self._last.get(entity.name)
             if before is None or _moved(before, entity):
-                self._console.print(_line(entity, progress), markup=False, highlight=False, soft_wrap=True)
+                self._console.print(
+                    _line(entity, progress) + ending, markup=False, highlight=False, soft_wrap=True
+                )
                 self._last[entity.name] = entity
 
 
@@ -139,12 +175,13 @@ class LiveTable:
 
     def __init__(self, live: Live) -> None:
         self._live = live
+        self._ending = Ending()
 
     def show(self, progress: RunProgress) -> None:
-        self._live.update(_table(progress))
+        self._live.update(_table(progress, self._ending.of(progress)))
 
 
-def _table(progress: RunProgress) -> Group:
+def _table(progress: RunProgress, ending: str) -> Group:
     table = Table(title=f"Run {progress.run_id}", title_justify="left")
     for heading in ("entity", "state"):
         table.add_column(heading)
@@ -166,7 +203,7 @@ def _table(progress: RunProgress) -> Group:
     window = f"window {usage.used} of {usage.limit or 'unlimited'} used"
     blocked = f", told to wait {usage.blocked_seconds:.0f} s" if usage.blocked_seconds else ""
     waited = f"waited {progress.waited_seconds:.1f} s for the limit"
-    return Group(table, Text(f"SafetyAmp calls {progress.calls}, {window}, {waited}{blocked}"))
+    return Group(table, Text(f"SafetyAmp calls {progress.calls}, {window}, {waited}{blocked}{ending}"))
 
 
 @contextmanager

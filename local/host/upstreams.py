@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from local.company.adventureworks import load_company
+from local.company.alike import company_alike
 from local.company.demo import DEMO_EMPLOYEES, Company, demo_company
 from local.company.vista_database import connection_string, create_vista_database
 from local.host.ports import telling_of_port
+from local.probe.recording import Recording
 from local.simulators.certificate import loopback_certificate
 from local.simulators.exchange import Handler
+from local.simulators.faults import Fault
 from local.simulators.inspection import PREFIX, Inspection
 from local.simulators.listener import HOST, Listener
 from local.simulators.tenant import Tenant, build_tenant
@@ -28,7 +32,8 @@ class SimulatorServer:
     """SafetyAmp under `/safetyamp`, Samsara under `/samsara`, Graph under `/graph/v1.0` on `port`, the login
     authority over https on `login_port` (0: any free one), and Vista as a SQLite file in `folder`.
 
-    `keep` saves SafetyAmp's content in the folder at `stop` and takes it up again at the next start.
+    `keep` saves SafetyAmp's content in the folder at `stop` and takes it up again at the next start. With
+    `like` they imitate what was recorded; what they keep is then of that recording only.
     """
 
     def __init__(
@@ -42,11 +47,17 @@ class SimulatorServer:
         *,
         keep: bool = False,
         clock: Clock | None = None,
+        like: Recording | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.tenant: Tenant = build_tenant(clock or SystemClock(), company.seed, calls=calls, period=period)
+        if like is not None:
+            company = company_alike(company, like)
+        seen = None if like is None else like.safetyamp
+        self.tenant: Tenant = build_tenant(
+            clock or SystemClock(), company.seed, calls=calls, period=period, like=seen
+        )
         self._limit = {} if calls is None else _limit_settings(calls, period)
-        self._saved = folder.resolve() / SAVED_CONTENT if keep else None
+        self._saved = folder.resolve() / _saved_content(like) if keep else None
         self._database = folder.resolve() / "vista.db"
         self.replace_company(company)
         tls, self._authority_file = loopback_certificate(folder.resolve())
@@ -124,23 +135,39 @@ def run_simulators(
     *,
     employees: int = DEMO_EMPLOYEES,
     login_port: int = 0,
+    like: Recording | None = None,
+    faults: Sequence[tuple[str, Fault]] = (),
     show: Callable[[str], None] = lambda line: print(line, flush=True),
+    ready: Callable[[], None] | None = None,
 ) -> None:
     """Show the settings as `NAME=value` lines and serve until SIGINT or SIGTERM.
 
     The company is the one in `data_folder` (CSV and JSON files), or the demo company of today. SafetyAmp's
-    content is kept in `folder` over restarts. Call it from the main thread, which alone receives signals.
+    content is kept in `folder` over restarts. `like` is what they imitate, `faults` what their next calls
+    meet, by system. `ready` is called when all is shown. Call it from the main thread, which alone receives
+    signals.
     """
     today = SystemClock().now().date()
     company = load_company(data_folder, today) if data_folder else demo_company(today, employees=employees)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with SimulatorServer(company, folder, port, login_port, calls, period, keep=True) as server:
+    with SimulatorServer(company, folder, port, login_port, calls, period, keep=True, like=like) as server:
+        for system, fault in faults:
+            server.tenant.plan(system, fault)
         for name, value in sorted(server.settings().items()):
             show(f"{name}={value}")
+        if ready is not None:
+            ready()
         while not ended.wait(0.5):  # a timeout, so that Windows notices Ctrl+C
             pass
+
+
+def _saved_content(like: Recording | None) -> str:
+    """A file of its own for each recording: ids have other forms there."""
+    if like is None:
+        return SAVED_CONTENT
+    return f"safetyamp-{hashlib.sha256(like.model_dump_json().encode()).hexdigest()[:8]}.json"
 
 
 def _limit_settings(calls: int, period: float) -> dict[str, str]:

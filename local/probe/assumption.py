@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from string import ascii_letters, digits
 from typing import Any, Literal
 
 Verdict = Literal["confirmed", "contradicted", "unknown"]
@@ -39,6 +40,27 @@ def shapes(records: Iterable[Mapping[str, Any]]) -> Shapes:
         for name, value in record.items():
             found.setdefault(str(name), Counter())[type(value).__name__] += 1
     return {name: dict(counts) for name, counts in sorted(found.items())}
+
+
+def id_forms(values: Iterable[Any]) -> dict[str, int]:
+    """`number`, `5 digits`, `5 letters and digits`, `36 signs`, `none`: how many ids have which form."""
+    return dict(Counter(map(_id_form, values)))
+
+
+def _id_form(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "number"
+    if not isinstance(value, str) or not value:
+        return "none"
+    signs = set(value)
+    kind = (
+        "digits"
+        if signs <= set(digits)
+        else "letters and digits"
+        if signs <= set(ascii_letters + digits)
+        else "signs"
+    )
+    return f"{len(value)} {kind}"
 
 
 def share(values: Collection[Any], wanted: Collection[Any]) -> str:

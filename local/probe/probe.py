@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.probe.assumption import Assumption, judged
+from local.probe.recording import FORMAT
 from local.probe.safetyamp import SafetyAmpProbe, of_employees
 from local.probe.sources import graph_assumptions, samsara_assumptions, vista_assumptions
 from shared.clients.http.transport import SessionFactory, new_session
@@ -33,7 +34,8 @@ def probe(runtime: Runtime, session: SessionFactory = new_session) -> Probed:
     settings = runtime.settings
     found: list[Assumption] = []
     problems: dict[str, str] = {}
-    recording: dict[str, Any] = {"version": FULL_VERSION, "made_at": runtime.clock.now().isoformat()}
+    made_at = runtime.clock.now().isoformat()
+    recording: dict[str, Any] = {"format": FORMAT, "version": FULL_VERSION, "made_at": made_at}
     safetyamp = SafetyAmpProbe(runtime, session)
     systems: list[tuple[str, Callable[[dict[str, Any]], Iterator[Assumption]]]] = [
         ("vista", lambda kept: vista_assumptions(runtime, kept)),
@@ -57,6 +59,7 @@ def probe(runtime: Runtime, session: SessionFactory = new_session) -> Probed:
             if kept:
                 recording[name] = kept
         recording["safetyamp"] = safetyamp.recording
+        recording["verdicts"] = {one.name: one.verdict for one in found}
     finally:
         safetyamp.close()
     return Probed(found, recording, problems, safetyamp.calls)
@@ -67,6 +70,7 @@ def _together(runtime: Runtime, safetyamp: SafetyAmpProbe) -> Iterator[Assumptio
     theirs = of_employees(safetyamp.users)
     ours = {employee_number(row.employee) for row in runtime.vista.employees().records}
     both = theirs.keys() & ours
+    safetyamp.recording["users"] |= {"numbers": len(theirs), "employees": len(both)}
     verdict = judged(2 * len(both) >= len(theirs) if theirs else None)
     meaning = "They may be of another company or system: check VISTA_COMPANY before any run that applies"
     yield Assumption(

@@ -9,7 +9,8 @@ from typing import Any
 
 import requests
 
-from local.probe.assumption import Assumption, Shapes, Verdict, judged, mostly, shapes, share
+from local.probe.assumption import Assumption, Shapes, Verdict, id_forms, judged, mostly, shapes, share
+from local.probe.recording import LARGE_PAGE, LIMIT_HEADERS
 from shared.clients.http.call_meter import interactive
 from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.http.transport import SessionFactory, new_session
@@ -21,12 +22,10 @@ from shared.sync.entities.employee_facts import employee_number
 from shared.version import VERSION
 
 MOST_CALLS = 25
-LARGE_PAGE = 100
 CONTRACT = "docs/contracts/safetyamp.md"
 USER_ID = re.compile(r"[0-9A-Za-z]{5}")
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-LIMIT_HEADERS = ("x-ratelimit-limit", "ratelimit-limit")
 
 Row = dict[str, Any]
 
@@ -41,7 +40,10 @@ class SafetyAmpProbe:
         self._pipeline = self._make_pipeline(runtime, session)
         self.users: list[Row] = []
         """All that were seen, each once."""
-        self.recording: dict[str, Any] = {"resources": {}, "headers": []}
+        self.recording: dict[str, Any] = {
+            **{"resources": {}, "refused": {}, "ids": {}, "users": {}},
+            **{"headers": [], "limit": None},
+        }
 
     def close(self) -> None:
         """Close the connections."""
@@ -127,6 +129,7 @@ class SafetyAmpProbe:
         self.users = list({str(row.get("id")): row for row in (*first, *second, *large)}.values())
         yield self._page_size(first, large)
         same = _ids(first) == _ids(second)
+        self.recording["same_pages"] = same if second else None
         yield self._told(
             "pages",
             judged(not same if second else None),
@@ -178,7 +181,7 @@ class SafetyAmpProbe:
                 "by-id", "contradicted", says, f"refused with {error.status_code}", "one-record", meaning
             )
         one = one if isinstance(one, dict) else {}
-        self.recording["by_id"] = 200
+        self.recording |= {"by_id": 200, "by_id_fields": sorted(one)}
         different = sorted(name for name in listed.keys() | one.keys() if listed.get(name) != one.get(name))
         seen = f"other values or fields: {', '.join(different[:8])}" if different else "the same"
         return self._told("by-id", judged(not different), says, seen, "one-record", meaning)
@@ -188,6 +191,10 @@ class SafetyAmpProbe:
         numbers = [row for row in users if row.get("emp_id") not in (None, "")]
         odd = [row for row in numbers if employee_number(row["emp_id"]) is None]
         twice = [key for key, count in Counter(str(row["emp_id"]) for row in numbers).items() if count > 1]
+        self.recording["users"] = {
+            **{"seen": len(users), "with_emp_id": len(numbers)},
+            **{"no_number": len(odd), "twice": len(twice)},
+        }
         yield self._told(
             "emp_id",
             mostly(numbers, [row for row in numbers if row not in odd and str(row["emp_id"]) not in twice]),
@@ -226,6 +233,7 @@ class SafetyAmpProbe:
             except APIError as error:
                 if error.status_code is None or error.status_code >= 500:
                     raise
+                self.recording["refused"][resource] = error.status_code
                 yield self._told(
                     f"{resource}.list",
                     "contradicted",
@@ -253,7 +261,7 @@ class SafetyAmpProbe:
 
     def _limit(self) -> Assumption:
         told = next((self._headers[name] for name in LIMIT_HEADERS if name in self._headers), None)
-        self.recording["headers"] = sorted(self._headers)
+        self.recording |= {"headers": sorted(self._headers), "limit": told}
         ours = self._settings.api_rate_limit_calls
         verdict: Verdict = "unknown"
         if told is not None and told.isdecimal():
@@ -268,6 +276,7 @@ class SafetyAmpProbe:
         )
 
     def _ids(self, resource: str, rows: list[Row]) -> Assumption:
+        self.recording["ids"][resource] = id_forms(_ids(rows))
         is_text = resource == "users"
         fits = [row for row in rows if _fits(row.get("id"), is_text=is_text)]
         return self._told(

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from local.probe.assumption import Assumption, Shapes, judged, mostly, shapes, share
+from local.probe.assumption import Assumption, Shapes, id_forms, judged, mostly, shapes, share
 from shared.clients.vista.rows import EmployeeRow
 from shared.runtime import Runtime
 from shared.sync.entities.employee_facts import employee_number, standing
@@ -123,6 +123,10 @@ def graph_assumptions(runtime: Runtime, recording: Recording) -> Iterator[Assump
     )
     active = _active_numbers(runtime)
     there = active & {employee_number(one.get("employeeId")) for one in numbered}
+    recording["employee_ids"] = {
+        **{"filled": len(filled), "numbers": len(numbered), "with_mail": len(mailed)},
+        **{"active": len(active), "active_there": len(there)},
+    }
     yield Assumption(
         "graph.coverage",
         judged(2 * len(there) >= len(active) if active else None),
@@ -137,7 +141,8 @@ def samsara_assumptions(runtime: Runtime, recording: Recording) -> Iterator[Assu
     """Ids, serials, plates, and where drivers carry their employee number. Raises APIError."""
     vehicles = runtime.samsara.list_vehicles().records
     drivers = runtime.samsara.list_active_drivers().records
-    recording["vehicles"] = {"count": len(vehicles), "fields": shapes(vehicles)}
+    ids = id_forms(one.get("id") for one in vehicles)
+    recording["vehicles"] = {"count": len(vehicles), "fields": shapes(vehicles), "ids": ids}
     names = Counter(str(name) for one in drivers for name in _mapping(one.get("externalIds")))
     recording["drivers"] = {"count": len(drivers), "fields": shapes(drivers), "external_ids": dict(names)}
     digits = [one for one in vehicles if isinstance(one.get("id"), str) and one["id"].isdecimal()]

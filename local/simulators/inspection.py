@@ -1,17 +1,19 @@
-"""Endpoints for demos and tests in other processes: what SafetyAmp holds, figures, another company."""
+"""Endpoints for demos and tests in other processes: what SafetyAmp holds, figures, a company, faults."""
 
 from __future__ import annotations
 
 import json
 
 from local.simulators.exchange import SimRequest, SimResponse, json_response
+from local.simulators.fault_text import BadFault, fault_of
 from local.simulators.tenant import Tenant
 
 PREFIX = "/_sim"
 
 
 class Inspection:
-    """GET /snapshot, GET /stats, and POST /company with {"vehicles", "drivers", "graph_users"}."""
+    """GET /snapshot, GET /stats, POST /company with {"vehicles", "drivers", "graph_users"}, POST /faults with
+    one fault in words (fault_text.py), DELETE /faults."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -24,7 +26,12 @@ class Inspection:
             return json_response(200, self._stats())
         if asked == "POST /company":
             return self._replace(request)
-        return json_response(404, {"message": "There are /snapshot, /stats and /company."})
+        if asked == "POST /faults":
+            return self._plan(request)
+        if asked == "DELETE /faults":
+            self._tenant.heal()
+            return json_response(200, {"message": "All faults are forgotten."})
+        return json_response(404, {"message": "There are /snapshot, /stats, /company and /faults."})
 
     def _stats(self) -> dict[str, object]:
         return {
@@ -32,6 +39,13 @@ class Inspection:
             "samsara_calls": len(self._tenant.samsara.calls),
             "graph_calls": len(self._tenant.graph.calls),
         }
+
+    def _plan(self, request: SimRequest) -> SimResponse:
+        try:
+            self._tenant.plan(*fault_of(request.body.decode("utf-8", "replace")))
+        except BadFault as error:
+            return json_response(400, {"message": f"The fault {error}."})
+        return json_response(200, {"message": "The next calls that fit meet it."})
 
     def _replace(self, request: SimRequest) -> SimResponse:
         try:

@@ -64,8 +64,11 @@ class SafetyAmpSimulator(Simulator):
         self._key = key
         self._fqdn = fqdn
         self._window = CallWindow(clock, calls, period)
-        self._store = SafetyAmpStore(clock)
+        self._store = self._new_store()
         self.reads_by_id = True
+
+    def _new_store(self) -> SafetyAmpStore:
+        return SafetyAmpStore(self.clock)
 
     def seed(self, content: SafetyAmpSeed) -> Seeded:
         """Put content that exists before the first sync into the empty tenant."""
@@ -140,7 +143,7 @@ class SafetyAmpSimulator(Simulator):
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Replace all records by what `dump` gave."""
-        store = SafetyAmpStore(self.clock)
+        store = self._new_store()
         store.load(dumped)
         with self._lock:
             self._store = store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.simulators.safetyamp_fields import FIELDS, Field, FieldError
+from local.simulators.safetyamp_fields import FIELDS, Field, FieldError, ids
 from local.simulators.safetyamp_store import Id, Row, SafetyAmpStore
 
 Errors = dict[str, list[str]]
@@ -47,7 +47,8 @@ def _present(field: Field, method: str, payload: Row) -> bool:
 def _value(store: SafetyAmpStore, resource: str, field: Field, value: Any, own_id: Id | None) -> Any:
     if value in (None, ""):
         return None
-    value = field.check(field.label, value)
+    if field.refers not in store.other_ids or field.check is ids:
+        value = field.check(field.label, value)
     if field.refers is not None:
         _must_exist(store, field, field.refers, value)
     if field.taken is not None and store.holder(resource, field.name, value) not in (None, own_id):

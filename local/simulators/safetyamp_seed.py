@@ -29,13 +29,14 @@ class SafetyAmpSeed:
     `regions` get a cluster under the root and, in it, a site `<region> Office`. A user is a dict of
     user fields, where `role` may name a role, `region` the office that is the home site, and `title` a
     title that is made where it does not exist. An asset is a dict of asset fields, put on the fleet's
-    site with its vehicle type.
+    site with its vehicle type. A site is a dict of site fields, where `region` may name the cluster.
     """
 
     root: str
     regions: tuple[str, ...] = ()
     users: tuple[dict[str, Any], ...] = ()
     assets: tuple[dict[str, Any], ...] = ()
+    sites: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ def plant(store: SafetyAmpStore, seed: SafetyAmpSeed) -> Seeded:
     }
     regions, offices = _plant_regions(store, seed.regions, root["id"])
     vehicle_site, vehicle_type = _plant_fleet(store, root["id"])
+    for site in seed.sites:
+        cluster_id = regions.get(site["region"], root["id"])
+        store.insert(
+            "sites", {name: site[name] for name in site if name != "region"} | {"cluster_id": cluster_id}
+        )
     planter = _PeoplePlanter(store, roles, offices)
     users = tuple(planter.plant(dict(user)) for user in seed.users)
     for asset in seed.assets:
@@ -112,5 +118,5 @@ class _PeoplePlanter:
 
     def _title(self, name: str) -> int:
         if name not in self._titles:
-            self._titles[name] = int(self._store.insert("user_titles", {"name": name})["id"])
+            self._titles[name] = self._store.insert("user_titles", {"name": name})["id"]
         return self._titles[name]

@@ -63,11 +63,11 @@ DEFAULTS: dict[str, Row] = {
 }
 
 
-def user_id(number: int) -> str:
-    """The 5-character id of the `number`-th user."""
-    value = number * USER_ID_STEP % len(USER_DIGITS) ** USER_ID_LENGTH
+def user_id(number: int, length: int = USER_ID_LENGTH) -> str:
+    """The id of the `number`-th user, of 5 characters unless told otherwise."""
+    value = number * USER_ID_STEP % len(USER_DIGITS) ** length
     digits = []
-    for _ in range(USER_ID_LENGTH):
+    for _ in range(length):
         value, digit = divmod(value, len(USER_DIGITS))
         digits.append(USER_DIGITS[digit])
     return "".join(reversed(digits))
@@ -84,6 +84,8 @@ class SafetyAmpStore:
     def __init__(self, clock: Clock) -> None:
         self.created: Counter[str] = Counter()
         self.updated: Counter[str] = Counter()
+        self.other_ids: frozenset[str] = frozenset()
+        """Resources whose ids have another form than docs/contracts says."""
         self._clock = clock
         self._rows: dict[str, dict[Id, Row]] = {resource: {} for resource in FIRST_IDS}
         self._order: dict[str, list[Id]] = {resource: [] for resource in FIRST_IDS}
@@ -111,12 +113,18 @@ class SafetyAmpStore:
         """Add a record that has been checked; absent fields get the resource's defaults."""
         number = self._next[resource]
         self._next[resource] += 1
-        record_id: Id = user_id(number) if resource == "users" else number
-        row: Row = {"id": record_id, **{field.name: None for field in FIELDS.get(resource, ())}}
+        row: Row = {
+            "id": self.new_id(resource, number),
+            **{field.name: None for field in FIELDS.get(resource, ())},
+        }
         row |= copy.deepcopy(DEFAULTS[resource]) | fields
         row |= self._trace(resource)
         self._add(resource, row)
         return row
+
+    def new_id(self, resource: str, number: int) -> Id:
+        """The id of a resource's `number`-th record."""
+        return user_id(number) if resource == "users" else number
 
     def change(self, resource: str, record_id: Id, fields: Row) -> Row:
         """Set fields that have been checked."""

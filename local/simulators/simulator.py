@@ -79,7 +79,10 @@ class Simulator:
         connection ("connection") or lets the client wait in vain ("timeout") instead of answering.
         """
         content = body.encode() if isinstance(body, str) else body
-        fault = Fault(count, match, status, content, dict(headers or {}), after_write, lose)
+        self.plan(Fault(count, match, status, content, dict(headers or {}), after_write, lose))
+
+    def plan(self, fault: Fault) -> None:
+        """Let the next admitted requests that fit meet it."""
         with self._lock:
             self._faults.add(fault)
 

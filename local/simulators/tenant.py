@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from local.probe.recording import SafetyAmpSeen
+from local.simulators.alike import SafetyAmpAlike
+from local.simulators.faults import Fault
 from local.simulators.graph import GraphSimulator
 from local.simulators.safetyamp import PAGE_RECORDS, SafetyAmpSimulator
 from local.simulators.safetyamp_seed import SafetyAmpSeed, Seeded
 from local.simulators.samsara import SamsaraSimulator
+from local.simulators.simulator import Simulator
 from shared.clock import Clock
 
 
@@ -48,6 +53,16 @@ class Tenant:
         self.samsara.replace_fleet(vehicles, drivers)
         self.graph.replace_users(graph_users)
 
+    def plan(self, system: str, fault: Fault) -> None:
+        """Let the next calls of `safetyamp`, `samsara` or `graph` that fit meet the fault."""
+        simulator: Simulator = getattr(self, system)
+        simulator.plan(fault)
+
+    def heal(self) -> None:
+        """Forget all planned faults."""
+        for simulator in (self.safetyamp, self.samsara, self.graph):
+            simulator.heal()
+
     def settings(self) -> dict[str, str]:
         """The settings that do not depend on where the simulators listen."""
         return {
@@ -69,10 +84,13 @@ def build_tenant(
     calls: int | None = 60,
     period: float = 61.0,
     page_records: int = PAGE_RECORDS,
+    like: SafetyAmpSeen | None = None,
 ) -> Tenant:
     """Simulators with the seed in SafetyAmp and nothing in Samsara and Graph; `calls` in `period` seconds
-    is SafetyAmp's limit (None: none), `page_records` the most that its pages hold."""
-    safetyamp = SafetyAmpSimulator(
+    is SafetyAmp's limit (None: none), `page_records` the most that its pages hold. With `like` it answers as
+    that one was seen to."""
+    make = SafetyAmpSimulator if like is None else partial(SafetyAmpAlike, like)
+    safetyamp = make(
         clock,
         key=KEYS.safetyamp_key,
         fqdn=KEYS.safetyamp_fqdn,

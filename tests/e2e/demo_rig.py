@@ -16,7 +16,7 @@ class DemoRig(Rig):
 
     def __init__(self, folder: Path, **settings: str) -> None:
         company = demo_company(START.date(), PEOPLE, jobs=JOBS, vehicles=VEHICLES)
-        super().__init__(folder, company, limit=60, bus_dies=False, **settings)
+        super().__init__(folder, company, limit=60, bus_dies=False, like=None, **settings)
 
     def report_of(self, **request: Any) -> dict[str, Any]:
         """Request a run, let it come to its end, and return its report."""

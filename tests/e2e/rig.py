@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from local.company.alike import company_alike
 from local.company.model import Company, Row
 from local.company.vista_database import connection_string, create_vista_database
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
 from local.host.stack import LocalStack
+from local.probe.recording import Recording
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.safetyamp import SafetyAmpSimulator
 from local.simulators.simulator import Call
@@ -115,7 +117,7 @@ class Rig:
 
     `folder` holds the Vista file, `limit` is what SafetyAmp takes in 61 seconds. After a crash another
     process goes on: beside the same Service Bus, or with `bus_dies` as on one machine, where the bus was
-    part of the process.
+    part of the process. With `like` the upstreams are as they were recorded.
     """
 
     def __init__(
@@ -125,14 +127,18 @@ class Rig:
         *,
         limit: int = 60,
         bus_dies: bool = False,
+        like: Recording | None = None,
         **settings: str,
     ) -> None:
         self.clock = FakeClock(START)
         self.bus_dies = bus_dies
         self.power = Power()
         self.company = company or small_company(START.date())
+        if like is not None:
+            self.company = company_alike(self.company, like)
         self.documents = MemoryDocuments(self.clock)
-        self.tenant: Tenant = build_tenant(self.clock, self.company.seed, calls=limit)
+        seen = None if like is None else like.safetyamp
+        self.tenant: Tenant = build_tenant(self.clock, self.company.seed, calls=limit, like=seen)
         self.database = folder / "vista.db"
         self.settings = {"API_RATE_LIMIT_CALLS": str(limit), **settings}
         self._next_sweep = self.clock.now() + SWEEP_EVERY

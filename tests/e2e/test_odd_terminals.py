@@ -167,7 +167,7 @@ def test_a_reader_that_went_away_ends_nothing_with_a_stack_trace(
         assert list((tmp_path / "documents" / "runs").glob("*/report.json")), "the run went on to its end"
 
 
-@pytest.mark.parametrize("words", ["search jos", "failures --json", "once --plan"])
+@pytest.mark.parametrize("words", ["search jos", "failures --json", "once --plan", "completion bash"])
 def test_without_an_output_a_command_does_its_work(world: World, tmp_path: Path, words: str) -> None:
     settings = {**world.settings, URL_SETTING: world.url, "LOCAL_FOLDER": str(tmp_path / "documents")}
     said = subprocess.run(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from cli.doctor import exit_status_of, show
+from cli import local_commands
+from cli.doctor import exit_status_of, show, show_what_failed
 from cli.main import main
 from shared.config import Settings
 from shared.doctor import Finding
@@ -61,3 +64,45 @@ def test_wrong_settings_are_told_beside_what_can_be_seen_without_them(
     assert {"python", "packages", "host.json"} <= {finding["check"] for finding in findings}
     assert findings[-1]["check"] == "connections"
     assert findings[-1]["status"] == "skipped"
+
+
+def test_before_a_run_what_fails_is_told_in_the_doctors_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def checked(_: object, *, deep: bool) -> list[Finding]:
+        asked.append(deep)
+        return [OK, WARNING, FAILED]
+
+    monkeypatch.setattr("cli.doctor.check_everything", checked)
+    written = io.StringIO()
+    runtime: Any = None
+    show_what_failed(Console(file=written, width=100), runtime)
+    said = written.getvalue()
+    assert asked == [False], "the quick part"
+    assert "documents" in said
+    assert "cannot be read" in said
+    assert "vista" not in said
+    assert said.rstrip().endswith("the run does what it can without")
+
+
+def test_nothing_is_told_before_a_run_when_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.doctor.check_everything", lambda *_, **__: [OK, WARNING, SKIPPED])
+    written = io.StringIO()
+    runtime: Any = None
+    show_what_failed(Console(file=written, width=100), runtime)
+    assert written.getvalue() == ""
+
+
+@pytest.mark.parametrize("words", [("once",), ("once", "--plan"), ("plan",)])
+def test_a_run_begins_with_that_look(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Looked(Exception):
+        pass
+
+    def look(_console: object, runtime: object) -> None:
+        raise Looked(runtime)
+
+    stack = SimpleNamespace(runtime="the runtime", close=lambda: None)
+    monkeypatch.setattr(local_commands, "LocalStack", lambda _: stack)
+    monkeypatch.setattr(local_commands, "show_what_failed", look)
+    with pytest.raises(Looked, match="the runtime"):
+        main(words)

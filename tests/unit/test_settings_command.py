@@ -41,7 +41,8 @@ def test_what_is_set_is_told_with_where_it_comes_from_and_secrets_are_not(
     assert "  environment          VISTA_COMPANY=2  (default 1)" in lines
     assert "  local.settings.json  SAFETYAMP_FQDN=two-rivers.safetyamp.test" in lines
     assert "  local.settings.json  SAFETYAMP_TOKEN=(set, not shown)" in lines
-    assert lines[-1] == f"{len(Settings.model_fields) - 7} more are as they are by default: --all shows them"
+    assert lines[-2] == f"{len(Settings.model_fields) - 7} more are as they are by default: --all shows them"
+    assert lines[-1].startswith("next: ")
     assert not [secret for secret in SECRETS if secret in out]
 
 
@@ -76,7 +77,7 @@ def test_who_works_with_an_app_elsewhere_is_told_that_these_are_not_its_own(
 ) -> None:
     written(file, SAFETYAMP_SYNC_URL="https://app.example")
     main(["settings"])
-    last = capsys.readouterr().out.splitlines()[-1]
+    told = capsys.readouterr().out.splitlines()[-2]
     assert (
-        last == "These are read here; what the app at SAFETYAMP_SYNC_URL has is on its page, below Settings"
+        told == "These are read here; what the app at SAFETYAMP_SYNC_URL has is on its page, below Settings"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from cli.settings_file import BUS, local_environment
 from shared.config import Settings, load_settings
 from shared.errors import ConfigurationError
@@ -112,3 +113,48 @@ def test_the_example_is_complete_but_for_what_only_you_know() -> None:
         "MS_GRAPH_CLIENT_SECRET",
         "VISTA_CONNECTION_STRING",
     }
+
+
+def test_the_mark_that_windows_puts_at_the_beginning_is_no_error(tmp_path: Path) -> None:
+    content = json.dumps({"Values": {"A_SETTING": "Zoë"}})
+    (tmp_path / "local.settings.json").write_bytes(b"\xef\xbb\xbf" + content.encode())
+    assert local_environment(tmp_path)["A_SETTING"] == "Zoë"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (json.dumps({"Values": {}}).encode("utf-16"), "save it as UTF-8"),
+        (b"", "is not valid JSON"),
+        (b'{"Values": null}', 'must be an object with an object "Values"'),
+        (b'{"Values": ["A_SETTING"]}', 'must be an object with an object "Values"'),
+        (b"[" * 100_000, "is not valid JSON"),
+        (None, "cannot be read (Is a directory)"),
+    ],
+    ids=["UTF-16", "empty", "null", "a list", "deep", "a folder"],
+)
+def test_a_file_that_is_none_is_named_with_what_to_do(
+    tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    path = tmp_path / "local.settings.json"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as error:
+        local_environment(tmp_path)
+    assert str(error.value.problems[0]).startswith("local.settings.json: ")
+    assert told in str(error.value)
+
+
+def test_a_wrong_value_of_the_file_is_told_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAX_PROCESSES", "y")
+    environment(tmp_path, API_RATE_LIMIT_CALLS="x", MAX_PROCESSES="4")
+    assert main(["once", "--plan"]) == 2
+    lines = {line.split(":")[0].strip(): line for line in capsys.readouterr().err.splitlines()}
+    assert lines["API_RATE_LIMIT_CALLS"].endswith(" (in local.settings.json)")
+    assert "local.settings.json" not in lines["MAX_PROCESSES"]
+    assert "local.settings.json" not in lines["SAFETYAMP_FQDN"]

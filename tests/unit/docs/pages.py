@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.real_parts import PROJECT
 
-SHOWN = (".ci", ".github")
+SHOWN = (".ci", ".devcontainer", ".github")
 MADE = "dist"
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
