@@ -52,6 +52,7 @@ function approveRun(run) {
     const planned = plannedOf(run, "held");
     const plan = planned.deactivate || planned.reactivate ? await get(`/api/runs/${run.run_id}/plan`, { limit: 1 }) : { entities: [], notes: [] };
     const yes = await confirmed({
+      asks: true,
       heading: "Let the held plan go on?",
       content: [
         h("p", null, "The sources are read again; what they still say will happen in SafetyAmp within minutes, and what not is left out by name:"),
@@ -62,7 +63,7 @@ function approveRun(run) {
       label: planned.deactivate ? `Approve: ${losing(planned.deactivate)} access` : "Approve", danger: Boolean(planned.deactivate),
     });
     if (!yes) return;
-    await post(`/api/runs/${run.run_id}/approve`);
+    await decide(`/api/runs/${run.run_id}/approve`, { body: yes });
     say(`Run ${run.run_id} goes on.`);
     await refreshAll();
   });
@@ -73,6 +74,7 @@ function cancelRun(run) {
   const left = Object.values(run.entities).reduce((sum, { progress }) => sum + (progress.changes ?? 0) - (progress.changes_done ?? 0), 0);
   return act(`cancel ${run.run_id}`, async () => {
     const yes = await confirmed({
+      asks: true,
       heading: held ? "Drop the held plan?" : "Stop this run?",
       content: held
         ? [h("p", null, `Nothing of it is done, and nobody loses access by it: ${consequences(plannedOf(run, "held")).join(", ")} no more.`),
@@ -81,7 +83,7 @@ function cancelRun(run) {
       label: held ? "Drop the plan" : "Stop the run", danger: true,
     });
     if (!yes) return;
-    await post(`/api/runs/${run.run_id}/cancel`);
+    await decide(`/api/runs/${run.run_id}/cancel`, { body: yes });
     say(held ? "The held plan is dropped." : `Run ${run.run_id} stops.`);
     await refreshAll();
   });
@@ -89,7 +91,7 @@ function cancelRun(run) {
 
 function retry(name, body) {
   return act(name, async () => {
-    const { run_id } = await post("/api/failures/retry", { body });
+    const { run_id } = await decide("/api/failures/retry", { body });
     say(`Run ${run_id} tries again.`);
     await refreshAll();
   });
@@ -97,7 +99,7 @@ function retry(name, body) {
 
 function resubmit(name, body) {
   return act(name, async () => {
-    const { results } = await post("/api/dead-letters/resubmit", { body });
+    const { results } = await decide("/api/dead-letters/resubmit", { body });
     const sent = results.filter((result) => result.sent).length;
     say(`${count(sent, "message is", "messages are")} on the way again; ${number(results.length - sent)} not sent.`);
     await refreshAll();

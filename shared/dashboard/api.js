@@ -78,6 +78,8 @@ async function download(path, query, name) {
 }
 
 const post = (path, options) => call("POST", path, options);
+/** A POST that changes something: kept with the name that somebody gave. */
+const decide = (path, { query, ...more } = {}) => post(path, { ...more, query: { ...query, who: savedName() } });
 // A title such as A/B fits into no path.
 const fitsPath = (key) => /^[0-9A-Za-z .:_~-]+$/.test(key) && key !== "." && key !== "..";
 

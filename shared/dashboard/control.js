@@ -20,7 +20,7 @@ function startRun(event) {
   const entity = byId("start-entity").value;
   const mode = event.target.elements.mode.value;
   return act("start", async () => {
-    const { run_id } = await post(`/api/sync/${entity}`, { query: { mode, refresh: byId("start-refresh").checked } });
+    const { run_id } = await decide(`/api/sync/${entity}`, { query: { mode, refresh: byId("start-refresh").checked } });
     say(`Run ${run_id} has begun.`);
     await refreshAll();
     if (mode === "plan") await openRun(run_id);
@@ -64,7 +64,8 @@ function pauseEntity(event) {
       label: "Pause",
     });
     if (!yes) return;
-    await post(`/api/pause/${entity}`, { body: { reason, ...(who ? { who } : {}) } });
+    if (who) sessionStorage.setItem(NAME_NAME, who);
+    await decide(`/api/pause/${entity}`, { body: { reason } });
     byId("pause-reason").value = "";
     say(`${title(entity)} paused.`);
     await refreshAll();
@@ -73,7 +74,7 @@ function pauseEntity(event) {
 
 function resumeEntity(name, entity) {
   return act(name, async () => {
-    await post(`/api/resume/${entity}`);
+    await decide(`/api/resume/${entity}`);
     say(`${title(entity)} resumed: the next run takes it up.`);
     await refreshAll();
     byId("pause").focus();

@@ -46,20 +46,39 @@ function forgetKey() {
   location.reload();
 }
 
-/** Whether the user wants it. `content` says what will happen; `label` is the button that does it. */
-function confirmed({ heading, content, label, danger = false }) {
+const NAME_NAME = "safetyamp-sync-name";
+const savedName = () => (SIGNED_IN ? null : sessionStorage.getItem(NAME_NAME));
+
+function reasonFields() {
+  const field = (id, text, autocomplete) => labelled(id, text, h("input", { id, autocomplete, maxlength: "200" }));
+  return h("div", { class: "pair", key: "said" },
+    field("decide-reason", "Reason (optional)", "off"), !SIGNED_IN && field("decide-who", "Your name (optional)", "name"));
+}
+
+/** What was entered there, for the decision; the name is known from then on, as long as the tab is open. */
+function said() {
+  const [reason, who] = ["decide-reason", "decide-who"].map((id) => byId(id)?.value.trim());
+  if (who) sessionStorage.setItem(NAME_NAME, who);
+  return { ...(reason && { reason }), ...(who && { who }) };
+}
+
+/** Whether the user wants it, with `asks` why and who it is. `content` says what will happen; `label` is the button that does it. */
+function confirmed({ heading, content, label, danger = false, asks = false }) {
   const dialog = byId("confirm-dialog");
   const answer = (value) => () => dialog.close(value);
   patch(dialog, h("div", { class: "stack", key: heading },
     h("h2", { id: "confirm-title" }, heading),
     h("div", { class: "stack tight", id: "confirm-content" }, content),
+    asks && reasonFields(),
     h("div", { class: "row end" },
       h("button", { type: "button", id: "confirm-no", onclick: answer("no") }, "Back"),
       h("button", { type: "button", class: danger ? "danger" : "primary", onclick: answer("yes") }, label))));
   dialog.setAttribute("aria-describedby", "confirm-content");
   dialog.returnValue = "no";
+  if (asks) byId("decide-reason").value = "";
+  if (byId("decide-who")) byId("decide-who").value = savedName() ?? "";
   dialog.showModal();
   // Enter pressed by habit does no harm.
   byId("confirm-no").focus();
-  return new Promise((resolve) => { dialog.onclose = () => resolve(dialog.returnValue === "yes"); });
+  return new Promise((resolve) => { dialog.onclose = () => resolve(dialog.returnValue === "yes" && (asks ? said() : true)); });
 }

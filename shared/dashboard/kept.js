@@ -10,5 +10,5 @@ function keptView() {
     fact("Dead letters", "As the runs; no names."),
     fact("Logs", "90 days, or as logRetentionDays says: employee numbers, no names, addresses or values."),
     fact("Redis", "Listings of Graph and Samsara, an hour (CACHE_TTL_HOURS). The last calls, without ids, a week."),
-    fact("This page", [!SIGNED_IN && "The key, until the tab is closed; ", SIGNED_IN ? "The" : "the", " choice of light or dark. Files that you save from it hold names: they are yours to keep safe."]));
+    fact("This page", [!SIGNED_IN && "The key, and your name where you gave it, until the tab is closed; ", SIGNED_IN ? "The" : "the", " choice of light or dark. Files that you save from it hold names: they are yours to keep safe."]));
 }

@@ -2,7 +2,7 @@
 
 const SECTIONS = {
   overview: overviewView, banner: bannerView, "record-form": recordForm, "record-answer": recordAnswer, "now-body": nowView,
-  "held-body": heldView, "failures-body": failuresView, "fixes-body": fixesView, "runs-body": runsView, "trends-body": trendsView, "start-body": startView,
+  "held-body": heldView, "failures-body": failuresView, "fixes-body": fixesView, "runs-body": runsView, "trends-body": trendsView, "decisions-body": decisionsView, "start-body": startView,
   "pause-body": pauseView, "systems-body": systemsView, "letters-body": lettersView, "calls-body": lastCallsView,
   "settings-body": settingsView, "kept-body": keptView,
 };

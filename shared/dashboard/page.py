@@ -15,7 +15,17 @@ STYLES = ("tokens.css", "layout.css", "parts.css")
 SCRIPTS = (
     *("dom.js", "format.js", "api.js", "state.js", "parts.js", "dialogs.js", "acts.js"),
     *("names.js", "overview.js", "now.js", "changes.js", "held.js", "failures.js", "fixes.js", "letters.js"),
-    *("chart.js", "runs.js", "trends.js", "search.js", "record.js", "control.js", "systems.js", "calls.js"),
+    *(
+        "chart.js",
+        "runs.js",
+        "trends.js",
+        "decisions.js",
+        "search.js",
+        "record.js",
+        "control.js",
+        "systems.js",
+        "calls.js",
+    ),
     *("settings.js", "kept.js", "main.js"),
 )
 """One module when joined, so that each may use what those before it define, and functions of all."""

@@ -52,7 +52,7 @@ function recordAnswer() {
   return h("div", { class: "answer stack", key: `${asked.entity} ${asked.key}` },
     backButton(asked), headingOf(asked), errorOf(asked.name),
     h("ul", { class: "sentences" }, asked.answer.summary.map((text, index, all) => h("li", { class: index === all.length - 1 ? "next" : null }, data(text)))),
-    nextView(asked), asked.done && doneView(asked.done), fieldsView(asked.answer), historyView(asked), sourceView(asked.answer));
+    nextView(asked), asked.done && doneView(asked.done), fieldsView(asked.answer), historyView(asked), decisionsAbout(asked.answer.decisions), sourceView(asked.answer));
 }
 
 function headingOf({ name: question, entity, key, answer }) {
@@ -90,7 +90,7 @@ function doItNow(asked) {
     });
     if (!sure) return;
     say("Working on it. This can take up to two minutes.");
-    asked.done = await post(`/api/sync/${entity}`, { query: { key }, seconds: 230 });
+    asked.done = await decide(`/api/sync/${entity}`, { query: { key }, seconds: 230 });
     say(`Done: ${asked.done.steps.result?.result ?? asked.done.phase}.`);
     await explainAgain();
     await refreshAll();

@@ -11,7 +11,7 @@ const state = {
   connection: "starting", // starting, up to date, away, wrong, outside (not let in)
   at: null, // when it was last up to date, this machine's clock
   error: null, attempts: 0, nextAt: null,
-  me: null, status: null, run: null, runs: [], failures: null, held: [], letters: null, settings: null, fixes: null, trends: null, calls: null,
+  me: null, status: null, run: null, runs: [], failures: null, held: [], letters: null, settings: null, fixes: null, trends: null, calls: null, decisions: null,
   fullAt: 0, seen: "",
   record: null, matches: null, open: null, changes: {},
   busy: {}, errors: {},

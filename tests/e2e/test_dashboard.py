@@ -198,6 +198,52 @@ class TestHeldPlan:
         assert get_run(api.rig.documents, run_id).phase == "cancelled"
         assert access(api) == [1, 1, 1]
 
+    def test_is_decided_by_keyboard_with_a_reason_and_a_name_that_are_found_again(
+        self, api: Api, tab: Tab
+    ) -> None:
+        run_id = hold_leavers(api.rig)
+        tab.pass_time(SLOW)
+        keyboard = tab.page.keyboard
+        tab.section("Held plans").get_by_role("button", name="Drop the plan").press("Enter")
+        dialog = tab.page.get_by_role("dialog", name="Drop the held plan?")
+        expect(dialog.get_by_role("button", name="Back")).to_be_focused()
+        keyboard.press("Shift+Tab")
+        keyboard.type("Jo Example")
+        keyboard.press("Shift+Tab")
+        keyboard.type("they come back on Monday")
+        dialog.get_by_role("button", name="Drop the plan").press("Enter")
+        expect(tab.section("Held plans")).to_contain_text("No plan is held")
+        decided = tab.section("Who decided what")
+        decided.get_by_role("button", name="Show the last decisions").press("Enter")
+        first = decided.get_by_role("listitem").first
+        expect(first).to_contain_text("cancel")
+        expect(first).to_contain_text("by Jo Example (as they say)")
+        expect(first).to_contain_text("they come back on Monday")
+        first.get_by_role("button", name=run_id).press("Enter")
+        expect(tab.page.locator("#open-run")).to_contain_text(run_id)
+
+    def test_is_decided_by_whoever_gave_a_name_before_as_is_what_follows(self, api: Api, tab: Tab) -> None:
+        pauses = tab.section("Pause and resume")
+        pauses.get_by_label("Entity").select_option("jobs")
+        pauses.get_by_label("Your name").fill("Jo Example")
+        pauses.get_by_label("Reason").fill("year end")
+        pauses.get_by_role("button", name="Pause …").click()
+        tab.page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+        pauses.get_by_role("button", name="Resume jobs").click()
+        expect(pauses).not_to_contain_text("year end")
+        found = api.get("/api/decisions", who="Jo Example")["decisions"]
+        assert {one["action"]: one["reason"] for one in found} == {"pause": "year end", "resume": None}
+
+    def test_that_cannot_be_decided_on_says_so_among_the_decisions(self, api: Api, tab: Tab) -> None:
+        run_id = hold_leavers(api.rig)
+        api.post("/api/sync/titles", 202)
+        api.rig.clock.advance(1)
+        api.post(f"/api/runs/{run_id}/approve", 409)
+        decided = tab.section("Who decided what")
+        decided.get_by_role("button", name="Show the last decisions").click()
+        expect(decided.get_by_role("listitem").first).to_contain_text("is under way")
+        expect(decided.get_by_role("listitem").nth(1)).to_contain_text("sync titles")
+
     def test_that_is_outdated_says_what_to_do_instead(self, api: Api, tab: Tab) -> None:
         hold_leavers(api.rig)
         tab.pass_time(SLOW)

@@ -30,6 +30,7 @@ RUN_AXE = """async () =>
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     api = busy_world(tmp_path_factory.mktemp("busy"))
+    api.post("/api/resume/vehicles", who="Jo Example", reason="the gateways are back")
     yield api
     api.rig.close()
 
@@ -44,11 +45,13 @@ def unfold(tab: Tab) -> None:
         ("Failures", "Fix list of HR"),
         ("The last 30 days", "Show"),
         ("Last calls to SafetyAmp", "Show"),
+        ("Who decided what", "Show"),
     ):
         tab.section(section).get_by_role("button", name=button).first.click()
     expect(tab.page.locator("#fixes-heading")).to_be_visible()
     expect(tab.section("The last 30 days").get_by_role("img")).to_have_count(4)
     expect(tab.section("Last calls to SafetyAmp").get_by_role("row").nth(1)).to_be_visible()
+    expect(tab.section("Who decided what").get_by_role("listitem").first).to_be_visible()
     tab.page.evaluate("for (const found of document.querySelectorAll('details')) found.open = true")
     expect(tab.section("Held plans").locator(".change").first).to_be_visible()
 
