@@ -169,10 +169,13 @@ def every_second_user_of_a_leaver_is_off_or_reported(world: World) -> Iterator[s
 @check
 def no_makeshift_address_stays(world: World) -> Iterator[str]:
     """An address that was to last until another one was free is replaced, or told in the last report."""
+    numbers = Counter(row["emp_id"] for row in _rows(world)["users"])
     for row in _rows(world)["users"]:
         if row["id"] in world.hands.parted or not row["system_access"]:
             continue  # nobody's any more, or of somebody who left before the other one was free
-        if MAKESHIFT in row["email"] and not _is_reported(world, "users", row["emp_id"], "email"):
+        # Of two users of one person it is told that one is to be kept; nothing else happens before that.
+        field = "email" if numbers[row["emp_id"]] == 1 else ""
+        if MAKESHIFT in row["email"] and not _is_reported(world, "users", row["emp_id"], field):
             yield f"employee {row['emp_id']} keeps the address {row['email']}"
 
 

@@ -31,7 +31,7 @@ def test_the_command_is_installed_and_is_the_same_program(tmp_path: Path) -> Non
     [
         ("st", {"status"}),
         ("explain emp", {"employees"}),
-        ("sync employees --re", {"--record", "--refresh"}),
+        ("sync employees --re", {"--record", "--refresh", "--reason"}),
         ("status --ke", set()),
     ],
 )

@@ -16,7 +16,19 @@ from shared.queries.openapi.operations import JSON, OPERATIONS
 RUN = "20260131-120000-0a1b2c"
 SAID: Mapping[str, object] = {
     **dict.fromkeys(
-        ("phase", "action", "limit", "cursor", "run_id", "record", "reason", "who", "owner", "about_run")
+        (
+            "phase",
+            "action",
+            "limit",
+            "cursor",
+            "run_id",
+            "record",
+            "reason",
+            "who",
+            "owner",
+            "about_run",
+            "days",
+        )
     ),
     **{"entity": "jobs", "text": ["bridge"], "plan": False, "refresh": False},
 }
