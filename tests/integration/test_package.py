@@ -26,7 +26,7 @@ SUFFIXES = {
     "shared": {".py", ".json", ".lua", ".css", ".html", ".js"},
 }
 LIBRARIES = ".python_packages/lib/site-packages"
-LARGEST_CODE_BYTES = 500_000
+LARGEST_CODE_BYTES = 600_000
 """It has four tenths of a megabyte now: something that does not run has come in when this fails."""
 
 NEVER_SENT = (".git", ".vscode", ".funcignore", ".gitignore", "local.settings.json", "project.lock.json")
