@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest import mock
@@ -13,11 +13,11 @@ import pytest
 from local.documents.kept import KeptDocuments
 from local.documents.memory import MemoryDocuments
 from shared.resilience.shared_rate_limiter import SharedRateLimiter
-from shared.storage.decoding import decode
 from shared.storage.documents import to_json
 from shared.sync.applying.applier import ChangeApplier
 from shared.sync.documents import state
 from shared.sync.documents.change import Change
+from shared.sync.documents.plans import LeftOutChange
 from shared.sync.documents.progress import ProgressKeeper
 from shared.sync.documents.state import EntityState
 from shared.sync.messages import BatchMessage, EntityMessage
@@ -112,8 +112,8 @@ def shared_window_off() -> Iterator[Patch]:
 def reading_again_off() -> Iterator[Patch]:
     """An approval applies what was planned once, whatever the source says meanwhile."""
 
-    def keep_all(draft: Draft, approved: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        draft.changes = [decode(Change, change, "as approved") for change in approved]
+    def keep_all(draft: Draft, approved: Iterable[Change]) -> list[LeftOutChange]:
+        draft.changes = [*approved]
         return []
 
     yield mock.patch.object(planner, "keep_approved", keep_all)
