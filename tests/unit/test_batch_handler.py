@@ -18,6 +18,7 @@ from shared.errors import (
 )
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
+from shared.sync.applying.looking_up import LookUp
 from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome, read_outcomes
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run
@@ -128,6 +129,23 @@ def change(key: str, action: Action = "create", **fields: Any) -> Change:
 
 def reference_to(key: str) -> dict[str, Any]:
     return {"$ref": ["departments", key]}
+
+
+def test_what_the_last_change_became_is_noted_before_the_lost_ones_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The listing takes long, and who dies in it leaves no creation in doubt that was answered."""
+    safetyamp = ScriptedSafetyAmp(LOST, lost=[0])
+    rig = BatchRig(safetyamp, [change("Welder"), change("Pilot")])
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LookUp, "targets", die)
+        with pytest.raises(KeyboardInterrupt):
+            rig.deliver()
+    assert [outcome["result"] for outcome in rig.progress()["outcomes"] if outcome] == ["failed", "created"]
 
 
 def test_a_creation_without_an_answer_is_looked_up_and_not_repeated_when_it_is_there() -> None:

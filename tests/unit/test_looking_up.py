@@ -173,6 +173,24 @@ class TestWhatIsRead:
             assert rig.look() == ["u1"]
             assert rig.safetyamp.asked == [0, 1]
 
+    def test_is_made_anew_for_what_is_in_doubt_since_then(self) -> None:
+        """Somebody died after the listing, and what they had begun last is not among what was looked for."""
+        rig = LookUpRig("1", "2", there=[a_user("1"), a_user("2")])
+        rig.clock.advance(SETTLED_AFTER)
+        assert rig.look() == ["u1", "u2"]
+        rig.clock.advance(10)
+        later = rig.clock.now().isoformat()
+        assert rig.too_early(at=later) == SETTLED_AFTER
+        rig.clock.advance(SETTLED_AFTER)
+        assert rig.look(at=later) == ["u1", "u2"]
+        assert rig.safetyamp.asked == [0, 1] * 2
+
+    def test_is_made_anew_where_an_older_release_noted_no_time(self) -> None:
+        rig = LookUpRig("1", there=[a_user("1")])
+        rig.clock.advance(SETTLED_AFTER)
+        rig.put(paths.look_up(RUN, "employees"), {"targets": []})
+        assert rig.look() == ["u1"]
+
     def test_is_no_listing_that_was_made_for_the_plan(self) -> None:
         """It was made before the creations were sent, and shows none of them."""
         rig = LookUpRig("1", there=[a_user("1")])

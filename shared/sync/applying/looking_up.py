@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.errors import LeaseHeld, UnreadableDocument
-from shared.storage.decoding import decode
+from shared.storage.decoding import Time, decode
 from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.applying.batches import due_at, missing_batches
@@ -33,7 +33,16 @@ class TooEarly(Exception):
 
 @dataclass(frozen=True)
 class _Found:
+    """`at` is when its reading began; none in documents of releases that did not keep it."""
+
     targets: list[Target]
+    at: Time | None = None
+
+    def covers(self, own: Progress) -> bool:
+        """Whether all that is looked for was known to be in doubt then. What a process that died had begun
+        comes to be so later, and is not among the targets. What was sent anew is not looked for again."""
+        in_doubt = [creation.at for creation in own.open.values() if not creation.sent_anew]
+        return self.at is not None and all(_moment(at) <= _moment(self.at) for at in in_doubt)
 
 
 class LookUp:
@@ -66,13 +75,13 @@ class LookUp:
             self._wait_until_settled([own])
             return TargetLister(self._services, self._pages).targets(self._mapping)
         found = self._found()
-        return self._read(own) if found is None else found
+        return found.targets if found is not None and found.covers(own) else self._read(own)
 
-    def _found(self) -> list[Target] | None:
+    def _found(self) -> _Found | None:
         """None when nobody has read the listing yet, or what was noted cannot be read: it is made again."""
         try:
             value = read_json(self._services.documents, self._path)
-            return None if value is None else decode(_Found, value, self._path).targets
+            return None if value is None else decode(_Found, value, self._path)
         except UnreadableDocument:
             return None
 
@@ -83,6 +92,7 @@ class LookUp:
         keys = {
             normal_key(entity, creation.key) for progress in waiting for creation in progress.open.values()
         }
+        at = self._services.clock.now().isoformat()
         try:
             with held_lease(self._services, self._pages) as lease:
                 lister = TargetLister(self._services, self._pages, lease=lease)
@@ -97,7 +107,7 @@ class LookUp:
             if (target.key in keys if target.key is not None else target.match is not None)
         ]
         self._services.documents.write(
-            self._path, to_json({"targets": [kept_form(target) for target in wanted]})
+            self._path, to_json({"targets": [kept_form(target) for target in wanted], "at": at})
         )
         return wanted
 
@@ -127,6 +137,10 @@ class LookUp:
 
     def _wait_until_settled(self, waiting: list[Progress]) -> None:
         last = max(creation.at for progress in waiting for creation in progress.open.values())
-        left = datetime.fromisoformat(last) + settled_after(self._services) - self._services.clock.now()
+        left = _moment(last) + settled_after(self._services) - self._services.clock.now()
         if left > timedelta():
             raise TooEarly(left.total_seconds())
+
+
+def _moment(at: str) -> datetime:
+    return datetime.fromisoformat(at)

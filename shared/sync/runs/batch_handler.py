@@ -317,6 +317,8 @@ class _BatchWork:
                     stop_reason = str(error)
                     self._stop_entity(stop_reason)
             if self._keeper.progress.open and not stop_reason:
+                # What the last change became is known so far to this process alone.
+                self._keeper.store()
                 try:
                     stop_reason = self._settle()
                 except (AccessRefused, ConfigurationError, UpstreamDown) as error:
