@@ -12,18 +12,12 @@ from shared.queries.fix_list import UNKNOWN_OWNER
 from shared.queries.run_index import newest_runs, run_ids
 from shared.storage.documents import Documents
 from shared.sync.applying.settled import settled
-from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.plans import read_plan
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import FAILURE, read_state, refused_since
-from shared.sync.findings.causes import (
-    CAUSES,
-    GONE,
-    NOT_APPLIED,
-    WAITS_FOR_LISTING,
-    WAITS_FOR_RECORD,
-)
+from shared.sync.findings.causes import CAUSES
 from shared.sync.model import ENTITIES, EntityName
+from shared.sync.runs.report import cause_of
 from shared.sync.suggestions import cause_of_refusal, refusal_kind, suggestion_for
 
 MOST_RUNS = 24
@@ -200,17 +194,8 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> dict[str, F
             for outcome in batch.outcomes:
                 if not outcome.went_well and outcome.result != "cancelled":
                     said, at = outcome.reason or outcome.result, outcome.at or run.requested_at
-                    found[outcome.key] = Finding(outcome.result, said, code_of(entity, outcome), at)
+                    found[outcome.key] = Finding(outcome.result, said, cause_of(entity, outcome).code, at)
     return found
-
-
-def code_of(entity: EntityName, outcome: Outcome) -> str:
-    """The code of the cause of what did not go well; the report of the run names the same."""
-    if outcome.errors:
-        return cause_of_refusal(entity, outcome.errors, outcome.taken).code
-    if outcome.result == "waiting":
-        return (WAITS_FOR_LISTING if outcome.list_anew else WAITS_FOR_RECORD).code
-    return (GONE if outcome.result == "gone" else NOT_APPLIED).code
 
 
 def _since(plans: list[dict[str, Finding]], key: str, finding: Finding) -> tuple[str, bool]:

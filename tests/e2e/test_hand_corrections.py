@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,22 +41,29 @@ def test_an_address_that_the_source_does_not_own_stays_as_it_was_corrected(rig: 
     assert reads_of_one(rig, before) == 1
 
 
-def test_an_address_that_is_corrected_while_safetyamp_does_not_answer_stays(
-    rig: PeopleRig, monkeypatch: pytest.MonkeyPatch
+def update_tried_twice(
+    rig: PeopleRig, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
 ) -> None:
-    """Between two attempts at one update, which can be half a minute apart."""
+    """Of somebody whose address must be repeated, with another phone; something happens between."""
     unusable(rig, 1001)
     rig.run()
     rig.moves(1001, Phone="225-555-9999")
     rig.safetyamp.fail_next(1, 500, match="PATCH /api/users/*")
     retry = HttpPipeline._back_off
 
-    def meanwhile(*of_an_attempt: Any) -> None:
+    def back_off(*of_an_attempt: Any) -> None:
         retry(*of_an_attempt)
-        rig.by_hand(1001, email=CORRECTED)
+        meanwhile()
 
-    monkeypatch.setattr(HttpPipeline, "_back_off", meanwhile)
+    monkeypatch.setattr(HttpPipeline, "_back_off", back_off)
     rig.run()
+
+
+def test_an_address_that_is_corrected_while_safetyamp_does_not_answer_stays(
+    rig: PeopleRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two attempts at one update, which can be half a minute apart."""
+    update_tried_twice(rig, monkeypatch, lambda: rig.by_hand(1001, email=CORRECTED))
     assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
 
 
@@ -63,18 +71,8 @@ def test_an_address_that_is_corrected_while_safetyamp_does_not_answer_stays(
 def test_a_repetition_does_with_what_was_read_where_it_cannot_be_read_again(
     rig: PeopleRig, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    unusable(rig, 1001)
-    rig.run()
-    rig.moves(1001, Phone="225-555-9999")
-    rig.safetyamp.fail_next(1, 500, match="PATCH /api/users/*")
-    retry = HttpPipeline._back_off
-
-    def meanwhile(*of_an_attempt: Any) -> None:
-        retry(*of_an_attempt)
-        rig.safetyamp.fail_next(2, status, match="GET /api/users/?????")
-
-    monkeypatch.setattr(HttpPipeline, "_back_off", meanwhile)
-    rig.run()
+    unreadable = lambda: rig.safetyamp.fail_next(2, status, match="GET /api/users/?????")  # noqa: E731
+    update_tried_twice(rig, monkeypatch, unreadable)
     assert rig.user(1001)["mobile_phone"] == "+12255559999"
 
 

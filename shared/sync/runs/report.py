@@ -117,7 +117,7 @@ def _outcome_problems(entity: EntityName, batches: Iterable[BatchOutcomes]) -> I
     for batch in batches:
         for outcome in batch.outcomes:
             if not outcome.went_well:
-                cause = _cause(entity, outcome)
+                cause = cause_of(entity, outcome)
                 yield _problem(outcome.key, outcome.result, outcome.reason, sorted(outcome.errors), cause)
             elif outcome.dropped:
                 names = ", ".join(sorted(outcome.dropped))
@@ -132,8 +132,8 @@ def _outcome_problems(entity: EntityName, batches: Iterable[BatchOutcomes]) -> I
                     yield _problem(outcome.key, "reported", text, [name], WAITS_FOR_RECORD)
 
 
-def _cause(entity: str, outcome: Outcome) -> Cause:
-    """Of a change that was not carried out."""
+def cause_of(entity: str, outcome: Outcome) -> Cause:
+    """The cause of a change that was not carried out."""
     if outcome.errors:
         return cause_of_refusal(entity, outcome.errors, outcome.taken)
     if outcome.result == "waiting":
