@@ -84,11 +84,12 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
     )
     resolver.provide(state)
     try:
-        read = SourceReader(services, resolver, refresh=False).read(entity, state.source_counts)
+        options = mapping_options(services.settings)
+        read = SourceReader(services, resolver, options, refresh=False).read(entity, state.source_counts)
     except UNREADABLE as error:
         return replace(about_state, problem=str(error))
     read = replace(read, source=with_known_regions(read.source, state))
-    mapping = mappings(mapping_options(services.settings))[entity]
+    mapping = mappings(options)[entity]
     view = view_record(mapping, state, read.source, key, listed=False)
     run = _run(services, entity, key)
     held = whole_entity_is_held(services, mapping, state, run, read, listed=False, known=known)

@@ -80,9 +80,10 @@ def _source(
 ) -> tuple[dict[str, Mapping[str, Any]], Callable[[str], Mapping[str, Any]]]:
     """The source's records as an operator may see them, and what tells the names of people whose record
     cannot be used."""
-    reader = SourceReader(services, Resolver(services, NO_RUN, entity), refresh=False)
+    options = mapping_options(services.settings)
+    reader = SourceReader(services, Resolver(services, NO_RUN, entity), options, refresh=False)
     source = with_known_regions(reader.read(entity, {}).source, state)
-    mapping = mappings(mapping_options(services.settings))[entity]
+    mapping = mappings(options)[entity]
     records: dict[str, Mapping[str, Any]] = {
         record.key: shown(entity, record)
         for record in mapping.records(source)

@@ -121,9 +121,10 @@ def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappin
 
 def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, object]]]:
     resolver = Resolver(services, NO_RUN, entity)
-    source = SourceReader(services, resolver, refresh=False).read(entity, {}).source
+    options = mapping_options(services.settings)
+    source = SourceReader(services, resolver, options, refresh=False).read(entity, {}).source
     source = with_known_regions(source, read_state(services.documents, entity))
-    for record in mappings(mapping_options(services.settings))[entity].records(source):
+    for record in mappings(options)[entity].records(source):
         # Of a record that cannot be read, two with one key for example, only the key can be told.
         yield record.key, shown(entity, record) if isinstance(record, SourceRecord) else {}
 

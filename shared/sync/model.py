@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import field as dataclass_field
-from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast, get_args
 
 from shared.sync.findings.causes import Cause, Reason
+
+if TYPE_CHECKING:
+    from shared.sync.rules.model import EntityRules
 
 EntityName = Literal["departments", "jobs", "titles", "employees", "vehicles"]
 
@@ -80,7 +83,7 @@ class Desired:
 
     `fields` are sent on creation and compared for update; `create_only` are sent on creation and never
     compared (defaults that must not overwrite what somebody corrected). Values are JSON values or Refs;
-    None never occurs: a field without a value is left out. `active` False: the person has left.
+    None in `fields` clears; otherwise a field without a value is left out. `active` False: the person has left.
     `warnings` are for the report ("mobile_phone dropped: not a phone number").
     """
 
@@ -89,6 +92,8 @@ class Desired:
     create_only: FieldValues = field(default_factory=dict)
     active: bool = True
     warnings: tuple[Reason, ...] = ()
+    fill: FieldValues = field(default_factory=dict)
+    """Sent on creation, and later where SafetyAmp has nothing: SafetyAmp's own value is never changed."""
     contested: dict[str, Reason] = field(default_factory=dict)
     """Field -> why its value cannot be given to this record: another source record has the same unique one,
     or there is none that could be. Whoever is in SafetyAmp keeps theirs; nobody is created with it."""
@@ -153,6 +158,9 @@ class EntityMapping(Protocol):
     """The pure part of an entity; one module per entity in `sync/entities/`."""
 
     name: EntityName
+    rules: EntityRules
+    more_columns: tuple[str, ...]
+    """Columns that are read only because the rules name them."""
     version: int
     """Raised whenever the mapping's result for an unchanged record changes: digests include it."""
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.sync.model import ApiRow
+from shared.sync.rules.model import Rules
+from shared.sync.rules.reading import read_rules
 
 
 @dataclass(frozen=True)
 class MappingOptions:
-    """The settings that influence the mapping; part of every digest."""
+    """The settings that influence the mapping, and the rules: part of every digest. `rules_text` None: the
+    default file's."""
 
     home_office_suffix: str = " Office"
     default_country: str = "US"
@@ -26,6 +31,29 @@ class MappingOptions:
     site_default_zip_code: str | None = None
     title_column: str = "udEmpTitle"
     region_column: str = "udRegion"
+    rules_text: str | None = None
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules, with these settings in the place of their names; raises RulesError."""
+        return read_rules(
+            self.rules_text,
+            (
+                ("DEFAULT_COUNTRY", self.default_country),
+                ("DEFAULT_TIMEZONE", self.default_timezone),
+                ("SAFETYAMP_DEFAULT_ROLE", self.default_role),
+                ("SITE_DEFAULT_STATE", self.site_default_state),
+                ("SITE_DEFAULT_ZIP_CODE", self.site_default_zip_code),
+                ("VEHICLE_ASSIGN_DRIVER", self.vehicle_assign_driver),
+                ("VISTA_REGION_COLUMN", self.region_column),
+                ("VISTA_TITLE_COLUMN", self.title_column),
+            ),
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short, and another one whenever anything of this is."""
+        return hashlib.blake2b(repr((self, self.rules)).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)

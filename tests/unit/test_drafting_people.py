@@ -72,7 +72,11 @@ class People:
         run = Run("r", request, "now", {"employees": EntityStatus()})
         resolver = Resolver(self.rig.services, "r", "employees")
         resolver.provide(self.state)
-        source = SourceReader(self.rig.services, resolver, refresh=True).read("employees", {}).source
+        source = (
+            SourceReader(self.rig.services, resolver, mapping_options(self.rig.settings), refresh=True)
+            .read("employees", {})
+            .source
+        )
         return draft_changes(
             self.rig.services, self.mapping, self.state, resolver, run, source, trust_digests=trust, **how
         )

@@ -31,7 +31,11 @@ class Looker:
     def source(self) -> Any:
         rig = self.rig
         resolver = Resolver(rig.services, "r", rig.entity)
-        return SourceReader(rig.services, resolver, refresh=True).read(rig.entity, {}).source
+        return (
+            SourceReader(rig.services, resolver, mapping_options(rig.settings), refresh=True)
+            .read(rig.entity, {})
+            .source
+        )
 
     def look(self, key: str, *, listed: bool = False) -> RecordView:
         mapping = mappings(mapping_options(self.rig.settings))[self.rig.entity]

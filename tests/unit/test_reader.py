@@ -39,7 +39,8 @@ def read(
 ) -> SourceRead:
     """The source of the rig's entity, as a new handler reads it."""
     resolver = Resolver(rig.services, "r", rig.entity)
-    reader = SourceReader(rig.services, resolver, refresh=refresh, without_graph=without_graph)
+    options = mapping_options(rig.services.settings)
+    reader = SourceReader(rig.services, resolver, options, refresh=refresh, without_graph=without_graph)
     return reader.read(rig.entity, last or {})
 
 

@@ -22,11 +22,13 @@ from shared.clients.vista import queries
 from shared.clients.vista.client import VistaClient
 from shared.clients.vista.connection_pool import ConnectionPool
 from shared.clients.vista.driver import Engine, VistaConnection
+from shared.errors import ConfigurationError
 from tests.doubles.scripted_upstream import NotingBreaker
 from tests.vista_contract import READABLE
 
 SHARED = Path(queries.__file__).resolve().parents[2]
 WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into, exp.Create, exp.Drop, exp.Command)
+COLUMNS = queries.VistaColumns("udEmpTitle", "udRegion")
 CASE_COUNTS = "tsql, normalization_strategy=case_sensitive"
 """As in a database with a binary collation."""
 
@@ -76,7 +78,7 @@ class OneConnection:
         pass
 
 
-ARGUMENTS: dict[str, Any] = {"today": DAY, "question": VistaConnection.ping}
+ARGUMENTS: dict[str, Any] = {"columns": None, "today": DAY, "question": VistaConnection.ping}
 """What a method is called with. Whatever is asked through `inspect` is in `shared.doctor`, whose statements
 its own tests look at."""
 
@@ -98,7 +100,7 @@ def sent_by_the_client() -> Sent:
 def templates() -> dict[str, str]:
     """The statements of the queries' module by name."""
     return {
-        name: queries.with_columns(value, "udEmpTitle", "udRegion")
+        name: queries.with_columns(value, COLUMNS)
         for name, value in vars(queries).items()
         if name.isupper() and isinstance(value, str)
     }
@@ -122,6 +124,29 @@ def check(sql: str) -> exp.Expr:
     return qualify(
         statement, dialect=CASE_COUNTS, schema=MappingSchema(cast("Any", READABLE), dialect=CASE_COUNTS)
     )
+
+
+def test_columns_that_rules_name_are_selected_quoted_and_of_their_own_table() -> None:
+    named = COLUMNS._replace(employees=("CellPhone", "PRGroup"), jobs=("udPlace",), departments=("udArea",))
+    written = {
+        name: queries.with_columns(getattr(queries, name), named)
+        for name in ("EMPLOYEES", "OPEN_JOBS", "DEPARTMENTS")
+    }
+    selected = {
+        name: [(column.table, column.name) for column in parsed(sql).selects][-2:]
+        for name, sql in written.items()
+    }
+    assert selected == {
+        "EMPLOYEES": [("H", "CellPhone"), ("H", "PRGroup")],
+        "OPEN_JOBS": [("J", "ShipCountry"), ("J", "udPlace")],
+        "DEPARTMENTS": [("D", "udRegion"), ("D", "udArea")],
+    }
+
+
+@pytest.mark.parametrize("column", ['x" FROM bPREH; --', "a b", "", "ſsn"])
+def test_what_is_no_column_name_is_never_part_of_a_statement(column: str) -> None:
+    with pytest.raises(ConfigurationError, match="RULES_FILE"):
+        queries.with_columns(queries.EMPLOYEES, COLUMNS._replace(employees=(column,)))
 
 
 def test_the_client_sends_the_modules_statements_and_a_ping_and_nothing_else() -> None:

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.clients.http.call_meter import UpstreamCall, count_call
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.vista.driver import Undecodable, VistaConnection
-from shared.clients.vista.errors import COLUMN_SETTINGS, MissingColumn, StatementRefused, missing_column
+from shared.clients.vista.errors import MissingColumn, StatementRefused, missing_column
 from shared.clients.vista.queries import (
     CURRENT_TITLES,
     DEPARTMENTS,
@@ -20,9 +21,10 @@ from shared.clients.vista.queries import (
     LATEST_OPEN_JOBS,
     LATEST_PAYROLL,
     OPEN_JOBS,
+    VistaColumns,
     with_columns,
 )
-from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
+from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow, row_of
 from shared.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ PAYROLL_AHEAD = timedelta(days=31)
 
 
 class VistaClient:
-    """Reads of one company. Text comes untrimmed, dates as the driver gives them.
+    """Reads of one company. Text comes untrimmed, dates as the driver gives them. `columns` are the
+    customer's, those of the settings where none are given.
 
     Raises DatabaseError (StatementRefused where a setting is wrong), or CircuitOpen while the breaker is
     open. That a read is complete does not mean that
@@ -62,24 +65,25 @@ class VistaClient:
     ) -> None:
         self._pool = pool
         self._company = company
-        self._columns = (title_column, region_column)
+        self._columns = VistaColumns(title_column, region_column)
         self._breaker = breaker
 
-    def departments(self) -> Reading[DepartmentRow]:
+    def departments(self, columns: VistaColumns | None = None) -> Reading[DepartmentRow]:
         """All payroll departments."""
-        return self._read("departments", DEPARTMENTS, (self._company,), DepartmentRow._make)
+        make = partial(row_of, DepartmentRow)
+        return self._read("departments", DEPARTMENTS, (self._company,), make, columns)
 
-    def open_jobs(self) -> Reading[JobRow]:
+    def open_jobs(self, columns: VistaColumns | None = None) -> Reading[JobRow]:
         """All jobs with status 1, those without a contract too (their department is None)."""
-        return self._read("open jobs", OPEN_JOBS, (self._company,), JobRow._make)
+        return self._read("open jobs", OPEN_JOBS, (self._company,), partial(row_of, JobRow), columns)
 
-    def titles(self, today: date) -> Reading[str | None]:
+    def titles(self, today: date, columns: VistaColumns | None = None) -> Reading[str | None]:
         """Distinct titles of those who are hired and have not left on `today`; None among them."""
-        return self._read("titles", CURRENT_TITLES, (self._company, today, today), _first)
+        return self._read("titles", CURRENT_TITLES, (self._company, today, today), _first, columns)
 
-    def employees(self) -> Reading[EmployeeRow]:
+    def employees(self, columns: VistaColumns | None = None) -> Reading[EmployeeRow]:
         """Everybody who has a hire date: present, former and future employees."""
-        return self._read("employees", EMPLOYEES, (self._company,), EmployeeRow._make)
+        return self._read("employees", EMPLOYEES, (self._company,), partial(row_of, EmployeeRow), columns)
 
     def latest_open_jobs(self, today: date) -> Reading[tuple[int, str]]:
         """Employee number and code of the open job where the employee last worked, by the time of payroll.
@@ -112,13 +116,19 @@ class VistaClient:
             return question(connection)
 
     def _read(
-        self, name: str, template: str, parameters: Sequence[Any], make: Callable[[Iterable[Any]], Row]
+        self,
+        name: str,
+        template: str,
+        parameters: Sequence[Any],
+        make: Callable[[Iterable[Any]], Row],
+        columns: VistaColumns | None = None,
     ) -> Reading[Row]:
-        sql = with_columns(template, *self._columns)
+        columns = columns or self._columns
+        sql = with_columns(template, columns)
         self._breaker.before_call()
         verdict = self._breaker.released
         try:
-            records = self._query(name, sql, parameters, make)
+            records = self._query(name, sql, parameters, make, columns)
             verdict = self._breaker.succeeded
         except NoFreeConnection:
             raise
@@ -133,7 +143,12 @@ class VistaClient:
         return Reading(records, Receipt(f"Vista {name}", len(records), pages=1, ended="end of rows"))
 
     def _query(
-        self, name: str, sql: str, parameters: Sequence[Any], make: Callable[[Iterable[Any]], Row]
+        self,
+        name: str,
+        sql: str,
+        parameters: Sequence[Any],
+        make: Callable[[Iterable[Any]], Row],
+        columns: VistaColumns,
     ) -> list[Row]:
         with self._pool.connection() as connection:
             outcome, started = "error", time.monotonic()
@@ -142,16 +157,17 @@ class VistaClient:
                 outcome = "ok"
                 return records
             except MissingColumn as error:
-                raise self._by_setting(error) from None
+                raise _by_setting(error, columns) from None
             finally:
                 count_call(UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started))
 
-    def _by_setting(self, error: MissingColumn) -> MissingColumn:
-        """The error with the setting that names the column, where one does."""
-        for setting, column in zip(COLUMN_SETTINGS, self._columns, strict=True):
-            if column == error.column:
-                return missing_column(column, str(error).partition(": ")[0], setting)
+
+def _by_setting(error: MissingColumn, columns: VistaColumns) -> MissingColumn:
+    """The error with the setting that names the column, where one does."""
+    setting = columns.settings().get(error.column)
+    if setting is None:
         return error
+    return missing_column(error.column, str(error).partition(": ")[0], setting)
 
 
 def _all(

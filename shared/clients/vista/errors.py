@@ -19,6 +19,7 @@ SQLITE_NAME = re.compile(r"no such (table|column): \"?([A-Za-z0-9_.\"]{1,128})")
 
 CONNECTION_SETTING = "VISTA_CONNECTION_STRING"
 COLUMN_SETTINGS = ("VISTA_TITLE_COLUMN", "VISTA_REGION_COLUMN")
+RULES = "RULES_FILE"
 OF_THE_FILE = ("SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PERM", "SQLITE_AUTH")
 
 BROKE = f"the connection broke: look at the server that {CONNECTION_SETTING} names and at the network to it"
@@ -174,6 +175,9 @@ def sqlite_error(error: Exception) -> DatabaseError:
 
 def missing_column(name: str, where: str = "Vista", setting: str | None = None) -> MissingColumn:
     """The error for a column that Vista lacks; `setting` is the one that names it, if that is known."""
+    if setting == RULES:
+        text = f"column {name}, which the rules name ({RULES}), does not exist: correct the name there"
+        return MissingColumn(f"{where}: {text}", name, setting)
     if setting is not None:
         text = f"column {name} does not exist: set {setting} to a column that this Vista has"
         return MissingColumn(f"{where}: {text}, upper and lower case count", name, setting)

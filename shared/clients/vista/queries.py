@@ -7,13 +7,16 @@ quoted name that it does not know for a text.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from shared.clients.vista import errors
 from shared.errors import ConfigurationError, SettingProblem
 
 OPEN = 1
 """JobStatus of an open job (docs/contracts/vista.md#jobs)."""
 
 DEPARTMENTS = """
-SELECT D.PRDept, D.Description, D."{region_column}"
+SELECT D.PRDept, D.Description, D."{region}"{departments}
 FROM bPRDP D
 WHERE D.PRCo = ?
 ORDER BY D.PRDept
@@ -21,7 +24,7 @@ ORDER BY D.PRDept
 
 OPEN_JOBS = f"""
 SELECT J.Job, J.Description, C.Department,
-       J.ShipAddress, J.ShipCity, J.ShipState, J.ShipZip, J.ShipCountry
+       J.ShipAddress, J.ShipCity, J.ShipState, J.ShipZip, J.ShipCountry{{jobs}}
 FROM bJCJM J
 LEFT JOIN bJCCM C ON C.JCCo = J.JCCo AND C.Contract = J.Contract
 WHERE J.JCCo = ? AND J.JobStatus = {OPEN}
@@ -29,7 +32,7 @@ ORDER BY J.Job
 """  # noqa: S608 - a constant of this module
 
 CURRENT_TITLES = """
-SELECT DISTINCT H."{title_column}"
+SELECT DISTINCT H."{title}"
 FROM bPREH H
 WHERE H.PRCo = ? AND H.HireDate <= ? AND (H.TermDate IS NULL OR H.TermDate > ?)
 """
@@ -38,7 +41,7 @@ EMPLOYEES = """
 SELECT H.Employee, H.FirstName, H.MidName, H.LastName,
        H.Address, H.Address2, H.City, H.State, H.Zip, H.Country,
        H.Phone, H.Sex, H.BirthDate, H.HireDate, H.TermDate,
-       H.PRDept, H.Email, H."{title_column}"
+       H.PRDept, H.Email, H."{title}"{employees}
 FROM bPREH H
 WHERE H.PRCo = ? AND H.HireDate IS NOT NULL
 ORDER BY H.Employee
@@ -74,9 +77,36 @@ ORDER BY R.Employee
 """  # noqa: S608 - a constant of this module
 
 
-def with_columns(template: str, title_column: str, region_column: str) -> str:
+class VistaColumns(NamedTuple):
+    """The customer's columns: of the title and the region, and those that are selected besides, in this
+    order."""
+
+    title: str
+    region: str
+    employees: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
+
+    def settings(self) -> dict[str, str]:
+        """Column -> the setting that names it."""
+        more = (*self.employees, *self.jobs, *self.departments)
+        named = {"VISTA_TITLE_COLUMN": self.title, "VISTA_REGION_COLUMN": self.region}
+        return {column: errors.RULES for column in more} | {column: name for name, column in named.items()}
+
+
+def with_columns(template: str, columns: VistaColumns) -> str:
     """The statement with the customer's columns; raises ConfigurationError for what is no column name."""
-    for setting, name in (("VISTA_TITLE_COLUMN", title_column), ("VISTA_REGION_COLUMN", region_column)):
-        if not (name.isidentifier() and name.isascii()):
-            raise ConfigurationError([SettingProblem(setting, "is not the name of a column")])
-    return template.format(title_column=title_column, region_column=region_column)
+    for column, setting in columns.settings().items():
+        if not (column.isidentifier() and column.isascii()):
+            raise ConfigurationError([SettingProblem(setting, f"{column!r} is not the name of a column")])
+    return template.format(
+        title=columns.title,
+        region=columns.region,
+        employees=_selected("H", columns.employees),
+        jobs=_selected("J", columns.jobs),
+        departments=_selected("D", columns.departments),
+    )
+
+
+def _selected(table: str, columns: tuple[str, ...]) -> str:
+    return "".join(f', {table}."{column}"' for column in columns)

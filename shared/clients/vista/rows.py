@@ -6,8 +6,9 @@ mapping cleans them in one place. NamedTuples, because a hundred thousand of the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 VistaDate = datetime | date | str | None
 
@@ -18,6 +19,8 @@ class DepartmentRow(NamedTuple):
     department: str | None
     description: str | None
     region: str | None
+    more: tuple[object, ...] = ()
+    """Columns that rules name, in the order in which they were asked for."""
 
 
 class JobRow(NamedTuple):
@@ -31,6 +34,7 @@ class JobRow(NamedTuple):
     state: str | None
     zip_code: str | None
     country: str | None
+    more: tuple[object, ...] = ()
 
 
 class EmployeeRow(NamedTuple):
@@ -55,3 +59,14 @@ class EmployeeRow(NamedTuple):
     department: str | None
     email: str | None
     title: str | None
+    more: tuple[object, ...] = ()
+
+
+Row = TypeVar("Row", DepartmentRow, JobRow, EmployeeRow)
+
+
+def row_of(kind: type[Row], values: Iterable[Any]) -> Row:
+    """A row of a statement, with what is selected besides in its last member."""
+    found = tuple(values)
+    own = len(kind._fields) - 1
+    return kind(*found) if len(found) == own else kind(*found[:own], found[own:])

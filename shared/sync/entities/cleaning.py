@@ -80,6 +80,12 @@ def _written_number(value: object) -> str | None:
     return str(int(value)) if value == int(value) else str(value)
 
 
+def person_name(value: object) -> str | None:
+    """A name as `text`; one in capitals only (DOE, O'NEIL) is written as people write it (Doe, O'Neil)."""
+    name = text(value)
+    return name.title() if name is not None and name.isupper() and len(name) > 1 else name
+
+
 def code(value: object) -> str | None:
     """A code, trimmed; inner blanks, dots and leading zeros are part of it: `12345.`, `  123-01`
     (docs/contracts/vista.md#codes)."""

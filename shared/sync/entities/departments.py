@@ -8,12 +8,15 @@ only known, under the key `root`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from shared.clients.vista.rows import DepartmentRow
-from shared.sync.entities import cleaning, payload
+from shared.sync.entities import cleaning
+from shared.sync.entities.fields import named, owned
 from shared.sync.entities.keys import REGION_PREFIX, by_key, title_key
+from shared.sync.entities.notes import Notes
 from shared.sync.entities.regions import region_namer
+from shared.sync.entities.scoping import admitted_rows, outside
 from shared.sync.findings import causes
 from shared.sync.model import (
     ApiRow,
@@ -26,19 +29,10 @@ from shared.sync.model import (
     Target,
     id_of,
 )
+from shared.sync.rules.columns import columns_of
 from shared.sync.sources import DepartmentsSource, MappingOptions
 
 ROOT_KEY = "root"
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterPayload:
-    """Fields of a site cluster that are written; `external_code` is unique over all clusters."""
-
-    name: str | None = None
-    parent_cluster_id: Ref | None = None
-    external_code: str | None = None
-    osha_establishment: int | None = None
 
 
 class DepartmentsMapping:
@@ -49,6 +43,11 @@ class DepartmentsMapping:
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
+        self.rules = options.rules.departments
+        self._columns = columns_of(options.rules, "departments")
+        self.more_columns = self._columns.more
+        self._outside = outside(self.rules, self._columns)
+        self._text = self.rules.fields["name"].text or ""
 
     def records(self, source: DepartmentsSource) -> Iterator[SourceRecord | Rejected]:
         """Regions first, as parents must exist before their departments; facts of a region: its name, of a
@@ -62,10 +61,14 @@ class DepartmentsMapping:
             raw_of=lambda row: row.department,
         )
         yield from rejected
+        admitted, others = admitted_rows(rows, self.name, self.rules, self._outside, "PRDept", self._columns)
+        left_out = {other.key for other in others}
+        yield from others
         region_of = region_namer(source)
-        for region in sorted({region for row in source.rows if (region := region_of(row))}):
+        ours = (row for row in source.rows if not left_out or cleaning.code(row.department) not in left_out)
+        for region in sorted({region for row in ours if (region := region_of(row))}):
             yield SourceRecord(REGION_PREFIX + region, (region,))
-        for key in sorted(rows):
+        for key in admitted:
             yield self._department(key, rows[key], region_of(rows[key]))
 
     def _department(self, key: str, row: DepartmentRow, region: str | None) -> SourceRecord | Rejected:
@@ -79,14 +82,35 @@ class DepartmentsMapping:
             cleaning.normalised(cleaning.text, row.description),
             cleaning.normalised(lambda _: region, row.region),
         )
-        return SourceRecord(key, (key, *texts))
+        name = named(self._text, {"PRDept": key}, self._columns, row)
+        return SourceRecord(key, (key, *texts, name))
 
     def desired(self, record: SourceRecord) -> Desired | Rejected:
         """A cluster; departments without description or region are skipped."""
         if record.key.startswith(REGION_PREFIX):
             return _region(record.key, *record.facts)
-        key, description, region = record.facts
-        return _department(key, description, region, self.options.region_column)
+        return self._desired(*record.facts)
+
+    def _desired(self, key: str, description: object, region: object, name: str) -> Desired | Rejected:
+        column = self.rules.region_column
+        no_description, no_region = causes.DEPARTMENT_DESCRIPTION_UNUSABLE, causes.DEPARTMENT_REGION_UNUSABLE
+        for called, value, cause in (
+            ("Description", description, no_description),
+            (column, region, no_region),
+        ):
+            if value is not None and not isinstance(value, str):
+                reason = f"{called} is no text: mend it in Vista's bPRDP"
+                return Rejected(key, "invalid", reason, called, cause=cause)
+        if description is None:
+            reason = "Description is empty: fill it in Vista's bPRDP"
+            return Rejected(key, "skipped", reason, "Description", cause=no_description)
+        if region is None:
+            reason = f"{column} (setting VISTA_REGION_COLUMN) is empty: fill it in Vista's bPRDP"
+            return Rejected(key, "skipped", reason, column, cause=no_region)
+        needed: FieldValues = {"external_code": key, "osha_establishment": 0}
+        wanted = owned(key, {"name": name}, self.rules.fields, Notes(), needed)
+        parent = Ref("departments", f"{REGION_PREFIX}{region}")
+        return replace(wanted, fields={**wanted.fields, "parent_cluster_id": parent})
 
     def target(self, row: ApiRow) -> Target | None:
         """Root, region (depth 1) or department (depth 2), by name and code.
@@ -144,29 +168,5 @@ def mapping(options: MappingOptions) -> DepartmentsMapping:
 
 def _region(key: str, region: str) -> Desired:
     # The name is the key, so it is never compared: another name is another region.
-    compared = ClusterPayload(parent_cluster_id=Ref("departments", ROOT_KEY))
-    defaults = ClusterPayload(name=region, external_code=region, osha_establishment=0)
-    return payload.desired(key, compared, defaults, payload.Notes())
-
-
-def _department(key: str, description: object, region: object, column: str) -> Desired | Rejected:
-    no_description, no_region = causes.DEPARTMENT_DESCRIPTION_UNUSABLE, causes.DEPARTMENT_REGION_UNUSABLE
-    for name, value, cause in (
-        ("Description", description, no_description),
-        (column, region, no_region),
-    ):
-        if value is not None and not isinstance(value, str):
-            reason = f"{name} is no text: mend it in Vista's bPRDP"
-            return Rejected(key, "invalid", reason, name, cause=cause)
-    if description is None:
-        reason = "Description is empty: fill it in Vista's bPRDP"
-        return Rejected(key, "skipped", reason, "Description", cause=no_description)
-    if region is None:
-        reason = f"{column} (setting VISTA_REGION_COLUMN) is empty: fill it in Vista's bPRDP"
-        return Rejected(key, "skipped", reason, column, cause=no_region)
-    compared = ClusterPayload(
-        name=f"{key} - {description}", parent_cluster_id=Ref("departments", f"{REGION_PREFIX}{region}")
-    )
-    return payload.desired(
-        key, compared, ClusterPayload(external_code=key, osha_establishment=0), payload.Notes()
-    )
+    parent: FieldValues = {"parent_cluster_id": Ref("departments", ROOT_KEY)}
+    return Desired(key, parent, {"name": region, "external_code": region, "osha_establishment": 0})

@@ -15,16 +15,18 @@ from typing import Literal, NamedTuple
 
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
+from shared.sync.entities.employee_fields import EmployeeFields, employee_fields
 from shared.sync.entities.keys import by_key
-from shared.sync.findings.causes import KEYS
+from shared.sync.entities.scoping import not_in_pilot, pilot_keys, unclear
+from shared.sync.findings.causes import KEYS, OUT_OF_SCOPE
 from shared.sync.model import Claim, Facts, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory
 
 logger = logging.getLogger(__name__)
 
-Standing = Literal["active", "left", "future", "bad HireDate", "bad TermDate"]
+Standing = Literal["active", "left", "future", "bad HireDate", "bad TermDate", "out of scope"]
 MailOrigin = Literal["graph", "vista", "unusable account", "ambiguous accounts"]
-SiteKind = Literal["jobs", "offices", "crowded", "no office", "no region"]
+SiteKind = Literal["jobs", "offices", "crowded", "no office", "no region", "no job"]
 
 _NAMED_AT_MOST = 5
 _LONGEST_NUMBER = 18
@@ -56,7 +58,8 @@ class EmployeeFacts(NamedTuple):
 
 
 def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejected]:
-    """Rejected rows, then leavers, then everybody else; both in the order of their numbers."""
+    """Rejected rows, those whom the rules leave to others, then leavers, then everybody else; each in the
+    order of their numbers."""
     rows, rejected = by_key(
         source.rows,
         _key,
@@ -68,8 +71,13 @@ def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejecte
     )
     yield from rejected
     others: list[tuple[EmployeeRow, Standing]] = []
-    for row in sorted(map(_with_number, rows.values()), key=_number):
-        stands = standing(row, source.today)
+    rules = employee_fields(source.options)
+    theirs = sorted(map(_with_number, rows.values()), key=_number)
+    if rules.outside or rules.rules.pilot:
+        theirs, left_to_others = _ours(theirs, rules, source.today)
+        yield from left_to_others
+    for row in theirs:
+        stands = standing(row, source.today, rules)
         if stands == "left":
             yield SourceRecord(str(row.employee), (stands,))
         else:
@@ -77,6 +85,36 @@ def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejecte
     facts = _active_facts([row for row, stands in others if stands == "active"], source)
     for row, stands in others:
         yield SourceRecord(str(row.employee), next(facts) if stands == "active" else (stands,))
+
+
+def _ours(
+    rows: list[EmployeeRow], rules: EmployeeFields, today: date
+) -> tuple[list[EmployeeRow], list[SourceRecord | Rejected]]:
+    """Rows that the rules let be synced, and what becomes of the others."""
+    ours: list[EmployeeRow] = []
+    others: list[SourceRecord | Rejected] = []
+    for row in rows:
+        key = str(row.employee)
+        try:
+            why = rules.outside(row) if rules.outside else None
+        except Exception:
+            logger.exception("whether employee %s is in scope cannot be told", key)
+            others.append(unclear(key))
+            continue
+        if why is None:
+            ours.append(row)
+        elif rules.rules.out_of_scope.do == "deactivate" and standing(row, today, rules) != "left":
+            others.append(SourceRecord(key, ("out of scope", why)))
+        elif rules.rules.out_of_scope.do == "deactivate":
+            ours.append(row)  # a leaver like any other
+        else:
+            others.append(Rejected(key, "skipped", why, cause=OUT_OF_SCOPE))
+    if (pilot := rules.rules.pilot) is None:
+        return ours, others
+    departments = {str(row.employee): row.department for row in ours}
+    taking_part = pilot_keys("employees", pilot, departments, departments.__getitem__)
+    others += [not_in_pilot(key) for key in departments if key not in taking_part]
+    return [row for row in ours if str(row.employee) in taking_part], others
 
 
 def jobs_by_number(latest: Iterable[tuple[object, str]]) -> dict[int, str]:
@@ -111,10 +149,10 @@ def _number(row: EmployeeRow) -> int:
     return row.employee or 0
 
 
-def standing(row: EmployeeRow, today: date) -> Standing:
+def standing(row: EmployeeRow, today: date, rules: EmployeeFields) -> Standing:
     """How somebody stands with the company today.
 
-    The day of TermDate is the first day without access. A TermDate before a HireDate that has come
+    The day of TermDate is the first day without access, or the last one with it as the rules say. A TermDate before a HireDate that has come
     contradicts it (rehired, or mistyped), and locking out on a guess is not for us: it is a bad TermDate.
     One before a HireDate yet to come is somebody who left and will come back.
     """
@@ -122,11 +160,12 @@ def standing(row: EmployeeRow, today: date) -> Standing:
     left = _day_or_earliest(row.term_date)
     if left is not None and left <= cleaning.EARLIEST_DAY:
         return "bad TermDate"
-    if left is not None and left <= today:
-        return "bad TermDate" if hired is not None and left < hired <= today else "left"
+    if rules.has_left(left, row, today):
+        is_contradiction = left is not None and hired is not None and left < hired <= today
+        return "bad TermDate" if is_contradiction else "left"
     if hired is None or hired <= cleaning.EARLIEST_DAY:
         return "bad HireDate"
-    return "future" if hired > today else "active"
+    return "future" if hired > today + rules.lead else "active"
 
 
 def _day_or_earliest(value: object) -> date | None:
@@ -138,14 +177,15 @@ def _day_or_earliest(value: object) -> date | None:
 
 def _active_facts(active: list[EmployeeRow], source: EmployeesSource) -> Iterator[Facts]:
     """EmployeeFacts, flat, of active employees in the order of their numbers."""
-    mails = [_mail(row, source.mails) for row in active]
+    rules = employee_fields(source.options)
+    mails = [_mail(row, source.mails, rules) for row in active]
     sharers = _sharers((mail[0], _number(row)) for row, mail in zip(active, mails, strict=True))
     owners = _owners(sharers, ((mail, _number(row)) for row, mail in zip(active, mails, strict=True)))
     code = cache(cleaning.code)  # few jobs and departments, many employees
     for row, mail in zip(active, mails, strict=True):
         is_shared = mail[0] in sharers and owners.get(mail[0]) != [_number(row)]
         others = _others(sharers[mail[0]], _number(row)) if is_shared else None
-        yield ("active", *row, *mail, others, *_home_site(row, source, code))
+        yield ("active", *row, *mail, others, *_home_site(row, source, rules, code))
 
 
 def _owners(
@@ -193,9 +233,15 @@ def rows_with_any(
 
 
 def _has_values(row: EmployeeRow, source: EmployeesSource, endings: Collection[str]) -> set[str | None]:
-    has = {_mail(row, source.mails)[0], cleaning.email_text(row.email), _folded(row.last_name)}
-    if _NO_DIGITS.sub("", str(row.phone or ""))[-_TELLING_DIGITS:] in endings:
-        has.add(cleaning.phone(row.phone, source.options.default_country))
+    rules = employee_fields(source.options)
+    has = {
+        _mail(row, source.mails, rules)[0],
+        cleaning.email_text(rules.raw_email(row)),
+        _folded(rules.text("last_name", row)),
+    }
+    for raw in rules.raws("mobile_phone", row):
+        if _NO_DIGITS.sub("", str(raw or ""))[-_TELLING_DIGITS:] in endings:
+            has.add(cleaning.phone(raw, source.options.default_country))
     return has
 
 
@@ -205,23 +251,23 @@ def _folded(name: str | None) -> str | None:
 
 
 def _claim(row: EmployeeRow, source: EmployeesSource) -> Claim:
-    address, origin = _mail(row, source.mails)
+    rules = employee_fields(source.options)
+    address, origin = _mail(row, source.mails, rules)
     owned = cleaning.email(address) if origin in ("graph", "vista") else None
-    return Claim(
-        standing(row, source.today) == "left",
-        owned,
-        cleaning.phone(row.phone, source.options.default_country),
-    )
+    return Claim(standing(row, source.today, rules) == "left", owned, rules.text("mobile_phone", row))
 
 
-def _mail(row: EmployeeRow, mails: MailDirectory) -> tuple[str | None, MailOrigin]:
+def _mail(row: EmployeeRow, mails: MailDirectory, rules: EmployeeFields) -> tuple[str | None, MailOrigin]:
+    if not rules.asks_microsoft:
+        return cleaning.email_text(rules.raw_email(row)), "vista"
     number = str(row.employee)
     address = mails.usable.get(number)
     if address is not None:
         return address, "graph"
+    given = cleaning.email_text(rules.raw_email(row))
     if number in mails.ambiguous:
-        return cleaning.email_text(row.email), "ambiguous accounts"
-    return cleaning.email_text(row.email), "unusable account" if number in mails.known else "vista"
+        return given, "ambiguous accounts"
+    return given, "unusable account" if number in mails.known else "vista"
 
 
 def _sharers(mails: Iterable[tuple[str | None, int]]) -> dict[str | None, list[int]]:
@@ -242,11 +288,30 @@ def _others(sharers: list[int], own: int) -> str:
 
 
 def _home_site(
+    row: EmployeeRow,
+    source: EmployeesSource,
+    rules: EmployeeFields,
+    code: Callable[[str | None], str | None],
+) -> tuple[SiteKind, str | None]:
+    """By the first rule that gives a site; where none does, what the last one lacks."""
+    found: tuple[SiteKind, str | None] = ("no job", None)
+    for rule in rules.home_site_rules:
+        found = _SITE_RULES[rule](row, source, code)
+        if found[0] in ("jobs", "offices"):
+            break
+    return found
+
+
+def _latest_open_job(
     row: EmployeeRow, source: EmployeesSource, code: Callable[[str | None], str | None]
 ) -> tuple[SiteKind, str | None]:
     job = code(source.latest_jobs.get(_number(row)))
-    if job is not None and job in source.job_keys:
-        return "jobs", job
+    return ("jobs", job) if job is not None and job in source.job_keys else ("no job", None)
+
+
+def _office_of_region(
+    row: EmployeeRow, source: EmployeesSource, code: Callable[[str | None], str | None]
+) -> tuple[SiteKind, str | None]:
     department = code(row.department)
     region = source.regions.get(department or "")
     if region is None:
@@ -254,3 +319,6 @@ def _home_site(
     if region in source.crowded_offices:
         return "crowded", region
     return ("offices" if region in source.offices else "no office"), region
+
+
+_SITE_RULES = {"latest_open_job": _latest_open_job, "office_of_region": _office_of_region}

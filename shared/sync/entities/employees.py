@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from shared.clients.vista.rows import EmployeeRow
-from shared.sync.entities import cleaning, payload
+from shared.sync.entities import cleaning
 from shared.sync.entities.employee_facts import (
     EmployeeFacts,
     claims_of,
@@ -15,9 +15,13 @@ from shared.sync.entities.employee_facts import (
     rows_by_number,
     rows_with_any,
 )
+from shared.sync.entities.employee_fields import employee_fields
+from shared.sync.entities.fields import RowField, owned
+from shared.sync.entities.notes import Notes
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Reason
 from shared.sync.model import (
+    ACCESS,
     ApiRow,
     Claim,
     Desired,
@@ -36,35 +40,6 @@ from shared.sync.sources import EmployeesSource, MappingOptions
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class UserPayload:
-    """Fields of a user that are written. `email` and `mobile_phone` are unique over all users, work_phone is
-    not (docs/contracts/safetyamp.md#users); `roles` is a Ref to the one role of a new user."""
-
-    first_name: str | None = None
-    middle_name: str | None = None
-    last_name: str | None = None
-    email: str | None = None
-    gender: int | None = None
-    date_of_birth: str | None = None
-    current_hire_date: str | None = None
-    street: str | None = None
-    street2: str | None = None
-    city: str | None = None
-    state: str | None = None
-    zip_code: str | None = None
-    country: str | None = None
-    mobile_phone: str | None = None
-    work_phone: str | None = None
-    home_site_id: Ref | None = None
-    current_title_id: Ref | None = None
-    emp_id: str | None = None
-    timezone: str | None = None
-    roles: Ref | None = None
-    system_access: int | None = None
-    text_opt_out: int | None = None
-
-
 class EmployeesMapping:
     """Implements EntityMapping over EmployeesSource."""
 
@@ -73,6 +48,13 @@ class EmployeesMapping:
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
+        self.rules = options.rules.employees
+        self._rules = employee_fields(options)
+        self.more_columns = self._rules.columns.more
+
+    def owns(self, name: str) -> bool:
+        """Whether the source's value of a field wins."""
+        return self._rules.owns(name)
 
     def records(self, source: EmployeesSource) -> Iterator[SourceRecord | Rejected]:
         """Leavers first, then the rest, in the order of their numbers; facts: see EmployeeFacts."""
@@ -88,24 +70,29 @@ class EmployeesMapping:
         key, standing = record.key, record.facts[0]
         if standing == "left":
             return Desired(key, {}, active=False)
+        if standing == "out of scope":
+            told = Reason(f"access is switched off: {record.facts[1]}", causes.OUT_OF_SCOPE)
+            return Desired(key, {}, active=False, warnings=(told,))
         if standing == "future":
             reason = "hired on a later date: nothing to do before that day"
             return Rejected(key, "skipped", reason, "HireDate", cause=causes.HIRED_LATER)
         if standing != "active":
             return _bad_date(key, standing.removeprefix("bad "))
         facts = EmployeeFacts.of(record)
-        return _problem(key, facts) or self._user(key, facts)
+        return self._problem(key, facts.row) or self._user(key, facts)
 
     def _user(self, key: str, facts: EmployeeFacts) -> Desired:
-        notes = payload.Notes()
-        compared = self._compared(facts, notes)
+        notes = Notes()
+        values = self._values(facts, notes)
         # With the account disabled or in doubt, Vista's address (mostly a private one) must do for a new
         # user, but never replaces the address of somebody who has one.
-        fallback = cleaning.email(facts.email) if compared.email is None else None
+        fallback = cleaning.email(facts.email) if values["email"] is None else None
         if facts.mail_origin == "ambiguous accounts":
             text = "e-mail from Vista: two enabled Microsoft accounts have this employee number"
             notes.warn(text, causes.ACCOUNTS_AMBIGUOUS)
-        wanted = payload.desired(key, compared, self._defaults(key, fallback), notes)
+        needed: dict[str, JsonValue] = {"email": fallback, "emp_id": key, ACCESS: 1}
+        roles = self.rules.fields["roles"].constant
+        wanted = owned(key, values, self.rules.fields, notes, {**needed, "roles": Ref("roles", str(roles))})
         # Only somebody new cannot go without: who is in SafetyAmp has an address and a site there, and keeps
         # them.
         reasons = {"home_site_id": _site_problem(facts, self.options), "email": _mail_problem(facts)}
@@ -115,54 +102,49 @@ class EmployeesMapping:
         contested = {name: reason for name, reason in reasons.items() if reason is not None}
         return replace(wanted, contested=contested) if contested else wanted
 
-    def _compared(self, facts: EmployeeFacts, notes: payload.Notes) -> UserPayload:
-        row = facts.row
-        country = cleaning.two_letters(row.country)
-        zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
-        phone = cleaning.phone(row.phone, self.options.default_country)
-        notes.kept("both phones", phone, row.phone, _phone_rule(self.options), causes.PHONE_UNUSABLE)
-        no_text = f"{self.options.title_column} is no text"
-        title = cleaning.text(row.title)
-        notes.kept("current_title_id", title, row.title, no_text, causes.TITLE_UNUSABLE)
-        unusable = causes.ADDRESS_UNUSABLE
-        return UserPayload(
-            first_name=cleaning.text(row.first_name),
-            middle_name=notes.kept_text("middle_name", row.middle_name, causes.MIDDLE_NAME_UNUSABLE),
-            last_name=cleaning.text(row.last_name),
-            email=cleaning.email(facts.email) if facts.mail_origin in ("graph", "vista") else None,
-            gender=cleaning.gender(row.sex),
-            date_of_birth=notes.kept(
-                "date_of_birth",
-                _birth(row),
-                row.birth_date,
-                "impossible BirthDate",
-                causes.BIRTH_DATE_UNUSABLE,
-            ),
-            current_hire_date=cleaning.iso_day(row.hire_date),
-            street=notes.kept_text("street", row.street, unusable),
-            street2=notes.kept_text("street2", row.street2, unusable),
-            city=notes.kept_text("city", row.city, unusable),
-            state=notes.kept(
-                "state", cleaning.two_letters(row.state), row.state, "not two letters", unusable
-            ),
-            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code", unusable),
-            country=notes.kept("country", country, row.country, "not two letters", unusable),
-            mobile_phone=phone,
-            work_phone=phone,
-            home_site_id=_home_site(facts),
-            current_title_id=Ref("titles", title) if title else None,
-        )
+    def _problem(self, key: str, row: EmployeeRow) -> Rejected | None:
+        for name, cause in (
+            ("first_name", causes.FIRST_NAME_MISSING),
+            ("last_name", causes.LAST_NAME_MISSING),
+        ):
+            field = self._rules.from_columns[name]
+            if field.value(row) is None:
+                what = "no text: mend" if cleaning.is_given(field.given(row)) else "empty: fill"
+                column = field.columns[0]
+                return Rejected(key, "invalid", f"{column} is {what} it in Vista", column, cause=cause)
+        return None
 
-    def _defaults(self, emp_id: str, email: str | None) -> UserPayload:
-        return UserPayload(
-            email=email,
-            country=self.options.default_country,
-            emp_id=emp_id,
-            timezone=self.options.default_timezone,
-            roles=Ref("roles", self.options.default_role),
-            system_access=1,
-            text_opt_out=1,
-        )
+    def _values(self, facts: EmployeeFacts, notes: Notes) -> dict[str, JsonValue]:
+        """What the source says of each field that the rules take from it."""
+        row, values = facts.row, dict[str, JsonValue]()
+        for name, field in self._rules.from_columns.items():
+            if self._rules.rules.fields[name].owner == "nobody":
+                continue
+            values[name] = field.value(row)
+            if values[name] is None and name in UNUSABLE:
+                self._note(name, field, row, notes)
+        values["email"] = cleaning.email(facts.email) if facts.mail_origin in ("graph", "vista") else None
+        values["home_site_id"] = _home_site(facts)
+        values["current_title_id"] = self._title(facts, notes)
+        return values
+
+    def _note(self, name: str, field: RowField, row: EmployeeRow, notes: Notes) -> None:
+        phones = self._rules.from_columns.get("mobile_phone"), self._rules.from_columns.get("work_phone")
+        called = name
+        if name in ("mobile_phone", "work_phone") and _same_columns(*phones):
+            if name == "work_phone":
+                return  # said of both
+            called = "both phones"
+        text, cause = UNUSABLE[name]
+        rule = text.format(columns=" or ".join(field.columns), country=self.options.default_country)
+        notes.kept(called, None, field.given(row), rule, cause)
+
+    def _title(self, facts: EmployeeFacts, notes: Notes) -> Ref | None:
+        if self._rules.rules.fields["current_title_id"].owner == "nobody":
+            return None
+        title, column = cleaning.text(facts.row.title), self.options.rules.titles.column
+        notes.kept("current_title_id", title, facts.row.title, f"{column} is no text", causes.TITLE_UNUSABLE)
+        return Ref("titles", title) if title else None
 
     def target(self, row: ApiRow) -> Target | None:
         """A user by the employee number; users without one are nobody's. `system_access` is 1 or 0."""
@@ -195,19 +177,30 @@ class EmployeesMapping:
         """Gives names and birth date by the employee number, also of those who have left; none of a number
         that is not there, or twice."""
         rows = rows_by_number(source)
-        return lambda key: _person(key, rows[key]) if key in rows else {}
+        return lambda key: self._person(key, rows[key]) if key in rows else {}
 
     def known_by(
         self, source: EmployeesSource, keys: Collection[str], values: Collection[str]
     ) -> dict[str, KnownBy]:
         """Those of these people who have any of these e-mails, phones or last names, these in lower case."""
         found = rows_with_any(source, keys, values)
-        return {key: KnownBy(_person(key, row), theirs) for key, row, theirs in found}
+        return {key: KnownBy(self._person(key, row), theirs) for key, row, theirs in found}
+
+    def _person(self, key: str, row: EmployeeRow) -> FieldValues:
+        try:
+            return {name: self._rules.value(name, row) for name in PERSON}
+        except Exception:
+            # One odd value: nothing is known of this one, and of all others what is there.
+            logger.exception("names and birth date of employee %s in Vista cannot be read", key)
+            return {}
 
     def core(self, existing: FieldValues) -> FieldValues:
         """All three are required on every update, whatever changes (docs/contracts/safetyamp.md#users)."""
         return {name: existing.get(name) for name in ("first_name", "last_name", "email")}
 
+
+PERSON = ("first_name", "last_name", "date_of_birth")
+"""What tells people apart."""
 
 _TEXTS = ("first_name", "middle_name", "last_name", "street", "street2", "city")
 _CLEANED: Mapping[str, Callable[[object], object]] = {
@@ -221,19 +214,14 @@ _CLEANED: Mapping[str, Callable[[object], object]] = {
 }
 
 
+_PHONE = (
+    "{columns} is not one phone number (of {country} where it has no +): write one in full, and no second one"
+)
+
+
 def mapping(options: MappingOptions) -> EmployeesMapping:
     """The mapping of employees under these settings."""
     return EmployeesMapping(options)
-
-
-def _person(key: str, row: EmployeeRow) -> FieldValues:
-    try:
-        names = {"first_name": cleaning.text(row.first_name), "last_name": cleaning.text(row.last_name)}
-        return {**names, "date_of_birth": _birth(row)}
-    except Exception:
-        # One odd value: nothing is known of this one, and of all others what is there.
-        logger.exception("names and birth date of employee %s in Vista cannot be read", key)
-        return {}
 
 
 def _id(row: ApiRow, name: str, nested: str) -> JsonValue:
@@ -241,19 +229,23 @@ def _id(row: ApiRow, name: str, nested: str) -> JsonValue:
     return value if value is not None or not isinstance(inside, dict) else inside.get("id")
 
 
-def _phone_rule(options: MappingOptions) -> str:
-    return (
-        f"Phone is not one phone number (of {options.default_country} where it has no +): write one in full,"
-        " and no second one"
-    )
+def _same_columns(one: RowField | None, other: RowField | None) -> bool:
+    return one is not None and other is not None and one.columns == other.columns
 
 
-def _birth(row: EmployeeRow) -> str | None:
-    """The birth date if it can be one; nobody is hired before being born, so the future is ruled out too."""
-    born, hired = cleaning.iso_day(row.birth_date), cleaning.iso_day(row.hire_date)
-    if born is None or hired is None:
-        return None
-    return born if cleaning.EARLIEST_DAY.isoformat() < born < hired else None
+UNUSABLE: Mapping[str, Reason] = {
+    "mobile_phone": Reason(_PHONE, causes.PHONE_UNUSABLE),
+    "work_phone": Reason(_PHONE, causes.PHONE_UNUSABLE),
+    "middle_name": Reason("no text", causes.MIDDLE_NAME_UNUSABLE),
+    "date_of_birth": Reason("impossible BirthDate", causes.BIRTH_DATE_UNUSABLE),
+    "street": Reason("no text", causes.ADDRESS_UNUSABLE),
+    "street2": Reason("no text", causes.ADDRESS_UNUSABLE),
+    "city": Reason("no text", causes.ADDRESS_UNUSABLE),
+    "state": Reason("not two letters", causes.ADDRESS_UNUSABLE),
+    "zip_code": Reason("not a zip code", causes.ADDRESS_UNUSABLE),
+    "country": Reason("not two letters", causes.ADDRESS_UNUSABLE),
+}
+"""What is told of a value that is there and is none; of other fields nothing."""
 
 
 def _bad_date(key: str, column: str) -> Rejected:
@@ -265,18 +257,6 @@ def _bad_date(key: str, column: str) -> Rejected:
     }
     text, cause = rule[column]
     return Rejected(key, "invalid", text, column, cause=cause)
-
-
-def _problem(key: str, facts: EmployeeFacts) -> Rejected | None:
-    row = facts.row
-    for column, value, cause in (
-        ("FirstName", row.first_name, causes.FIRST_NAME_MISSING),
-        ("LastName", row.last_name, causes.LAST_NAME_MISSING),
-    ):
-        if cleaning.text(value) is None:
-            what = "no text: mend" if cleaning.is_given(value) else "empty: fill"
-            return Rejected(key, "invalid", f"{column} is {what} it in Vista", column, cause=cause)
-    return None
 
 
 def _home_site(facts: EmployeeFacts) -> Ref | None:
@@ -297,6 +277,9 @@ def _mail_problem(facts: EmployeeFacts) -> Reason | None:
 
 def _site_problem(facts: EmployeeFacts, options: MappingOptions) -> Reason | None:
     suffix, place = options.home_office_suffix, facts.site_key
+    if facts.site_kind == "no job":
+        text = "no home site: no open job, and the rules know no other"
+        return Reason(text, causes.HOME_SITE_MISSING)
     if facts.site_kind == "no region":
         what = f"department {place} has no region, or several" if place else "no department"
         cause = causes.HOME_SITE_MISSING if place else causes.DEPARTMENT_MISSING

@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from shared.clients.vista.rows import JobRow
-from shared.sync.entities import cleaning, payload
+from shared.sync.entities import cleaning
+from shared.sync.entities.fields import PLAIN, Clean, Row, named, owned, row_fields
 from shared.sync.entities.keys import by_key
+from shared.sync.entities.notes import Notes
+from shared.sync.entities.scoping import admitted_rows, outside
 from shared.sync.findings import causes
 from shared.sync.model import (
     ApiRow,
     Desired,
     EntityName,
     FieldValues,
+    JsonValue,
     Ref,
     Rejected,
     SourceRecord,
     Target,
     id_of,
 )
+from shared.sync.rules.columns import columns_of
+from shared.sync.rules.fields import Cleaner
 from shared.sync.sources import JobsSource, MappingOptions
 
 OFFICE_PREFIX = "office:"
-UNKNOWN_PLACE = "Unknown"
-"""Street and city of jobs without an address; sent on creation only. No state and no zip code are made up: a
-setting may name them."""
-
 _DEPARTMENT_KNOWN = len(JobRow._fields)
 
-
-@dataclass(frozen=True, slots=True)
-class SitePayload:
-    """Fields of a site that are written; `ext_id` is unique (docs/contracts/safetyamp.md#unique-values)."""
-
-    name: str | None = None
-    cluster_id: Ref | None = None
-    ext_id: str | None = None
-    street: str | None = None
-    city: str | None = None
-    state: str | None = None
-    zip_code: str | None = None
-    country: str | None = None
-    timezone: str | None = None
+UNUSABLE = {"state": "not two letters", "zip_code": "not a zip code", "country": "not two letters"}
+"""What is told of a value that is there and is none; of other fields that it is no text."""
 
 
 class JobsMapping:
@@ -53,6 +43,21 @@ class JobsMapping:
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
+        self.rules = options.rules.jobs
+        self._columns = columns_of(options.rules, "jobs")
+        self.more_columns = self._columns.more
+        self._outside = outside(self.rules, self._columns)
+        self._text = self.rules.fields["name"].text or ""
+        self._from_columns = row_fields("jobs", self.rules.fields, self._columns, self._cleaners())
+
+    def _cleaners(self) -> dict[Cleaner, Clean]:
+        def zip_code(value: object, row: Row) -> JsonValue:
+            country = self._from_columns["country"].value(row) if "country" in self._from_columns else None
+            return cleaning.zip_code(
+                value, country if isinstance(country, str) else self.options.default_country
+            )
+
+        return {**PLAIN, "zip_code": zip_code}
 
     def records(self, source: JobsSource) -> Iterator[SourceRecord | Rejected]:
         """In the order of their codes; facts: the row, and 1 when its department has a cluster."""
@@ -65,7 +70,11 @@ class JobsMapping:
             raw_of=lambda row: row.job,
         )
         yield from rejected
-        for key in sorted(rows):
+        admitted, others = admitted_rows(
+            rows, self.name, self.rules, self._outside, "Department", self._columns
+        )
+        yield from others
+        for key in admitted:
             known = cleaning.code(rows[key].department) in source.departments
             yield SourceRecord(key, (*rows[key], int(known)))
 
@@ -79,37 +88,18 @@ class JobsMapping:
         if not record.facts[_DEPARTMENT_KNOWN]:
             reason, cause = _unknown(department), causes.JOB_DEPARTMENT_UNKNOWN
             return Rejected(record.key, "skipped", reason, "Department", cause=cause)
-        notes = payload.Notes()
-        compared = self._compared(record.key, row, department, notes)
-        return payload.desired(record.key, compared, self._defaults(record.key), notes)
+        notes = Notes()
+        values: dict[str, JsonValue] = {"name": self._name(record.key, row)}
+        notes.kept_text("the description in the name", row.description, causes.JOB_TEXT_UNUSABLE)
+        for name, field in self._from_columns.items():
+            if self.rules.fields[name].owner != "nobody":
+                raw, values[name] = field.given(row), field.value(row)
+                notes.kept(name, values[name], raw, UNUSABLE.get(name, "no text"), causes.JOB_TEXT_UNUSABLE)
+        wanted = owned(record.key, values, self.rules.fields, notes, {"ext_id": record.key})
+        return replace(wanted, fields={**wanted.fields, "cluster_id": Ref("departments", department)})
 
-    def _compared(self, job: str, row: JobRow, department: str, notes: payload.Notes) -> SitePayload:
-        country = cleaning.two_letters(row.country)
-        zip_code = cleaning.zip_code(row.zip_code, country or self.options.default_country)
-        unusable = causes.JOB_TEXT_UNUSABLE
-        notes.kept_text("the description in the name", row.description, unusable)
-        return SitePayload(
-            name=_site_name(job, row.description),
-            cluster_id=Ref("departments", department),
-            street=notes.kept_text("street", row.street, unusable),
-            city=notes.kept_text("city", row.city, unusable),
-            state=notes.kept(
-                "state", cleaning.two_letters(row.state), row.state, "not two letters", unusable
-            ),
-            zip_code=notes.kept("zip_code", zip_code, row.zip_code, "not a zip code", unusable),
-            country=notes.kept("country", country, row.country, "not two letters", unusable),
-        )
-
-    def _defaults(self, job: str) -> SitePayload:
-        return SitePayload(
-            ext_id=job,
-            street=UNKNOWN_PLACE,
-            city=UNKNOWN_PLACE,
-            state=self.options.site_default_state,
-            zip_code=self.options.site_default_zip_code,
-            country=self.options.default_country,
-            timezone=self.options.default_timezone,
-        )
+    def _name(self, job: str, row: JobRow) -> str:
+        return named(self._text, {"Job": job}, self._columns, row)
 
     def target(self, row: ApiRow) -> Target | None:
         """A job site by its code, a home office as `office:<cluster id>`, any other site without a key.
@@ -150,7 +140,7 @@ class JobsMapping:
 
     def match_value(self, record: SourceRecord) -> str | None:
         """The site's name, which finds a site that was created without its code."""
-        return _site_name(record.key, JobRow._make(record.facts[:_DEPARTMENT_KNOWN]).description)
+        return self._name(record.key, JobRow._make(record.facts[:_DEPARTMENT_KNOWN]))
 
     def core(self, existing: FieldValues) -> FieldValues:
         """The name is what every PUT of a site carried that was seen (docs/contracts/safetyamp.md#sites)."""
@@ -160,11 +150,6 @@ class JobsMapping:
 def mapping(options: MappingOptions) -> JobsMapping:
     """The mapping of jobs under these settings."""
     return JobsMapping(options)
-
-
-def _site_name(job: str, description: str | None) -> str:
-    cleaned = cleaning.text(description)
-    return f"{job} - {cleaned}" if cleaned else job
 
 
 def _unknown(department: str) -> str:

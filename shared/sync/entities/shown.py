@@ -6,7 +6,7 @@ that: their columns are not synced.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from shared.clients.vista.rows import JobRow
@@ -17,15 +17,20 @@ from shared.sync.entities.vehicles import VehicleFacts
 from shared.sync.model import EntityName, FieldValues, JsonValue, SourceRecord
 
 
-def shown(entity: EntityName, record: SourceRecord) -> FieldValues:
-    """Column -> JSON value, text untrimmed as the source has it."""
-    return {name: _plain(value) for name, value in _SHOWN[entity](record).items()}
+def shown(entity: EntityName, record: SourceRecord, more: Sequence[str] = ()) -> FieldValues:
+    """Column -> JSON value, text untrimmed as the source has it. `more`: the columns that rules name besides,
+    where they are to be shown too."""
+    found = dict(_SHOWN[entity](record))
+    others = found.pop("more", ())
+    assert isinstance(others, tuple)
+    found |= zip(more, others, strict=False)
+    return {name: _plain(value) for name, value in found.items()}
 
 
 def _department(record: SourceRecord) -> Mapping[str, object]:
     is_region = record.key.startswith(REGION_PREFIX)
     names = ("region",) if is_region else ("department", "description", "region")
-    return dict(zip(names, record.facts, strict=True))
+    return dict(zip(names, record.facts, strict=False))
 
 
 def _job(record: SourceRecord) -> Mapping[str, object]:
@@ -39,7 +44,8 @@ def _title(record: SourceRecord) -> Mapping[str, object]:
 def _employee(record: SourceRecord) -> Mapping[str, object]:
     standing = record.facts[0]
     if standing != "active":
-        return {"standing": standing}
+        why = {"why": record.facts[1]} if standing == "out of scope" else {}
+        return {"standing": standing, **why}
     facts = EmployeeFacts.of(record)
     return {
         "standing": standing,

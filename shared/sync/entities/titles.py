@@ -9,20 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from shared.sync.entities import cleaning, payload
+from shared.sync.entities import cleaning
 from shared.sync.entities.keys import best_spelling, title_key
 from shared.sync.findings.causes import TITLE_MISSING, TITLE_UNUSABLE
 from shared.sync.model import ApiRow, Desired, EntityName, FieldValues, Rejected, SourceRecord, Target, id_of
 from shared.sync.sources import MappingOptions, TitlesSource
-
-
-@dataclass(frozen=True, slots=True)
-class TitlePayload:
-    """The one field of a user title."""
-
-    name: str | None = None
 
 
 class TitlesMapping:
@@ -33,6 +25,8 @@ class TitlesMapping:
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
+        self.rules = options.rules.titles
+        self.more_columns: tuple[str, ...] = ()
 
     def records(self, source: TitlesSource) -> Iterator[SourceRecord | Rejected]:
         """In the order of the alphabet; facts: the spelling that is sent. Repeats are what one expects of
@@ -47,7 +41,7 @@ class TitlesMapping:
                 unusable = True
             else:
                 empty = True
-        column = self.options.title_column
+        column = self.rules.column
         if empty:
             reason = f"people without a title get none: fill {column} (setting VISTA_TITLE_COLUMN)"
             yield Rejected("?", "skipped", reason, column, cause=TITLE_MISSING)
@@ -59,8 +53,7 @@ class TitlesMapping:
 
     def desired(self, record: SourceRecord) -> Desired | Rejected:
         """A user title."""
-        name = TitlePayload(name=record.facts[0])
-        return payload.desired(record.key, TitlePayload(), name, payload.Notes())
+        return Desired(record.key, {}, {"name": record.facts[0]})
 
     def target(self, row: ApiRow) -> Target | None:
         """The title by its name, in the form that all its spellings have in common."""

@@ -9,24 +9,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
-from shared.sync.entities import cleaning, payload
+from shared.sync.entities import cleaning
 from shared.sync.entities.drivers import Driver, Drivers
+from shared.sync.entities.fields import PLAIN, owned, row_fields
 from shared.sync.entities.keys import by_key
+from shared.sync.entities.notes import Notes
+from shared.sync.entities.scoping import admitted_rows, outside
 from shared.sync.findings import causes
 from shared.sync.model import (
     ApiRow,
     Desired,
     EntityName,
     FieldValues,
+    JsonValue,
     Ref,
     Rejected,
     SourceRecord,
     Target,
     id_of,
 )
+from shared.sync.rules.columns import SamsaraColumns
+from shared.sync.rules.fields import CODE, UNIT
 from shared.sync.sources import MappingOptions, VehiclesSource
 
 LISTED = 1
@@ -34,24 +40,9 @@ LISTED = 1
 (docs/contracts/samsara.md#vehicles)."""
 
 
-@dataclass(frozen=True, slots=True)
-class AssetPayload:
-    """Fields of an asset that are written; there are none for VIN, year and make."""
-
-    name: str | None = None
-    serial: str | None = None
-    model: str | None = None
-    description: str | None = None
-    code: str | None = None
-    status: int | None = None
-    site_id: int | None = None
-    asset_type_id: int | None = None
-    current_user_id: Ref | None = None
-
-
 class VehicleFacts(NamedTuple):
-    """The facts of a vehicle's record, cleaned, or as they are where they are no text; `serial_sharers`
-    counts other vehicles with the serial."""
+    """The facts of a vehicle's record, cleaned, or as they are where they are no text: what the rules take
+    for name, model, description and code. `serial_sharers` counts other vehicles with the serial."""
 
     name: object
     serial: str | None
@@ -71,6 +62,12 @@ class VehiclesMapping:
 
     def __init__(self, options: MappingOptions) -> None:
         self.options = options
+        self.rules = options.rules.vehicles
+        self._columns = SamsaraColumns()
+        self.more_columns: tuple[str, ...] = ()
+        self._outside = outside(self.rules, self._columns)
+        special = frozenset({CODE, UNIT})
+        self._fields = row_fields("vehicles", self.rules.fields, self._columns, PLAIN, special)
 
     def records(self, source: VehiclesSource) -> Iterator[SourceRecord | Rejected]:
         """In the order of their ids; the driver only counts with VEHICLE_ASSIGN_DRIVER."""
@@ -83,12 +80,32 @@ class VehiclesMapping:
             raw_of=lambda row: row.get("id"),
         )
         yield from rejected
+        admitted, others = admitted_rows(vehicles, self.name, self.rules, self._outside, "id", self._columns)
+        yield from others
         drivers = Drivers(source.drivers, source.employees, self.options.driver_external_id)
         serials = Counter(_serial(vehicle) for vehicle in vehicles.values())
-        for key in sorted(vehicles):
+        for key in admitted:
             vehicle = vehicles[key]
-            driver = drivers.of(vehicle) if self.options.vehicle_assign_driver else Driver()
-            yield SourceRecord(key, tuple(_facts(vehicle, serials[_serial(vehicle)] - 1, driver)))
+            driver = drivers.of(vehicle) if self.rules.assign_driver else Driver()
+            yield SourceRecord(key, tuple(self._facts(vehicle, serials[_serial(vehicle)] - 1, driver)))
+
+    def _facts(self, vehicle: ApiRow, serial_sharers: int, driver: Driver) -> VehicleFacts:
+        serial = _serial(vehicle)
+
+        def text(name: str) -> object:
+            field = self._fields.get(name)
+            return None if field is None else field.value(vehicle) or field.given(vehicle)
+
+        return VehicleFacts(
+            name=text("name"),
+            serial=serial,
+            model=text("model"),
+            notes=text("description"),
+            plate=text("code"),
+            serial_sharers=serial_sharers if serial is not None else 0,
+            employee=driver.employee,
+            driver_problem=driver.problem,
+        )
 
     def desired(self, record: SourceRecord) -> Desired | Rejected:
         """An asset; a vehicle without gateway is skipped, being retired or swapped for another record."""
@@ -99,25 +116,31 @@ class VehiclesMapping:
         if facts.serial_sharers:
             reason = f"{facts.serial_sharers} more vehicles have this gateway serial: mend in Samsara"
             return Rejected(record.key, "invalid", reason, "serial", cause=causes.GATEWAY_SHARED)
-        notes = payload.Notes()
+        notes = Notes()
         if facts.driver_problem is not None:
             notes.warn(f"current_user_id left out: {facts.driver_problem}", causes.DRIVER_UNKNOWN)
-        return payload.desired(record.key, self._compared(record.key, facts, notes), AssetPayload(), notes)
+        wanted = owned(record.key, self._texts(record.key, facts, notes), self.rules.fields, notes, {})
+        needed: dict[str, JsonValue] = {
+            "serial": facts.serial,
+            "status": LISTED,
+            "site_id": self.options.vehicle_site_id,
+            "asset_type_id": self.options.vehicle_asset_type_id,
+            "current_user_id": Ref("employees", facts.employee) if facts.employee else None,
+        }
+        present = {name: value for name, value in needed.items() if value is not None}
+        return replace(wanted, fields={**wanted.fields, **present})
 
-    def _compared(self, key: str, facts: VehicleFacts, notes: payload.Notes) -> AssetPayload:
-        unusable = causes.VEHICLE_TEXT_UNUSABLE
-        code = notes.kept_text("code", facts.plate, unusable) or f"Unit_{key[-4:]}"
-        return AssetPayload(
-            name=notes.kept_text("name", facts.name, unusable) or code,
-            serial=facts.serial,
-            model=notes.kept_text("model", facts.model, unusable),
-            description=notes.kept_text("description", facts.notes, unusable),
-            code=code,
-            status=LISTED,
-            site_id=self.options.vehicle_site_id,
-            asset_type_id=self.options.vehicle_asset_type_id,
-            current_user_id=Ref("employees", facts.employee) if facts.employee else None,
-        )
+    def _texts(self, key: str, facts: VehicleFacts, notes: Notes) -> FieldValues:
+        unusable, unit = causes.VEHICLE_TEXT_UNUSABLE, f"Unit_{key[-4:]}"
+        code = notes.kept_text("code", facts.plate, unusable)
+        if code is None and UNIT in (self.rules.fields["code"].from_ or ()):
+            code = unit
+        return {
+            "name": notes.kept_text("name", facts.name, unusable) or code or unit,
+            "model": notes.kept_text("model", facts.model, unusable),
+            "description": notes.kept_text("description", facts.notes, unusable),
+            "code": code,
+        }
 
     def target(self, row: ApiRow) -> Target | None:
         """An asset; it holds no Samsara id, so it has no key and is found by its serial once."""
@@ -150,20 +173,6 @@ class VehiclesMapping:
 def mapping(options: MappingOptions) -> VehiclesMapping:
     """The mapping of vehicles under these settings."""
     return VehiclesMapping(options)
-
-
-def _facts(vehicle: ApiRow, serial_sharers: int, driver: Driver) -> VehicleFacts:
-    serial = _serial(vehicle)
-    return VehicleFacts(
-        name=cleaning.normalised(cleaning.text, vehicle.get("name")),
-        serial=serial,
-        model=cleaning.normalised(cleaning.text, vehicle.get("model")),
-        notes=cleaning.normalised(cleaning.text, vehicle.get("notes")),
-        plate=cleaning.normalised(cleaning.text, vehicle.get("licensePlate")),
-        serial_sharers=serial_sharers if serial is not None else 0,
-        employee=driver.employee,
-        driver_problem=driver.problem,
-    )
 
 
 def _serial(row: ApiRow) -> str | None:

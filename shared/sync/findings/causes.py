@@ -297,6 +297,16 @@ NOT_LISTED = Cause(
     "not-listed", "missing from SafetyAmp's last listing", "safetyamp", "know", SAFETYAMP, again=True
 )
 
+# -- the rules --------------------------------------------------------------------------------------------
+
+OUT_OF_SCOPE = Cause("out-of-scope", "out of scope by the rules", "it", "know", "the sync")
+NOT_IN_PILOT = Cause("not-in-pilot", "not in the pilot", "it", "know", "the sync")
+PROTECTED = Cause("protected", "protected by the rules", "it", "know", "the sync")
+ONLY_REPORTED = Cause("only-reported", "told and not done, by the rules", "it", "know", "the sync")
+CHANGED_BY_HAND = Cause(
+    "changed-by-hand", "changed by hand in SafetyAmp and set back", "safetyamp", "know", SAFETYAMP, again=True
+)
+
 # -- the sync itself --------------------------------------------------------------------------------------
 
 UNEXPECTED_DATA = Cause(

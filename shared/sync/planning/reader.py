@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.clients.receipts import Reading
+from shared.clients.vista.queries import VistaColumns
 from shared.clients.vista.rows import DepartmentRow
 from shared.errors import IncompleteRead, SafetyAmpError, UnreadableDocument
 from shared.storage.decoding import decode
 from shared.sync.documents.state import EntityState
 from shared.sync.entities import mappings
 from shared.sync.entities.employee_facts import jobs_by_number
+from shared.sync.entities.employee_fields import employee_fields
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.mail import mail_directory
 from shared.sync.entities.regions import known_regions, regions_of_departments
 from shared.sync.model import Desired, EntityMapping, EntityName, JsonValue, Rejected, Source, SourceRecord
 from shared.sync.planning.guard import refuse_empty
 from shared.sync.planning.resolver import Resolver
+from shared.sync.rules.columns import columns_of
+from shared.sync.rules.model import Rules
 from shared.sync.services import Services
 from shared.sync.sources import (
     DepartmentsSource,
@@ -60,6 +64,17 @@ class SourceRead:
     counts: dict[str, int]
 
 
+def vista_columns(rules: Rules) -> VistaColumns:
+    """The columns that are read of Vista under these rules."""
+    return VistaColumns(
+        title=rules.titles.column,
+        region=rules.departments.region_column,
+        employees=columns_of(rules, "employees").more,
+        jobs=columns_of(rules, "jobs").more,
+        departments=columns_of(rules, "departments").more,
+    )
+
+
 def with_known_regions(source: S, state: EntityState | None) -> S:
     """The source, if it is that of departments, with the regions that `state`, theirs, knows in SafetyAmp."""
     if not isinstance(source, DepartmentsSource) or state is None:
@@ -67,8 +82,8 @@ def with_known_regions(source: S, state: EntityState | None) -> S:
     return replace(source, known_regions=known_regions(state.keys_in_target()))
 
 
-def mapping_options(settings: Settings) -> MappingOptions:
-    """The settings that influence the mapping."""
+def mapping_options(settings: Settings, rules_text: str | None = None) -> MappingOptions:
+    """The settings that influence the mapping, and the rules: None are the default file's."""
     return MappingOptions(
         home_office_suffix=settings.home_office_suffix,
         default_country=settings.default_country,
@@ -81,6 +96,7 @@ def mapping_options(settings: Settings) -> MappingOptions:
         site_default_zip_code=settings.site_default_zip_code,
         title_column=settings.vista_title_column,
         region_column=settings.vista_region_column,
+        rules_text=rules_text,
     )
 
 
@@ -89,13 +105,20 @@ class SourceReader:
     does for telling who has left, and for nothing else."""
 
     def __init__(
-        self, services: Services, resolver: Resolver, *, refresh: bool, without_graph: bool = False
+        self,
+        services: Services,
+        resolver: Resolver,
+        options: MappingOptions,
+        *,
+        refresh: bool,
+        without_graph: bool = False,
     ) -> None:
         self._without_graph = without_graph
         self._services = services
         self._resolver = resolver
         self._refresh = refresh
-        self._options = mapping_options(services.settings)
+        self._options = options
+        self._columns = vista_columns(options.rules)
         self._counts: dict[str, int] = {}
 
     def read(self, entity: EntityName, last_counts: dict[str, int]) -> SourceRead:
@@ -139,14 +162,14 @@ class SourceReader:
 
     @cached_property
     def _department_rows(self) -> list[DepartmentRow]:
-        return self._counted(self._services.vista.departments())
+        return self._counted(self._services.vista.departments(self._columns))
 
     def _jobs(self) -> JobsSource:
         clusters = self._kept("departments", self._departments())
-        return JobsSource(self._counted(self._services.vista.open_jobs()), clusters)
+        return JobsSource(self._counted(self._services.vista.open_jobs(self._columns)), clusters)
 
     def _titles(self) -> TitlesSource:
-        rows = self._counted(self._services.vista.titles(self.today()))
+        rows = self._counted(self._services.vista.titles(self.today(), self._columns))
         return TitlesSource(rows)
 
     def _employees(self) -> EmployeesSource:
@@ -158,7 +181,7 @@ class SourceReader:
         mails = self._mails()
         latest = self._counted(self._services.vista.latest_open_jobs(self.today()))
         return EmployeesSource(
-            rows=self._counted(self._services.vista.employees()),
+            rows=self._counted(self._services.vista.employees(self._columns)),
             latest_jobs=jobs_by_number(latest),
             job_keys=job_keys,
             regions=regions,
@@ -170,7 +193,7 @@ class SourceReader:
         )
 
     def _mails(self) -> MailDirectory:
-        if self._without_graph:
+        if self._without_graph or not employee_fields(self._options).asks_microsoft:
             return MailDirectory({})
         try:
             return mail_directory(self._cached("graph_users", self._services.graph.list_users))
@@ -194,7 +217,7 @@ class SourceReader:
     def _vehicles(self) -> VehiclesSource:
         employees: frozenset[str] = frozenset()
         drivers: list[dict[str, JsonValue]] = []
-        if self._options.vehicle_assign_driver:
+        if self._options.rules.vehicles.assign_driver:
             state = self._resolver.state("employees")
             employees = frozenset(state.keys_not_off()) if state else frozenset()
             drivers = self._cached("samsara_drivers", self._services.samsara.list_active_drivers)

@@ -67,7 +67,7 @@ def view_record(
     if isinstance(record, Rejected):
         return replace(seen, rejected=_rejection(record))
     desired = desired_of(mapping, record)
-    row = shown(mapping.name, record)
+    row = shown(mapping.name, record, mapping.more_columns)
     if isinstance(desired, Rejected):
         return replace(seen, source=row, rejected=_rejection(desired))
     return replace(

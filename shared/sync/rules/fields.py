@@ -118,3 +118,9 @@ TABLES: Mapping[EntityName, str] = {
 NEVER_READ = frozenset({"SSN", "AcctNum", "RoutingId", "BankCode", "HrlyRate", "SalaryAmt"})
 """Columns of bPREH that no rule may name: social security and bank numbers, and pay
 (docs/contracts/vista.md#tables)."""
+
+PERSONAL = frozenset(
+    {"firstname", "midname", "lastname", "sortname", "suffix", "address", "address2", "city", "state", "zip"}
+    | {"phone", "cellphone", "workphone", "email", "sex", "birthdate", "licnumber", "notes"}
+)
+"""Columns, in lower case, whose values no log and no reason may show."""

@@ -35,7 +35,9 @@ WHOLE = frozenset({"fields"})
 """Tables whose members are replaced as a whole: a field's rule is one thing."""
 
 
-def _over(below: Mapping[str, JsonValue], above: Mapping[str, JsonValue], *, whole: bool = False) -> dict[str, JsonValue]:
+def _over(
+    below: Mapping[str, JsonValue], above: Mapping[str, JsonValue], *, whole: bool = False
+) -> dict[str, JsonValue]:
     merged = dict(below)
     for name, value in above.items():
         there = merged.get(name)
