@@ -106,6 +106,8 @@ def unchanged_means_equal(world: World) -> Iterator[str]:
     keys = {str(row["Employee"]) for row in world.company.own_employees() if row["HireDate"]}
     users, wanted = found["users"], expected["users"]
     equal = sum(1 for key in keys if key in users and users[key] == wanted.get(key))
+    # Leavers who are off, and whose number hands took from their user: the sync knows the user all the same.
+    equal += len(world.hands.touched & keys - users.keys() - wanted.keys())
     if report["phase"] == "done" and report["unchanged"] > equal:
         yield f"{report['unchanged']} employees are called unchanged, {equal} are as they should be"
 

@@ -789,3 +789,12 @@ class TestOnlyLeavers:
         people = People(a_leaver(1))
         people.rig.vista.records["employees"].append(a_leaver(1, employee=None))
         assert people.draft(only_leavers=True).counts == {"source": 2, "skipped": 1, "invalid": 1}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_whoever_creates_somebody_asks_the_user_of_their_old_number_first(listed: bool) -> None:
+    """Also when SafetyAmp was listed just now: of its pages some were read minutes ago."""
+    people = People(a_person(2, first_name="First1", last_name="Last1"))
+    people.know(1)
+    [change] = people.draft(listed=listed, trust=not listed).changes
+    assert (change.action, change.predecessors) == ("create", [{"key": "1", "target_id": "u1"}])

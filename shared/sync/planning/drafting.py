@@ -121,7 +121,6 @@ def draft_changes(
     *,
     trust_digests: bool,
     listed: bool = False,
-    just_listed: bool = False,
     only_leavers: bool = False,
 ) -> Draft:
     """Compare every source record with the state, or only those that the run's request names.
@@ -129,12 +128,10 @@ def draft_changes(
     With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
     listing each is compared field by field. The state is changed in place where no call is needed
     (digests, adopted records); `Draft.state_changed` tells. `listed`: it was read from SafetyAmp for this
-    run, `just_listed`: for this plan, and not for one that somebody approves hours later. With
-    `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
+    run. With `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
     """
     drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
     drafting.only_leavers = only_leavers
-    drafting.just_listed = just_listed
     for record in mapping.records(source):
         drafting.consider(record, source)
     drafting.consider_moved(source)
@@ -156,7 +153,6 @@ class _Drafting:
         self.draft = Draft()
         self._by_last_name: dict[str, list[tuple[str, int | str]]] | None = None
         self.only_leavers = False
-        self.just_listed = False
         self._listed = listed
         self._switched_off = SwitchedOff(services.documents)
         self._doubtful: dict[str, Rejected] = {}
@@ -510,12 +506,13 @@ class _Drafting:
     def _with_predecessors(self, changes: list[Change], source: Source) -> list[Change]:
         """The user of somebody who has another number in the payroll now, or has two, or has none of the
         payroll's (of an agency, of a company that was bought), may have got the new one by hand since
-        SafetyAmp was listed: whoever creates them asks first."""
+        SafetyAmp was listed, or while it was: reading its pages can take minutes at the limit. Whoever
+        creates them asks first."""
         mapping = self._mapping
         names = {
             str(change.fields.get("last_name")).casefold() for change in changes if change.action == "create"
         }
-        if self.just_listed or not names or not isinstance(mapping, EmployeesMapping):
+        if not names or not isinstance(mapping, EmployeesMapping):
             return changes
         known = {key for key in self._state.keys_in_target() if key not in self._state.ambiguous}
         people = mapping.known_by(source, known, names)
