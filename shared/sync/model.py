@@ -14,6 +14,7 @@ from shared.sync.findings.causes import Cause, Reason
 
 if TYPE_CHECKING:
     from shared.sync.rules.model import EntityRules
+    from shared.sync.sources import MappingOptions
 
 EntityName = Literal["departments", "jobs", "titles", "employees", "vehicles"]
 
@@ -83,7 +84,8 @@ class Desired:
 
     `fields` are sent on creation and compared for update; `create_only` are sent on creation and never
     compared (defaults that must not overwrite what somebody corrected). Values are JSON values or Refs;
-    None in `fields` clears; otherwise a field without a value is left out. `active` False: the person has left.
+    None in `fields` clears; otherwise a field without a value is left out. `active` False: the person has
+    left, or is out of scope and to be switched off.
     `warnings` are for the report ("mobile_phone dropped: not a phone number").
     """
 
@@ -158,7 +160,17 @@ class EntityMapping(Protocol):
     """The pure part of an entity; one module per entity in `sync/entities/`."""
 
     name: EntityName
-    rules: EntityRules
+
+    @property
+    def options(self) -> MappingOptions:
+        """The settings and rules under which it maps."""
+        ...
+
+    @property
+    def rules(self) -> EntityRules:
+        """What the operator's rules say of this entity."""
+        ...
+
     more_columns: tuple[str, ...]
     """Columns that are read only because the rules name them."""
     version: int

@@ -11,6 +11,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 
 from shared.clients.receipts import Reading, Receipt
+from shared.clients.vista.queries import VistaColumns
 from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.queries.openapi.document import openapi_document
 from shared.storage.documents import create_json, read_json, to_json
@@ -79,16 +80,16 @@ class Sources:
             raise self.away
         return Reading(list(rows), Receipt(name, len(rows), 1, "end of rows"))
 
-    def departments(self) -> Reading[DepartmentRow]:
+    def departments(self, _columns: VistaColumns | None = None) -> Reading[DepartmentRow]:
         return self._read("Vista departments", self.department_rows)
 
-    def open_jobs(self) -> Reading[JobRow]:
+    def open_jobs(self, _columns: VistaColumns | None = None) -> Reading[JobRow]:
         return self._read("Vista open jobs", self.job_rows)
 
-    def titles(self, _today: date) -> Reading[str | None]:
+    def titles(self, _today: date, _columns: VistaColumns | None = None) -> Reading[str | None]:
         return self._read("Vista titles", self.titles_rows)
 
-    def employees(self) -> Reading[EmployeeRow]:
+    def employees(self, _columns: VistaColumns | None = None) -> Reading[EmployeeRow]:
         return self._read("Vista employees", self.employee_rows)
 
     def latest_open_jobs(self, _today: date) -> Reading[tuple[int, str]]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from shared.clients.http.call_meter import UpstreamCall, count_call, metered
 from shared.clients.receipts import Reading, Receipt
+from shared.clients.vista.queries import VistaColumns
 from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.errors import NotFound
 from shared.storage.cache import Cache
@@ -114,17 +115,17 @@ class KnownVista(KnownSource):
         super().__init__("Vista", "vista", *TABLES)
         self.days: list[date] = []
 
-    def departments(self) -> Reading[DepartmentRow]:
+    def departments(self, _columns: VistaColumns | None = None) -> Reading[DepartmentRow]:
         return self.read("departments")
 
-    def open_jobs(self) -> Reading[JobRow]:
+    def open_jobs(self, _columns: VistaColumns | None = None) -> Reading[JobRow]:
         return self.read("open jobs")
 
-    def titles(self, today: date) -> Reading[str | None]:
+    def titles(self, today: date, _columns: VistaColumns | None = None) -> Reading[str | None]:
         self.days.append(today)
         return self.read("titles")
 
-    def employees(self) -> Reading[EmployeeRow]:
+    def employees(self, _columns: VistaColumns | None = None) -> Reading[EmployeeRow]:
         return self.read("employees")
 
     def latest_open_jobs(self, today: date) -> Reading[tuple[int, str]]:

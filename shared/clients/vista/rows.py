@@ -67,6 +67,6 @@ Row = TypeVar("Row", DepartmentRow, JobRow, EmployeeRow)
 
 def row_of(kind: type[Row], values: Iterable[Any]) -> Row:
     """A row of a statement, with what is selected besides in its last member."""
-    found = tuple(values)
-    own = len(kind._fields) - 1
-    return kind(*found) if len(found) == own else kind(*found[:own], found[own:])
+    found: tuple[Any, ...] = tuple(values)
+    own: int = len(kind._fields) - 1
+    return kind._make((*found[:own], found[own:]))

@@ -45,7 +45,7 @@ class DepartmentsMapping:
         self.options = options
         self.rules = options.rules.departments
         self._columns = columns_of(options.rules, "departments")
-        self.more_columns = self._columns.more
+        self.more_columns: tuple[str, ...] = self._columns.more
         self._outside = outside(self.rules, self._columns)
         self._text = self.rules.fields["name"].text or ""
 

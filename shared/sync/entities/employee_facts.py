@@ -152,8 +152,9 @@ def _number(row: EmployeeRow) -> int:
 def standing(row: EmployeeRow, today: date, rules: EmployeeFields) -> Standing:
     """How somebody stands with the company today.
 
-    The day of TermDate is the first day without access, or the last one with it as the rules say. A TermDate before a HireDate that has come
-    contradicts it (rehired, or mistyped), and locking out on a guess is not for us: it is a bad TermDate.
+    The day of TermDate is the first day without access, or the last one with it, as the rules say. A
+    TermDate before a HireDate that has come contradicts it (rehired, or mistyped), and locking out on a
+    guess is not for us: it is a bad TermDate.
     One before a HireDate yet to come is somebody who left and will come back.
     """
     hired = _day_or_earliest(row.hire_date)

@@ -63,7 +63,7 @@ class EmployeeFields:
         }
 
     def value(self, name: str, row: EmployeeRow | Row) -> JsonValue:
-        """What the row's columns say of a field; None where nothing usable, or where it comes from elsewhere."""
+        """What the row's columns say of a field; None for nothing usable, or where it is not from there."""
         field = self.from_columns.get(name)
         return None if field is None else field.value(row)
 

@@ -50,7 +50,7 @@ class EmployeesMapping:
         self.options = options
         self.rules = options.rules.employees
         self._rules = employee_fields(options)
-        self.more_columns = self._rules.columns.more
+        self.more_columns: tuple[str, ...] = self._rules.columns.more
 
     def owns(self, name: str) -> bool:
         """Whether the source's value of a field wins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any
@@ -14,7 +14,8 @@ from shared.sync.rules.columns import Columns, Get
 from shared.sync.rules.fields import FIELDS, Cleaner
 from shared.sync.rules.model import FieldRule
 
-Row = Sequence[Any]
+Row = Any
+"""A row of Vista, or a vehicle of Samsara."""
 Clean = Callable[[object, Row], JsonValue]
 """A value of the row, and the row, for what depends on others of it."""
 

@@ -45,7 +45,7 @@ class JobsMapping:
         self.options = options
         self.rules = options.rules.jobs
         self._columns = columns_of(options.rules, "jobs")
-        self.more_columns = self._columns.more
+        self.more_columns: tuple[str, ...] = self._columns.more
         self._outside = outside(self.rules, self._columns)
         self._text = self.rules.fields["name"].text or ""
         self._from_columns = row_fields("jobs", self.rules.fields, self._columns, self._cleaners())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from shared.sync.entities import cleaning
@@ -16,7 +16,8 @@ from shared.sync.rules.model import EntityRules, Pilot
 
 logger = logging.getLogger(__name__)
 
-Row = Sequence[Any]
+Row = Any
+"""A row of Vista, or a vehicle of Samsara."""
 Outside = Callable[[Row], str | None]
 """Why a row is out of scope; None when it belongs."""
 

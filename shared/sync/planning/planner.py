@@ -135,14 +135,13 @@ def _make_plan(
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
     resolver = Resolver(services, run.run_id, entity, mode=run.request.mode)
-    options = mapping_options(services.settings)
-    mapping = mappings(options)[entity]
+    mapping = mappings(mapping_options(services.settings))[entity]
     approved = approved_plan(documents, run, entity)
     last_counts = known.source_counts if known else {}
     only_leavers = leavers is not None
     # Who approves wants to know how the sources are now, not how they were an hour ago.
     refresh = run.request.refresh or approved is not None
-    reader = SourceReader(services, resolver, options, refresh=refresh, without_graph=only_leavers)
+    reader = SourceReader(services, resolver, mapping.options, refresh=refresh, without_graph=only_leavers)
     read = reader.read(entity, last_counts)
     # What was not read this time keeps its size for the guard.
     source_counts = {**last_counts, **read.counts} if only_leavers else read.counts

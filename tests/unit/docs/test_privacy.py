@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 
 from shared.clients.graph import USER_QUERY
 from shared.clients.vista.queries import EMPLOYEES
-from shared.sync.entities.employees import UserPayload
+from shared.sync.rules.fields import FIELDS
 from tests.real_parts import PROJECT
 from tests.unit.docs.pages import page, spans, table
 
@@ -33,7 +32,7 @@ def test_graphs_fields_are_those_that_are_selected() -> None:
 
 def test_what_is_sent_is_what_a_user_is_made_of() -> None:
     sent = section("What is sent").partition("Of a leaver")[0]
-    assert set(spans(sent)) == {field.name for field in fields(UserPayload)}
+    assert set(spans(sent)) == FIELDS["employees"].keys() | {"emp_id", "system_access"}
 
 
 def test_the_times_are_the_defaults_of_the_deployment() -> None:
