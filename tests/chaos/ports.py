@@ -327,6 +327,7 @@ class ChaosAdapter(HTTPAdapter):
 
     def _odd_answer(self, request: requests.PreparedRequest) -> requests.Response:
         status, body = self._world.dice.choice(ODD_ANSWERS)
+        self._world.not_shown.add(request.path_url.rpartition("/")[2])
         if body == ANOTHER_USER:
             body = {"data": self._world.dice.choice(self._world.tenant.safetyamp.records("users"))}
         return self._answer(request, status, json.dumps(body).encode(), {})

@@ -193,6 +193,8 @@ class World:
     redis_is_gone: bool = False
     run_without_redis: str | None = None
     """Its id, where there was one."""
+    not_shown: set[str] = field(default_factory=set)
+    """Users of whom something else was shown than what they are when they were asked for by id."""
     verdict: tuple[Any, Any] | None = None
     """What the checks found SafetyAmp to hold, and what it should: worked out once for all of them."""
     last_rows: dict[str, list[dict[str, Any]]] | None = None
