@@ -11,6 +11,7 @@ from shared.sync.documents.change import Change, reference
 from shared.sync.documents.outcome import DONE, Outcome, Result
 from shared.sync.documents.progress import HalfDone
 from shared.sync.documents.state import UNIQUE
+from shared.sync.entities.cleaning import is_given
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import ACCESS, EntityMapping, FieldValues, JsonValue, Ref, Target
 from shared.sync.planning.compare import wanted_digest
@@ -112,6 +113,7 @@ class ChangeApplier:
         Raises Unresolved for a reference that may come later, and with `again` AlreadyThere.
         """
         fields, left_out = self._resolve(change)
+        fields = {**fields, **self._still_empty(change)}
         self._resolved = fields
         self.repeated = False
         done = half_done or HalfDone(change.key)
@@ -175,6 +177,18 @@ class ChangeApplier:
                 raise Unresolved(ref)
         text = "waiting for {0.entity} {0.key}, which SafetyAmp does not have yet"
         return resolved, {name: text.format(ref) for name, ref in missing.items()}
+
+    def _still_empty(self, change: Change) -> FieldValues:
+        """What fills fields that SafetyAmp owns, as far as they are empty there now. A site or asset cannot be
+        read alone: for these a listing of this run must do. What is not shown is left for another run."""
+        if not change.fill or change.target_id is None:
+            return {}
+        if not self._fresh.can_read:
+            return change.fill if self._listed else {}
+        now = self._mapping.target(self._fresh.record(change.target_id) or {"deleted_at": "not shown"})
+        if now is None:
+            return {}
+        return {name: value for name, value in change.fill.items() if not is_given(now.fields.get(name))}
 
     def _ask_predecessors(self, change: Change, done: HalfDone) -> None:
         """Raises OtherNumber when somebody has given one of them another number since the last listing."""
@@ -282,6 +296,8 @@ class ChangeApplier:
     def _update(self, change: Change, fields: FieldValues) -> Outcome:
         """What SafetyAmp refuses of an update is left out, as long as something is left. A repeated field
         that it refuses is read and sent as it is now, and then left out too: it must not cost the change."""
+        if not fields:
+            return self._done(change, {}, change.target_id, {})  # what was to be filled is not empty any more
         dropped: dict[str, list[str]] = {}
         taken: dict[str, JsonValue] = {}
         of = change.key if change.fields.get(ACCESS) == 0 else None

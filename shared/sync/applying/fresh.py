@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import AccessRefused, APIError, IncompleteRead, NotFound, UpstreamUnavailable
-from shared.sync.model import EntityName, FieldValues, JsonValue
+from shared.sync.model import ApiRow, EntityName, FieldValues, JsonValue
 
 UNAUTHORIZED = 401
 
@@ -42,6 +42,11 @@ class FreshReader:
         there is none: what is known would undo what somebody corrected. For an `urgent` change it must do
         then, too.
         """
+        row = self.record(target_id, urgent=urgent)
+        return {name: row[name] for name in names if _is_usable(row.get(name))}
+
+    def record(self, target_id: int | str, *, urgent: bool = False) -> ApiRow:
+        """All of a record as SafetyAmp shows it now, empty where it does not; raises as `values`."""
         if self._read is None or self._missed >= ABSENT_AFTER:
             return {}
         try:
@@ -63,7 +68,12 @@ class FreshReader:
                 return {}
             # No refusal of the change, which has not been sent.
             raise APIError(f"{error}: {CORRECTIONS}", upstream="safetyamp") from error
-        return {name: row[name] for name in names if _is_usable(row.get(name))}
+        return row
+
+    @property
+    def can_read(self) -> bool:
+        """Whether single records of this entity can be asked for."""
+        return self._read is not None
 
     def is_there(self, target_id: int | str) -> None:
         """SafetyAmp has just taken a change of this record: if it did not show it when asked, that was not

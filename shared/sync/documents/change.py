@@ -59,12 +59,16 @@ class Change:
     """Of somebody new: users of the same person under other numbers. Before the creation their numbers are
     read: somebody may have given one of them the new one."""
 
+    fill: FieldValues = field(default_factory=dict)
+    """Values for fields that SafetyAmp owns and has nothing in, as far as is known: the record is read before
+    they are sent, and only what is empty still is filled."""
+
     def to_json(self) -> dict[str, JsonValue]:
         """All members, those that release 0.1.0 does not know only where they say something."""
         return {name: value for name, value in vars(self).items() if value or name not in NEWER_OF_CHANGES}
 
 
-NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside", "predecessors")
+NEWER_OF_CHANGES = ("fresh", "incomplete", "holders", "beside", "predecessors", "fill")
 
 
 def json_fields(fields: Mapping[str, JsonValue]) -> FieldValues:

@@ -135,6 +135,11 @@ def has_left(record: SourceRecord) -> bool:
     return bool(record.facts) and record.facts[0] == "left"
 
 
+def why_outside(record: SourceRecord) -> str | None:
+    """Why somebody is switched off who is out of scope."""
+    return record.facts[1] if record.facts and record.facts[0] == "out of scope" else None
+
+
 def _key(row: EmployeeRow) -> str | None:
     number = employee_number(row.employee)
     return None if number is None else str(number)

@@ -114,7 +114,8 @@ def keep_approved(draft: Draft, approved: Iterable[Change]) -> list[LeftOutChang
 def _form(change: Change) -> tuple[str, str, str]:
     """What somebody who approves a change has seen of it; what an update repeats besides may differ."""
     beside = [[one["target_id"], one["fields"]] for one in change.beside]
-    sent = json.dumps([change.target_id, change.fields, beside], sort_keys=True)
+    fill = [change.fill] if change.fill else []
+    sent = json.dumps([change.target_id, change.fields, beside, *fill], sort_keys=True)
     return change.key, change.action, sent
 
 

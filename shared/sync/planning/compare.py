@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.sync.documents.change import Change, json_fields
 from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
+from shared.sync.entities.cleaning import is_given
 from shared.sync.findings.causes import REFERENCE_REFUSED, REFUSED, SWITCHED_OFF_BY_HAND, Reason, texts_of
 from shared.sync.model import ACCESS, Action, Desired, EntityName, FieldValues, JsonValue, Ref
 from shared.sync.planning.makeshift import is_makeshift
@@ -82,9 +83,10 @@ def compare(
             "or set REENABLE_DISABLED=true",
             SWITCHED_OFF_BY_HAND,
         )
-    if not fields:
+    fill = {name: value for name, value in desired.fill.items() if not is_given(entry.fields.get(name))}
+    if not fields and not fill:
         return Comparison(None, note, left_out)
-    change = _update(action, desired, entry, fields, digest, core, left_out)
+    change = replace(_update(action, desired, entry, fields, digest, core, left_out), fill=fill)
     # What is said of it is said in the next run too.
     return Comparison(replace(change, incomplete=change.incomplete or bool(note)), note, left_out)
 
@@ -92,7 +94,8 @@ def compare(
 def _creation(desired: Desired, digest: str) -> Comparison:
     if not desired.active:
         return Comparison(None)
-    sent = json_fields({**desired.fields, **desired.create_only})
+    known = {**desired.fields, **desired.create_only, **desired.fill}
+    sent = json_fields({name: value for name, value in known.items() if value is not None})
     return Comparison(
         Change(
             key=desired.key,
@@ -126,7 +129,9 @@ def _differences(
         is_reference = isinstance(value, Ref)
         wanted = resolve(value) if isinstance(value, Ref) else value
         # A reference that is not known yet equals nothing, not even an empty field: it has to be waited for.
-        if wanted is not None and wanted == entry.fields.get(name) and name not in unknown:
+        there = entry.fields.get(name)
+        is_cleared = value is None and not is_given(there)
+        if (is_cleared or (wanted is not None and wanted == there)) and name not in unknown:
             continue
         if name in desired.contested:
             why, cause = desired.contested[name]

@@ -21,7 +21,7 @@ from shared.sync.documents.state import (
     reference_field,
 )
 from shared.sync.documents.switched_off import SwitchedOff
-from shared.sync.entities.employee_facts import has_left
+from shared.sync.entities.employee_facts import has_left, why_outside
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.persons import is_another_person, is_same_person
@@ -44,15 +44,18 @@ from shared.sync.model import (
 from shared.sync.planning.compare import compare, digest_of
 from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
-from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.unique_values import arrange
+from shared.sync.planning.withholding import Withholding
 from shared.sync.services import Services
 from shared.sync.suggestions import cause_of_refusal, of_the_source, refusal_kind, suggestion_for
 
 FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2}
 """Leavers before joiners, joiners before changes."""
 
+
+LEFT_TO_OTHERS = (causes.OUT_OF_SCOPE, causes.NOT_IN_PILOT)
+"""Why the rules have a record left as it is."""
 
 REFERENCES: Mapping[EntityName, Mapping[str, EntityName]] = {
     "departments": {"parent_cluster_id": "departments"},
@@ -72,6 +75,8 @@ class Draft:
     """Keys of neighbouring changes that must be in one batch -> the number that they share."""
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    outside: dict[str, Cause] = field(default_factory=dict)
+    """Records that the rules leave to others -> why."""
     seen: set[str] = field(default_factory=set)
     state_changed: bool = False
 
@@ -121,6 +126,7 @@ def draft_changes(
     *,
     trust_digests: bool,
     listed: bool = False,
+    before: EntityState | None = None,
     only_leavers: bool = False,
 ) -> Draft:
     """Compare every source record with the state, or only those that the run's request names.
@@ -128,10 +134,11 @@ def draft_changes(
     With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
     listing each is compared field by field. The state is changed in place where no call is needed
     (digests, adopted records); `Draft.state_changed` tells. `listed`: it was read from SafetyAmp for this
-    run. With `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
+    run; `before`: what was known until then. With `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
     """
     drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
     drafting.only_leavers = only_leavers
+    drafting.before = before if listed else None
     for record in mapping.records(source):
         drafting.consider(record, source)
     drafting.consider_moved(source)
@@ -153,6 +160,8 @@ class _Drafting:
         self.draft = Draft()
         self._by_last_name: dict[str, list[tuple[str, int | str]]] | None = None
         self.only_leavers = False
+        self.before: EntityState | None = None
+        self._rules = Withholding(mapping.name, mapping.rules)
         self._listed = listed
         self._switched_off = SwitchedOff(services.documents)
         self._doubtful: dict[str, Rejected] = {}
@@ -169,12 +178,12 @@ class _Drafting:
         self._reenable = services.settings.reenable_disabled
         self._references = self._known_references(services) if trust_digests else {}
         # Whatever a comparison depends on beside the record: a changed setting must be noticed.
-        self._fingerprint = repr((mapping_options(services.settings), self._reenable))
+        self._fingerprint = f"{mapping.options.fingerprint}{self._reenable:d}"
 
     def _known_references(self, services: Services) -> dict[str, set[str]]:
         """Fields that refer to other records, with the ids that there are, where any are known."""
         found: dict[str, set[str]] = {}
-        if self._mapping.name == "vehicles" and not services.settings.vehicle_assign_driver:
+        if self._mapping.name == "vehicles" and not self._mapping.options.rules.vehicles.assign_driver:
             return found
         for name, entity in REFERENCES.get(self._mapping.name, {}).items():
             state = self._state if entity == self._mapping.name else self._resolver.state(entity)
@@ -184,6 +193,8 @@ class _Drafting:
 
     def consider(self, record: SourceRecord | Rejected, source: Source) -> None:
         self.draft.seen.add(record.key)
+        if isinstance(record, Rejected) and record.cause in LEFT_TO_OTHERS:
+            self.draft.outside[record.key] = record.cause
         if record.key in self._moved.keys:
             # What is right for them depends on one another's standing: see `consider_moved`.
             self._with_moved_keys[record.key] = record
@@ -217,7 +228,10 @@ class _Drafting:
         draft = self.draft
         draft.counts["source"] += 1
         if isinstance(record, Rejected):
-            draft.reject(record)
+            if record.key in draft.outside and not self._keys:
+                draft.counts["skipped"] += 1  # told all together: most of a company may be among them
+            else:
+                draft.reject(record)
             return
         if has_left(record):
             self._left.add(record.key)
@@ -281,21 +295,23 @@ class _Drafting:
             for twin, core in cores.items()
         ]
         first = wrong[0]
+        change = Change(
+            key=key,
+            action=action,
+            target_id=first,
+            fields=access,
+            before={ACCESS: strays[first].get(ACCESS)},
+            core=cores[first],
+            digest=digest,
+            fresh=list(cores[first]),
+            beside=beside[1:],
+        )
+        if withheld := self._rules.why(change, *(strays[twin] for twin in wrong)):
+            self.draft.reject(Rejected(key, "invalid", f"{reason}; {withheld.text}", cause=withheld.cause))
+            return
         self.draft.counts[action] += 1
         self.draft.report(key, reason, cause)
-        self.draft.changes.append(
-            Change(
-                key=key,
-                action=action,
-                target_id=first,
-                fields=access,
-                before={ACCESS: strays[first].get(ACCESS)},
-                core=cores[first],
-                digest=digest,
-                fresh=list(cores[first]),
-                beside=beside[1:],
-            )
-        )
+        self.draft.changes.append(change)
 
     def _why_several(self, key: str, twins: list[int | str]) -> Reason:
         lost, new = self._state.moved.get(key, (None, key))
@@ -367,7 +383,12 @@ class _Drafting:
             return
         if result.note:
             draft.report(record.key, *result.note)
+        if result.change and (withheld := self._rules.why(result.change, entry.fields if entry else {})):
+            draft.reject(Rejected(record.key, "skipped", withheld.text, cause=withheld.cause))
+            self._unsettle(record.key)
+            return
         if result.change:
+            self._tell_why(record, result.change)
             draft.counts[result.change.action] += 1
             draft.changes.append(result.change)
         elif entry is None or entry.target_id is None:
@@ -381,17 +402,41 @@ class _Drafting:
             draft.counts["skipped" if result.note else "unchanged"] += 1
             # What is said of it is said in every run, until it is mended.
             notes = [
-                *(Note(name, text, cause.code) for name, (text, cause) in desired.contested.items()),
+                *(
+                    Note(name, text, cause.code)
+                    for name, (text, cause) in desired.contested.items()
+                    if self._counts(name, entry)
+                ),
                 *(Note(None, text, cause.code) for text, cause in desired.warnings),
             ]
             draft.state_changed |= self._state.settle(
                 record.key, digest, noted=bool(result.note), notes=notes
             )
-        for name, (text, cause) in {**desired.contested, **result.left_out}.items():
+        contested = {name: why for name, why in desired.contested.items() if self._counts(name, entry)}
+        for name, (text, cause) in {**contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
             draft.report(record.key, text, cause, name, "invalid" if is_invalid else "reported")
         for warning in desired.warnings:
             draft.report(record.key, *warning)
+
+    def _counts(self, name: str, entry: Entry | None) -> bool:
+        """Whether it is of interest what the source says of a field: of somebody new always."""
+        is_new = entry is None or entry.target_id is None
+        rule = self._mapping.rules.fields.get(name)
+        return is_new or rule is None or rule.owner == "source"
+
+    def _tell_why(self, record: SourceRecord, change: Change) -> None:
+        """What an operator would not expect of a change: somebody who does not leave is switched off, or what
+        is wrong is what hands wrote."""
+        if change.action == "deactivate" and not has_left(record) and (why := why_outside(record)):
+            self.draft.report(record.key, f"access is switched off: {why}", causes.OUT_OF_SCOPE)
+        known = self.before.entry(record.key) if self.before and change.action == "update" else None
+        if known is None or known.target_id != change.target_id or known.digest != change.digest:
+            return
+        names = [name for name in change.fields if known.fields.get(name) != change.before.get(name)]
+        if names:
+            text = f"{', '.join(names)} was changed in SafetyAmp since the last run and is set back"
+            self.draft.report(record.key, text, causes.CHANGED_BY_HAND)
 
     def _is_there_already(self, change: Change, source: Source) -> Rejected | None:
         """Why nobody is created whom a user shows by names and birth date that has the number of somebody
@@ -467,6 +512,10 @@ class _Drafting:
         """Put the changes in order, and settle who gets which unique value."""
         draft = self.draft
         self._tell_leavers_with_access(source)
+        for cause, count in Counter(draft.outside.values()).items():
+            if not self._keys:
+                text = f"{count} {self._mapping.name}: {cause.name}; they are left as they are"
+                draft.report("?", text, cause)
         draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
         mapping = self._mapping
 
@@ -481,6 +530,7 @@ class _Drafting:
             listed=self._listed,
             retry=self._retry_failed,
             doubtful=self._doubtful,
+            kept_by_rules=self._kept_by_rules,
         )
         draft.together = {
             change.key: number
@@ -502,6 +552,16 @@ class _Drafting:
             draft.report(key, reason, cause, name, kind)
         for key, name, reason, cause in result.freed:
             draft.report(key, reason, cause, name)
+
+    def _kept_by_rules(self, key: str | None, name: str) -> str | None:
+        """Why the rules let nobody take a unique value from its holder, whoever needs it."""
+        if (cause := self.draft.outside.get(key or "")) is not None:
+            return cause.name
+        rule = self._mapping.rules.fields.get(name)
+        if rule is None or rule.owner != "source":
+            return f"the rules leave {name} to SafetyAmp"
+        entry = self._state.entry(key) if key is not None else None
+        return self._rules.why_kept(key, entry.fields if entry else {})
 
     def _with_predecessors(self, changes: list[Change], source: Source) -> list[Change]:
         """The user of somebody who has another number in the payroll now, or has two, or has none of the

@@ -275,6 +275,7 @@ def _drafted(
             # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
             trust_digests=not listed and not run.request.keys,
             listed=listed,
+            before=before,
             only_leavers=only_leavers,
         )
         return _Drafted(state, listed, just_listed, looks, draft)

@@ -77,16 +77,20 @@ def arrange(
     listed: bool,
     retry: bool,
     doubtful: Collection[str] = (),
+    kept_by_rules: Callable[[str | None, str], str | None] = lambda _key, _name: None,
 ) -> Arranged:
     """Decide and order. `changes` are in the order in which they should be applied otherwise.
 
     `listed`: the state was just read from SafetyAmp, so that what it does not show is free. `retry`: try what
     was refused before, and what only the state forbids. `doubtful` are keys of creations that were refused
-    before, which are dropped unless their e-mail is free now.
+    before, which are dropped unless their e-mail is free now. `kept_by_rules`: why nothing may be taken from
+    the holder with this key, of this field.
     """
     if not any(_wanted(change) for change in changes):
         return Arranged([[change] for change in changes])
-    return _Arranging(changes, state, claims, core, listed, retry, doubtful).arranged()
+    arranging = _Arranging(changes, state, claims, core, listed, retry, doubtful)
+    arranging.kept_by_rules = kept_by_rules
+    return arranging.arranged()
 
 
 def _wanted(change: Change) -> dict[str, str]:
@@ -105,6 +109,7 @@ class _Arranging:
         retry: bool,
         doubtful: Collection[str],
     ) -> None:
+        self.kept_by_rules: Callable[[str | None, str], str | None] = lambda _key, _name: None
         self._changes = changes
         self._state = state
         self._core = core
@@ -181,6 +186,8 @@ class _Arranging:
         """Why the holder keeps the value; None when it is given up, or when that is to be found out."""
         if self._gives_up(holder, name):
             return None
+        if (why := self.kept_by_rules(holder.key, name)) is not None:
+            return Reason(f"{holder} has it and keeps it: {why}", causes.VALUE_TAKEN)
         claim = self._claims.get(holder.key) if holder.key is not None else None
         if claim is None:
             why = (
@@ -256,7 +263,7 @@ class _Arranging:
             result.dropped.append(change)
             return None
         fields = {name: value for name, value in change.fields.items() if name not in denied}
-        if not fields:
+        if not fields and not change.fill:
             result.dropped.append(change)
             return None
         places = {name: (name, value) for name, value in _wanted(change).items()}
