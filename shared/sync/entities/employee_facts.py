@@ -176,9 +176,9 @@ def rows_by_number(source: EmployeesSource) -> dict[str, EmployeeRow]:
 def rows_with_any(
     source: EmployeesSource, keys: Collection[str], values: Collection[str]
 ) -> Iterator[tuple[str, EmployeeRow, set[str]]]:
-    """The rows of those of these people for whom the sources have any of these e-mails, phones or last names
-    (in lower case), with which of them. There can be tens of thousands of leavers: a phone is only made out
-    when its last digits are among the values'."""
+    """The rows of those of these people for whom the sources have any of these e-mails, phones, last names
+    (in lower case) or birth dates, with which of them. There can be tens of thousands of leavers: a phone is only
+    made out when its last digits are among the values'."""
     endings = {value[-_TELLING_DIGITS:] for value in values}
     for row in source.rows:
         try:
@@ -194,6 +194,7 @@ def rows_with_any(
 
 def _has_values(row: EmployeeRow, source: EmployeesSource, endings: Collection[str]) -> set[str | None]:
     has = {_mail(row, source.mails)[0], cleaning.email_text(row.email), _folded(row.last_name)}
+    has.add(cleaning.iso_day(row.birth_date))
     if _NO_DIGITS.sub("", str(row.phone or ""))[-_TELLING_DIGITS:] in endings:
         has.add(cleaning.phone(row.phone, source.options.default_country))
     return has
