@@ -798,3 +798,11 @@ def test_whoever_creates_somebody_asks_the_user_of_their_old_number_first(listed
     people.know(1)
     [change] = people.draft(listed=listed, trust=not listed).changes
     assert (change.action, change.predecessors) == ("create", [{"key": "1", "target_id": "u1"}])
+
+
+def test_who_has_married_under_a_new_number_is_asked_for_by_first_name_and_birth_date() -> None:
+    people = People(a_person(2, first_name="First1", last_name="Married"), a_person(3))
+    people.know(1)
+    new, other = people.draft().changes
+    assert (new.key, new.predecessors) == ("2", [{"key": "1", "target_id": "u1"}])
+    assert (other.key, other.predecessors) == ("3", []), "born on the same day, and another first name"

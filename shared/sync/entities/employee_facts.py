@@ -222,9 +222,9 @@ def rows_by_number(source: EmployeesSource) -> dict[str, EmployeeRow]:
 def rows_with_any(
     source: EmployeesSource, keys: Collection[str], values: Collection[str]
 ) -> Iterator[tuple[str, EmployeeRow, set[str]]]:
-    """The rows of those of these people for whom the sources have any of these e-mails, phones or last names
-    (in lower case), with which of them. There can be tens of thousands of leavers: a phone is only made out
-    when its last digits are among the values'."""
+    """The rows of those of these people for whom the sources have any of these e-mails, phones, last names
+    (in lower case) or birth dates, with which of them. There can be tens of thousands of leavers: a phone is only
+    made out when its last digits are among the values'."""
     endings = {value[-_TELLING_DIGITS:] for value in values}
     for row in source.rows:
         try:
@@ -244,6 +244,7 @@ def _has_values(row: EmployeeRow, source: EmployeesSource, endings: Collection[s
         _mail(row, source.mails, rules)[0],
         cleaning.email_text(rules.raw_email(row)),
         _folded(rules.text("last_name", row)),
+        rules.text("date_of_birth", row),
     }
     for raw in rules.raws("mobile_phone", row):
         if _NO_DIGITS.sub("", str(raw or ""))[-_TELLING_DIGITS:] in endings:

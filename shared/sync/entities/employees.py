@@ -182,7 +182,8 @@ class EmployeesMapping:
     def known_by(
         self, source: EmployeesSource, keys: Collection[str], values: Collection[str]
     ) -> dict[str, KnownBy]:
-        """Those of these people who have any of these e-mails, phones or last names, these in lower case."""
+        """Those of these people who have any of these e-mails, phones, last names (in lower case) or birth
+        dates."""
         found = rows_with_any(source, keys, values)
         return {key: KnownBy(self._person(key, row), theirs) for key, row, theirs in found}
 

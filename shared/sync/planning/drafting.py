@@ -24,7 +24,7 @@ from shared.sync.documents.switched_off import SwitchedOff
 from shared.sync.entities.employee_facts import has_left, why_outside
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
-from shared.sync.entities.persons import is_another_person, is_same_person
+from shared.sync.entities.persons import is_another_person, is_same_person, may_have_married
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Cause, Reason
 from shared.sync.model import (
@@ -56,6 +56,9 @@ FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2
 
 LEFT_TO_OTHERS = (causes.OUT_OF_SCOPE, causes.NOT_IN_PILOT)
 """Why the rules have a record left as it is."""
+
+TELLING = ("last_name", "date_of_birth")
+"""By which of these somebody new is looked for among those who are there."""
 
 REFERENCES: Mapping[EntityName, Mapping[str, EntityName]] = {
     "departments": {"parent_cluster_id": "departments"},
@@ -569,8 +572,12 @@ class _Drafting:
         SafetyAmp was listed, or while it was: reading its pages can take minutes at the limit. Whoever
         creates them asks first."""
         mapping = self._mapping
+        # Who has married meanwhile is known by first name and birth date.
         names = {
-            str(change.fields.get("last_name")).casefold() for change in changes if change.action == "create"
+            str(change.fields.get(name)).casefold()
+            for change in changes
+            for name in TELLING
+            if change.action == "create" and change.fields.get(name)
         }
         if not names or not isinstance(mapping, EmployeesMapping):
             return changes
@@ -585,24 +592,25 @@ class _Drafting:
             found: list[Predecessor] = [
                 {"key": key, "target_id": target_id}
                 for key, target_id, person in candidates
-                if is_same_person(person, change.fields) and target_id is not None
+                if target_id is not None
+                and (is_same_person(person, change.fields) or may_have_married(person, change.fields))
             ]
             return replace(change, predecessors=found) if found and change.action == "create" else change
 
         return [asking(change) for change in changes]
 
     def _not_of_the_source(
-        self, last_names: Collection[str]
+        self, names: Collection[str]
     ) -> Iterator[tuple[str | None, int | str | None, FieldValues]]:
-        """Users of these last names whose number is none of the source's, or who have none: key, id, and what
-        they show. Whose number several claim is told, and never created."""
+        """Users of these last names or birth dates whose number is none of the source's, or who have none: key,
+        id, and what they show. Whose number several claim is told, and never created."""
         for target_id, key, _ in self._state.strays.values():
             person = self._state.stray(target_id) if key is None else None
-            if person and str(person.get("last_name")).casefold() in last_names:
+            if person and _has_any(person, names):
                 yield None, target_id, person
         for key in self._state.keys_in_target():
             entry = None if key in self.draft.seen else self._state.entry(key)
-            if entry is not None and str(entry.fields.get("last_name")).casefold() in last_names:
+            if entry is not None and _has_any(entry.fields, names):
                 yield key, entry.target_id, entry.fields
 
     def _unsettle(self, key: str) -> None:
@@ -640,6 +648,10 @@ class _Drafting:
     def _is_known_failure(self, entry: Entry, digest: str) -> bool:
         failure = entry.flags.get(FAILURE)
         return failure is not None and failure["digest"] == digest and not self._retry_failed
+
+
+def _has_any(person: FieldValues, names: Collection[str]) -> bool:
+    return any(str(person.get(name)).casefold() in names for name in TELLING)
 
 
 def _failure_text(entry: Entry) -> str:
