@@ -223,8 +223,8 @@ def rows_with_any(
     source: EmployeesSource, keys: Collection[str], values: Collection[str]
 ) -> Iterator[tuple[str, EmployeeRow, set[str]]]:
     """The rows of those of these people for whom the sources have any of these e-mails, phones, last names
-    (in lower case) or birth dates, with which of them. There can be tens of thousands of leavers: a phone is only
-    made out when its last digits are among the values'."""
+    (in lower case) or birth dates, with which of them. There can be tens of thousands of leavers: a phone is
+    only made out when its last digits are among the values'."""
     endings = {value[-_TELLING_DIGITS:] for value in values}
     for row in source.rows:
         try:
