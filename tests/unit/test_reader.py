@@ -413,4 +413,5 @@ def test_the_settings_reach_the_mapping() -> None:
         "site_default_zip_code": "77001",
         "title_column": "udTitle",
         "region_column": "udArea",
+        "rules_text": None,
     }

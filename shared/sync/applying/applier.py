@@ -179,8 +179,8 @@ class ChangeApplier:
         return resolved, {name: text.format(ref) for name, ref in missing.items()}
 
     def _still_empty(self, change: Change) -> FieldValues:
-        """What fills fields that SafetyAmp owns, as far as they are empty there now. A site or asset cannot be
-        read alone: for these a listing of this run must do. What is not shown is left for another run."""
+        """What fills fields that SafetyAmp owns, as far as they are empty there now. A site or asset cannot
+        be read alone: for these a listing of this run must do. What is not shown is left for another run."""
         if not change.fill or change.target_id is None:
             return {}
         if not self._fresh.can_read:

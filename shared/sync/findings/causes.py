@@ -299,10 +299,22 @@ NOT_LISTED = Cause(
 
 # -- the rules --------------------------------------------------------------------------------------------
 
-OUT_OF_SCOPE = Cause("out-of-scope", "out of scope by the rules", "it", "know", "the sync")
-NOT_IN_PILOT = Cause("not-in-pilot", "not in the pilot", "it", "know", "the sync")
-PROTECTED = Cause("protected", "protected by the rules", "it", "know", "the sync")
-ONLY_REPORTED = Cause("only-reported", "told and not done, by the rules", "it", "know", "the sync")
+OUT_OF_SCOPE = Cause(
+    "out-of-scope", "out of scope by the rules", "it", "know", "the sync", "rules.toml > scope",
+    "a filter that admits the record, if it should be synced"
+)
+NOT_IN_PILOT = Cause(
+    "not-in-pilot", "not in the pilot", "it", "know", "the sync", "rules.toml > pilot",
+    "the record, or nothing, once the pilot is over"
+)
+PROTECTED = Cause(
+    "protected", "protected by the rules", "it", "know", "the sync", "rules.toml > protect",
+    "the record no longer, if the sync may write it"
+)
+ONLY_REPORTED = Cause(
+    "only-reported", "told and not done, by the rules", "it", "know", "the sync", "rules.toml > actions",
+    "apply, if it should be done"
+)
 CHANGED_BY_HAND = Cause(
     "changed-by-hand", "changed by hand in SafetyAmp and set back", "safetyamp", "know", SAFETYAMP, again=True
 )

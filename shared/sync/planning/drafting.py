@@ -137,7 +137,8 @@ def draft_changes(
     With `trust_digests` a record whose digest is the one of its last success is not looked at; after a
     listing each is compared field by field. The state is changed in place where no call is needed
     (digests, adopted records); `Draft.state_changed` tells. `listed`: it was read from SafetyAmp for this
-    run; `before`: what was known until then. With `only_leavers` everybody else waits for what could not be read: of them nothing is concluded.
+    run; `before`: what was known until then. With `only_leavers` everybody else waits for what could not be
+    read: of them nothing is concluded.
     """
     drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
     drafting.only_leavers = only_leavers
@@ -179,11 +180,11 @@ class _Drafting:
         self._keys = frozenset(run.request.keys)
         self._retry_failed = run.request.retry_failed
         self._reenable = services.settings.reenable_disabled
-        self._references = self._known_references(services) if trust_digests else {}
+        self._references = self._known_references() if trust_digests else {}
         # Whatever a comparison depends on beside the record: a changed setting must be noticed.
         self._fingerprint = f"{mapping.options.fingerprint}{self._reenable:d}"
 
-    def _known_references(self, services: Services) -> dict[str, set[str]]:
+    def _known_references(self) -> dict[str, set[str]]:
         """Fields that refer to other records, with the ids that there are, where any are known."""
         found: dict[str, set[str]] = {}
         if self._mapping.name == "vehicles" and not self._mapping.options.rules.vehicles.assign_driver:

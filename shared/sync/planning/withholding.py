@@ -17,9 +17,7 @@ class Withholding:
 
     def __init__(self, entity: EntityName, rules: EntityRules) -> None:
         self._actions = rules.actions
-        self._keys = {
-            normal_key(entity, key): one.reason for one in rules.protect for key in one.keys or ()
-        }
+        self._keys = {normal_key(entity, key): one.reason for one in rules.protect for key in one.keys or ()}
         self._emails = {
             cleaning.email_text(email): one.reason for one in rules.protect for email in one.emails or ()
         }
@@ -43,4 +41,6 @@ class Withholding:
 
     def _protection(self, key: str | None, fields: Mapping[str, JsonValue]) -> str | None:
         by_key = self._keys.get(key) if key is not None else None
-        return by_key or (self._emails.get(cleaning.email_text(fields.get("email"))) if self._emails else None)
+        return by_key or (
+            self._emails.get(cleaning.email_text(fields.get("email"))) if self._emails else None
+        )
