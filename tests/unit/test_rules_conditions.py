@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.sync.rules.conditions import MOST_NAMED, compile_condition, compile_scope
+from shared.sync.entities.conditions import MOST_NAMED, compile_condition, compile_scope
 from shared.sync.rules.model import Condition, Scope
 
 DAY = date(2026, 1, 15)
