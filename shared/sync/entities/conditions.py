@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from shared.sync.entities import cleaning
 from shared.sync.rules.fields import PERSONAL
-from shared.sync.rules.model import Condition, Scope
+from shared.sync.rules.model import CONDITION_WORDS, Condition, Scope
 
 Get = Callable[[str], object]
 """Gives the raw value of a column."""
@@ -18,8 +18,6 @@ Get = Callable[[str], object]
 MOST_NAMED = 3
 """Of values and of filters, in a reason."""
 
-WORDS = ("is", "in", "is_not", "not_in", "starts_with", "before", "after")
-"""What a condition can say of a value, beside `empty`."""
 _MEMBERS = {"is": "is_", "in": "in_"}
 
 _CODE = re.compile(r"[A-Za-z0-9._/-]{1,20}")
@@ -177,7 +175,7 @@ def _wanted(known: Sequence[str], count: int) -> str:
 
 def _word(condition: Condition) -> tuple[str | None, Sequence[object]]:
     """Which word a condition has beside `empty`, and its values."""
-    for word in WORDS:
+    for word in CONDITION_WORDS:
         wanted = getattr(condition, _MEMBERS.get(word, word))
         if wanted is not None:
             return word, wanted if isinstance(wanted, tuple) else (wanted,)

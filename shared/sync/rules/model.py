@@ -20,6 +20,7 @@ Mode = Literal["apply", "hold", "report"]
 """`hold`: somebody has to approve it, however few they are. `report`: it is never sent, only told."""
 
 Text = Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_TEXT)]
+Day = Annotated[date, Field(strict=True)]
 Scalar = StrictBool | StrictInt | Annotated[StrictStr, Field(max_length=LONGEST_TEXT)]
 
 
@@ -39,6 +40,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+CONDITION_WORDS = ("is", "in", "is_not", "not_in", "starts_with", "before", "after")
+"""What a condition can say of a value, beside `empty`."""
+
+
 class Condition(Strict):
     """What a column must hold, in one of these words. Texts are compared without white space around them and
     without regard to case. What is empty meets no condition but `empty = true`, which can stand beside
@@ -50,9 +55,9 @@ class Condition(Strict):
     in_: Scalars | None = Field(None, alias="in")
     not_in: Scalars | None = None
     starts_with: Text | None = None
-    before: date | None = None
+    before: Day | None = None
     """Of a date: earlier than this day."""
-    after: date | None = None
+    after: Day | None = None
     empty: StrictBool | None = None
 
 
@@ -165,9 +170,9 @@ class Expectation(Strict):
 
     entity: EntityName
     name: Text
-    given: dict[str, StrictStr | StrictInt | StrictBool | date]
+    given: dict[str, StrictStr | StrictInt | StrictBool | Day]
     then: Literal["out of scope", "deactivated", "invalid", "skipped"] | dict[str, JsonValue]
-    today: date | None = None
+    today: Day | None = None
 
 
 class Rules(Strict):
