@@ -175,7 +175,7 @@ def samsara_assumptions(runtime: Runtime, recording: Recording) -> Iterator[Assu
 
 
 def _columns(rows: list[Any]) -> Shapes:
-    return shapes(row._asdict() for row in rows)
+    return shapes({name: value for name, value in row._asdict().items() if name != "more"} for row in rows)
 
 
 def _active_numbers(runtime: Runtime) -> set[int | None]:

@@ -5,16 +5,12 @@ Everything here is a value: no I/O, no clock. Fields of a record are SafetyAmp's
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from dataclasses import field as dataclass_field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from shared.sync.findings.causes import Cause, Reason
-
-if TYPE_CHECKING:
-    from shared.sync.rules.model import EntityRules
-    from shared.sync.sources import MappingOptions
 
 EntityName = Literal["departments", "jobs", "titles", "employees", "vehicles"]
 
@@ -154,45 +150,3 @@ class Target:
 def id_of(row: ApiRow) -> int | str:
     """SafetyAmp's id of a row: a listing lets no row pass that has none."""
     return cast("int | str", row["id"])
-
-
-class EntityMapping(Protocol):
-    """The pure part of an entity; one module per entity in `sync/entities/`."""
-
-    name: EntityName
-
-    @property
-    def options(self) -> MappingOptions:
-        """The settings and rules under which it maps."""
-        ...
-
-    @property
-    def rules(self) -> EntityRules:
-        """What the operator's rules say of this entity."""
-        ...
-
-    more_columns: tuple[str, ...]
-    """Columns that are read only because the rules name them."""
-    version: int
-    """Raised whenever the mapping's result for an unchanged record changes: digests include it."""
-
-    def records(self, source: Source) -> Iterator[SourceRecord | Rejected]:
-        """Source records in the order in which they should be applied; Rejected for rows without a usable
-        key and for keys that occur twice (a guess would be needed)."""
-        ...
-
-    def desired(self, record: SourceRecord) -> Desired | Rejected:
-        """The mapping of one record."""
-        ...
-
-    def target(self, row: ApiRow) -> Target | None:
-        """A row of SafetyAmp's listing, normalised; None when it is not of this entity's business."""
-        ...
-
-    def match_value(self, record: SourceRecord) -> str | None:
-        """The alternative match value of a source record, if the entity has one."""
-        ...
-
-    def core(self, existing: FieldValues) -> FieldValues:
-        """The fields that every update must repeat (required on PUT and PATCH), from the existing record."""
-        ...

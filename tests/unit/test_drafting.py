@@ -16,12 +16,17 @@ from shared.sync.findings.causes import Reason
 from shared.sync.model import ApiRow, Desired, EntityName, FieldValues, Rejected, SourceRecord, Target
 from shared.sync.planning.drafting import Draft, draft_changes
 from shared.sync.planning.resolver import Resolver
+from shared.sync.sources import MappingOptions
 from tests.unit.engine_rig import EngineRig
 
 
 @dataclass
 class ThingsMapping:
     """A mapping whose facts are name, serial, and whether the thing is still there."""
+
+    options = MappingOptions()
+    rules = options.rules.vehicles
+    more_columns: tuple[str, ...] = ()
 
     rejects: dict[str, Rejected] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -66,7 +66,7 @@ class People:
         self.rig.documents.write(paths.SWITCHED_OFF, to_json({"version": 1, "users": users}))
 
     def draft(
-        self, *, keys: tuple[str, ...] = (), retry_failed: bool = False, trust: bool = True, **how: bool
+        self, *, keys: tuple[str, ...] = (), retry_failed: bool = False, trust: bool = True, **how: Any
     ) -> Draft:
         request = RunRequest(entities=("employees",), keys=keys, retry_failed=retry_failed)
         run = Run("r", request, "now", {"employees": EntityStatus()})

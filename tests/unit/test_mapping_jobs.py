@@ -93,7 +93,7 @@ def test_dots_and_leading_zeros_are_part_of_the_key(key: str) -> None:
         ({"country": "USA"}, "country dropped: not two letters"),
     ],
 )
-def test_a_malformed_value_is_dropped_with_a_warning(change: dict[str, str], warning: str) -> None:
+def test_a_malformed_value_is_dropped_with_a_warning(change: dict[str, Any], warning: str) -> None:
     desired = wanted(ROW._replace(**change))
     assert desired.warnings == (Reason(warning, JOB_TEXT_UNUSABLE),)
     assert not set(change) & set(desired.fields)

@@ -13,7 +13,8 @@ from shared.sync.documents.progress import HalfDone
 from shared.sync.documents.state import UNIQUE
 from shared.sync.entities.cleaning import is_given
 from shared.sync.entities.keys import normal_key
-from shared.sync.model import ACCESS, EntityMapping, FieldValues, JsonValue, Ref, Target
+from shared.sync.mapping import EntityMapping
+from shared.sync.model import ACCESS, FieldValues, JsonValue, Ref, Target
 from shared.sync.planning.compare import wanted_digest
 from shared.sync.planning.listing import RESOURCES, UNIQUE_VALUE
 from shared.sync.planning.resolver import Resolver

@@ -17,8 +17,9 @@ from shared.sync.documents.runs import Run
 from shared.sync.entities.keys import normal_key
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.lost_answers import settled_after
+from shared.sync.mapping import EntityMapping
 from shared.sync.messages import BatchMessage
-from shared.sync.model import EntityMapping, Target
+from shared.sync.model import Target
 from shared.sync.planning.listing import UNIQUE_VALUE, TargetLister, kept_form
 from shared.sync.services import Services
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shared.sync.entities import departments, employees, jobs, titles, vehicles
-from shared.sync.model import EntityMapping, EntityName
+from shared.sync.mapping import EntityMapping
+from shared.sync.model import EntityName
 from shared.sync.sources import MappingOptions
 
 

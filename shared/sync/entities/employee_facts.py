@@ -20,7 +20,7 @@ from shared.sync.entities.keys import by_key
 from shared.sync.entities.scoping import not_in_pilot, pilot_keys, unclear
 from shared.sync.findings.causes import KEYS, OUT_OF_SCOPE
 from shared.sync.model import Claim, Facts, Rejected, SourceRecord
-from shared.sync.sources import EmployeesSource, MailDirectory
+from shared.sync.sources import EmployeesSource, MailDirectory, MappingOptions
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ def _number(row: EmployeeRow) -> int:
     return row.employee or 0
 
 
-def standing(row: EmployeeRow, today: date, rules: EmployeeFields) -> Standing:
+def standing(row: EmployeeRow, today: date, rules: EmployeeFields | None = None) -> Standing:
     """How somebody stands with the company today.
 
     The day of TermDate is the first day without access, or the last one with it, as the rules say. A
@@ -162,6 +162,7 @@ def standing(row: EmployeeRow, today: date, rules: EmployeeFields) -> Standing:
     guess is not for us: it is a bad TermDate.
     One before a HireDate yet to come is somebody who left and will come back.
     """
+    rules = rules or employee_fields(MappingOptions())
     hired = _day_or_earliest(row.hire_date)
     left = _day_or_earliest(row.term_date)
     if left is not None and left <= cleaning.EARLIEST_DAY:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from shared.sync.findings.causes import UNEXPECTED_DATA
-from shared.sync.model import ApiRow, Desired, EntityMapping, Rejected, SourceRecord, Target, id_of
+from shared.sync.mapping import EntityMapping
+from shared.sync.model import ApiRow, Desired, Rejected, SourceRecord, Target, id_of
 
 logger = logging.getLogger(__name__)
 

@@ -27,12 +27,12 @@ from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.persons import is_another_person, is_same_person, may_have_married
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Cause, Reason
+from shared.sync.mapping import EntityMapping
 from shared.sync.model import (
     ACCESS,
     Action,
     Claim,
     Desired,
-    EntityMapping,
     EntityName,
     FieldValues,
     JsonValue,

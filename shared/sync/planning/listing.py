@@ -25,7 +25,8 @@ from shared.sync import paths
 from shared.sync.entities.guarded import target_of
 from shared.sync.entities.keys import normal_key
 from shared.sync.lease import Lease
-from shared.sync.model import ApiRow, EntityMapping, EntityName, JsonValue, Target
+from shared.sync.mapping import EntityMapping
+from shared.sync.model import ApiRow, EntityName, JsonValue, Target
 from shared.sync.planning.guard import GuardLimits, refuse_shrunk_listing
 from shared.sync.services import Services
 

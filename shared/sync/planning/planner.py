@@ -37,7 +37,8 @@ from shared.sync.documents.state import (
 from shared.sync.entities import mappings
 from shared.sync.findings.causes import NOT_LISTED
 from shared.sync.lost_answers import settled_after
-from shared.sync.model import ACCESS, EntityMapping, EntityName, Source
+from shared.sync.mapping import EntityMapping
+from shared.sync.model import ACCESS, EntityName, Source
 from shared.sync.planning.approval import (
     approved_changes,
     approved_plan,

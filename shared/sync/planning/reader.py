@@ -21,7 +21,8 @@ from shared.sync.entities.employee_fields import employee_fields
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.mail import mail_directory
 from shared.sync.entities.regions import known_regions, regions_of_departments
-from shared.sync.model import Desired, EntityMapping, EntityName, JsonValue, Rejected, Source, SourceRecord
+from shared.sync.mapping import EntityMapping
+from shared.sync.model import Desired, EntityName, JsonValue, Rejected, Source, SourceRecord
 from shared.sync.planning.guard import refuse_empty
 from shared.sync.planning.resolver import Resolver
 from shared.sync.rules.columns import columns_of

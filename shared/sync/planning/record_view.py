@@ -11,7 +11,8 @@ from shared.sync.documents.state import EntityState
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.shown import shown
 from shared.sync.findings.causes import texts_of
-from shared.sync.model import EntityMapping, FieldValues, Rejected, Source, SourceRecord
+from shared.sync.mapping import EntityMapping
+from shared.sync.model import FieldValues, Rejected, Source, SourceRecord
 
 Found = Literal["known id", "listed now", "match value", "several", "nothing"]
 
