@@ -6,17 +6,20 @@ from typing import Any
 
 import azure.functions as func
 
-from functions.access import APPROVER, VIEWER, operation
-from functions.api_input import Params, json_body
+from functions.access import APPROVER, OPERATOR, VIEWER, operation
+from functions.api_input import Params, json_body, run_id_of
 from functions.deciding import SAYING, said
-from functions.responses import BadRequest, Problem, json_response
+from functions.responses import BadRequest, Problem, json_response, started
 from shared import runtime
 from shared.errors import ConfigurationError
 from shared.queries import rules
 from shared.queries.openapi.requests import LARGEST_RULES, MOST_VERSIONS
+from shared.queries.rules_preview import preview_request, rules_preview
 from shared.runtime import Runtime
 from shared.sync.decisions.rules import push, roll_back
+from shared.sync.documents.runs import get_run
 from shared.sync.planning.rules_in_force import check_rules
+from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
 
@@ -68,6 +71,24 @@ def roll_back_rules(req: func.HttpRequest) -> func.HttpResponse:
     deciding, services = said(Params(req, *SAYING), body), runtime.current()
     number, after = _number_of(body.get("version"), "version"), _after(body)
     return json_response(rules.put(roll_back(services, number, deciding.by, deciding.reason, after)))
+
+
+@operation(blueprint, "api/rules/preview", "POST", OPERATOR)
+def preview_rules(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a run that only plans, under rules that are not in force."""
+    body = json_body(req, "text", most_bytes=LARGEST_BODY, hint=SHORTER)
+    Params(req)
+    services = runtime.current()
+    text = checked_text(services, body.get("text"))
+    return started(request_run(services, preview_request(services.documents, text)))
+
+
+@operation(blueprint, "api/rules/preview/{run_id}", "GET", VIEWER)
+def show_rules_preview(req: func.HttpRequest) -> func.HttpResponse:
+    """What such a run would do."""
+    Params(req)
+    services = runtime.current()
+    return json_response(rules_preview(services, get_run(services.documents, run_id_of(req))))
 
 
 def checked_text(services: Runtime, text: Any) -> str:

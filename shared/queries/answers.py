@@ -359,6 +359,67 @@ class RulesPut(TypedDict):
     ]
 
 
+class Examples(TypedDict):
+    count: Count
+    keys: Annotated[list[str], Field(description="The first ten.")]
+
+
+class PreviewedScope(TypedDict):
+    """Whom the rules leave alone: out of scope, or not in the pilot. Beside whom out of scope means access
+    switched off: they are among those who are deactivated."""
+
+    source: Annotated[Count, Field(description="Records of the source.")]
+    outside: Annotated[Count, Field(description="Of these left alone.")]
+    enter: Annotated[
+        Examples | None,
+        Field(description="Left alone by the rules in force; null where no run under those is kept."),
+    ]
+    leave: Annotated[Examples | None, Field(description="Left alone by these rules only; null likewise.")]
+    in_safetyamp: Annotated[
+        Count | None, Field(description="Of those who leave: they stay as they are there.")
+    ]
+
+
+class PreviewedValue(TypedDict):
+    key: str
+    before: JsonValue
+    after: JsonValue
+
+
+class PreviewedField(TypedDict):
+    field: str
+    count: Count
+    examples: Annotated[list[PreviewedValue], Field(description="The first ten.")]
+
+
+class PreviewedAction(TypedDict):
+    action: Action
+    count: Count
+    keys: Annotated[list[str], Field(description="The first ten.")]
+    fields: Annotated[list[PreviewedField], Field(description="Of updates: the most frequent first.")]
+
+
+class EntityPreview(TypedDict):
+    entity: EntityName
+    phase: EntityPhase
+    reason: str | None
+    planned: Annotated[bool, Field(description="Whether there is a plan.")]
+    held: Annotated[list[str], Field(description="Why the guard would hold it.")]
+    scope: PreviewedScope | None
+    actions: Annotated[list[PreviewedAction], Field(description="Those with changes, most dangerous first.")]
+
+
+class RulesPreview(TypedDict):
+    """What a run under these rules would do, with what the next run would do anyway."""
+
+    run_id: RunId
+    phase: RunPhase
+    requested_at: Time
+    entities: list[EntityPreview]
+    plan_url: Annotated[str, Field(description="All of it by name; `format=csv` for a spreadsheet.")]
+    notes: Annotated[list[str], Field(description="What could not be read.")]
+
+
 class DecisionPage(TypedDict):
     decisions: list[Decision]
     next: Annotated[

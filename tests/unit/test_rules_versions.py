@@ -146,7 +146,7 @@ class TestTheList:
     ) -> None:
         pushed(rig)
         rig.documents.write(paths.RULES, damage)
-        with pytest.raises(UnreadableDocument, match="which rules are in force.*push the file"):
+        with pytest.raises(UnreadableDocument, match=r"which rules are in force.*push the file"):
             request_run(rig.services, RunRequest())
         assert list(rig.documents.list("runs/")) == []
         assert pushed(rig, SECOND) == 1
@@ -192,7 +192,7 @@ class TestPushing:
 
         monkeypatch.setattr("shared.sync.decisions.rules.store_rules", store)
         with pytest.raises(
-            RulesConflict, match="version 1 was put in force by Jo Canary .* nothing was changed"
+            RulesConflict, match=r"version 1 was put in force by Jo Canary .* nothing was changed"
         ):
             pushed(rig, FIRST)
         assert rules_text(rig.services, None) == SECOND

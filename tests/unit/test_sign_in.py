@@ -40,6 +40,8 @@ NEEDED = {
     "show_rules": "viewer",
     "list_rules": "viewer",
     "compare_rules": "viewer",
+    "show_rules_preview": "viewer",
+    "preview_rules": "operator",
     "push_rules": "approver",
     "roll_back_rules": "approver",
     "show_settings": "operator",

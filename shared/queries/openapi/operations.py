@@ -79,6 +79,7 @@ PATH_PARAMETERS: dict[str, dict[str, object]] = {
     "/api/runs/{run_id}/changes": {"run_id": RunId},
     "/api/runs/{run_id}/approve": {"run_id": RunId},
     "/api/runs/{run_id}/cancel": {"run_id": RunId},
+    "/api/rules/preview/{run_id}": {"run_id": RunId},
     "/api/cache/{name}": {"name": CachedOrAll},
 }
 
@@ -222,6 +223,11 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("post", "/api/rules/rollback", "roll_back_rules", "Put a former version of the rules in force",
         query=DECIDING, body=requests.RollbackRequest, answers=answer(answers.RulesPut),
         problems=(404, 409, 413)),
+    Operation("post", "/api/rules/preview", "preview_rules", "Plan under other rules, and change nothing",
+        body=requests.PreviewRequest, answers=STARTED, problems=(409, 413), headers=LOCATED),
+    Operation("get", "/api/rules/preview/{run_id}", "show_rules_preview",
+        "Who would enter and leave the scope, and what would change, by such a run",
+        answers=answer(answers.RulesPreview), problems=(404,)),
     Operation("get", "/api/decisions", "list_decisions", "Who decided what, when and why, newest first",
         query={
             "action": DecisionAction, "who": described(Line, "Part of the name or id."),

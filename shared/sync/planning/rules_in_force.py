@@ -60,7 +60,7 @@ def text_of(documents: Documents, digest: str) -> str | None:
 def text_of_file(settings: Settings) -> str:
     """What the file says that RULES_FILE names. Raises ConfigurationError with all that is wrong with it."""
     try:
-        text = Path(settings.rules_file or "").read_text(encoding="utf-8")
+        text = Path(settings.rules_file or "").read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigurationError.of(RULES_FILE, f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
