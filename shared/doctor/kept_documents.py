@@ -37,7 +37,8 @@ GIVEN_UP = "Nothing has to be done: its run ends with that reason, and the next 
 ENDED = "Nothing has to be done: its run has ended, and only what it did cannot be shown any more"
 
 RULES_LOST = (
-    f"Nothing is planned until that is mended: push the rules that are to be in force ({PROGRAM} rules push FILE)"
+    "Nothing is planned until that is mended: push the rules that are to be in force"
+    f" ({PROGRAM} rules push FILE)"
 )
 
 Look = tuple[str, Callable[[], object]]

@@ -44,7 +44,6 @@ from shared.sync.model import (
 from shared.sync.planning.compare import compare, digest_of
 from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
-from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.unique_values import arrange
 from shared.sync.services import Services
@@ -169,7 +168,7 @@ class _Drafting:
         self._reenable = services.settings.reenable_disabled
         self._references = self._known_references(services) if trust_digests else {}
         # Whatever a comparison depends on beside the record: a changed setting must be noticed.
-        self._fingerprint = repr((mapping_options(services.settings), self._reenable))
+        self._fingerprint = f"{mapping.options.fingerprint} {self._reenable}"
 
     def _known_references(self, services: Services) -> dict[str, set[str]]:
         """Fields that refer to other records, with the ids that there are, where any are known."""

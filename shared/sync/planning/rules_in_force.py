@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync.documents.rules import DEFAULT, read_pushed, read_text, store_rules
 from shared.sync.documents.runs import Run
+from shared.sync.planning.reader import mapping_options
 from shared.sync.rules.model import Rules
-from shared.sync.rules.reading import PlaceHolders, read_rules
 from shared.sync.services import Services
+from shared.sync.sources import MappingOptions
 
 if TYPE_CHECKING:
     from shared.config import Settings
@@ -36,6 +37,14 @@ def rules_text(services: Services, run: Run | None) -> str | None:
         return text_of_file(services.settings)
     pushed = read_pushed(services.documents)
     return text_of(services.documents, pushed[-1].digest) if pushed else None
+
+
+def options_in_force(services: Services) -> MappingOptions:
+    """What maps a record now. Raises ConfigurationError, also where nobody can tell the rules."""
+    try:
+        return mapping_options(services.settings, rules_text(services, None))
+    except UnreadableDocument as error:
+        raise ConfigurationError.of("rules", str(error)) from error
 
 
 def rules_in_force(services: Services) -> str:
@@ -78,17 +87,6 @@ def effective_rules(settings: Settings, text: str) -> Rules:
     """What the text says, over the default file and with settings in the place of their names. Raises
     ConfigurationError with all that is wrong with it."""
     try:
-        return read_rules(text, place_holders(settings))
+        return mapping_options(settings, text).rules
     except (ValueError, KeyError) as error:
         raise ConfigurationError.of(RULES_FILE, f"cannot be understood: {error}") from error
-
-
-def place_holders(settings: Settings) -> PlaceHolders:
-    """The settings that a file can name, with their values."""
-    return tuple((name, getattr(settings, name.lower())) for name in NAMED_SETTINGS)
-
-
-NAMED_SETTINGS = (
-    *("VISTA_REGION_COLUMN", "VISTA_TITLE_COLUMN", "SITE_DEFAULT_STATE", "SITE_DEFAULT_ZIP_CODE"),
-    *("DEFAULT_COUNTRY", "DEFAULT_TIMEZONE", "SAFETYAMP_DEFAULT_ROLE", "VEHICLE_ASSIGN_DRIVER"),
-)
