@@ -13,6 +13,7 @@ from functions.health import blueprint as health
 from functions.me_api import blueprint as me_api
 from functions.queues import blueprint as queues
 from functions.records_api import blueprint as records_api
+from functions.rules_api import blueprint as rules_api
 from functions.runs_api import blueprint as runs_api
 from functions.status_api import blueprint as status_api
 from functions.sync_api import blueprint as sync_api
@@ -22,8 +23,8 @@ from shared.shutdown import end_gracefully
 from shared.telemetry.logs import install_json_logs
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-API = (sync_api, runs_api, records_api, failures_api, control_api, decisions_api, status_api, me_api)
-for blueprint in (timers, queues, health, dashboard, *API):
+API = (sync_api, runs_api, records_api, failures_api, control_api, decisions_api, rules_api, status_api)
+for blueprint in (timers, queues, health, dashboard, *API, me_api):
     app.register_functions(blueprint)
 
 # In the Functions worker only: the hosts of `local/` and of tests have their own ways to log and to end.

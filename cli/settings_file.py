@@ -14,6 +14,7 @@ from shared.errors import ConfigurationError
 
 FILE_NAME = "local.settings.json"
 BUS = "SERVICE_BUS_CONNECTION"
+RULES, RULES_NAME = "RULES_FILE", "rules.toml"
 EMULATOR_PORT = 5672
 ANSWER_SECONDS = 0.5
 
@@ -26,12 +27,17 @@ def local_environment(folder: Path) -> ChainMap[str, str]:
 
     The example file names the emulator of Service Bus, for `func start`. Where that does not run, its line
     counts as empty, so that the same file serves where there is only Python.
+
+    Behind both stands a `rules.toml` of the folder, where there is one, as RULES_FILE.
     """
     values = dict(_values(folder / FILE_NAME))
     if BUS not in os.environ and _is_emulator_away(values.get(BUS, "")):
         del values[BUS]
         logger.info("no Service Bus emulator runs here; messages stay in this process")
-    return ChainMap(dict(os.environ), values)
+    if not values.get(RULES):
+        values.pop(RULES, None)
+    rules = folder / RULES_NAME
+    return ChainMap(dict(os.environ), values, {RULES: str(rules)} if rules.is_file() else {})
 
 
 def is_of_file(setting: str, folder: Path) -> bool:

@@ -6,28 +6,14 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.console import inert, say
+from cli.remote.parts import HEADINGS, SIGNS, STYLES
 from cli.remote.words import plain
 from shared.queries import answers
 from shared.queries.plan_view import IN_ORDER_OF_DANGER
-from shared.sync.model import ACTIONS, Action
+from shared.sync.model import ACTIONS
 
 MOST_UPDATES, MOST_EXAMPLES, MOST_PROBLEMS = 20, 5, 12
 QUIET_KINDS = ("skipped",)
-
-SIGNS: dict[Action, str] = {"create": "+", "update": "~", "deactivate": "-", "reactivate": "*"}
-STYLES: dict[Action, str] = {
-    "create": "green",
-    "update": "yellow",
-    "deactivate": "bold red",
-    "reactivate": "magenta",
-}
-HEADINGS: dict[Action, tuple[str, str]] = {
-    "deactivate": ("loses access", "lose access"),
-    "reactivate": ("gets access back", "get access back"),
-    "update": ("changes", "change"),
-    "create": ("is new", "are new"),
-}
-"""Of one record, and of several."""
 
 PEOPLE = {"employees": ("person", "people")}
 

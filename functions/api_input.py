@@ -100,12 +100,17 @@ def next_page(req: func.HttpRequest, path: str, cursor: str | None) -> dict[str,
     return {"Link": f'<{path}?{urlencode({**asked, "cursor": cursor})}>; rel="next"'}
 
 
-def json_body(req: func.HttpRequest, *allowed: str) -> dict[str, Any]:
+def json_body(
+    req: func.HttpRequest,
+    *allowed: str,
+    most_bytes: int = LARGEST_BODY_BYTES,
+    hint: str = "Send fewer keys at a time.",
+) -> dict[str, Any]:
     """The body, a JSON object with no other members than `allowed`; {} for an empty one."""
     data = req.get_body()
-    if len(data) > LARGEST_BODY_BYTES:
-        detail = f"the body has {len(data)} bytes, at most {LARGEST_BODY_BYTES} are taken"
-        raise Problem(413, "Too large", detail, "Send fewer keys at a time.")
+    if len(data) > most_bytes:
+        detail = f"the body has {len(data)} bytes, at most {most_bytes} are taken"
+        raise Problem(413, "Too large", detail, hint)
     if not data.strip():
         return {}
     try:

@@ -16,8 +16,10 @@ from shared.errors import (
     CacheError,
     ConfigurationError,
     Paused,
+    RulesConflict,
     RunConflict,
     StorageError,
+    UnknownRules,
     UnknownRun,
     UnreadableDocument,
 )
@@ -145,6 +147,10 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
         url = f"/api/runs/{error.run_id}"
         hint = f"GET {url} shows how it stands; wait until it has ended, or POST {url}/cancel."
         return problem(409, "Conflict", str(error), hint, run_id=error.run_id, url=url)
+    except UnknownRules as error:
+        return problem(404, "Not found", str(error), "GET /api/rules/history lists the versions.")
+    except RulesConflict as error:
+        return problem(409, "Conflict", str(error), "GET /api/rules shows what is in force.")
     except Paused as error:
         return problem(409, "Paused", str(error), "Resume it, or ask who paused it: GET /api/control.")
     except ConfigurationError as error:

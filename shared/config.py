@@ -101,6 +101,7 @@ class Settings(BaseModel):
     azurewebjobsstorage__blobserviceuri: str | None = None
     azurewebjobsstorage__clientid: str | None = None
     local_folder: str = ".local"
+    rules_file: str | None = None
 
     redis_host: str = "localhost"
     redis_port: Annotated[int, Field(ge=1, le=65535)] = 6379

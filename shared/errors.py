@@ -24,6 +24,8 @@
      +-- MessageError            a message that can never be handled
      +-- RunConflict             the run's state does not allow what was asked (its run id is kept)
      +-- UnknownRun              there is no such run
+     +-- RulesConflict           the rules in force do not allow what was asked of them
+     +-- UnknownRules            there is no such version of the rules
      +-- IdentityUnreadable      a caller's identity that is not what Azure sends
      +-- Paused                  an operator paused what was asked for
 
@@ -239,6 +241,14 @@ class RunConflict(SafetyAmpError):
 
 class UnknownRun(SafetyAmpError):
     """No document of this run exists."""
+
+
+class RulesConflict(SafetyAmpError):
+    """What is in force does not allow what was asked: somebody else was quicker, or a file rules here."""
+
+
+class UnknownRules(SafetyAmpError):
+    """No version of the rules has this number."""
 
 
 class IdentityUnreadable(SafetyAmpError):

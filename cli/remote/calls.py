@@ -13,9 +13,11 @@ from rich.text import Text
 from cli.console import inert
 from cli.remote.client import RECORD_SECONDS, Answer, Expected, RemoteApp, RemoteError, Value
 from cli.remote.parts import show_commands
+from cli.remote.preview import ask_preview
 from cli.remote.show_decisions import show_decisions
 from cli.remote.show_fix_list import show_fix_list, write_fix_list
 from cli.remote.show_record import show_explanation
+from cli.remote.show_rules import show_diff, show_history, show_preview, show_put, show_text
 from cli.remote.show_runs import show_changes, show_more, show_run, show_runs
 from cli.remote.show_status import (
     failures_exit_status,
@@ -27,8 +29,9 @@ from cli.remote.show_status import (
 from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
 from cli.remote.show_trends import show_trends
 from cli.remote.words import command
+from cli.rules_command import text_of
 from cli.user import user_name
-from local.host.once import NOTHING_FAILED, exit_status
+from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, exit_status
 from shared.errors import ConfigurationError
 from shared.queries import answers
 from shared.queries.run_index import RUN_ID
@@ -46,6 +49,10 @@ FIX_LIST = Expected(answers.FixList, ("total", "groups", "rows"))
 TRENDS = Expected(answers.Trends, ("days", "complete_since"))
 CONTROL = Expected(answers.Control, ("paused",))
 DECISIONS = Expected(answers.DecisionPage, ("decisions", "next"))
+RULES = Expected(answers.Rules, ("source", "text"))
+RULES_HISTORY = Expected(answers.RulesHistory, ("in_force", "versions"))
+RULES_DIFF = Expected(answers.RulesDiff, ("a", "b", "rules"))
+RULES_PUT = Expected(answers.RulesPut, ("in_force", "changed"))
 
 
 def _ask_status(app: RemoteApp, _: argparse.Namespace) -> Answer[answers.Status]:
@@ -223,6 +230,59 @@ def _tell_decisions(console: Console, value: answers.DecisionPage, options: argp
     return NOTHING_FAILED
 
 
+def _ask_rules_text(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.Rules]:
+    return app.get("/api/rules", RULES, version=options.version)
+
+
+def _tell_rules_text(console: Console, value: answers.Rules, _: argparse.Namespace) -> int:
+    show_text(console, value)
+    if value["problem"]:
+        raise RemoteError(value["problem"], "Push rules that can be read, or go back to other ones.")
+    return NOTHING_FAILED
+
+
+def _ask_rules_history(app: RemoteApp, _: argparse.Namespace) -> Answer[answers.RulesHistory]:
+    return app.get("/api/rules/history", RULES_HISTORY)
+
+
+def _tell_rules_history(console: Console, value: answers.RulesHistory, _: argparse.Namespace) -> int:
+    show_history(console, value)
+    return NOTHING_FAILED
+
+
+def _ask_rules_diff(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.RulesDiff]:
+    return app.get("/api/rules/diff", RULES_DIFF, a=options.a, b=options.b)
+
+
+def _tell_rules_diff(console: Console, value: answers.RulesDiff, _: argparse.Namespace) -> int:
+    show_diff(console, value)
+    return NOTHING_FAILED
+
+
+def _ask_rules_push(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.RulesPut]:
+    return app.post("/api/rules", RULES_PUT, {"text": text_of(options.file), **_after(options)})
+
+
+def _ask_rules_rollback(app: RemoteApp, options: argparse.Namespace) -> Answer[answers.RulesPut]:
+    return app.post("/api/rules/rollback", RULES_PUT, {"version": options.version, **_after(options)})
+
+
+def _after(options: argparse.Namespace) -> dict[str, object]:
+    return {**_deciding(options), **({} if options.after is None else {"after": options.after})}
+
+
+def _tell_rules_put(console: Console, value: answers.RulesPut, _: argparse.Namespace) -> int:
+    show_put(console, value)
+    return NOTHING_FAILED
+
+
+def _tell_preview(console: Console, value: answers.RulesPreview, options: argparse.Namespace) -> int:
+    show_preview(console, value)
+    if options.csv is not None:
+        console.print(Text(f"every change is in {inert(options.csv)}"), soft_wrap=True)
+    return NOTHING_FAILED if value["phase"] == "planned" else SOMETHING_FAILED
+
+
 def _deciding(options: argparse.Namespace) -> dict[str, str]:
     """Who decides, and why; what is not known is left out."""
     said = {"reason": options.reason, "who": options.who or user_name()}
@@ -268,6 +328,12 @@ CALLS: Mapping[str, Call[Any]] = {
     "pause": Call(_ask_pause, _tell_pauses),
     "resume": Call(_ask_resume, _tell_pauses),
     "decisions": Call(_ask_decisions, _tell_decisions),
+    "rules text": Call(_ask_rules_text, _tell_rules_text),
+    "rules history": Call(_ask_rules_history, _tell_rules_history),
+    "rules diff": Call(_ask_rules_diff, _tell_rules_diff),
+    "rules preview": Call(ask_preview, _tell_preview),
+    "rules push": Call(_ask_rules_push, _tell_rules_put),
+    "rules rollback": Call(_ask_rules_rollback, _tell_rules_put),
 }
 OF_ONE: Mapping[str, Call[Any]] = {
     "runs": Call(_ask_run, _tell_run),

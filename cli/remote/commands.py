@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.arguments import Parser, add_command, new_file
+from cli.arguments import Parser, add_command, new_file, whole_number
 from cli.console import inert, print_json, result_console, say
 from cli.next_step import say_next
 from cli.remote.address import (
@@ -24,11 +24,14 @@ from cli.remote.address import (
 from cli.remote.calls import call_of
 from cli.remote.client import Answer, NothingAnswers, RemoteApp, RemoteError
 from cli.remote.here import COMMANDS, app_here, documents_here, instead
+from cli.remote.preview import preview_here
 from cli.remote.sign_in import access_token
 from cli.remote.words import said
+from cli.rules_command import rules_commands
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED
 from shared.errors import ConfigurationError
+from shared.queries.openapi.requests import MOST_VERSIONS
 from shared.sync.decisions.record import DECISION_ACTIONS
 from shared.sync.documents.runs import RUN_PHASES
 from shared.sync.findings.causes import OWNERS
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 ENTITY_OR_ALL = ("all", *ENTITIES)
 NAMES = ", ".join(ENTITIES)
 RUN_HELP = "a run's id, as `runs` shows it"
+PREVIEW = "rules preview"
+VERSION = whole_number(0, MOST_VERSIONS)
+VERSION_HELP = "a number of `rules history`, 0 for the default file (the one in force)"
 
 
 def add_commands(commands: Commands) -> None:
@@ -127,6 +133,58 @@ def add_commands(commands: Commands) -> None:
     )
     _add_deciding(resume)
     _add_decisions(commands)
+    _add_rules(rules_commands(commands))
+
+
+def _add_rules(rules: Commands) -> None:
+    text = _add(rules, "text", "its rules, as a file to change", "rules text > rules.toml", "rules text")
+    text.add_argument("version", nargs="?", type=VERSION, metavar="VERSION", help=VERSION_HELP)
+    _add(rules, "history", "which rules were in force, and why", "rules history", "rules history")
+    diff = _add(rules, "diff", "what two versions of its rules say otherwise", "rules diff 3 4", "rules diff")
+    diff.add_argument("a", type=VERSION, metavar="VERSION", help="a number of `rules history`")
+    diff.add_argument("b", nargs="?", type=VERSION, metavar="VERSION", help="another (the one in force)")
+    push = _add(
+        rules,
+        "push",
+        "put the rules of a file in force",
+        "rules push rules.toml --reason 'office staff are managed elsewhere'",
+        "rules push",
+    )
+    push.add_argument("file", type=Path, metavar="FILE", help="a rules.toml")
+    _add_after(push)
+    rollback = _add(
+        rules,
+        "rollback",
+        "put a former version of its rules in force again",
+        "rules rollback 3 --reason 'phones came out wrong'",
+        "rules rollback",
+    )
+    rollback.add_argument("version", type=VERSION, metavar="VERSION", help="its number; 0: the default file")
+    _add_after(rollback)
+    preview = _add(
+        rules,
+        "preview",
+        "what a run under the rules of a file would do; nothing is changed",
+        "rules preview rules.toml --csv preview.csv",
+        "rules preview",
+    )
+    preview.add_argument("file", type=Path, metavar="FILE", help="a rules.toml")
+    preview.add_argument(
+        "--csv",
+        type=new_file,
+        metavar="FILE",
+        help="write every change there, for a spreadsheet; names people",
+    )
+
+
+def _add_after(parser: Parser) -> None:
+    parser.add_argument(
+        "--after",
+        type=VERSION,
+        metavar="VERSION",
+        help="only if that one is in force, from which they were made",
+    )
+    _add_deciding(parser)
 
 
 def _add_decisions(commands: Commands) -> None:
@@ -154,19 +212,21 @@ def _add_deciding(parser: Parser) -> None:
     parser.add_argument("--who", metavar="NAME", help="who decides it (this machine's user)")
 
 
-def _add(commands: Commands, name: str, about: str, example: str) -> Parser:
+def _add(commands: Commands, name: str, about: str, example: str, command: str | None = None) -> Parser:
+    """`command` is what it is called with the command that it is below, if it is below one."""
+    command = command or name
     parser = add_command(
         commands,
         name,
         f"running app: {about}",
         example,
         run=_run,
-        command=name,
+        command=command,
         log_level="ERROR",
         interrupted="what the app has been asked for goes on there",
     )
     no_app = "Where none is named and none runs, the documents of LOCAL_FOLDER answer."
-    app = parser.add_argument_group("the running app", no_app if name in COMMANDS else None)
+    app = parser.add_argument_group("the running app", no_app if command in COMMANDS else None)
     app.add_argument("--url", help=f"its address (environment {URL_SETTING}, else {DEFAULT_URL})")
     app.add_argument(
         "--function-key",
@@ -216,6 +276,8 @@ def _asked(options: argparse.Namespace, address: Address, environment: Mapping[s
         folder = None if address.is_named or address.client_id else documents_here(environment)
         if folder is None:
             raise
+        if options.command == PREVIEW:
+            return preview_here(options, environment)
         if options.command not in COMMANDS:
             raise RemoteError(str(error), error.hint + instead(options)) from error
     text = f"no app runs at {address.url}: this is from the documents in {folder}"

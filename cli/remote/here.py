@@ -21,6 +21,7 @@ from shared.config import Settings
 COMMANDS = (
     *("runs", "changes", "search", "explain", "failures", "fix-list", "trends", "decisions"),
     *("pause", "resume"),
+    *("rules text", "rules history", "rules diff", "rules push", "rules rollback"),
 )
 """Neither `status`, which tells how a running app is, nor what sends messages that nobody here would take."""
 

@@ -9,6 +9,22 @@ from rich.text import Text
 
 from cli.console import inert
 from cli.remote.words import plain, said
+from shared.sync.model import Action
+
+SIGNS: dict[Action, str] = {"create": "+", "update": "~", "deactivate": "-", "reactivate": "*"}
+STYLES: dict[Action, str] = {
+    "create": "green",
+    "update": "yellow",
+    "deactivate": "bold red",
+    "reactivate": "magenta",
+}
+HEADINGS: dict[Action, tuple[str, str]] = {
+    "deactivate": ("loses access", "lose access"),
+    "reactivate": ("gets access back", "get access back"),
+    "update": ("changes", "change"),
+    "create": ("is new", "are new"),
+}
+"""Of one record, and of several."""
 
 
 def heading(console: Console, text: str, rest: str = "") -> None:

@@ -27,6 +27,8 @@ COMMANDS = {
     "POST /api/sync/{}": "sync {}",
     "POST /api/sync/{}?key=...": "sync {} --record KEY",
     "POST /api/failures/retry": "retry",
+    "GET /api/rules": "rules text",
+    "GET /api/rules/history": "rules history",
     "POST /api/pause/{}": "pause {}",
     "POST /api/resume/{}": "resume {}",
 }

@@ -74,7 +74,8 @@ resource account 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: names.documentsStorage
 }
 
-// `runs/2`: ids of runs begin with their year. `runs/active.json` and `state/` must never expire.
+// `runs/2`: ids of runs begin with their year. `runs/active.json`, `state/` and `rules/` must never
+// expire: a version of the rules is needed as long as a run or a rollback may name it.
 resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04-01' = {
   parent: account
   name: 'default'

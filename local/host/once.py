@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from local.documents.folder import FolderDocuments
@@ -17,6 +17,7 @@ from shared.sync.decisions.approve import approve
 from shared.sync.decisions.record import Author, decided
 from shared.sync.documents.active import active_run_id, read_active
 from shared.sync.documents.runs import RunRequest, get_run
+from shared.sync.planning.rules_in_force import rules_in_force
 from shared.sync.runs.report import make_report, read_report
 from shared.sync.runs.requests import request_run
 from shared.sync.runs.stopping import cancel
@@ -59,6 +60,8 @@ def run_once(stack: LocalStack, request: RunRequest, display: Display) -> Finish
     """
     if request.mode == "plan":
         _refuse_half_done(stack.runtime.documents)
+    # What is asked for is asked under these: a run that was begun under others is another one.
+    request = replace(request, rules=request.rules or rules_in_force(stack.runtime))
     stack.reach_service_bus()
     unfinished = sweep(stack.runtime, at_once=True)
     if unfinished is not None:
@@ -149,7 +152,11 @@ def _sweep(stack: LocalStack) -> None:
 
 
 def _same(one: RunRequest, other: RunRequest) -> bool:
-    return (one.mode, set(one.entities), one.refresh) == (other.mode, set(other.entities), other.refresh)
+    return _wish(one) == _wish(other)
+
+
+def _wish(request: RunRequest) -> tuple[object, ...]:
+    return request.mode, set(request.entities), request.refresh, request.rules
 
 
 def _failed(finished: Finished) -> bool:

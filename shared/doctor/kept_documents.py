@@ -18,11 +18,13 @@ from shared.sync.documents.control import UNKNOWN_PAUSES, read_pauses
 from shared.sync.documents.outcome import read_outcomes
 from shared.sync.documents.plans import read_batch, read_plan
 from shared.sync.documents.progress import read_progress
+from shared.sync.documents.rules import DEFAULT, read_pushed, read_text
 from shared.sync.documents.runs import Run, read_run, run_ids
 from shared.sync.documents.state import decode_state
 from shared.sync.model import ENTITIES, EntityName
 from shared.sync.planning.lookups import read_lookup
 from shared.sync.runs.totals import read_totals
+from shared.version import PROGRAM
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime
@@ -33,6 +35,11 @@ SETTINGS = ("DOCUMENTS_CONNECTION", "DOCUMENTS_CONTAINER", "LOCAL_FOLDER")
 BY_ITSELF = "Nothing has to be done: the next run makes it anew"
 GIVEN_UP = "Nothing has to be done: its run ends with that reason, and the next one does what is left"
 ENDED = "Nothing has to be done: its run has ended, and only what it did cannot be shown any more"
+
+RULES_LOST = (
+    "Nothing is planned until that is mended: push the rules that are to be in force"
+    f" ({PROGRAM} rules push FILE)"
+)
 
 Look = tuple[str, Callable[[], object]]
 """What to do when the document cannot be read, and a reading of it."""
@@ -50,7 +57,7 @@ def unreadable(runtime: Runtime) -> Iterator[Finding]:
             found += 1
             if found <= MOST_NAMED:
                 seen = f"the document {error.path} cannot be read ({error.why})"
-                status: Status = "failed" if advice == UNKNOWN_PAUSES else "warning"
+                status: Status = "failed" if advice in (UNKNOWN_PAUSES, RULES_LOST) else "warning"
                 yield Finding("documents.content", status, seen, advice, settings=SETTINGS)
     if found == 0:
         yield Finding("documents.content", "ok", f"{read} documents were read and understood")
@@ -59,6 +66,7 @@ def unreadable(runtime: Runtime) -> Iterator[Finding]:
 def _looks(runtime: Runtime) -> Iterator[Look]:
     documents = runtime.documents
     yield UNKNOWN_PAUSES, lambda: read_pauses(documents)
+    yield RULES_LOST, lambda: _read_rules(documents)
     yield BY_ITSELF, lambda: peek_active(documents)
     yield BY_ITSELF, lambda: read_totals(documents)
     yield BY_ITSELF, lambda: book_from_json(read_json(documents, NOTICES), runtime.clock.now())
@@ -68,6 +76,12 @@ def _looks(runtime: Runtime) -> Iterator[Look]:
         yield BY_ITSELF, partial(read_lookup, documents, resource)
     for run_id in run_ids(documents)[:NEWEST_RUNS]:
         yield from _of_run(documents, run_id)
+
+
+def _read_rules(documents: Documents) -> None:
+    pushed = read_pushed(documents)
+    if pushed and pushed[-1].digest != DEFAULT:
+        read_text(documents, pushed[-1].digest)
 
 
 def _read_state(documents: Documents, entity: EntityName) -> object:

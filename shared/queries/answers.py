@@ -273,7 +273,7 @@ class Decision(TypedDict):
     id: str
     at: Time
     action: Annotated[
-        str, Field(description="sync, retry, approve, cancel, pause, resume, resubmit, empty-cache.")
+        str, Field(description="sync, retry, approve, cancel, pause, resume, resubmit, empty-cache, rules.")
     ]
     who: Annotated[str | None, Field(description="The name; null where nobody said it.")]
     who_id: Annotated[str | None, Field(description="The object id in Entra of who has signed in.")]
@@ -297,6 +297,127 @@ class Decision(TypedDict):
     ]
     ended_at: Time | None
     detail: Annotated[str | None, Field(description="Why it was not carried out.")]
+
+
+class RulesVersion(TypedDict):
+    """What was pushed, or put in force again."""
+
+    number: Count
+    digest: Annotated[str, Field(description="Of its text, or `default`: the file that ships.")]
+    at: Time
+    who: str | None
+    who_id: str | None
+    known: Annotated[str, Field(description="How the name is known, as of a decision.")]
+    reason: str | None
+    decision: Annotated[str, Field(description="The id of the decision.")]
+    back_to: Annotated[Count | None, Field(description="The version that it repeats.")]
+
+
+class Rules(TypedDict):
+    """The rules that a run which begins now keeps to its end, or a version of them."""
+
+    source: Annotated[
+        Literal["default", "file", "pushed"],
+        Field(description="`file`: RULES_FILE, whatever is pushed; `default`: the file that ships."),
+    ]
+    version: Annotated[RulesVersion | None, Field(description="Of what was pushed.")]
+    text: Annotated[str | None, Field(description="A `rules.toml`; null where it cannot be read.")]
+    problem: Annotated[str | None, Field(description="Why nothing can begin under these rules.")]
+
+
+class RulesHistory(TypedDict):
+    in_force: Annotated[
+        Count | None, Field(description="The version; 0: the default file; null: RULES_FILE is set.")
+    ]
+    versions: Annotated[list[RulesVersion], Field(description="The newest first; version 0 is not listed.")]
+
+
+class RuleDifference(TypedDict):
+    rule: Annotated[str, Field(description="Where it stands, such as `employees.fields.mobile_phone.from`.")]
+    before: JsonValue
+    after: JsonValue
+
+
+class RulesDiff(TypedDict):
+    """What two versions say otherwise, each over the default file."""
+
+    a: Count
+    b: Count
+    rules: list[RuleDifference]
+    lines: Annotated[list[str], Field(description="The same of their texts, as `diff -u` shows it.")]
+    problems: Annotated[list[str], Field(description="Why one of them cannot be understood any more.")]
+
+
+class RulesPut(TypedDict):
+    """What is in force then."""
+
+    in_force: Count
+    version: RulesVersion | None
+    changed: Annotated[bool, Field(description="false: it was in force before, and nothing was decided.")]
+    run_id: Annotated[
+        RunId | None, Field(description="The run under way, which keeps the rules that it began with.")
+    ]
+
+
+class Examples(TypedDict):
+    count: Count
+    keys: Annotated[list[str], Field(description="The first ten.")]
+
+
+class PreviewedScope(TypedDict):
+    """Whom the rules leave alone: out of scope, or not in the pilot. Beside whom out of scope means access
+    switched off: they are among those who are deactivated."""
+
+    source: Annotated[Count, Field(description="Records of the source.")]
+    outside: Annotated[Count, Field(description="Of these left alone.")]
+    enter: Annotated[
+        Examples | None,
+        Field(description="Left alone by the rules in force; null where no run under those is kept."),
+    ]
+    leave: Annotated[Examples | None, Field(description="Left alone by these rules only; null likewise.")]
+    in_safetyamp: Annotated[
+        Count | None, Field(description="Of those who leave: they stay as they are there.")
+    ]
+
+
+class PreviewedValue(TypedDict):
+    key: str
+    before: JsonValue
+    after: JsonValue
+
+
+class PreviewedField(TypedDict):
+    field: str
+    count: Count
+    examples: Annotated[list[PreviewedValue], Field(description="The first ten.")]
+
+
+class PreviewedAction(TypedDict):
+    action: Action
+    count: Count
+    keys: Annotated[list[str], Field(description="The first ten.")]
+    fields: Annotated[list[PreviewedField], Field(description="Of updates: the most frequent first.")]
+
+
+class EntityPreview(TypedDict):
+    entity: EntityName
+    phase: EntityPhase
+    reason: str | None
+    planned: Annotated[bool, Field(description="Whether there is a plan.")]
+    held: Annotated[list[str], Field(description="Why the guard would hold it.")]
+    scope: PreviewedScope | None
+    actions: Annotated[list[PreviewedAction], Field(description="Those with changes, most dangerous first.")]
+
+
+class RulesPreview(TypedDict):
+    """What a run under these rules would do, with what the next run would do anyway."""
+
+    run_id: RunId
+    phase: RunPhase
+    requested_at: Time
+    entities: list[EntityPreview]
+    plan_url: Annotated[str, Field(description="All of it by name; `format=csv` for a spreadsheet.")]
+    notes: Annotated[list[str], Field(description="What could not be read.")]
 
 
 class DecisionPage(TypedDict):

@@ -21,9 +21,10 @@ from shared.sync.entities import mappings
 from shared.sync.model import EntityName
 from shared.sync.planning.drafting import draft_changes
 from shared.sync.planning.planner import whole_entity_is_held
-from shared.sync.planning.reader import SourceReader, mapping_options, with_known_regions
+from shared.sync.planning.reader import SourceReader, with_known_regions
 from shared.sync.planning.record_view import RecordView, view_record
 from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.rules_in_force import options_in_force
 from shared.sync.services import Services
 
 UNREADABLE = (IncompleteRead, DatabaseError, APIError, RetryLater, ConfigurationError)
@@ -84,7 +85,7 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
     )
     resolver.provide(state)
     try:
-        options = mapping_options(services.settings)
+        options = options_in_force(services)
         read = SourceReader(services, resolver, options, refresh=False).read(entity, state.source_counts)
     except UNREADABLE as error:
         return replace(about_state, problem=str(error))

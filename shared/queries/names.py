@@ -16,8 +16,9 @@ from shared.sync.entities import mappings
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.shown import shown
 from shared.sync.model import EntityName, SourceRecord
-from shared.sync.planning.reader import SourceReader, mapping_options, with_known_regions
+from shared.sync.planning.reader import SourceReader, with_known_regions
 from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.rules_in_force import options_in_force
 from shared.sync.services import Services
 
 
@@ -80,7 +81,7 @@ def _source(
 ) -> tuple[dict[str, Mapping[str, Any]], Callable[[str], Mapping[str, Any]]]:
     """The source's records as an operator may see them, and what tells the names of people whose record
     cannot be used."""
-    options = mapping_options(services.settings)
+    options = options_in_force(services)
     reader = SourceReader(services, Resolver(services, NO_RUN, entity), options, refresh=False)
     source = with_known_regions(reader.read(entity, {}).source, state)
     mapping = mappings(options)[entity]

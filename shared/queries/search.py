@@ -17,8 +17,9 @@ from shared.sync.entities import cleaning, mappings
 from shared.sync.entities.keys import normal_key
 from shared.sync.entities.shown import shown
 from shared.sync.model import EntityName, SourceRecord
-from shared.sync.planning.reader import SourceReader, mapping_options, with_known_regions
+from shared.sync.planning.reader import SourceReader, with_known_regions
 from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.rules_in_force import options_in_force
 from shared.sync.services import Services
 
 MOST_FOUND = 25
@@ -121,7 +122,7 @@ def _known(services: Services, entity: EntityName) -> Iterator[tuple[str, Mappin
 
 def _source(services: Services, entity: EntityName) -> Iterator[tuple[str, Mapping[str, object]]]:
     resolver = Resolver(services, NO_RUN, entity)
-    options = mapping_options(services.settings)
+    options = options_in_force(services)
     source = SourceReader(services, resolver, options, refresh=False).read(entity, {}).source
     source = with_known_regions(source, read_state(services.documents, entity))
     for record in mappings(options)[entity].records(source):

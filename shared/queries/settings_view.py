@@ -28,8 +28,8 @@ SECTIONS = {
     ),
     "Samsara": ("SAMSARA_BASE_URL SAMSARA_API_KEY VEHICLE_ASSIGN_DRIVER"),
     "What is synced, and what is held": (
-        "GUARD_MAX_DEACTIVATIONS GUARD_MAX_PERCENT REENABLE_DISABLED HOME_OFFICE_SUFFIX DEFAULT_COUNTRY "
-        "DEFAULT_TIMEZONE"
+        "RULES_FILE GUARD_MAX_DEACTIVATIONS GUARD_MAX_PERCENT REENABLE_DISABLED HOME_OFFICE_SUFFIX "
+        "DEFAULT_COUNTRY DEFAULT_TIMEZONE"
     ),
     "When, and how fast": (
         "SYNC_SCHEDULE REFRESH_SCHEDULE SWEEP_SCHEDULE CACHE_TTL_HOURS API_RATE_LIMIT_CALLS "
@@ -94,6 +94,9 @@ class _Known:
         # The command line puts local.settings.json behind the environment (cli/settings_file.py).
         front = environment.maps[0] if isinstance(environment, ChainMap) else environment
         self._in_front, self._given = given_values(front), given_values(environment)
+        # Behind both it puts what counts without anybody having said so: a rules.toml that is there.
+        behind = environment.maps[2:] if isinstance(environment, ChainMap) else []
+        self._unsaid = given_values(ChainMap(*behind))
         self._settings = settings
         self._secrets = [text for text in self._secret_texts() if len(text) >= LEAST_SECRET]
 
@@ -118,6 +121,8 @@ class _Known:
 
     def _source(self, field: str) -> answers.SettingSource:
         if field in self._given:
+            if self._unsaid.get(field) == self._given[field]:
+                return "default"
             return "environment" if field in self._in_front else "local.settings.json"
         if field.upper() in SECRET_SETTINGS and "azure_key_vault_url" in self._given:
             if self._settings is None:

@@ -9,6 +9,8 @@ CONTROL = "control.json"
 SWITCHED_OFF = "state/switched-off.json"
 DEAD_LETTERS = "dead-letters/"
 DECISIONS = "decisions/"
+RULES = "rules/active.json"
+RULES_VERSIONS = "rules/versions/"
 UNUSUAL = re.compile(r"[^A-Za-z0-9_=-]")
 
 
@@ -117,3 +119,8 @@ def decision(decision_id: str) -> str:
 def decision_ending(decision_id: str) -> str:
     """How it ended."""
     return decision(decision_id).removesuffix(".json") + ".ending.json"
+
+
+def rules_version(digest: str) -> str:
+    """The text of a `rules.toml`, written once under the digest of its bytes."""
+    return f"{RULES_VERSIONS}{digest}.toml"

@@ -22,6 +22,8 @@ UNCHANGED = Counter(
     {
         # Are entities paused, asked before the claim and after it: a pause that comes later finds the run.
         "read control.json": 2,
+        # Which rules the run keeps; there are none but the default file's.
+        "read rules/active.json": 1,
         "create runs/RUN/run.json": 1,
         # Is the run's id free; then once for each of five entities. Each ends once, the last with the run.
         "read runs/RUN/run.json": 6,

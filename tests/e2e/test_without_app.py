@@ -168,3 +168,24 @@ def test_a_decision_is_kept_with_who_made_it_here(here: Terminal) -> None:
     told = here.types("decisions", "--action", "cancel").words
     assert f"(at this machine): cancel {RUN} because: not ours not done:" in told
     assert "Nobody has decided" in here.types("decisions", "--run", "20260131-120000-ffffff").out
+
+
+def test_rules_are_looked_at_by_a_run_of_this_process_and_pushed_into_the_documents(
+    here: Terminal, left: Left
+) -> None:
+    file = Path("of-hr.toml")
+    file.write_text('[employees.fields]\nfirst_name = { from = "LastName" }\n', encoding="utf-8")
+    said = here.types("rules", "preview", str(file), "--csv", "preview.csv")
+    assert (said.status, "first_name" in said.words) == (0, True), said
+    assert "first_name" in Path("preview.csv").read_text(encoding="utf-8-sig")
+    said = here.types("rules", "push", str(file), "--reason", "as HR wants it")
+    assert (said.status, "version 1 is in force" in said.words) == (0, True)
+    assert (left.documents / "rules" / "active.json").is_file()
+    assert here.types("rules", "rollback", "0").status == 0
+
+
+def test_a_rules_toml_in_the_folder_is_in_force_and_nothing_is_pushed_beside_it(here: Terminal) -> None:
+    Path("rules.toml").write_text("version = 1\n", encoding="utf-8")
+    assert here.types("rules", "text").out == "version = 1\n"
+    said = here.types("rules", "push", "rules.toml")
+    assert (said.status, "unset RULES_FILE" in said.words) == (1, True)

@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "AzureWebJobsStorage__blobServiceUri": None,
     "AzureWebJobsStorage__clientId": None,
     "LOCAL_FOLDER": ".local",
+    "RULES_FILE": None,
     "REDIS_HOST": "localhost",
     "REDIS_PORT": 6379,
     "REDIS_PASSWORD": None,

@@ -12,6 +12,7 @@ from shared.storage.documents import read_json, to_json
 from shared.sync import paths
 from shared.sync.documents.active import active_run_id
 from shared.sync.documents.outcome import Outcome, read_outcomes
+from shared.sync.documents.rules import DEFAULT
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run
 from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.messages import BatchMessage
@@ -91,7 +92,7 @@ class TestARun:
         for status in run.entities.values():
             assert status.phase == "failed"
             assert f"{rig.run_id}/run.json cannot be read" in (status.reason or "")
-        assert run.request == RunRequest(entities=("titles", "jobs"))
+        assert run.request == RunRequest(entities=("titles", "jobs"), rules=DEFAULT)
         assert run.requested_at == rig.clock.now().isoformat()
         assert read_json(rig.documents, paths.report(rig.run_id))["phase"] == "failed"
         assert active_run_id(rig.documents) is None

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from shared.doctor.finding import Finding
-from shared.doctor.kept_documents import BY_ITSELF, CHECK, ENDED, GIVEN_UP, MOST_NAMED, NEWEST_RUNS
+from shared.doctor.kept_documents import (
+    BY_ITSELF,
+    CHECK,
+    ENDED,
+    GIVEN_UP,
+    MOST_NAMED,
+    NEWEST_RUNS,
+    RULES_LOST,
+)
 from shared.notices.episodes import NOTICES
 from shared.storage.documents import create_json
 from shared.sync import paths
@@ -17,6 +25,7 @@ from shared.sync.documents.control import UNKNOWN_PAUSES
 from shared.sync.documents.outcome import outcomes_to_json
 from shared.sync.documents.plans import batch_to_json
 from shared.sync.documents.progress import Progress
+from shared.sync.documents.rules import PushedRules, add_pushed, store_rules
 from shared.sync.documents.runs import Run, RunRequest, change_run, run_ids
 from shared.sync.documents.state import EntityState
 from shared.sync.runs.requests import request_run
@@ -26,7 +35,7 @@ from tests.unit.engine_rig import a_plan
 
 NO_JSON = b'{"name": "Ann 5ecret",'
 PLAN = "a1b2c3d4"
-WITHOUT_RUNS = 11
+WITHOUT_RUNS = 12
 """Documents that there is one each of, or one per entity or listing."""
 
 CHANGE = Change(
@@ -122,6 +131,17 @@ def test_what_the_next_run_makes_anew_is_a_warning_that_says_so(rig: Rig, path: 
 def test_pauses_that_nobody_can_read_are_a_failure_for_somebody_must_act(rig: Rig) -> None:
     rig.harm(paths.CONTROL)
     assert rig.told == [(paths.CONTROL, "failed", UNKNOWN_PAUSES)]
+
+
+def test_rules_that_nobody_can_read_are_a_failure_for_nothing_is_planned_under_others(rig: Rig) -> None:
+    digest = store_rules(rig.documents, "version = 1")
+    version = PushedRules(1, digest, "2026-03-02T12:00:00+00:00", "d", "key")
+    add_pushed(rig.documents, version)
+    assert rig.only(CHECK).status == "ok"
+    rig.documents.delete(paths.rules_version(digest))
+    assert rig.told == [(paths.rules_version(digest), "failed", RULES_LOST)]
+    rig.harm(paths.RULES)
+    assert rig.told == [(paths.RULES, "failed", RULES_LOST)]
 
 
 OF_A_RUN: dict[str, Callable[[str], str]] = {

@@ -12,6 +12,7 @@ import pytest
 from cli.remote.calls import CALLS, call_of
 from cli.remote.client import Answer, Expected
 from shared.queries.openapi.operations import JSON, OPERATIONS
+from tests.real_parts import PROJECT
 
 RUN = "20260131-120000-0a1b2c"
 SAID: Mapping[str, object] = {
@@ -28,12 +29,21 @@ SAID: Mapping[str, object] = {
             "owner",
             "about_run",
             "days",
+            "version",
+            "a",
+            "b",
+            "after",
         )
     ),
+    "file": PROJECT / "shared/sync/rules/default.toml",
     **{"entity": "jobs", "text": ["bridge"], "plan": False, "refresh": False},
 }
 ASKED: tuple[tuple[str, Mapping[str, object]], ...] = (
-    *((name, {}) for name in CALLS if name not in ("changes", "explain", "approve", "cancel")),
+    *(
+        (name, {})
+        for name in CALLS
+        if name not in ("changes", "explain", "approve", "cancel", "rules preview")
+    ),
     *((name, {"run_id": RUN}) for name in ("runs", "changes", "approve", "cancel")),
     *((name, {"record": "100."}) for name in ("explain", "sync")),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from shared.sync import paths
 from shared.sync.decisions.approve import approve
 from shared.sync.documents.active import active_run_id, read_active, release_active
 from shared.sync.documents.plans import read_plan
+from shared.sync.documents.rules import DEFAULT
 from shared.sync.documents.runs import (
     EntityStatus,
     Run,
@@ -66,7 +68,7 @@ class TestRequest:
         run = get_run(rig.documents, run_id)
         assert (run.phase, run.request, run.requested_at) == (
             "running",
-            request,
+            replace(request, rules=DEFAULT),
             rig.clock.now().isoformat(),
         )
         assert {name: status.phase for name, status in run.entities.items()} == dict.fromkeys(
@@ -166,7 +168,7 @@ class TestCrash:
         rig.clock.advance(600)
         assert ensure_run(rig.services) == run_id
         run = get_run(rig.documents, run_id)
-        assert (run.request, run.requested_at) == (request, requested_at)
+        assert (run.request, run.requested_at) == (replace(request, rules=DEFAULT), requested_at)
         assert list(run.entities) == ["jobs", "vehicles"]
 
     def test_healing_leaves_a_run_that_has_its_document_alone(self, rig: EngineRig) -> None:

@@ -14,6 +14,7 @@ from cli.settings_file import BUS, local_environment
 from shared.config import Settings, load_settings
 from shared.errors import ConfigurationError
 from tests.real_parts import PROJECT
+from tests.unit.engine_rig import REQUIRED
 
 EXAMPLE = json.loads((PROJECT / "local.settings.json.example").read_text())["Values"]
 
@@ -158,3 +159,20 @@ def test_a_wrong_value_of_the_file_is_told_to_be_there(
     assert lines["API_RATE_LIMIT_CALLS"].endswith(" (in local.settings.json)")
     assert "local.settings.json" not in lines["MAX_PROCESSES"]
     assert "local.settings.json" not in lines["SAFETYAMP_FQDN"]
+
+
+@pytest.mark.parametrize("line", [None, ""], ids=["no line", "an empty line"])
+def test_a_rules_toml_in_the_folder_is_the_file_of_rules(tmp_path: Path, line: str | None) -> None:
+    values = {} if line is None else {"RULES_FILE": line}
+    assert not environment(tmp_path, **values).get("RULES_FILE")
+    (tmp_path / "rules.toml").write_text("version = 1")
+    assert environment(tmp_path, **values)["RULES_FILE"] == str(tmp_path / "rules.toml")
+    assert environment(tmp_path, RULES_FILE="other.toml")["RULES_FILE"] == "other.toml"
+
+
+def test_an_empty_rules_file_in_the_environment_leaves_the_one_of_the_folder_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules.toml").write_text("version = 1")
+    monkeypatch.setenv("RULES_FILE", "")
+    assert load_settings({**REQUIRED, **environment(tmp_path)}).rules_file is None

@@ -48,6 +48,13 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return kept
 
 
+def test_a_rules_toml_of_the_folder_counts_without_anybody_having_set_it() -> None:
+    found = told(ChainMap(dict(REQUIRED), {}, {"RULES_FILE": "/x/rules.toml"}))["RULES_FILE"]
+    assert (found["source"], found["value"], found["is_set"]) == ("default", "/x/rules.toml", False)
+    found = told(ChainMap(dict(REQUIRED), {"RULES_FILE": "b"}, {"RULES_FILE": "a"}))["RULES_FILE"]
+    assert (found["source"], found["value"]) == ("local.settings.json", "b")
+
+
 def test_every_setting_stands_in_the_section_of_the_page_that_explains_it() -> None:
     sections: dict[str, list[str]] = {}
     for line in PAGE.read_text(encoding="utf-8").splitlines():

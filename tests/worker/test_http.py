@@ -60,6 +60,12 @@ def a_finished_run(rig: Rig) -> str:
     return rig.run().run_id
 
 
+def a_preview(rig: Rig) -> str:
+    """It has begun to plan under other rules."""
+    services = rig.stack.runtime
+    return request_run(services, preview_request(services.documents, "version = 1"))
+
+
 HTTP = {
     "health": Case("GET", "/health", 200, {"status": "healthy"}),
     "ready": Case("GET", "/ready", 200, {"status": "ready", "missing": []}),
@@ -75,6 +81,17 @@ HTTP = {
     "approve_run": Case("POST", "/api/runs/{run}/approve", 202, {"run_id": "{run}"}, a_held_run),
     "cancel_run": Case("POST", "/api/runs/{run}/cancel", 202, {"run_id": "{run}"}, a_run),
     "show_decisions": Case("GET", "/api/decisions", 200, {"decisions": [], "next": None, "problems": []}),
+    "show_rules": Case("GET", "/api/rules", 200, {"source": "default", "version": None}),
+    "list_rules": Case("GET", "/api/rules/history", 200, {"in_force": 0, "versions": []}),
+    "compare_rules": Case("GET", "/api/rules/diff?a=0", 200, {"a": 0, "b": 0, "rules": [], "lines": []}),
+    "preview_rules": Case(
+        "POST", "/api/rules/preview", 202, {"run_id": "{run}"}, body={"text": "version = 1"}
+    ),
+    "show_rules_preview": Case("GET", "/api/rules/preview/{run}", 200, {"phase": "running"}, a_preview),
+    "push_rules": Case(
+        "POST", "/api/rules", 200, {"in_force": 1, "changed": True}, body={"text": "version = 1", "who": "Jo"}
+    ),
+    "roll_back_rules": Case("POST", "/api/rules/rollback", 200, {"changed": False}, body={"version": 0}),
     "show_control": Case("GET", "/api/control", 200, {"paused": {}}),
     "pause_sync": Case("POST", "/api/pause/jobs?reason=audit%20of%20sites", 200, "audit of sites"),
     "pause_any": Case(

@@ -26,6 +26,8 @@ WHO = "Who decides; kept with the decision. Below /entra it is who has signed in
 REASON = "Why; kept with the decision."
 
 MOST_KEYS, MOST_LETTERS = 500, 200
+LARGEST_RULES = 256 * 1024
+"""Bytes of a `rules.toml`."""
 
 
 class PageSize(NamedTuple):
@@ -65,6 +67,30 @@ class NamesRequest(TypedDict):
 class RetryRequest(Deciding, total=False):
     entity: EntityName
     keys: Annotated[list[Line], Field(min_length=1, max_length=MOST_KEYS)]
+
+
+RulesText = Annotated[
+    str, Field(min_length=1, max_length=LARGEST_RULES, description="A whole `rules.toml`, 256 KB at most.")
+]
+AFTER = "The version that these rules were made from: refused where another one is in force by now."
+MOST_VERSIONS = 1_000_000
+Number = Annotated[int, Field(ge=0, le=MOST_VERSIONS)]
+
+
+class _Pushing(Deciding, total=False):
+    after: Annotated[Number, Field(description=AFTER)]
+
+
+class PushRequest(_Pushing):
+    text: RulesText
+
+
+class RollbackRequest(_Pushing):
+    version: Annotated[Number, Field(description="Which to put in force again; 0: the default file.")]
+
+
+class PreviewRequest(TypedDict):
+    text: RulesText
 
 
 class ResubmitRequest(Deciding, total=False):

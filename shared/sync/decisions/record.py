@@ -23,7 +23,9 @@ from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
 
-DecisionAction = Literal["sync", "retry", "approve", "cancel", "pause", "resume", "resubmit", "empty-cache"]
+DecisionAction = Literal[
+    "sync", "retry", "approve", "cancel", "pause", "resume", "resubmit", "empty-cache", "rules"
+]  # fmt: skip
 DECISION_ACTIONS: tuple[DecisionAction, ...] = get_args(DecisionAction)
 
 HowKnown = Literal["entra", "stated", "key", "local"]

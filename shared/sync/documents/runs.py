@@ -38,7 +38,11 @@ class RunRequest:
     """What is asked for. `refresh` lists SafetyAmp anew instead of trusting the state; `retry_failed` also
     tries records again that SafetyAmp refused and whose data has not changed. `keys` restricts the run to
     these records of its one entity; empty means all. The sources are read whole nevertheless: a record is
-    judged beside the others (a shared e-mail), and the guard by their number."""
+    judged beside the others (a shared e-mail), and the guard by their number.
+
+    `rules` is the version of the rules that the run keeps to its end, by its digest, or `default`: noted when
+    it is requested, unless who asks wants to see another (then it only plans). None in documents of release
+    0.1.0, and in those that it has written back: then it is what is in force."""
 
     mode: Mode = "apply"
     entities: tuple[EntityName, ...] = ENTITIES
@@ -46,6 +50,7 @@ class RunRequest:
     retry_failed: bool = False
     cause: str = "manual"
     keys: tuple[str, ...] = ()
+    rules: str | None = None
 
     def __post_init__(self) -> None:
         if self.keys and len(self.entities) == 1:

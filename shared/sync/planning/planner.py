@@ -55,6 +55,7 @@ from shared.sync.planning.prerequisites import check_prerequisites
 from shared.sync.planning.reader import SourceRead, SourceReader, mapping_options, with_known_regions
 from shared.sync.planning.record_view import view_record
 from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.rules_in_force import rules_text
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ def _make_plan(
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
     resolver = Resolver(services, run.run_id, entity, mode=run.request.mode)
-    mapping = mappings(mapping_options(services.settings))[entity]
+    mapping = mappings(mapping_options(services.settings, rules_text(services, run)))[entity]
     approved = approved_plan(documents, run, entity)
     last_counts = known.source_counts if known else {}
     only_leavers = leavers is not None

@@ -48,11 +48,12 @@ from shared.sync.entities import mappings
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.lost_answers import settled_after
 from shared.sync.messages import BatchMessage
-from shared.sync.model import Ref, Target
+from shared.sync.model import EntityMapping, EntityName, Ref, Target
 from shared.sync.planning.listing import UNIQUE_VALUE
 from shared.sync.planning.planner import batch_size
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.rules_in_force import rules_text
 from shared.sync.priority import priority
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.finish import advance, finish_entity, give_up_entity
@@ -133,8 +134,10 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
         logger.warning("%s belongs to a plan that is not to be applied", message.message_id)
         return
     if documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
+        if (mapping := _mapping(services, run, message.entity)) is None:
+            return
         try:
-            _work_on(services, run, plan, message)
+            _work_on(services, run, plan, message, mapping)
         except LeaseHeld:
             # Somebody works on it, or died while working: look again when the lease has run out.
             _hand_on(services, message, LEASE_SECONDS)
@@ -145,8 +148,23 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
     finish_entity(services, run, message.entity, plan)
 
 
+def _mapping(services: Services, run: Run, entity: EntityName) -> EntityMapping | None:
+    """The entity's mapping under the rules of the run; None where these cannot be read: then the entity is
+    given up, for nothing is applied under others."""
+    try:
+        return mappings(mapping_options(services.settings, rules_text(services, run)))[entity]
+    except (UnreadableDocument, ConfigurationError) as error:
+        give_up_entity(services, run, entity, str(error))
+        return None
+
+
 def _work_on(
-    services: Services, run: Run, plan: Plan, message: BatchMessage, stop_reason: str | None = None
+    services: Services,
+    run: Run,
+    plan: Plan,
+    message: BatchMessage,
+    mapping: EntityMapping,
+    stop_reason: str | None = None,
 ) -> None:
     """Complete the batch under its lease, one way or another; raises HandOn when it has to go on later."""
     begin_progress(services.documents, message)
@@ -154,7 +172,7 @@ def _work_on(
 
         def work(reason: str | None) -> None:
             # Anew each time: of what an attempt that failed left in memory only the documents are believed.
-            _BatchWork(services, run, plan, message, lease.take()).complete(reason)
+            _BatchWork(services, run, plan, message, mapping, lease.take()).complete(reason)
 
         try:
             work(stop_reason)
@@ -232,9 +250,11 @@ def give_up_batch(services: Services, message: BatchMessage, reason: str) -> Non
         return
     if plan is None or message.batch > plan.batches or not may_be_applied(run, message.entity, plan):
         return
+    if (mapping := _mapping(services, run, message.entity)) is None:
+        return
     with suppress(LeaseHeld):
         if services.documents.read(paths.outcome(message.run_id, message.entity, message.batch)) is None:
-            _work_on(services, run, plan, message, reason)
+            _work_on(services, run, plan, message, mapping, reason)
         finish_entity(services, run, message.entity, plan)
 
 
@@ -261,7 +281,13 @@ class _BatchWork:
     """The work on one batch within one handler."""
 
     def __init__(
-        self, services: Services, run: Run, plan: Plan, message: BatchMessage, lease_id: str
+        self,
+        services: Services,
+        run: Run,
+        plan: Plan,
+        message: BatchMessage,
+        mapping: EntityMapping,
+        lease_id: str,
     ) -> None:
         self._services = services
         self._run = run
@@ -269,7 +295,6 @@ class _BatchWork:
         self._message = message
         self._lease_id = lease_id
         self._resolver = Resolver(services, run.run_id, message.entity, plan, mode=run.request.mode)
-        mapping = mappings(mapping_options(services.settings))[message.entity]
         self._applier = ChangeApplier(services, mapping, self._resolver, listed=plan.listed)
         self._look_up = LookUp(services, run, plan, message, mapping)
         self._why_lost = MAY_BE_THERE

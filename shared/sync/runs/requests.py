@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from shared.context import bound
 from shared.errors import BusError, Paused, RunConflict
@@ -17,6 +18,7 @@ from shared.sync.documents.control import Pause, read_pauses
 from shared.sync.documents.runs import EntityStatus, Run, RunRequest, get_run, new_run_id
 from shared.sync.messages import EntityMessage
 from shared.sync.model import ENTITIES, EntityName
+from shared.sync.planning.rules_in_force import rules_in_force
 from shared.sync.runs.reopening import reopen
 from shared.sync.services import Services
 
@@ -53,14 +55,16 @@ def claim_run(services: Services, request: RunRequest) -> str:
     """Make a run the active one and return its id, without sending its messages: for a caller that handles
     them itself. Should it die of that, the sweep sends them.
 
-    Raises Paused when an operator paused all of its entities, and RunConflict with the active run's id when
-    one is under way.
+    Raises Paused when an operator paused all of its entities, RunConflict with the active run's id when one
+    is under way, and UnreadableDocument or ConfigurationError when nobody can tell under which rules.
     """
     return _claimed(services, request).run_id
 
 
 def _claimed(services: Services, request: RunRequest) -> Run:
     refuse_paused(services.documents, request.entities)
+    # Before the claim, which carries it: whoever completes the run finds there what it was begun under.
+    request = replace(request, rules=request.rules or rules_in_force(services))
     now = services.clock.now()
     run_id = new_run_id(now)
     while services.documents.read(paths.run(run_id)) is not None:

@@ -70,6 +70,7 @@ NEVER_IN_AZURE = {
     "azurewebjobsstorage__blobserviceuri": "the account's name says it",
     "redis_password": "an identity signs in, no key",
     "local_folder": "the embedded stack's",
+    "rules_file": "rules are pushed there",
 }
 
 BY_A_PARAMETER_OF_ITS_OWN = {"sign_in"}
