@@ -47,8 +47,9 @@ from shared.sync.documents.switched_off import note_to_be_switched_off
 from shared.sync.entities import mappings
 from shared.sync.lease import LEASE_SECONDS, held_lease
 from shared.sync.lost_answers import settled_after
+from shared.sync.mapping import EntityMapping
 from shared.sync.messages import BatchMessage
-from shared.sync.model import EntityMapping, EntityName, Ref, Target
+from shared.sync.model import EntityName, Ref, Target
 from shared.sync.planning.listing import UNIQUE_VALUE
 from shared.sync.planning.planner import batch_size
 from shared.sync.planning.reader import mapping_options
