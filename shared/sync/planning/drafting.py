@@ -389,7 +389,8 @@ class _Drafting:
             draft.report(record.key, *result.note)
         if result.change and (withheld := self._rules.why(result.change, entry.fields if entry else {})):
             draft.reject(Rejected(record.key, "skipped", withheld.text, cause=withheld.cause))
-            self._unsettle(record.key)
+            if entry is not None:
+                self._unsettle(record.key)
             return
         if result.change:
             self._tell_why(record, result.change)
