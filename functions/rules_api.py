@@ -13,17 +13,18 @@ from functions.responses import BadRequest, Problem, json_response, started
 from shared import runtime
 from shared.errors import ConfigurationError
 from shared.queries import rules
-from shared.queries.openapi.requests import LARGEST_RULES, MOST_VERSIONS
+from shared.queries.openapi.requests import MOST_VERSIONS
 from shared.queries.rules_preview import preview_request, rules_preview
 from shared.runtime import Runtime
 from shared.sync.decisions.rules import push, roll_back
 from shared.sync.documents.runs import get_run
 from shared.sync.planning.rules_in_force import check_rules
+from shared.sync.rules.reading import MOST_BYTES
 from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
 
-LARGEST_BODY = 4 * LARGEST_RULES
+LARGEST_BODY = 4 * MOST_BYTES
 """JSON may need several bytes for one."""
 SHORTER = "A file of rules has 256 KB at most."
 HOW_TO_CHECK = (
@@ -99,9 +100,9 @@ def checked_text(services: Runtime, text: Any) -> str:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise BadRequest("text has half a character, which nothing can store") from None
-    if size > LARGEST_RULES:
+    if size > MOST_BYTES:
         raise Problem(
-            413, "Too large", f"the rules have {size} bytes, at most {LARGEST_RULES} are taken", SHORTER
+            413, "Too large", f"the rules have {size} bytes, at most {MOST_BYTES} are taken", SHORTER
         )
     settings = services.settings
     try:

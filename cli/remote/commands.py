@@ -25,9 +25,9 @@ from cli.remote.calls import call_of
 from cli.remote.client import Answer, NothingAnswers, RemoteApp, RemoteError
 from cli.remote.here import COMMANDS, app_here, documents_here, instead
 from cli.remote.preview import preview_here
+from cli.remote.rules_files import below_rules
 from cli.remote.sign_in import access_token
 from cli.remote.words import said
-from cli.rules_command import rules_commands
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED
 from shared.errors import ConfigurationError
@@ -133,7 +133,7 @@ def add_commands(commands: Commands) -> None:
     )
     _add_deciding(resume)
     _add_decisions(commands)
-    _add_rules(rules_commands(commands))
+    _add_rules(below_rules(commands))
 
 
 def _add_rules(rules: Commands) -> None:

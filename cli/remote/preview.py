@@ -11,7 +11,7 @@ from cli.arguments import write_private
 from cli.console import result_console
 from cli.doctor import show_what_failed
 from cli.remote.client import Answer, Expected, RemoteApp
-from cli.rules_command import text_of
+from cli.remote.rules_files import text_of
 from local.host.once import run_once
 from local.host.progress import display
 from local.host.stack import LocalStack

@@ -84,7 +84,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(
 
 
 def test_rules_that_are_wrong_are_told_and_not_pushed(typing: Terminal) -> None:
-    Path("rules.toml").write_text('[employees.people]\nlast_day = "never"\n', encoding="utf-8")
+    Path("rules.toml").write_text('version = 1\n[employees.people]\nlast_day = "never"\n', encoding="utf-8")
     for command in ("push", "preview"):
         said = typing.types("rules", command, "rules.toml")
         assert (said.status, "last_day" in said.words) == (1, True)

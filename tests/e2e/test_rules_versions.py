@@ -21,8 +21,9 @@ from tests.e2e.test_sign_in import Caller
 
 PERSON = FIRST_NUMBER
 LAST_NAME = f"Worker{PERSON}"
-CALLED_BY_LAST_NAME = '[employees.fields]\nfirst_name = { from = "LastName" }\n'
-NOBODY = """[[employees.scope]]
+CALLED_BY_LAST_NAME = 'version = 1\n[employees.fields]\nfirst_name = { from = "LastName" }\n'
+NOBODY = """version = 1
+[[employees.scope]]
 name = "Nobody"
 all = [{ column = "PRDept", is = "99" }]
 """
@@ -166,7 +167,7 @@ class TestWhatIsInForce:
 
 class TestWhatIsRefused:
     def test_is_told_all_at_once(self, api: Api) -> None:
-        wrong = '[employees.people]\nlast_day = "never"\nhire_lead_days = -1\n'
+        wrong = 'version = 1\n[employees.people]\nlast_day = "never"\nhire_lead_days = -1\n'
         for path in ("/api/rules", "/api/rules/preview"):
             found = api.post(path, 400, body={"text": wrong})
             assert "last_day" in " ".join(found["problems"])

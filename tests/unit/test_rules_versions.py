@@ -22,8 +22,8 @@ from shared.sync.planning.rules_in_force import rules_in_force, rules_text
 from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig
 
-FIRST = '[employees.people]\nlast_day = "worked"\n'
-SECOND = "[employees.people]\nhire_lead_days = 3\n"
+FIRST = 'version = 1\n[employees.people]\nlast_day = "worked"\n'
+SECOND = "version = 1\n[employees.people]\nhire_lead_days = 3\n"
 JO = Author("stated", "Jo Canary")
 
 
@@ -172,7 +172,7 @@ class TestPushing:
 
     def test_wrong_rules_names_what_is_wrong_and_decides_nothing(self, rig: EngineRig) -> None:
         with pytest.raises(ConfigurationError, match="last_day"):
-            pushed(rig, '[employees.people]\nlast_day = "never"\n')
+            pushed(rig, 'version = 1\n[employees.people]\nlast_day = "never"\n')
         assert (decisions(rig), list(rig.documents.list("rules/"))) == ([], [])
 
     def test_over_a_version_that_it_was_not_made_from_is_refused(self, rig: EngineRig) -> None:
@@ -255,7 +255,7 @@ class TestAFile:
             (None, "cannot be read"),
             (b"\xff\xfe", "UTF-8"),
             (b"version = ", "RULES_FILE"),
-            (b'[employees.people]\nlast_day = "never"\n', "last_day"),
+            (b'version = 1\n[employees.people]\nlast_day = "never"\n', "last_day"),
         ],
         ids=["gone", "other letters", "no TOML", "wrong"],
     )

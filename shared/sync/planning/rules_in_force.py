@@ -11,6 +11,7 @@ from shared.storage.documents import Documents
 from shared.sync.documents.rules import DEFAULT, read_pushed, read_text, store_rules
 from shared.sync.documents.runs import Run
 from shared.sync.planning.reader import mapping_options
+from shared.sync.rules import reading
 from shared.sync.rules.model import Rules
 from shared.sync.services import Services
 from shared.sync.sources import MappingOptions
@@ -69,11 +70,9 @@ def text_of(documents: Documents, digest: str) -> str | None:
 def text_of_file(settings: Settings) -> str:
     """What the file says that RULES_FILE names. Raises ConfigurationError with all that is wrong with it."""
     try:
-        text = Path(settings.rules_file or "").read_text(encoding="utf-8-sig")
+        text = reading.text_of(Path(settings.rules_file or "").read_bytes(), RULES_FILE)
     except OSError as error:
         raise ConfigurationError.of(RULES_FILE, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError.of(RULES_FILE, "is not UTF-8: save it as that") from error
     check_rules(text, settings)
     return text
 
@@ -86,7 +85,4 @@ def check_rules(text: str, settings: Settings) -> None:
 def effective_rules(settings: Settings, text: str) -> Rules:
     """What the text says, over the default file and with settings in the place of their names. Raises
     ConfigurationError with all that is wrong with it."""
-    try:
-        return mapping_options(settings, text).rules
-    except (ValueError, KeyError) as error:
-        raise ConfigurationError.of(RULES_FILE, f"cannot be understood: {error}") from error
+    return mapping_options(settings, text).rules
