@@ -77,8 +77,8 @@ class Vista:
     def open_jobs(self, _columns: Any = None) -> Reading[Any]:
         return self._read("open jobs")
 
-    def employees(self, columns: VistaColumns) -> Reading[Any]:
-        self.more = columns.employees
+    def employees(self, columns: VistaColumns | None = None) -> Reading[Any]:
+        self.more = columns.employees if columns else ()
         return self._read("employees")
 
     def titles(self, today: date, _columns: Any = None) -> Reading[Any]:

@@ -370,6 +370,7 @@ class _Drafting:
         if entry and (reason := self._is_another(record.key, entry, desired, source)):
             draft.reject(Rejected(record.key, "invalid", reason, cause=causes.ANOTHER_PERSON))
             return
+        contested = {name: why for name, why in desired.contested.items() if self._counts(name, entry)}
         result = compare(
             desired,
             entry,
@@ -382,16 +383,11 @@ class _Drafting:
             listed=self._listed,
             retry=self._retry_failed,
         )
-        if result.change and (rejected := self._is_there_already(result.change, source)):
+        if result.change and (rejected := self._not_to_be_sent(result.change, entry, source)):
             draft.reject(rejected)
             return
         if result.note:
             draft.report(record.key, *result.note)
-        if result.change and (withheld := self._rules.why(result.change, entry.fields if entry else {})):
-            draft.reject(Rejected(record.key, "skipped", withheld.text, cause=withheld.cause))
-            if entry is not None:
-                self._unsettle(record.key)
-            return
         if result.change:
             self._tell_why(record, result.change)
             draft.counts[result.change.action] += 1
@@ -407,17 +403,12 @@ class _Drafting:
             draft.counts["skipped" if result.note else "unchanged"] += 1
             # What is said of it is said in every run, until it is mended.
             notes = [
-                *(
-                    Note(name, text, cause.code)
-                    for name, (text, cause) in desired.contested.items()
-                    if self._counts(name, entry)
-                ),
+                *(Note(name, text, cause.code) for name, (text, cause) in contested.items()),
                 *(Note(None, text, cause.code) for text, cause in desired.warnings),
             ]
             draft.state_changed |= self._state.settle(
                 record.key, digest, noted=bool(result.note), notes=notes
             )
-        contested = {name: why for name, why in desired.contested.items() if self._counts(name, entry)}
         for name, (text, cause) in {**contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
             draft.report(record.key, text, cause, name, "invalid" if is_invalid else "reported")
@@ -442,6 +433,16 @@ class _Drafting:
         if names:
             text = f"{', '.join(names)} was changed in SafetyAmp since the last run and is set back"
             self.draft.report(record.key, text, causes.CHANGED_BY_HAND)
+
+    def _not_to_be_sent(self, change: Change, entry: Entry | None, source: Source) -> Rejected | None:
+        """Why a change must not be sent that would be right otherwise."""
+        if rejected := self._is_there_already(change, source):
+            return rejected
+        if (withheld := self._rules.why(change, entry.fields if entry else {})) is None:
+            return None
+        if entry is not None:
+            self._unsettle(change.key)  # told in every run
+        return Rejected(change.key, "skipped", withheld.text, cause=withheld.cause)
 
     def _is_there_already(self, change: Change, source: Source) -> Rejected | None:
         """Why nobody is created whom a user shows by names and birth date that has the number of somebody
