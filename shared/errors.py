@@ -4,7 +4,7 @@
      +-- ConfigurationError      settings are wrong or missing; an operator must act
      +-- RetryLater              nothing is wrong with the work: come back after a delay
      |    +-- RateLimited            the upstream's window is full
-     |    |    +-- Stopping               this process is about to end
+     |    +-- Stopping               this process is about to end, or the time for the work is over
      |    +-- CircuitOpen            the upstream's breaker is open
      +-- APIError                an upstream's answer, or the lack of one
      |    +-- InvalidRecord          400, 422: this record, until its data changes
@@ -86,8 +86,8 @@ class RateLimited(RetryLater):
     """The upstream's window of calls is full (our limiter says so, or a 429 did)."""
 
 
-class Stopping(RateLimited):
-    """The process is about to end: raised before a call, like a full window, and handled like one."""
+class Stopping(RetryLater):
+    """No other call is begun, because the process is about to end, or nobody waits any longer."""
 
 
 class CircuitOpen(RetryLater):

@@ -10,14 +10,13 @@ process die, or the time not be enough, messages and sweep bring the run to its 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
-from shared.clock import Clock
-from shared.errors import BusError, Stopping, UnreadableDocument
+from shared.clients.http.work import Work
+from shared.errors import BusError, UnreadableDocument
 from shared.queries import answers
 from shared.queries.changes import batch_changes, json_of
 from shared.queries.record_calls import call_of
-from shared.shutdown import Shutdown
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, missing_batches
 from shared.sync.documents.plans import Plan, RecordLook, read_plan
@@ -28,7 +27,7 @@ from shared.sync.planning.record_view import Found
 from shared.sync.runs.batch_handler import apply_batch
 from shared.sync.runs.entity_handler import sync_entity
 from shared.sync.runs.requests import claim_run
-from shared.sync.services import Services
+from shared.sync.services import Bound, Services
 
 WORK_SECONDS = 90.0
 """No call is begun later than this after the request, and a call lasts 35 s at most: Azure's front end gives
@@ -52,7 +51,8 @@ def sync_record(
     )
     with services.shutdown.working():
         run_id = claim_run(services, request)
-        _carry_out(_bounded(services, services.clock.monotonic() + WORK_SECONDS), run_id, entity)
+        work = Work(deadline=services.clock.monotonic() + WORK_SECONDS)
+        _carry_out(Bound(services, work), run_id, entity)
     return record_steps(services.documents, get_run(services.documents, run_id))
 
 
@@ -62,11 +62,9 @@ def _carry_out(services: Services, run_id: str, entity: EntityName) -> None:
         sync_entity(services, EntityMessage(run_id, entity, "on-demand"))
     tried_at = -TRY_AGAIN_SECONDS
     while not (run := get_run(services.documents, run_id)).ended:
-        try:
-            services.shutdown.check()
-        except Stopping:
-            return
         now = services.clock.monotonic()
+        if services.shutdown.begun or now >= services.work.deadline:
+            return
         if now - tried_at >= TRY_AGAIN_SECONDS and (due := _due_batches(services, run, entity)):
             tried_at = now
             for number in due:
@@ -175,34 +173,3 @@ def _result(change: answers.Change) -> answers.Outcome:
         "reason": change["reason"],
         "at": change["at"],
     }
-
-
-class _UntilDeadline(Shutdown):
-    """The process's shutdown, which for this work also begins at a deadline: what cannot be finished by then
-    is handed on like at the process's end."""
-
-    def __init__(self, inner: Shutdown, clock: Clock, deadline: float) -> None:
-        super().__init__()
-        self._inner = inner
-        self._clock = clock
-        self._deadline = deadline
-
-    def check(self) -> None:
-        self._inner.check()
-        if self._clock.monotonic() >= self._deadline:
-            raise Stopping("nobody waits for the answer any longer", LOOK_AGAIN_SECONDS)
-
-
-class _Bounded:
-    """The services with another `shutdown`."""
-
-    def __init__(self, services: Services, deadline: float) -> None:
-        self._services = services
-        self.shutdown = _UntilDeadline(services.shutdown, services.clock, deadline)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._services, name)
-
-
-def _bounded(services: Services, deadline: float) -> Services:
-    return cast(Services, _Bounded(services, deadline))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
+from shared.clients.http.work import Work
 from shared.clients.receipts import Reading, Receipt
 from shared.config import Settings, load_settings
 from shared.errors import BusError
@@ -76,7 +77,17 @@ class KeptBus:
         return [message.message_id.split("/", 1)[1] for message in self.sent]
 
 
-class PagedSafetyAmp:
+class OfWork:
+    """What is common to these tests' clients: they know of the `work` for which they were asked last."""
+
+    work = Work()
+
+    def under(self, work: Work) -> Self:
+        self.work = work
+        return self
+
+
+class PagedSafetyAmp(OfWork):
     """Listings from given pages; `fail_at` maps a page to the error that it raises once."""
 
     def __init__(
@@ -108,6 +119,7 @@ class EngineRig:
         self.documents = MemoryDocuments(self.clock)
         self.bus = KeptBus()
         self.shutdown = Shutdown()
+        self.work = Work()
         self.settings: Settings = load_settings({**REQUIRED, **settings})
         self.safetyamp: Any = safetyamp or PagedSafetyAmp()
 

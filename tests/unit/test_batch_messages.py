@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from shared.clients.http.call_meter import is_interactive
-from shared.clients.http.heartbeat import beat
 from shared.errors import (
     APIError,
     CircuitOpen,
@@ -51,7 +49,7 @@ class SlowSafetyAmp(ScriptedSafetyAmp):
     def create(self, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
         left = self.seconds
         while left > 0:
-            beat()
+            self.work.before_call(self.clock.monotonic())
             self.clock.advance(min(left, self.LONGEST_CALL))
             left -= self.LONGEST_CALL
         return super().create(resource, payload)
@@ -554,7 +552,7 @@ def test_the_batch_of_one_record_goes_first_in_the_window(keys: tuple[str, ...],
 
     class Looking(ScriptedSafetyAmp):
         def create(self, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
-            seen.append(is_interactive())
+            seen.append(self.work.lane == "interactive")
             return super().create(resource, payload)
 
     rig = BatchRig(Looking(), [change("A")])

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from shared.clients.http.call_meter import is_interactive
 from shared.errors import (
     APIError,
     BusError,
@@ -34,6 +33,7 @@ from shared.sync.documents.state import EntityState
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs.entity_handler import start_plan, sync_entity
 from shared.sync.runs.requests import request_run
+from shared.sync.services import Services
 from tests.unit.engine_rig import EngineRig
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_leaver, a_person
 
@@ -652,8 +652,8 @@ def test_a_run_of_one_record_goes_first_in_the_window(
 ) -> None:
     seen: list[bool] = []
 
-    def look(*_: Any) -> None:
-        seen.append(is_interactive())
+    def look(services: Services, *_: Any) -> None:
+        seen.append(services.work.lane == "interactive")
         raise RateLimited("full", 1.0)
 
     monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", look)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.clients.http.call_meter import UpstreamCall, count_call
+from shared.clients.http.call_meter import UpstreamCall
+from shared.clients.http.work import Work
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.vista.driver import Undecodable, VistaConnection
@@ -59,11 +61,20 @@ class VistaClient:
         title_column: str,
         region_column: str,
         breaker: CircuitBreaker,
+        on_call: Callable[[UpstreamCall], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._company = company
         self._columns = (title_column, region_column)
         self._breaker = breaker
+        self._on_call = on_call
+        self._work = Work()
+
+    def under(self, work: Work) -> VistaClient:
+        """The same client, for reads that belong to this work."""
+        bound = copy(self)
+        bound._work = work
+        return bound
 
     def departments(self) -> Reading[DepartmentRow]:
         """All payroll departments."""
@@ -144,7 +155,9 @@ class VistaClient:
             except MissingColumn as error:
                 raise self._by_setting(error) from None
             finally:
-                count_call(UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started))
+                call = UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started)
+                self._work.meter.count(call)
+                self._on_call(call)
 
     def _by_setting(self, error: MissingColumn) -> MissingColumn:
         """The error with the setting that names the column, where one does."""

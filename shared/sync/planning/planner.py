@@ -11,7 +11,6 @@ from datetime import timedelta
 from functools import partial
 from typing import cast
 
-from shared.clients.http.call_meter import Meter
 from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, Documents, create_json, from_json, to_json
 from shared.sync import paths
@@ -94,7 +93,6 @@ def make_plan(
     run: Run,
     entity: EntityName,
     lister: TargetLister,
-    meter: Meter,
     only_leavers: OnlyLeavers | None = None,
 ) -> Plan:
     """Plan `entity` and commit the plan document; a plan that is there already stays. Returns the one that
@@ -107,7 +105,7 @@ def make_plan(
     document = services.documents.read(path)
     try:
         known = decode_state(entity, from_json(document.data, path)) if document else None
-        return _make_plan(services, run, entity, lister, meter, document, known, only_leavers)
+        return _make_plan(services, run, entity, lister, document, known, only_leavers)
     except UnreadableDocument as error:
         if error.path != path:
             raise
@@ -115,7 +113,7 @@ def make_plan(
         logger.error(
             "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
         )
-        return _make_plan(services, run, entity, lister, meter, document, None, only_leavers)
+        return _make_plan(services, run, entity, lister, document, None, only_leavers)
 
 
 def _make_plan(
@@ -123,14 +121,13 @@ def _make_plan(
     run: Run,
     entity: EntityName,
     lister: TargetLister,
-    meter: Meter,
     document: Document | None,
     known: EntityState | None,
     leavers: OnlyLeavers | None,
 ) -> Plan:
     """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()
-    documents = services.documents
+    documents, meter = services.documents, services.work.meter
     if _must_list(known, run):
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
