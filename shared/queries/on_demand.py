@@ -15,10 +15,12 @@ from typing import cast
 from shared.clients.http.work import Work
 from shared.errors import BusError, UnreadableDocument
 from shared.queries import answers
-from shared.queries.changes import batch_changes, json_of
+from shared.queries.changes import changes_with_outcomes, described, json_of
 from shared.queries.record_calls import call_of
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, missing_batches
+from shared.sync.documents.change import Change
+from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.plans import Plan, RecordLook, read_plan
 from shared.sync.documents.runs import Mode, Run, RunRequest, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
@@ -36,6 +38,8 @@ up after 230 s (vendor page "Azure Functions scale and hosting")."""
 LOOK_AGAIN_SECONDS = 1.0
 TRY_AGAIN_SECONDS = 10.0
 """Each attempt at a batch that somebody else has at hand leaves a message behind."""
+
+_Planned = tuple[Change, Outcome | None]
 
 
 def sync_record(
@@ -97,7 +101,7 @@ def record_steps(documents: Documents, run: Run) -> answers.RecordSync:
     (entity,) = run.entities
     status = run.entities[entity]
     plan = _plan(documents, run, entity)
-    change = _change(documents, run, entity, plan) if plan else None
+    planned = _change(documents, run, entity, plan) if plan else None
     return {
         "run_id": run.run_id,
         "url": f"/api/runs/{run.run_id}",
@@ -106,11 +110,12 @@ def record_steps(documents: Documents, run: Run) -> answers.RecordSync:
         "mode": run.request.mode,
         "phase": run.phase,
         "reason": status.reason,
-        "steps": _steps(entity, plan, change),
+        "steps": _steps(entity, plan, planned),
     }
 
 
-def _steps(entity: EntityName, plan: Plan | None, change: answers.Change | None) -> answers.Steps:
+def _steps(entity: EntityName, plan: Plan | None, planned: _Planned | None) -> answers.Steps:
+    change = described(entity, *planned) if planned else None
     view = plan.looks[0] if plan else None
     return {
         "source": _source(view) if view else None,
@@ -119,7 +124,7 @@ def _steps(entity: EntityName, plan: Plan | None, change: answers.Change | None)
         "target": _target(view) if view else None,
         "problems": [problem["reason"] for problem in plan.problems] if plan else None,
         "difference": _difference(change) if change else None,
-        "call": call_of(entity, change) if change else None,
+        "call": call_of(entity, *planned) if planned else None,
         "result": _result(change) if change else None,
     }
 
@@ -153,12 +158,12 @@ def _difference(change: answers.Change) -> answers.Difference:
     return {"action": change["action"], "before": change["before"], "after": change["after"]}
 
 
-def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> answers.Change | None:
+def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> _Planned | None:
     """The one change of the run, None when nothing had to be changed."""
     if plan.batches == 0:
         return None
     try:
-        return next(batch_changes(documents, run.run_id, entity, plan.plan_id, 1))
+        return next(changes_with_outcomes(documents, run.run_id, entity, plan.plan_id, 1))
     except UnreadableDocument:
         return None
 

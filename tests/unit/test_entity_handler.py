@@ -590,7 +590,7 @@ class TestOnlyLeavers:
         self, monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
         first = cut_off()
-        first.add_note("nothing but the accounts of Microsoft Graph could not be read")
+        first.only = "accounts"
         failing(monkeypatch, first, error)
         rig = self.rig()
         run = rig.run()
@@ -605,7 +605,7 @@ class TestOnlyLeavers:
             tried.append(arguments[-1])
             assert len(tried) < 5, "it goes on and on"
             error: SafetyAmpError = cut_off()
-            error.add_note("nothing but SafetyAmp's listing could not be read")
+            error.only = "listing"
             raise error
 
         monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", fail)

@@ -163,7 +163,7 @@ class VistaClient:
         """The error with the setting that names the column, where one does."""
         for setting, column in zip(COLUMN_SETTINGS, self._columns, strict=True):
             if column == error.column:
-                return missing_column(column, str(error).partition(": ")[0], setting)
+                return missing_column(column, error.where, setting)
         return error
 
 

@@ -75,9 +75,6 @@ MADE_WITHOUT_CODE = ("departments",)
 """Entities of which SafetyAmp takes a second record when hands have made the first, without the code that it
 refuses twice. All clusters are one call; of sites, which are many, this is left to the next listing."""
 
-ONLY_LISTING = "nothing but SafetyAmp's listing could not be read"
-"""Note on an error: whom the state knows can lose access without."""
-
 
 @dataclass(frozen=True)
 class OnlyLeavers:
@@ -301,7 +298,7 @@ def _current_state(
         return _listed_state(services, mapping, known, lister, run), True
     except SafetyAmpError as error:
         if known is not None:
-            error.add_note(ONLY_LISTING)
+            error.only = "listing"  # whom the state knows can lose access without
         raise
 
 

@@ -686,9 +686,11 @@ class _BatchWork:
             return _failed(change, f"{MAY_BE_OFF}: {reason}")
         result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
         if index < self._tried:
-            text = MAY_BE_CHANGED if change.target_id is not None else NOT_TRIED
-            return in_doubt(change, result, f"{text}: {reason}")
-        return Outcome(change.key, change.action, result, change.digest, reason=f"{NOT_TRIED}: {reason}")
+            known = change.target_id is not None
+            outcome = in_doubt(change, result, f"{MAY_BE_CHANGED if known else NOT_TRIED}: {reason}")
+            return replace(outcome, not_tried=not known)
+        text = f"{NOT_TRIED}: {reason}"
+        return Outcome(change.key, change.action, result, change.digest, reason=text, not_tried=True)
 
     def _stop_entity(self, reason: str) -> None:
         message = self._message

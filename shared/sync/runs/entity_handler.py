@@ -33,8 +33,7 @@ from shared.sync.lease import LEASE_SECONDS, lease_when_needed
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
 from shared.sync.planning.listing import TargetLister
-from shared.sync.planning.planner import ONLY_LISTING, OnlyLeavers, make_plan
-from shared.sync.planning.reader import ONLY_GRAPH
+from shared.sync.planning.planner import OnlyLeavers, make_plan
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.finish import (
     RELEASE,
@@ -175,18 +174,18 @@ def _plan_leavers(services: Services, run: Run, message: EntityMessage, error: E
             raise
         except SafetyAmpError as second:
             logger.warning("nor could leavers be looked at: %s", second)
-            no_listing = not only_leavers.unlisted and ONLY_LISTING in getattr(second, "__notes__", ())
+            no_listing = not only_leavers.unlisted and second.only == "listing"
             only_leavers = replace(only_leavers, unlisted=True) if no_listing else None
     return _fail(services, run, message, error)
 
 
 def _only_leavers(entity: EntityName, error: Exception) -> OnlyLeavers | None:
     """How leavers can be planned in spite of the error, None where they cannot."""
-    notes = getattr(error, "__notes__", ())
+    only = error.only if isinstance(error, SafetyAmpError) else None
     text = "only leavers were looked at, because"
-    if ONLY_GRAPH in notes:
+    if only == "accounts":
         return OnlyLeavers(f"{text} Microsoft Graph could not be read: {error}")
-    if ONLY_LISTING in notes and entity == "employees":
+    if only == "listing" and entity == "employees":
         return OnlyLeavers(f"{text} SafetyAmp could not be listed: {error}", unlisted=True)
     return None
 
