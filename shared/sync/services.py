@@ -55,7 +55,7 @@ class Bound:
     """The services `of` somebody, for another piece of work."""
 
     def __init__(self, of: Services, work: Work) -> None:
-        self._of = of
+        self._of: Services = of._of if isinstance(of, Bound) else of
         self.work = work
 
     @property

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, cast
 
+import pytest
+
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
 from shared.clients.http.work import Work
 from shared.clients.receipts import Reading, Receipt
 from shared.config import Settings, load_settings
-from shared.errors import BusError
+from shared.errors import BusError, LeaseHeld
 from shared.reports.page import report_page
 from shared.shutdown import Shutdown
 from shared.storage.bus import Message
 from shared.storage.decoding import decode
 from shared.sync.documents.plans import Plan
 from shared.sync.documents.report import Report
+from shared.sync.lease import LEASE_SECONDS
 from shared.sync.services import Services
 
 REQUIRED = {
@@ -130,3 +133,22 @@ class EngineRig:
     def services(self) -> Services:
         """This rig as the engine wants it."""
         return cast(Services, self)
+
+
+def last_long(rig: EngineRig, path: str) -> list[str]:
+    """Each page of a listing takes nearly as long as a lease lasts, and whoever wants that of `path` then
+    does not get it. What is returned are the resources of these pages."""
+    listed: list[str] = []
+    list_pages = rig.safetyamp.list_pages
+
+    def slowly(resource: str, start_page: int = 0) -> Iterator[list[dict[str, Any]]]:
+        for rows in list_pages(resource, start_page):
+            rig.safetyamp.work.before_call(rig.clock.monotonic())
+            rig.clock.advance(LEASE_SECONDS - 1)
+            with pytest.raises(LeaseHeld):
+                rig.documents.acquire_lease(path, LEASE_SECONDS)
+            listed.append(resource)
+            yield rows
+
+    rig.safetyamp.list_pages = slowly
+    return listed

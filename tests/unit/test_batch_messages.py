@@ -371,6 +371,7 @@ class TestWhatMayHaveBeenSentBefore:
         assert outcomes[1].unknown == {"city": "City 2"}
         assert {one.reason for one in outcomes[2:]} == {"not tried: not wanted"}
         assert not any(one.unknown for one in outcomes[2:])
+        assert [one.not_tried for one in outcomes] == [False, False, *[True] * 12]
 
     def test_whom_it_may_have_switched_off_is_noted_before_the_first_call(self) -> None:
         off = [change(key, "deactivate", system_access=0) for key in ("1", "2")]
@@ -503,6 +504,7 @@ class TestGivingUp:
             "failed",
             "not tried: its message was given up",
         )
+        assert (done.not_tried, left.not_tried) == (False, True)
         assert get_run(rig.documents, RUN).entities["titles"].ended
 
     def test_leaves_a_batch_alone_on_which_somebody_works(self) -> None:

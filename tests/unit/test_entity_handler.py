@@ -34,7 +34,7 @@ from shared.sync.messages import EntityMessage, parse_batch_message, parse_entit
 from shared.sync.runs.entity_handler import start_plan, sync_entity
 from shared.sync.runs.requests import request_run
 from shared.sync.services import Services
-from tests.unit.engine_rig import EngineRig
+from tests.unit.engine_rig import EngineRig, last_long
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_leaver, a_person
 
 CONFIGURATION = ConfigurationError.of("VISTA_COMPANY", "is no company")
@@ -660,6 +660,17 @@ def test_a_run_of_one_record_goes_first_in_the_window(
     rig = PlanningRig("employees")
     rig.deliver(rig.run(keys=keys))
     assert seen == [first]
+
+
+def test_the_lease_of_planning_is_renewed_before_each_of_its_calls() -> None:
+    """Of the listing, and of what else SafetyAmp is asked."""
+    rig = PlanningRig("vehicles", **VEHICLES_ON)
+    rig.samsara_source.records["vehicles"] = [{"id": "281", "name": "Truck", "serial": "SN1"}]
+    run = rig.run()
+    listed = last_long(rig, planning_path(run, "vehicles"))
+    rig.deliver(run)
+    assert listed == ["assets", "assets", "asset_types"]
+    assert rig.status(run).phase == "applying"
 
 
 def test_the_garbage_collector_rests_while_planning_only(

@@ -15,6 +15,7 @@ from shared.errors import (
     DatabaseError,
     IncompleteRead,
     RateLimited,
+    SafetyAmpError,
     StorageError,
     UnreadableDocument,
     UpstreamUnavailable,
@@ -233,7 +234,7 @@ class TestReading:
         assert rig.documents.read(paths.plan(run.run_id, "employees")) is None
 
     @pytest.mark.parametrize("error", [cut_off(), UpstreamUnavailable("503", 503)], ids=repr)
-    def test_of_safetyamp_that_was_cut_off_creates_nobody(self, error: Exception) -> None:
+    def test_of_safetyamp_that_was_cut_off_creates_nobody(self, error: SafetyAmpError) -> None:
         rig = people(1)
         rig.hire(a_person(1), a_person(2))
         run = rig.run(refresh=True)
