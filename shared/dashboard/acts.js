@@ -30,11 +30,11 @@ const losing = (value) => (value === 1 ? "1 person loses" : `${number(value)} pe
 
 function consequences(planned) {
   return [
-    [planned.deactivate, `${losing(planned.deactivate)} access to SafetyAmp`],
-    [planned.reactivate, `${count(planned.reactivate, "person", "people")} get access again`],
-    [planned.create, `${count(planned.create, "record is", "records are")} created`],
-    [planned.update, `${count(planned.update, "record is", "records are")} changed`],
-  ].filter(([value]) => value).map(([, text]) => text);
+    ["deactivate", `${losing(planned.deactivate)} access to SafetyAmp`],
+    ["reactivate", `${count(planned.reactivate, "person", "people")} get access again`],
+    ["create", `${count(planned.create, "record is", "records are")} created`],
+    ["update", `${count(planned.update, "record is", "records are")} changed`],
+  ].filter(([action]) => planned[action]).map(([action, text]) => ({ action, text }));
 }
 
 /** Everybody whose access changes, by name, and why. */
@@ -56,7 +56,7 @@ function approveRun(run) {
       heading: "Let the held plan go on?",
       content: [
         h("p", null, "The sources are read again; what they still say will happen in SafetyAmp within minutes, and what not is left out by name:"),
-        h("ul", { class: "sentences" }, consequences(planned).map((text) => h("li", { class: text.includes(" access to ") ? "next" : null }, text))),
+        h("ul", { class: "sentences" }, consequences(planned).map(({ action, text }) => h("li", { class: action === "deactivate" ? "next" : null }, text))),
         peopleOf(plan, "deactivate", "Access is lost by"), peopleOf(plan, "reactivate", "Access is given back to"),
         plan.notes.map((note) => h("p", { class: "muted small" }, data(note))),
       ],
@@ -77,7 +77,7 @@ function cancelRun(run) {
       asks: true,
       heading: held ? "Drop the held plan?" : "Stop this run?",
       content: held
-        ? [h("p", null, `Nothing of it is done, and nobody loses access by it: ${consequences(plannedOf(run, "held")).join(", ")} no more.`),
+        ? [h("p", null, `Nothing of it is done, and nobody loses access by it: ${consequences(plannedOf(run, "held")).map(({ text }) => text).join(", ")} no more.`),
           h("p", null, "The next run plans anew, and is held again if the source still says the same.")]
         : [h("p", null, `What was done stays done. ${count(left, "planned change is", "planned changes are")} not tried now; the next run does what is then still to be done.`)],
       label: held ? "Drop the plan" : "Stop the run", danger: true,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict, get_args
 
 from shared.clients.http.call_meter import folded
+from shared.clients.http.work import Lane
 from shared.errors import UnknownRun, UnreadableDocument
 from shared.storage.decoding import Time, decode
 from shared.storage.documents import Document, Documents, from_json, update_json
@@ -66,6 +67,11 @@ class RunRequest:
     def one_record(self) -> str | None:
         """The key of the one record that is asked for: somebody waits for it."""
         return self.keys[0] if len(self.keys) == 1 else None
+
+    @property
+    def lane(self) -> Lane:
+        """How its calls go."""
+        return "bulk" if self.one_record is None else "interactive"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.http.call_meter import Meter
 from shared.errors import (
     AccessRefused,
+    Advised,
     APIError,
     ConfigurationError,
     NotFound,
@@ -274,8 +275,11 @@ def within_root(rows: Sequence[ApiRow], name: str | None) -> list[ApiRow]:
             [
                 SettingProblem(
                     "SAFETYAMP_ROOT_CLUSTER",
-                    f"must name the one root cluster that everything belongs to; SafetyAmp has: {found}. The"
-                    " API cannot create a root: make it in SafetyAmp, or mend the setting",
+                    Advised(
+                        "must name the one root cluster that everything belongs to; SafetyAmp has: "
+                        f"{found}. The API cannot create a root",
+                        "make it in SafetyAmp, or mend the setting",
+                    ),
                 )
             ]
         )

@@ -11,7 +11,6 @@ from datetime import timedelta
 from functools import partial
 from typing import cast
 
-from shared.clients.http.call_meter import Meter
 from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, Documents, create_json, from_json, to_json
 from shared.sync import paths
@@ -78,9 +77,6 @@ MADE_WITHOUT_CODE = ("departments",)
 """Entities of which SafetyAmp takes a second record when hands have made the first, without the code that it
 refuses twice. All clusters are one call; of sites, which are many, this is left to the next listing."""
 
-ONLY_LISTING = "nothing but SafetyAmp's listing could not be read"
-"""Note on an error: whom the state knows can lose access without."""
-
 
 @dataclass(frozen=True)
 class OnlyLeavers:
@@ -96,7 +92,6 @@ def make_plan(
     run: Run,
     entity: EntityName,
     lister: TargetLister,
-    meter: Meter,
     only_leavers: OnlyLeavers | None = None,
 ) -> Plan:
     """Plan `entity` and commit the plan document; a plan that is there already stays. Returns the one that
@@ -109,7 +104,7 @@ def make_plan(
     document = services.documents.read(path)
     try:
         known = decode_state(entity, from_json(document.data, path)) if document else None
-        return _make_plan(services, run, entity, lister, meter, document, known, only_leavers)
+        return _make_plan(services, run, entity, lister, document, known, only_leavers)
     except UnreadableDocument as error:
         if error.path != path:
             raise
@@ -117,7 +112,7 @@ def make_plan(
         logger.error(
             "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
         )
-        return _make_plan(services, run, entity, lister, meter, document, None, only_leavers)
+        return _make_plan(services, run, entity, lister, document, None, only_leavers)
 
 
 def _make_plan(
@@ -125,14 +120,13 @@ def _make_plan(
     run: Run,
     entity: EntityName,
     lister: TargetLister,
-    meter: Meter,
     document: Document | None,
     known: EntityState | None,
     leavers: OnlyLeavers | None,
 ) -> Plan:
     """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()
-    documents = services.documents
+    documents, meter = services.documents, services.work.meter
     if _must_list(known, run):
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
@@ -309,7 +303,7 @@ def _current_state(
         return _listed_state(services, mapping, known, lister, run), True
     except SafetyAmpError as error:
         if known is not None:
-            error.add_note(ONLY_LISTING)
+            error.only = "listing"  # whom the state knows can lose access without
         raise
 
 
