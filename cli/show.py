@@ -70,7 +70,7 @@ def _count(value: int) -> str:
 def _show_reason(console: Console, approve: str, name: str, entity: dict[str, Any]) -> None:
     reason = inert(entity["reason"] or "")
     if entity["held"]:
-        say(console, _after(f"{name} is held: ", "yellow", reason), 2)
+        say(console, _after(f"{held_of(name, entity)} held: ", "yellow", reason), 2)
         console.print(
             f"  look at the plan, then approve it with: {PROGRAM} {approve}",
             markup=False,
@@ -80,6 +80,12 @@ def _show_reason(console: Console, approve: str, name: str, entity: dict[str, An
         say(console, _after(f"{name} failed: ", "bold red", reason), 2)
     elif entity["phase"] == "off":
         console.print(Text(reason, style="dim"))
+
+
+def held_of(name: str, entity: Mapping[str, Any]) -> str:
+    """What waits: `employees (53 to deactivate) is`."""
+    parts = ", ".join(f"{count} to {action}" for action, count in (entity.get("held_changes") or {}).items())
+    return f"{name} ({parts}) is" if parts else f"{name} is"
 
 
 def _after(heading: str, style: str, text: str) -> Text:

@@ -99,13 +99,13 @@ def change_in(
     plan = read_plan(services.documents, run, entity)
     if plan is None:
         return None
-    for number in range(1, plan.batches + 1):
+    for number in plan.all_numbers:
         if until is not None and services.clock.monotonic() > until:
             return None
-        stored = read_batch(services.documents, run.run_id, entity, plan.plan_id, number)
+        stored = read_batch(services.documents, run.run_id, entity, plan.plan_of(number), number)
         # A release before may have written the key otherwise.
         if any(normal_key(entity, change.key) == key for change in stored):
-            changes = batch_changes(services.documents, run.run_id, entity, plan.plan_id, number)
+            changes = batch_changes(services.documents, run.run_id, entity, plan.plan_of(number), number)
             change = next(change for change in changes if normal_key(entity, change["key"]) == key)
             return {
                 "run_id": run.run_id,

@@ -160,7 +160,7 @@ def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> a
     if plan.batches == 0:
         return None
     try:
-        return next(batch_changes(documents, run.run_id, entity, plan.plan_id, 1))
+        return next(batch_changes(documents, run.run_id, entity, plan.plan_id, plan.numbers.start))
     except UnreadableDocument:
         return None
 

@@ -87,7 +87,7 @@ def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:
     work = _Work(plan.batches, planned_changes(plan))
     work.calls.update(plan.calls)
     work.waited_seconds = plan.waited_seconds
-    for number in range(1, plan.batches + 1):
+    for number in plan.numbers:
         try:
             outcomes = read_outcomes(documents, run.run_id, entity, number)
             begun = outcomes or read_progress(documents, run.run_id, entity, number)
