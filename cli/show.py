@@ -70,7 +70,8 @@ def _count(value: int) -> str:
 def _show_reason(console: Console, approve: str, name: str, entity: dict[str, Any]) -> None:
     reason = inert(entity["reason"] or "")
     if entity["held"]:
-        say(console, _after(f"{held_of(name, entity)} held: ", "yellow", reason), 2)
+        say(console, _after(f"{name} is held: ", "yellow", reason), 2)
+        _show_held_changes(console, entity)
         console.print(
             f"  look at the plan, then approve it with: {PROGRAM} {approve}",
             markup=False,
@@ -82,10 +83,11 @@ def _show_reason(console: Console, approve: str, name: str, entity: dict[str, An
         console.print(Text(reason, style="dim"))
 
 
-def held_of(name: str, entity: Mapping[str, Any]) -> str:
-    """What waits: `employees (53 to deactivate) is`."""
-    parts = ", ".join(f"{count} to {action}" for action, count in (entity.get("held_changes") or {}).items())
-    return f"{name} ({parts}) is" if parts else f"{name} is"
+def _show_held_changes(console: Console, entity: Mapping[str, Any]) -> None:
+    """Which part waits, and how many; reports of earlier releases do not say."""
+    if held := entity.get("held_changes"):
+        told = ", ".join(f"{count} to {action}" for action, count in held.items())
+        say(console, f"  waits for an approval: {told}", 2)
 
 
 def _after(heading: str, style: str, text: str) -> Text:
