@@ -32,7 +32,7 @@ PHASES = {
     "running": "under way: this is how it stands",
     "done": "done",
     "planned": "planned only, nothing was changed",
-    "held": "held: a plan waits for somebody's approval",
+    "held": "held: a plan, or a part of it, waits for somebody's approval",
     "failed": "failed",
     "cancelled": "cancelled",
 }
