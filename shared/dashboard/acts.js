@@ -30,7 +30,7 @@ const plannedOf = (run) => sumOf(Object.values(run.entities).map(({ planned }) =
 
 /** What waits for an approval; the other parts of the plan have been applied. */
 const heldOf = (run) => sumOf(Object.values(run.entities).filter(({ phase }) => phase === "held")
-  .map(({ planned, held_changes: held }) => held ?? planned));
+  .map((entity) => entity.held_changes));
 
 const losing = (value) => (value === 1 ? "1 person loses" : `${number(value)} people lose`);
 

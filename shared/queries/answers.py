@@ -119,11 +119,8 @@ class EntityReport(TypedDict):
     held: bool
     reason: str | None
     planned: dict[str, Count]
-    held_changes: NotRequired[
-        Annotated[
-            dict[str, Count],
-            Field(description="By action, what waits for an approval; the other parts do not."),
-        ]
+    held_changes: Annotated[
+        dict[str, Count], Field(description="By action, what waits for an approval, or would.")
     ]
     problems: list[RecordProblem]
     problems_total: Count

@@ -314,11 +314,12 @@ def nothing_of_a_held_part_is_applied(world: World) -> Iterator[str]:
             if status["phase"] != "held":
                 continue
             held = set(held_changes(world, run_id, entity))
-            for key, action in held & set(_tried(world, run_id, entity)):
+            for key, action in held & set(tried(world, run_id, entity)):
                 yield f"{run_id} {entity} {key}: {action}"
 
 
-def _tried(world: World, run_id: str, entity: str) -> Iterator[tuple[str, str]]:
+def tried(world: World, run_id: str, entity: str) -> Iterator[tuple[str, str]]:
+    """Key and action of each change of the run that has an outcome."""
     for path in world.store.list(f"runs/{run_id}/{entity}/outcomes/"):
         for outcome in read_json(world.store, path)["outcomes"]:
             yield outcome["key"], outcome["action"]

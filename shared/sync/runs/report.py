@@ -53,7 +53,7 @@ def make_report(documents: Documents, run: Run) -> Report:
                 "held": status.phase == "held",
                 "reason": status.reason,
                 "planned": status.planned,
-                "held_changes": _held_changes(status),
+                "held_changes": held_changes(status),
                 **_findings(documents, run, name),
             }
             for name, status in run.entities.items()
@@ -61,7 +61,8 @@ def make_report(documents: Documents, run: Run) -> Report:
     }
 
 
-def _held_changes(status: EntityStatus) -> dict[str, int]:
+def held_changes(status: EntityStatus) -> dict[str, int]:
+    """How many changes of the entity wait for an approval, or would, by action."""
     if status.phase not in ("held", "planned"):
         return {}
     if status.phase == "held" and not status.held_changes:
