@@ -8,7 +8,7 @@ function heldView() {
 
 function heldCard(run) {
   const held = Object.entries(run.entities).filter(([, entity]) => entity.phase === "held");
-  const planned = plannedOf(run, "held");
+  const planned = heldOf(run);
   return h("div", { class: "card toned-edge warn", key: run.run_id },
     h("div", { class: "stack" },
       h("div", { class: "row" }, badge("held"), h("h3", null, held.map(([name]) => title(name)).join(", ")), h("span", { class: "muted" }, "run ", data(run.run_id, "id"), ", ", ago(run.requested_at))),

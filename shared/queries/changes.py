@@ -94,12 +94,12 @@ def list_changes(
         if plan is None:
             continue
         first = after.batch if number == after.entity else 1
-        for batch in range(first, plan.batches + 1):
+        for batch in plan.all_numbers[first - 1 :]:
             if batches_read == MOST_BATCHES:
                 return Page(found, str(last), problems)
             batches_read += 1
             try:
-                changes = list(batch_changes(documents, run.run_id, entity, plan.plan_id, batch))
+                changes = list(batch_changes(documents, run.run_id, entity, plan.plan_of(batch), batch))
             except UnreadableDocument as error:
                 problems.append(str(error))
                 last = Place(number, batch, BEHIND_ALL)

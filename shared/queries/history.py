@@ -99,10 +99,10 @@ def change_in(
     plan = read_plan(services.documents, run, entity)
     if plan is None:
         return None
-    for number in range(1, plan.batches + 1):
+    for number in plan.all_numbers:
         if until is not None and services.clock.monotonic() > until:
             return None
-        stored = read_batch(services.documents, run.run_id, entity, plan.plan_id, number)
+        stored = read_batch(services.documents, run.run_id, entity, plan.plan_of(number), number)
         # A release before may have written the key otherwise.
         place = next((at for at, one in enumerate(stored) if normal_key(entity, one.key) == key), None)
         if place is not None:

@@ -163,7 +163,7 @@ def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> _
     if plan.batches == 0:
         return None
     try:
-        return next(changes_with_outcomes(documents, run.run_id, entity, plan.plan_id, 1))
+        return next(changes_with_outcomes(documents, run.run_id, entity, plan.plan_id, plan.numbers.start))
     except UnreadableDocument:
         return None
 

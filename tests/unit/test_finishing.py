@@ -109,6 +109,7 @@ class TestAnEntity:
             "invalid": 2,
             "failed": 2,
             "waiting": 2,
+            "unapproved": 0,
         }
         assert status.planned == {"create": 0, "update": 9, "deactivate": 0, "reactivate": 0}
 

@@ -78,6 +78,7 @@ class RunRequest:
 class EntityStatus:
     """Where an entity of a run stands. `reason` says why it failed or is held or off; `stop_reason` is set
     while its remaining batches are being ended without calls, `cancelled` when an operator wished so.
+    `held_changes` are how many changes wait for somebody, by action; those of other parts were applied.
     `requests` are the calls by `UpstreamCall.key`; `failing` is how many records SafetyAmp refuses until
     their data changes or that failed in this run, None while nobody has counted. `quiet`, once it has ended:
     its plan tells nothing of any record.
@@ -96,6 +97,7 @@ class EntityStatus:
     held_because: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
+    held_changes: dict[str, int] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     failing: int | None = None

@@ -28,7 +28,8 @@ from shared.sync.entities.keys import normal_key
 from shared.sync.lease import Lease
 from shared.sync.mapping import EntityMapping
 from shared.sync.model import ApiRow, EntityName, JsonValue, Target
-from shared.sync.planning.guard import GuardLimits, refuse_shrunk_listing
+from shared.sync.planning.guard import refuse_shrunk_listing
+from shared.sync.planning.limits import limits_of
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class TargetLister:
         than the `last_listed` of the last listing."""
         targets = self.targets(mapping, twice=twice)
         settings = self._services.settings
-        limits = GuardLimits(settings.guard_max_deactivations, settings.guard_max_percent)
+        limits = limits_of(settings)
         refuse_shrunk_listing(mapping.name, len(targets), last_listed, limits, paths.state(mapping.name))
         return targets
 

@@ -129,7 +129,7 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
     except UnreadableDocument as error:
         give_up_entity(services, run, message.entity, str(error))
         return
-    if plan is None or message.batch > plan.batches:
+    if plan is None or message.batch not in plan.numbers:
         logger.warning("%s belongs to no committed plan", message.message_id)
         return
     if not may_be_applied(run, message.entity, plan):
@@ -249,7 +249,7 @@ def give_up_batch(services: Services, message: BatchMessage, reason: str) -> Non
     except UnreadableDocument as error:
         give_up_entity(services, run, message.entity, str(error))
         return
-    if plan is None or message.batch > plan.batches or not may_be_applied(run, message.entity, plan):
+    if plan is None or message.batch not in plan.numbers or not may_be_applied(run, message.entity, plan):
         return
     if (mapping := _mapping(services, run, message.entity)) is None:
         return
@@ -668,6 +668,8 @@ class _BatchWork:
         prefix = paths.outcomes(self._message.run_id, self._message.entity)
         for path in self._services.documents.list(prefix):
             number = int(path.removeprefix(prefix).removesuffix(".json"))
+            if number not in self._plan.numbers:
+                continue  # applied before an approval, and merged since
             stored = read_outcomes(
                 self._services.documents, self._message.run_id, self._message.entity, number
             )

@@ -32,6 +32,7 @@ from shared.sync.documents.runs import EntityStatus, Run, change_run
 from shared.sync.lease import LEASE_SECONDS, lease_when_needed
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
+from shared.sync.planning.approval import reasons_to_hold
 from shared.sync.planning.listing import TargetLister
 from shared.sync.planning.planner import OnlyLeavers, make_plan
 from shared.sync.runs.abandoning import readable_run
@@ -223,10 +224,17 @@ def start_plan(
     services: Services, run: Run, entity: EntityName, plan: Plan, *, cause: str, is_new: bool = False
 ) -> None:
     """Act on the committed plan: end the entity, or send its batches; of a new one nobody has sent any."""
+    if plan.held_parts and run.request.mode != "plan":
+        extra = {"event": "guard_held", "entity": entity, "reasons": reasons_to_hold(plan)}
+        parts = "the plan" if plan.held else f"what to {', '.join(plan.held_parts)}"
+        logger.warning(
+            "%s of %s in run %s is held",
+            parts,
+            entity,
+            run.run_id,
+            extra={**extra, "held": plan.held_changes},
+        )
     if not may_be_applied(run, entity, plan):
-        if plan.held and run.request.mode != "plan":
-            extra = {"event": "guard_held", "entity": entity, "reasons": plan.held}
-            logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
         end_unapplied(services, run, entity, plan)
     elif plan.batches == 0:
         finish_entity(services, run, entity, plan)
