@@ -19,7 +19,7 @@ from shared.sync.documents.rules import (
     read_pushed,
     version_of,
 )
-from shared.sync.planning.rules_in_force import check_rules, effective_rules, text_of, text_of_file
+from shared.sync.planning.rules_in_force import effective_rules, text_of, text_of_file
 from shared.sync.rules.reading import default_text
 from shared.sync.services import Services
 
@@ -58,7 +58,7 @@ def _of_file(settings: Settings) -> answers.Rules:
 def _problem(text: str, settings: Settings) -> str | None:
     """What a newer release, or other settings, find wrong with what was right when it was pushed."""
     try:
-        check_rules(text, settings)
+        effective_rules(settings, text)
     except ConfigurationError as error:
         return str(error)
     return None
