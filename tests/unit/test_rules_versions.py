@@ -140,7 +140,7 @@ class TestTheList:
 
     def test_keeps_what_a_newer_release_notes_beside(self, rig: EngineRig) -> None:
         version = asdict(PushedRules(1, "a" * 64, "2026-03-02T12:00:00+00:00", "d", "key"))
-        newer = {"version": 2, "pushed": [{**version, "signed": "x"}], "sealed": True}
+        newer: dict[str, Any] = {"version": 2, "pushed": [{**version, "signed": "x"}], "sealed": True}
         rig.documents.create(paths.RULES, json.dumps(newer).encode())
         pushed(rig)
         after = read_json(rig.documents, paths.RULES)
