@@ -59,7 +59,7 @@ function approveRun(run) {
     const plan = planned.deactivate || planned.reactivate ? await get(`/api/runs/${run.run_id}/plan`, { limit: 1 }) : { entities: [], notes: [] };
     const yes = await confirmed({
       asks: true,
-      heading: "Let what is held go on?",
+      heading: "Let the held plan go on?",
       content: [
         h("p", null, "The sources are read again; what they still say will happen in SafetyAmp within minutes, and what not is left out by name:"),
         h("ul", { class: "sentences" }, consequences(planned).map(({ action, text }) => h("li", { class: action === "deactivate" ? "next" : null }, text))),

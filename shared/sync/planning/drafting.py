@@ -81,6 +81,8 @@ class Draft:
     counts: Counter[str] = field(default_factory=Counter)
     outside: dict[str, Cause] = field(default_factory=dict)
     """Records that the rules leave to others -> why."""
+    switched_off_outside: int = 0
+    """How many are out of scope, and the rules have them switched off."""
     seen: set[str] = field(default_factory=set)
     state_changed: bool = False
     held: list[Change] = field(default_factory=list)
@@ -214,6 +216,8 @@ class _Drafting:
         self.draft.seen.add(record.key)
         if isinstance(record, Rejected) and record.cause in LEFT_TO_OTHERS:
             self.draft.outside[record.key] = record.cause
+        elif isinstance(record, SourceRecord) and why_outside(record):
+            self.draft.switched_off_outside += 1
         if record.key in self._moved.keys:
             # What is right for them depends on one another's standing: see `consider_moved`.
             self._with_moved_keys[record.key] = record

@@ -34,6 +34,8 @@ class PartLimits:
     count: int | None = None
     percent: float | None = None
     in_24_hours: int | None = None
+    by_rules: bool = False
+    """Whether a rule says so, and not a setting."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,19 @@ def guard(
 
 def _beyond(limits: PartLimits, action: Action, count: int, size: int, recent: int) -> list[str]:
     reasons = []
+    most, share, twice = (
+        ("the rules allow", "the percentage of the rules is", "by the rules")
+        if limits.by_rules
+        else ("GUARD_MAX_DEACTIVATIONS is", "GUARD_MAX_PERCENT is", "twice GUARD_MAX_DEACTIVATIONS")
+    )
     if limits.count is not None and count > limits.count:
-        reasons.append(f"{count} {WOULD[action]}, GUARD_MAX_DEACTIVATIONS is {limits.count}")
+        reasons.append(f"{count} {WOULD[action]}, {most} {limits.count}")
     if limits.percent is not None and count * 100 > limits.percent * size:
-        reasons.append(f"{count} of {size} {WOULD[action]}, GUARD_MAX_PERCENT is {limits.percent:g}")
+        reasons.append(f"{count} of {size} {WOULD[action]}, {share} {limits.percent:g}")
     if limits.in_24_hours is not None and recent and recent + count > limits.in_24_hours:
         reasons.append(
             f"{count} {WOULD[action]} after {recent} in the last 24 hours that nobody approved: together"
-            f" {recent + count}, and {limits.in_24_hours} are the limit, twice GUARD_MAX_DEACTIVATIONS"
+            f" {recent + count}, and {limits.in_24_hours} are the limit, {twice}"
         )
     return reasons
 

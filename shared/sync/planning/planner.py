@@ -380,7 +380,7 @@ def _judge(
     known: EntityState | None,
     only_leavers: bool,
 ) -> JudgeWithState:
-    judge = partial(_judged, services, known, read.counts)
+    judge = partial(_judged, services, mapping, known, read.counts)
     if not run.request.keys:
         return judge
     of_all = judgement_of_all(services, mapping, state, run, read, listed, known, only_leavers=only_leavers)
@@ -419,7 +419,7 @@ def judgement_of_all(
         trust_digests=not listed,
         listed=listed,
         only_leavers=only_leavers,
-        judge=partial(_judged, services, known, read.counts, copied),
+        judge=partial(_judged, services, mapping, known, read.counts, copied),
     ).judgement
 
 
@@ -434,12 +434,13 @@ def _as_of_all(of_all: Judgement, judge: JudgeWithState, state: EntityState, dra
 
 def _judged(
     services: Services,
+    mapping: EntityMapping,
     known: EntityState | None,
     source_counts: dict[str, int],
     state: EntityState,
     draft: Draft,
 ) -> Judgement:
-    limits = _limits(services)
+    limits, rules = limits_of(services.settings, mapping.rules), mapping.rules
     there = sum(1 for record in state.records.values() if record[0] is not None)
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
     read = OWN_READ[cast(EntityName, state.entity)]
@@ -451,10 +452,24 @@ def _judged(
         last_counts=state.source_counts,
         approved_counts=state.approved_counts,
         recent=state.unasked_since(services.clock.now() - KEPT_UNASKED),
+        always=[action for action in ACTIONS if rules.actions.of(action) == "hold"],
     )
     doubled = source_doubled(read, source_counts.get(read, 0), state.source_counts.get(read))
-    everything = [*judgement.everything, *doubled, *_exchanged(limits, draft, known)]
+    everything = [
+        *judgement.everything,
+        *doubled,
+        *_exchanged(limits, draft, known),
+        *_nobody_in_scope(draft, there),
+    ]
     return replace(judgement, everything=everything)
+
+
+def _nobody_in_scope(draft: Draft, there: int) -> list[str]:
+    """A filter that admits nobody is a typing error: it would leave everybody alone, or switch them off."""
+    outside, source = len(draft.outside) + draft.switched_off_outside, draft.counts["source"]
+    if not outside or outside < source or not there:
+        return []
+    return [f"the rules would leave 0 of {source} in scope: check scope and pilot of rules.toml"]
 
 
 def _exchanged(limits: GuardLimits, draft: Draft, known: EntityState | None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from shared.sync.model import ENTITIES, EntityName
+from shared.sync.model import ACTIONS, ENTITIES, EntityName
 from shared.sync.rules.fields import CODE, FIELDS, MICROSOFT_ACCOUNT, UNIT
 from shared.sync.rules.model import (
     CONDITION_WORDS,
@@ -189,3 +189,9 @@ def _actions(rules: EntityRules) -> Iterator[str]:
     for action, mode in rules.actions.model_dump().items():
         if mode != "apply":
             yield f"{action}: {_MODES[mode]}."
+    for action in ACTIONS:
+        if (limit := rules.guard.of(action)) is not None:
+            said = [f"{limit.count} in one plan"] if limit.count is not None else []
+            said += [f"{limit.percent} of a hundred"] if limit.percent is not None else []
+            said += [f"{limit.in_24_hours} in 24 hours"] if limit.in_24_hours is not None else []
+            yield f"{action}: somebody is asked beyond {' or '.join(said)}."
