@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cli.arguments import Parser, add_command
@@ -101,8 +101,9 @@ def _add_file(parser: Parser) -> None:
     )
 
 
-def _which(options: argparse.Namespace) -> int:
-    options.parser.error(f"which one? {PROGRAM} rules --help lists them")
+def _which(options: argparse.Namespace) -> NoReturn:
+    parser: Parser = options.parser
+    parser.error(f"which one? {PROGRAM} rules --help lists them")
 
 
 def _check(options: argparse.Namespace) -> int:
