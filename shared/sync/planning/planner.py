@@ -159,7 +159,9 @@ def _make_plan(
     source_counts = {**last_counts, **read.counts} if only_leavers else read.counts
     if approved is not None:
         refuse_other_sizes(approved, read.counts, last_counts, _limits(services))
-    found = approved and what_it_found(documents, entity, approved, document.etag if document else None)
+    found = approved and what_it_found(
+        documents, run, entity, approved, known, document.etag if document else None
+    )
     if found:
         state, listed = found, True
     elif leavers and leavers.unlisted and known:
