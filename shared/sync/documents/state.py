@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import zip_longest
@@ -85,15 +85,6 @@ of more than two members for damage."""
 
 _OPEN = frozenset({REJECTED, TAKEN, NOTED})
 """Flags of records that are looked at in every run."""
-
-_FLAG_TYPES: Mapping[str, type] = {
-    OFF_BY: str,
-    REJECTED: dict,
-    FAILURE: dict,
-    UNKNOWN: dict,
-    NOTES: dict,
-    NOTE_CAUSES: dict,
-}
 
 
 class TakenValue(TypedDict):
@@ -539,6 +530,7 @@ def decode_state(entity: str, value: JsonValue, path: str | None = None) -> Enti
         return None
     stored = decode(_Stored, value, path)
     _check_records(stored["records"], path)
+    _check_unmatched(stored["unmatched"], path)
     state = EntityState(
         entity=entity,
         updated_by=stored["updated_by"],
@@ -553,13 +545,13 @@ def decode_state(entity: str, value: JsonValue, path: str | None = None) -> Enti
         strays={
             name: Stray._make(cast("tuple[int | str, str | None, str]", row))
             for name, row in stored.get("strays", {}).items()
-            if len(row) == len(Stray._fields) and isinstance(row[-1], str)
+            if _is_stray(row)
         },
         missing=stored.get("missing", {}),
         moved={
             key: Place._make(cast("tuple[int | str, str | None]", place))
             for key, place in stored.get("moved", {}).items()
-            if len(place) == len(Place._fields)
+            if _is_place(place)
         },
     )
     _normalise_keys(state)
@@ -649,12 +641,10 @@ def _check_records(records: Mapping[str, JsonValue], path: str) -> None:
 
 
 def _are_flags(flags: JsonValue) -> bool:
-    return (
-        type(flags) is dict
-        and all(type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags)
-        and all(_are_notes(notes) for notes in flags.get(NOTES, {}).values())
-        and all(type(codes) is list for codes in flags.get(NOTE_CAUSES, {}).values())
-        and (UNSURE_AT not in flags or _is_moment(flags[UNSURE_AT]))
+    """Each as this version writes it: planning takes them for what they are, and what raised there would end
+    the entity in every run. Those of a later release are its own."""
+    return type(flags) is dict and all(
+        _FLAG_CHECKS[name](flag) for name, flag in flags.items() if name in _FLAG_CHECKS
     )
 
 
@@ -665,8 +655,76 @@ def _is_moment(value: JsonValue) -> bool:
         return False
 
 
+def _is_text(value: JsonValue) -> bool:
+    return type(value) is str
+
+
+def _is_text_or_none(value: JsonValue) -> bool:
+    return value is None or type(value) is str
+
+
 def _are_notes(notes: JsonValue) -> bool:
-    return type(notes) is list and all(type(note) is list and len(note) == 2 for note in notes)
+    return type(notes) is list and all(
+        type(note) is list and len(note) == 2 and _is_text_or_none(note[0]) and _is_text(note[1])
+        for note in notes
+    )
+
+
+def _are_codes(codes: JsonValue) -> bool:
+    return type(codes) is list and all(map(_is_text_or_none, codes))
+
+
+def _each(check: Callable[[JsonValue], bool]) -> Callable[[JsonValue], bool]:
+    """Whether a value is an object of such."""
+    return lambda value: type(value) is dict and all(map(check, value.values()))
+
+
+def _is_a(kind: type) -> Callable[[JsonValue], bool]:
+    """By the one decoder, which takes its time: for flags that few records have."""
+
+    def is_one(value: JsonValue) -> bool:
+        try:
+            decode(kind, value, "")
+        except UnreadableDocument:
+            return False
+        return True
+
+    return is_one
+
+
+_FLAG_CHECKS: Mapping[str, Callable[[JsonValue], bool]] = {
+    OFF_BY: _is_text,
+    REJECTED: _each(_is_text),
+    TAKEN: _is_a(dict[str, TakenValue]),
+    FAILURE: _is_a(Refusal),
+    UNSURE_AT: _is_moment,
+    UNKNOWN: lambda value: type(value) is dict,
+    NOTES: _each(_are_notes),
+    NOTE_CAUSES: _each(_are_codes),
+}
+
+
+def _is_id(value: JsonValue) -> bool:
+    return type(value) in (int, str)
+
+
+def _is_compact(value: JsonValue) -> bool:
+    return type(value) is str and value[:1] == "{"
+
+
+def _check_unmatched(unmatched: Mapping[str, list[list[JsonValue]]], path: str) -> None:
+    for records in unmatched.values():
+        for record in records:
+            if len(record) < 2 or not _is_id(record[0]) or not _is_compact(record[1]):
+                raise UnreadableDocument(path, "a record without key is not what this version writes")
+
+
+def _is_stray(row: list[JsonValue]) -> bool:
+    return len(row) == 3 and _is_id(row[0]) and _is_text_or_none(row[1]) and _is_compact(row[2])
+
+
+def _is_place(place: list[JsonValue]) -> bool:
+    return len(place) == 2 and _is_id(place[0]) and _is_text_or_none(place[1])
 
 
 def state_from_json(entity: str, value: JsonValue) -> EntityState | None:
