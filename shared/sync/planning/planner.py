@@ -35,6 +35,7 @@ from shared.sync.documents.state import (
     rebuild,
 )
 from shared.sync.entities import mappings
+from shared.sync.entities.jobs import sites_of_jobs
 from shared.sync.findings.causes import NOT_LISTED
 from shared.sync.lost_answers import settled_after
 from shared.sync.mapping import EntityMapping
@@ -155,7 +156,7 @@ def _make_plan(
     elif leavers and leavers.unlisted and known:
         state, listed = known, False
     else:
-        state, listed = _current_state(services, mapping, known, lister, run)
+        state, listed = _current_state(services, mapping, known, lister, run, read.source)
     read = replace(read, source=with_known_regions(read.source, state))
     held: list[str] = []
     if run.request.keys and approved is None:
@@ -173,7 +174,7 @@ def _make_plan(
         listed=listed,
         just_listed=listed and not found,
         only_leavers=only_leavers,
-        list_now=partial(_listed_state, services, mapping, known, lister, run),
+        list_now=partial(_listed_state, services, mapping, known, lister, run, read.source),
     )
     state, draft = drafted.state, drafted.draft
     left_out: list[LeftOutChange] = []
@@ -300,13 +301,18 @@ def _looks(
 
 
 def _current_state(
-    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+    services: Services,
+    mapping: EntityMapping,
+    known: EntityState | None,
+    lister: TargetLister,
+    run: Run,
+    source: Source,
 ) -> tuple[EntityState, bool]:
     """The state to compare with, and whether SafetyAmp was listed for it."""
     if known is not None and not _must_list(known, run):
         return known, False
     try:
-        return _listed_state(services, mapping, known, lister, run), True
+        return _listed_state(services, mapping, known, lister, run, source), True
     except SafetyAmpError as error:
         if known is not None:
             error.add_note(ONLY_LISTING)
@@ -323,13 +329,14 @@ def _listed_state(
     known: EntityState | None,
     lister: TargetLister,
     run: Run,
+    source: Source,
 ) -> EntityState:
     if run.request.refresh:
         forget_lookups(services)
     if known is None:
         # Nobody is known: whom one shifted listing hides would be created a second time.
         targets = lister.believable_targets(mapping, None, twice=True)
-        return rebuild(mapping.name, targets, None, run.run_id)
+        return rebuild(mapping.name, sites_of_jobs(targets, source), None, run.run_id)
     # A second user or site SafetyAmp refuses itself; of a title that one reading hides there would be two.
     twice = mapping.name not in UNIQUE_VALUE
     if twice:
@@ -338,7 +345,7 @@ def _listed_state(
     missing = missed_again(known, targets, run.run_id)
     sure = gone_anyway(known, missing, services.clock.now() - LONG_MISSING) if missing else ()
     found, gone = lister.ask_for(mapping, missing, beyond_doubt=sure)
-    return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
+    return rebuild(mapping.name, sites_of_jobs([*targets, *found], source), known, run.run_id, gone)
 
 
 def _wait_until_settled(services: Services, known: EntityState) -> None:
