@@ -636,3 +636,28 @@ def test_the_last_creation_in_doubt_counts_whatever_zone_its_time_is_in() -> Non
     )
     assert state.unsure_at() == datetime.fromisoformat(late)
     assert known_state(k=Entry(None, None, {}, {GONE: UNSURE})).unsure_at() is None
+
+
+class TestARefusalThatIsOver:
+    """The source has taken it back: it is no failure, and the record is not looked at for it."""
+
+    def test_is_forgotten_when_the_record_is_equal(self) -> None:
+        taken = {"email": {"digest": "d", "by": ""}, "mobile_phone": {"digest": "d", "by": ""}}
+        flags: Any = {FAILURE: FAILED, REJECTED: {"city": "d"}, TAKEN: taken, OFF_BY: "run"}
+        state = known_state(k=Entry("a", None, ANN, flags))
+        assert state.settle("k", "new", equal={"city", "email"})
+        assert flags_of(state, "k") == {OFF_BY: "run", TAKEN: {"mobile_phone": taken["mobile_phone"]}}
+        assert not state.settle("k", "new", equal={"city", "email"})
+
+    def test_is_forgotten_with_a_record_that_never_was(self) -> None:
+        state = known_state(
+            new=Entry(None, None, {}, {FAILURE: FAILED}),
+            doubted=Entry(None, None, {}, {FAILURE: FAILED, GONE: UNSURE}),
+            there=Entry("a", None, ANN, {FAILURE: FAILED}),
+        )
+        assert list(state.refused_keys()) == ["new", "doubted", "there"]
+        assert all([state.forget_failure(key) for key in list(state.refused_keys())])
+        assert list(state.keys()) == ["doubted", "there"]
+        assert (flags_of(state, "doubted"), flags_of(state, "there")) == ({GONE: UNSURE}, {})
+        assert not state.forget_failure("there")
+        assert not state.forget_failure("nobody")

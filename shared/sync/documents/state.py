@@ -257,11 +257,24 @@ class EntityState:
             entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None
         )
 
-    def settle(self, key: str, digest: str, *, noted: bool = False, notes: Sequence[Note] = ()) -> bool:
+    def settle(
+        self,
+        key: str,
+        digest: str,
+        *,
+        noted: bool = False,
+        notes: Sequence[Note] = (),
+        equal: Container[str] = (),
+    ) -> bool:
         """Note that the target equals what the source record with this digest asks for; False when that is
-        known. `noted` and `notes`: there is something to say of it nevertheless (see the flags)."""
+        known. `noted` and `notes`: there is something to say of it nevertheless (see the flags). That SafetyAmp
+        refused the record, or a value of these `equal` fields, is over: nobody asks for that any more."""
         record = self.records[key]
-        flags = without(_flags(record), NOTED, NOTES, NOTE_CAUSES)
+        flags = without(_flags(record), NOTED, NOTES, NOTE_CAUSES, FAILURE)
+        for name in (REJECTED, TAKEN):
+            if name in flags:
+                refused = {one: value for one, value in flags.pop(name).items() if one not in equal}
+                flags |= cast(Flags, {name: refused} if refused else {})
         if notes:
             flags[NOTES] = {digest: [[note.field, note.text] for note in notes]}
             flags[NOTE_CAUSES] = {digest: [note.cause for note in notes]}
@@ -278,6 +291,17 @@ class EntityState:
         if record is None or record[1] != digest:
             return False
         return not record[3] or not _OPEN.intersection(record[3])
+
+    def forget_failure(self, key: str) -> bool:
+        """Forget that SafetyAmp refused a record of which the source asks for nothing any more; False when
+        that is not known."""
+        record = self.records.get(key)
+        if record is None or not record[3] or FAILURE not in record[3]:
+            return False
+        record[3] = without(record[3], FAILURE) or None
+        if record[0] is None and record[3] is None:
+            del self.records[key]
+        return True
 
     def notes(self, key: str) -> Iterable[Note]:
         """What is said of a settled record in every run."""
@@ -437,7 +461,11 @@ class EntityState:
 
     def refused(self) -> int:
         """How many records SafetyAmp refused and are not tried again until their data changes."""
-        return sum(1 for record in self.records.values() if record[3] and FAILURE in record[3])
+        return sum(1 for _ in self.refused_keys())
+
+    def refused_keys(self) -> Iterator[str]:
+        """Their keys."""
+        return (key for key, record in self.records.items() if record[3] and FAILURE in record[3])
 
     def needs_listing(self) -> bool:
         """Whether a record vanished from SafetyAmp or what was done is not known, so that SafetyAmp must be
