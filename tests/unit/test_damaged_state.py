@@ -51,6 +51,8 @@ def a_rig() -> PlanningRig:
     state.note_stray("s1", None, {"email": "p1@home.example"})
     state.missing["u4"] = "20260105-100000-aaaaaa"
     state.moved["8"], state.moved["2"] = Place("u1", "1"), Place("u2", None)
+    state.rekeyed["u5"] = "20260105-100000-aaaaaa"
+    state.unasked["20260105-100000-aaaaaa/p"] = {"at": MOMENT, "deactivate": 1, "reactivate": 0}
     state.source_counts = {"Vista employees": 6}
     rig.know(state)
     return rig

@@ -220,7 +220,9 @@ class EntityState:
     while it is read, so they count as being there. `moved` maps keys to the places of records
     that have got another key in SafetyAmp (None: a user that has none any more and is kept under the one that
     it had), until planning finds that it was meant; titles are nothing but their name, and left out.
-    `unasked` is what plans of the last day did about access that nobody approved, by the plan.
+    `unasked` is what plans of the last day did about access that nobody approved, by the plan. `rekeyed` maps
+    the ids (as text) of records that have got another key, meant or not, to the run whose listing showed it:
+    for some days whoever refers to one of these is looked at.
     """
 
     entity: str
@@ -236,6 +238,7 @@ class EntityState:
     strays: dict[str, Stray] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     moved: dict[str, Place] = field(default_factory=dict)
+    rekeyed: dict[str, str] = field(default_factory=dict)
     unasked: dict[str, Unasked] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
@@ -280,8 +283,8 @@ class EntityState:
         equal: Container[str] = (),
     ) -> bool:
         """Note that the target equals what the source record with this digest asks for; False when that is
-        known. `noted` and `notes`: there is something to say of it nevertheless (see the flags). That SafetyAmp
-        refused the record, or a value of these `equal` fields, is over: nobody asks for that any more."""
+        known. `noted` and `notes`: there is something to say of it nevertheless (see the flags). That
+        SafetyAmp refused the record, or a value of these `equal` fields, is over: nobody asks for it now."""
         record = self.records[key]
         flags = without(_flags(record), NOTED, NOTES, NOTE_CAUSES, FAILURE)
         for name in (REJECTED, TAKEN):
@@ -343,8 +346,10 @@ class EntityState:
         return False
 
     def reference_ids(self) -> set[str]:
-        """What a field that refers to one of these records may hold, as it stands in the compact form."""
-        return {"null", *(f"'{one}'" if isinstance(one, str) else str(one) for one in self.ids())}
+        """What a field that refers to one of these records may hold, as it stands in the compact form, where
+        the record is the one that it was."""
+        ids = (one for one in self.ids() if str(one) not in self.rekeyed)
+        return {"null", *(f"'{one}'" if isinstance(one, str) else str(one) for one in ids)}
 
     def unsettle(self, key: str) -> bool:
         """Have the record looked at again in the next run; False when it is already."""
@@ -553,6 +558,7 @@ class EntityState:
             "strays": {name: list(stray) for name, stray in self.strays.items()},
             "missing": self.missing,
             "moved": {key: list(place) for key, place in self.moved.items()},
+            "rekeyed": self.rekeyed,
             "unasked": self.unasked,
             "records": self.records,
         }
@@ -567,6 +573,7 @@ class _Later(TypedDict, total=False):
     strays: dict[str, list[JsonValue]]
     missing: dict[str, str]
     moved: dict[str, list[JsonValue]]
+    rekeyed: dict[str, str]
     unasked: dict[str, Unasked]
 
 
@@ -615,6 +622,7 @@ def decode_state(entity: str, value: JsonValue, path: str | None = None) -> Enti
             for key, place in stored.get("moved", {}).items()
             if _is_place(place)
         },
+        rekeyed=stored.get("rekeyed", {}),
         unasked=stored.get("unasked", {}),
     )
     _normalise_keys(state)
@@ -846,8 +854,7 @@ def gone_anyway(known: EntityState, target_ids: Iterable[int | str], long_ago: d
     """Those that need no further sign beside two listings that lack them: SafetyAmp answered 404 for them, or
     they have been missing since before `long_ago`."""
     not_found = {record[0] for key, record in known.records.items() if known.is_perhaps_gone(key)}
-    # Ids of runs begin with the time.
-    earliest = f"{long_ago:%Y%m%d-%H%M%S}"
+    earliest = first_run_id(long_ago)
     return {one for one in target_ids if one in not_found or (known.missing_since(one) or "~") < earliest}
 
 
@@ -895,6 +902,7 @@ def rebuild(
         _keep_switched_off(state, known)
         _keep_failures(state, known)
         _note_moved(state, known, cleared)
+        _note_rekeyed(state, known, run_id)
     return state
 
 
@@ -942,6 +950,34 @@ def _note_moved(state: EntityState, known: EntityState, cleared: Container[int |
             state.moved[key] = Place(target_id, place)
         elif place == key and target_id in cleared:
             state.moved[key] = Place(target_id, None)
+
+
+def _note_rekeyed(state: EntityState, known: EntityState, run_id: str) -> None:
+    now = _all_keys_by_id(state)
+    state.rekeyed = known.rekeyed | {
+        str(target_id): run_id
+        for target_id, key in _all_keys_by_id(known).items()
+        if now.get(target_id, key) != key
+    }
+
+
+def _all_keys_by_id(state: EntityState) -> dict[int | str, str | None]:
+    """The key of each record that is there, also of those that claim one with others, or have none."""
+    claims = {target_id: key for key, ids in state.ambiguous.items() for target_id in ids}
+    without_key = {record[0]: None for records in state.unmatched.values() for record in records}
+    return {**without_key, **claims, **_keys_by_id(state)}
+
+
+def forget_rekeyed(state: EntityState, before: datetime) -> None:
+    """Forget which records had another key before that day: every nightly run compares all that refers to
+    them."""
+    earliest = first_run_id(before)
+    state.rekeyed = {one: run_id for one, run_id in state.rekeyed.items() if run_id >= earliest}
+
+
+def first_run_id(at: datetime) -> str:
+    """Ids of runs begin with the time: no earlier run has one that sorts behind it."""
+    return f"{at:%Y%m%d-%H%M%S}"
 
 
 def _known_keys(known: EntityState) -> dict[int | str, str]:

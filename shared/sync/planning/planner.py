@@ -32,6 +32,7 @@ from shared.sync.documents.state import (
     EntityState,
     decode_state,
     distrust_state,
+    forget_rekeyed,
     gone_anyway,
     missed_again,
     not_listed,
@@ -73,8 +74,9 @@ from shared.sync.services import Services
 logger = logging.getLogger(__name__)
 
 MOST_VANISHED_NAMED = 100
-LONG_MISSING = timedelta(days=3)
-"""After so many nights a user that no listing has is gone, whatever SafetyAmp answers when asked for it."""
+LONG_AGO = timedelta(days=3)
+"""After so many nights a user that no listing has is gone, whatever SafetyAmp answers when asked for it; and
+one of these nights has compared whoever refers to a record that got another key."""
 
 OWN_READ: dict[EntityName, str] = {
     "departments": "Vista departments",
@@ -355,9 +357,11 @@ def _listed_state(
         _wait_until_settled(services, known)
     targets = lister.believable_targets(mapping, known.listed, twice=twice)
     missing = missed_again(known, targets, run.run_id)
-    sure = gone_anyway(known, missing, services.clock.now() - LONG_MISSING) if missing else ()
+    sure = gone_anyway(known, missing, services.clock.now() - LONG_AGO) if missing else ()
     found, gone = lister.ask_for(mapping, missing, beyond_doubt=sure)
-    return rebuild(mapping.name, sites_of_jobs([*targets, *found], source), known, run.run_id, gone)
+    state = rebuild(mapping.name, sites_of_jobs([*targets, *found], source), known, run.run_id, gone)
+    forget_rekeyed(state, services.clock.now() - LONG_AGO)
+    return state
 
 
 def _wait_until_settled(services: Services, known: EntityState) -> None:
