@@ -472,6 +472,15 @@ class EntityState:
         parsed."""
         return (key for key, record in self.records.items() if not _NO_ACCESS.search(record[2]))
 
+    def may_sign_in(self, key: str) -> bool:
+        """Whether a user of this key, or one of several that claim it, is not known to have no access."""
+        record = self.records.get(key)
+        if record is not None:
+            unknown = record[3].get(UNKNOWN, {}) if record[3] else {}
+            return "system_access" in unknown or not _NO_ACCESS.search(record[2])
+        strays = (self.strays.get(str(one)) for one in self.ambiguous.get(key, ()))
+        return any(stray is None or not _NO_ACCESS.search(stray.fields) for stray in strays)
+
     def keys_in_target(self) -> Iterator[str]:
         """Keys that one record or several of SafetyAmp have."""
         yield from (key for key, record in self.records.items() if record[0] is not None)

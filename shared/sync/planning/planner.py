@@ -557,7 +557,12 @@ def _vanished(state: EntityState, draft: Draft) -> Vanished:
     """Records of SafetyAmp that have no source record: reported, never removed."""
     gone = sorted(
         key
-        for key, record in state.records.items()
-        if record[0] is not None and key not in draft.seen and key != "root" and not key.startswith("office:")
+        for key in state.keys_in_target()
+        if key not in draft.seen and key != "root" and not key.startswith("office:")
     )
-    return {"count": len(gone), "keys": gone[:MOST_VANISHED_NAMED]}
+    if state.entity != "employees":
+        return {"count": len(gone), "keys": gone[:MOST_VANISHED_NAMED]}
+    # Most have left long ago and are off: among them, nobody would find the one who still signs in.
+    with_access = [key for key in gone if state.may_sign_in(key)]
+    first = dict.fromkeys([*with_access, *gone])
+    return {"count": len(gone), "keys": [*first][:MOST_VANISHED_NAMED], "with_access": len(with_access)}
