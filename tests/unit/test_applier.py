@@ -477,6 +477,13 @@ class TestLookingFor:
         assert (outcome.result, outcome.unsure, outcome.target_id) == ("failed", True, None)
         assert "several records of this key (ids u1, u2): keep one" in (outcome.reason or "")
 
+    def test_takes_the_site_with_the_job_s_code_that_is_called_like_an_office(self) -> None:
+        new = Change("400.", "create", None, {"ext_id": "400.", "name": "400. - Levee"}, {}, {}, "d")
+        offices = [Target(8, "office:4", {}), Target(9, "office:4", {"name": "Yard Office"}, match="400.")]
+        outcome = Applying(entity="jobs").applier.look_for(new, offices, {})
+        assert outcome is not None
+        assert (outcome.adopted, outcome.target_id) == (True, 9)
+
     @pytest.mark.parametrize(
         ("match", "fields", "found"),
         [

@@ -409,7 +409,7 @@ class ChangeApplier:
 
     def _is_ours(self, target: Target, change: Change, fields: FieldValues) -> bool:
         if target.key is not None:
-            return target.key == normal_key(self._mapping.name, change.key)
+            return normal_key(self._mapping.name, change.key) in (target.key, target.match)
         if target.match is None:
             return False
         # Vehicles have no key in SafetyAmp: the same content, and not known under another vehicle.

@@ -92,11 +92,16 @@ class Earlier(TypedDict):
     batches: int
 
 
-class Vanished(TypedDict):
-    """Records that have no source any more."""
-
+class _Vanished(TypedDict):
     count: int
     keys: list[str]
+
+
+class Vanished(_Vanished, total=False):
+    """Records that have no source any more. Of users: `with_access` is the number of those who may still sign
+    in; they are named first."""
+
+    with_access: int
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,11 @@ def employee_number(value: object) -> int | None:
     return int(written) if written and len(written) <= _LONGEST_NUMBER and written.isdecimal() else None
 
 
+def with_account(rows: Iterable[EmployeeRow], mails: MailDirectory) -> int:
+    """How many rows there are accounts of, enabled or not."""
+    return sum(1 for row in rows if _key(row) in mails.known)
+
+
 def has_left(record: SourceRecord) -> bool:
     """Whether this employee's record is that of somebody who has left."""
     return bool(record.facts) and record.facts[0] == "left"

@@ -163,6 +163,7 @@ def draft_changes(
     for record in mapping.records(source):
         drafting.consider(record, source)
     drafting.consider_moved(source)
+    drafting.forget_failures()
     drafting.arrange(source, judge)
     return drafting.draft
 
@@ -239,6 +240,13 @@ class _Drafting:
         for key, reason in moved.told:
             if not self._keys or key in self._keys:
                 self.draft.report(key, reason.text, reason.cause)
+
+    def forget_failures(self) -> None:
+        """Of records that the source has not, or the rules leave to others: nothing is asked for them."""
+        draft = self.draft
+        for key in () if self._keys else list(self._state.refused_keys()):
+            if key not in draft.seen or key in draft.outside:
+                draft.state_changed |= self._state.forget_failure(key)
 
     def _person(self, key: str, source: Source) -> Mapping[str, JsonValue]:
         """Names and birth date that the source has of an employee."""
@@ -414,6 +422,7 @@ class _Drafting:
         elif entry is None or entry.target_id is None:
             # Everybody who ever left is among these: counted, but not listed one by one.
             draft.counts["skipped"] += 1
+            draft.state_changed |= self._state.forget_failure(record.key)
         elif result.left_out:
             draft.counts["invalid"] += 1
             self._unsettle(record.key)
@@ -426,7 +435,7 @@ class _Drafting:
                 *(Note(None, text, cause.code) for text, cause in desired.warnings),
             ]
             draft.state_changed |= self._state.settle(
-                record.key, digest, noted=bool(result.note), notes=notes
+                record.key, digest, noted=bool(result.note), notes=notes, equal=desired.fields
             )
         for name, (text, cause) in {**contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
