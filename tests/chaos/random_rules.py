@@ -85,7 +85,9 @@ def _lines(restrictions: Restrictions, version: Version) -> Iterator[str]:
     if restrictions.is_scoped:
         yield from ("[[employees.scope]]", 'name = "Not the agency"')
         yield f'all = [{{ column = "PRGroup", is_not = {OUTSIDE_GROUP} }}]'
-    yield from ("[[employees.protect]]", 'reason = "break-glass"', f"keys = {_list(restrictions.protected)}")
+    if restrictions.protected:
+        yield from ("[[employees.protect]]", 'reason = "break-glass"')
+        yield f"keys = {_list(restrictions.protected)}"
     if restrictions.pilot is not None:
         yield from ("[employees.pilot]", f"keys = {_list(restrictions.pilot)}")
     yield "[employees.actions]"

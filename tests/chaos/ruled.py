@@ -15,12 +15,19 @@ from local.simulators.exchange import SimRequest, SimResponse
 from local.simulators.safetyamp import SafetyAmpSimulator
 from shared.errors import RulesConflict
 from shared.runtime import Runtime
-from shared.storage.documents import from_json, read_json
-from shared.sync import paths
+from shared.storage.documents import from_json
 from shared.sync.decisions.record import Author
 from shared.sync.decisions.rules import push
+from shared.sync.documents.plans import read_batch
 from shared.sync.documents.rules import PushedRules, add_pushed, digest_of_text, read_pushed, store_rules
-from tests.chaos.random_rules import OUTSIDE_GROUP, Version, draw_restrictions, draw_version, text_of
+from tests.chaos.random_rules import (
+    OUTSIDE_GROUP,
+    Restrictions,
+    Version,
+    draw_restrictions,
+    draw_version,
+    text_of,
+)
 from tests.chaos.world import STORMY, World
 
 if TYPE_CHECKING:
@@ -29,12 +36,16 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 OPERATOR = Author("local", "chaos")
+EMPTIED = 0.5
+"""Of the streets that hands write."""
 OWN_CELL = "225-555-8"
 """How the cell phones begin that are not also somebody's phone."""
 SOME = 4
 PUSHES, STREETS, DETAILS = (1, 2), (2, 4), (2, 4)
 """How many versions follow the first one, how often hands empty or fill a street, and how often HR changes
 what rules look at."""
+LATER = timedelta(seconds=10)
+"""When something is tried again that could not happen."""
 PUSHED = "rules pushed"
 """What is counted beside the faults."""
 
@@ -97,8 +108,10 @@ class Witness:
 
 @dataclass
 class Ruled(World):
-    """A world in which no run begins under the default file."""
+    """A world in which no run begins under the default file. `restrictions` None: they are drawn. `often`
+    multiplies also what hands do to streets."""
 
+    restrictions: Restrictions | None = None
     versions: dict[str, Version] = field(default_factory=dict)
     """What was pushed, by the digest of its text."""
 
@@ -106,7 +119,8 @@ class Ruled(World):
         super().__post_init__()
         dice = self.dice
         people = self.company.own_employees()
-        self.restrictions = draw_restrictions(dice, [str(row["Employee"]) for row in people])
+        drawn = draw_restrictions(dice, [str(row["Employee"]) for row in people])
+        self.restricted = self.restrictions or drawn
         for row in dice.sample(people, 2 * SOME):
             row["CellPhone"] = f"{OWN_CELL}{row['Employee'] % 1000:03d}"
         for row in dice.sample(people, SOME):
@@ -119,7 +133,11 @@ class Ruled(World):
         self._planned = sorted(
             (
                 *self._moments(PUSHES, self._somebody_pushes),
-                *self._moments(STREETS, self._somebody_writes_a_street),
+                *(
+                    one
+                    for _ in range(self.often)
+                    for one in self._moments(STREETS, self._somebody_writes_a_street)
+                ),
                 *self._moments(DETAILS, self._hr_changes_a_detail),
             ),
             key=lambda planned: planned[0],
@@ -139,7 +157,7 @@ class Ruled(World):
 
     def is_left_alone(self, number: str | None) -> bool:
         """Whether the rules keep the sync from writing to whoever has this number."""
-        restrictions = self.restrictions
+        restrictions = self.restricted
         if number is None or number in restrictions.protected:
             return number is not None
         person = next((row for row in self.company.own_employees() if str(row["Employee"]) == number), None)
@@ -150,7 +168,7 @@ class Ruled(World):
 
     def _new_version(self) -> str:
         version = draw_version(self.dice)
-        text = text_of(self.restrictions, version)
+        text = text_of(self.restricted, version)
         self.versions[digest_of_text(text)] = version
         return text
 
@@ -172,8 +190,7 @@ class Ruled(World):
         if self._planned and self.clock.now() >= self._planned[-1][0]:
             moment, happening = self._planned.pop()
             if not happening():
-                later = moment + timedelta(seconds=30)
-                self._planned.append((later, happening))
+                self._planned.append((moment + LATER, happening))
                 self._planned.sort(key=lambda planned: planned[0], reverse=True)
 
     def _somebody_pushes(self) -> bool:
@@ -185,28 +202,32 @@ class Ruled(World):
         return True
 
     def _somebody_writes_a_street(self) -> bool:
-        """Fills one that is empty while employees are being written, or empties one."""
-        if self.dice.random() < 0.5:
+        """Empties one, or fills one that the run at work is about to fill."""
+        if self.dice.random() < EMPTIED:
             self._somebody_empties_a_street()
             return True
-        if not self._is_applying():
-            return False
-        rows = [row for row in self.tenant.safetyamp.records("users") if row["emp_id"] and not row["street"]]
-        if rows:
-            row = self.dice.choice(rows)
+        about = self._about_to_fill()
+        if about:
+            row = self.dice.choice(about)
             self.scheduler.note(f"somebody fills the street of user {row['emp_id']}")
             street = f"{self.dice.randrange(10_000)} Filled Lane"
             self.tenant.safetyamp.edit("users", row["id"], street=street)
             self.hands.touched.add(row["emp_id"])
-        return True
+        return bool(about)
 
-    def _is_applying(self) -> bool:
+    def _about_to_fill(self) -> list[Row]:
         run_id = self._active_run_id()
-        path = paths.run(run_id) if run_id else None
-        if path is None or self.store.etag(path) is None:
-            return False
-        entities = self._of_version(path, lambda: read_json(self.store, path)["entities"])
-        return bool("employees" in entities and entities["employees"]["phase"] == "applying")
+        ids = set()
+        for path in self.store.list(f"runs/{run_id}/employees/batches/") if run_id else ():
+            *_, plan_id, name = path.split("/")
+            number = int(name.removesuffix(".json"))
+            ids |= {
+                change.target_id
+                for change in read_batch(self.store, str(run_id), "employees", plan_id, number)
+                if change.fill
+            }
+        users = self.tenant.safetyamp.records("users") if ids else []
+        return [row for row in users if row["id"] in ids and row["emp_id"] and not row["street"]]
 
     def _somebody_empties_a_street(self) -> None:
         rows = [row for row in self.tenant.safetyamp.records("users") if row["emp_id"] and row["street"]]

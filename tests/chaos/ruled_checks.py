@@ -66,7 +66,7 @@ def nobody_is_written_whom_the_rules_leave_alone(world: Ruled) -> Iterator[str]:
 def a_street_changes_only_as_its_owner_allows(world: Ruled) -> Iterator[str]:
     """One that `safetyamp` owns is filled, and never changed; one of `create` is sent once, one of `nobody`
     never."""
-    owner = world.restrictions.street
+    owner = world.restricted.street
     for write in world.witness.writes:
         if owner == "source" or "street" not in write.sent or (write.is_creation and owner != "nobody"):
             continue
@@ -88,7 +88,7 @@ def _was_just_written(world: Ruled, write: Write) -> bool:
 @check
 def an_empty_street_is_filled_in_the_end(world: Ruled) -> Iterator[str]:
     """Where `safetyamp` owns it and the source has one, or the last report says why not."""
-    if world.restrictions.street != "safetyamp":
+    if world.restricted.street != "safetyamp":
         return
     for number, person, user in _synced(world):
         if not user["street"] and text(person["Address"]) and not _is_told(world, number):
@@ -98,7 +98,7 @@ def an_empty_street_is_filled_in_the_end(world: Ruled) -> Iterator[str]:
 @check
 def what_is_only_reported_is_not_done(world: Ruled) -> Iterator[str]:
     """No action that the rules have only reported is planned or seen by SafetyAmp."""
-    reported = world.restrictions.reported
+    reported = world.restricted.reported
     for _, run_id, change, _ in _changes(world, "employees"):
         if change.action in reported:
             yield f"{run_id} plans to {change.action} employee {change.key}"
@@ -126,7 +126,7 @@ def every_run_keeps_the_version_that_it_began_under(world: Ruled) -> Iterator[st
 def _not_of_version(world: Ruled, version: Version, change: Change) -> Iterator[str]:
     fields, fill, is_new = change.fields, change.fill, change.action == "create"
     owners = {
-        "street": world.restrictions.street,
+        "street": world.restricted.street,
         "city": version.city,
         "middle_name": version.middle_name,
     }
@@ -172,7 +172,7 @@ def what_is_done_is_what_was_planned(world: Ruled) -> Iterator[str]:
 def who_is_synced_is_as_the_last_version_says(world: Ruled) -> Iterator[str]:
     """Mobile phone, middle name, names and second line of the address; or the last report says why not."""
     version = world.last_version
-    if "update" in world.restrictions.reported:
+    if "update" in world.restricted.reported:
         return
     for number, person, user in _synced(world):
         for name, value in _foretold(version, person).items():
@@ -201,7 +201,7 @@ def _foretold(version: Version, person: Row) -> Row:
 def _synced(world: Ruled) -> Iterator[tuple[str, Row, Row]]:
     """Those who are current and whom the rules leave to the sync: number, row of the payroll, user."""
     people, wrong = _people(world), checks._with_wrong_numbers(world)
-    if "update" in world.restrictions.reported:
+    if "update" in world.restricted.reported:
         return
     for user in checks._rows(world)["users"]:
         number = user["emp_id"]
