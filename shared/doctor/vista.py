@@ -19,7 +19,8 @@ from shared.errors import ConfigurationError, SafetyAmpError, StorageError
 from shared.storage.documents import Documents
 from shared.sync.documents.state import read_state
 from shared.sync.model import ENTITIES
-from shared.sync.planning.guard import GuardLimits, guard
+from shared.sync.planning.guard import GuardLimits, lost_much
+from shared.sync.planning.limits import limits_of
 from shared.sync.planning.reader import CHECK_VISTA, MAY_BE_EMPTY, vista_columns
 from shared.sync.planning.rules_in_force import RULES_FILE, options_in_force
 
@@ -119,7 +120,7 @@ def _clock(runtime: Runtime) -> Finding:
 def _reads(runtime: Runtime) -> Iterator[Finding]:
     settings = runtime.settings
     today = runtime.clock.now().astimezone(ZoneInfo(settings.default_timezone)).date()
-    limits = GuardLimits(settings.guard_max_deactivations, settings.guard_max_percent)
+    limits = limits_of(settings)
     columns: VistaColumns | None = None
     try:
         last = last_counts(runtime.documents)
@@ -166,7 +167,7 @@ def judged(
     if count == 0:
         advice = "Nothing, if payroll has not been posted to job cost yet"
         return Finding(read.check, "warning", f"{seen}, so nobody has a job", advice, took, names)
-    shrunk = guard(limits, deactivations=0, size=0, source_counts={name: count}, last_counts=last)
+    shrunk = lost_much(limits, {name: count}, last, {})
     if shrunk:
         return Finding(
             read.check, "warning", f"the next run would be held: {shrunk[0]}", CHECK_VISTA, took, names

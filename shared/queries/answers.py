@@ -119,6 +119,9 @@ class EntityReport(TypedDict):
     held: bool
     reason: str | None
     planned: dict[str, Count]
+    held_changes: Annotated[
+        dict[str, Count], Field(description="By action, what waits for an approval, or would.")
+    ]
     problems: list[RecordProblem]
     problems_total: Count
     problems_by_kind: dict[str, Count]
@@ -135,6 +138,7 @@ class EntityReport(TypedDict):
     invalid: NotRequired[Count]
     failed: NotRequired[Count]
     waiting: NotRequired[Count]
+    unapproved: NotRequired[Count]
 
 
 class Run(TypedDict):
@@ -171,6 +175,7 @@ class PlannedRecord(TypedDict):
     ]
     fields: list[PlannedField]
     warnings: list[str]
+    held: Annotated[bool, Field(description="Whether it waits for an approval.")]
 
 
 class PlannedPart(TypedDict):
@@ -178,6 +183,7 @@ class PlannedPart(TypedDict):
 
     action: Action
     count: Count
+    held: Annotated[Count, Field(description="How many of them wait for an approval.")]
     by_field: dict[str, Count]
     records: Annotated[
         list[PlannedRecord], Field(description="All whose access changes; of others the first.")

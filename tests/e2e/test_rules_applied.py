@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.sync.decisions.approve import approve
 from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig
 
 __all__ = ["new_rig"]
@@ -176,3 +177,35 @@ def test_only_the_pilot_is_synced(ruled: Ruled) -> None:
     rig = ruled('[employees.pilot]\nkeys = ["1001", "1002"]')
     users = {row["emp_id"] for row in rig.safetyamp.snapshot()["users"] if row["emp_id"]}
     assert users & {str(number) for number in range(1001, 1011)} == {"1001", "1002"}
+
+
+def test_reactivations_can_be_held_while_all_else_goes_on(ruled: Ruled) -> None:
+    rig = ruled('[employees.actions]\nreactivate = "hold"')
+    rig.leaves(1001)
+    rig.run()
+    rig.moves(1001, TermDate=None)
+    rig.hired(2001)
+    ran = rig.run()
+    assert not rig.user(1001)["system_access"]
+    assert rig.user(2001)["system_access"]
+    assert ran.entity("employees")["held"]
+    approve(rig.stack.runtime, ran.run_id)
+    rig.finish(ran.run_id, since=0)
+    assert rig.user(1001)["system_access"]
+
+
+def test_the_rules_limits_come_before_the_settings(ruled: Ruled) -> None:
+    rig = ruled("[employees.guard.create]\ncount = 1\n[employees.guard.deactivate]\ncount = 2")
+    users = [row for row in rig.safetyamp.snapshot()["users"] if row["emp_id"] in ("1001", "1002")]
+    assert users == [], "ten would be created, and one may be"
+
+
+def test_a_scope_that_leaves_nobody_holds_everything(ruled: Ruled, rules_file: Path) -> None:
+    rig = ruled("")
+    rules_file.write_text(
+        'version = 1\n[employees.out_of_scope]\ndo = "deactivate"\n'
+        '[[employees.scope]]\nname = "mistyped"\nall = [{ column = "PRGroup", is = 77 }]'
+    )
+    ran = rig.run()
+    assert all(rig.user(number)["system_access"] for number in range(1001, 1011))
+    assert ran.entity("employees")["held"]

@@ -90,6 +90,13 @@ def test_rules_that_are_wrong_are_told_and_not_pushed(typing: Terminal) -> None:
         assert (said.status, "last_day" in said.words) == (1, True)
 
 
+def test_a_file_of_five_megabytes_is_refused_before_it_is_sent(typing: Terminal) -> None:
+    Path("rules.toml").write_text("#" * 5_000_000, encoding="utf-8")
+    for command in ("push", "preview"):
+        said = typing.types("rules", command, "rules.toml")
+        assert (said.status, "256 at most" in said.words) == (2, True)
+
+
 def test_a_preview_waits_for_its_run_and_shows_what_would_change(api: Api, typing: Terminal) -> None:
     class Waiting:
         def sleep(self, _seconds: float) -> None:

@@ -18,7 +18,7 @@ from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.doctor.finding import Finding
 from shared.doctor.vista import DEEP, QUICK, SERVER_TIME, last_counts
 from shared.doctor.vista_login import DATABASE_RIGHTS, SERVER_ROLE, TABLE_RIGHTS, TABLES
-from shared.errors import DatabaseError, StorageError
+from shared.errors import Advised, DatabaseError, StorageError
 from shared.storage.documents import to_json
 from shared.sync import paths
 from shared.sync.documents.state import EntityState
@@ -226,7 +226,7 @@ def test_a_question_that_is_refused_hides_neither_the_other_nor_the_reads(
 
 def test_a_read_that_is_refused_names_its_own_setting_and_hides_no_other(rig: Rig) -> None:
     rig.vista.raises["titles"] = StatementRefused(
-        "Vista: the column udX does not exist: check VISTA_TITLE_COLUMN", "VISTA_TITLE_COLUMN"
+        Advised("the column udX does not exist", "check VISTA_TITLE_COLUMN"), "VISTA_TITLE_COLUMN"
     )
     found = rig.deep()
     assert [name for name, finding in found.items() if finding.status == "failed"] == ["vista.titles"]

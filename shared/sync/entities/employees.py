@@ -9,6 +9,7 @@ from dataclasses import replace
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.employee_facts import (
+    BAD_DATES,
     EmployeeFacts,
     claims_of,
     employee_records,
@@ -73,8 +74,8 @@ class EmployeesMapping:
         if standing == "future":
             reason = "hired on a later date: nothing to do before that day"
             return Rejected(key, "skipped", reason, "HireDate", cause=causes.HIRED_LATER)
-        if standing != "active":
-            return _bad_date(key, standing.removeprefix("bad "))
+        if standing in BAD_DATES:
+            return _bad_date(key, BAD_DATES[standing])
         facts = EmployeeFacts.of(record)
         return self._problem(key, facts.row) or self._user(key, facts)
 
