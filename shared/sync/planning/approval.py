@@ -102,6 +102,7 @@ def keep_approved(draft: Draft, approved: Iterable[Change]) -> list[LeftOutChang
         draft.counts["skipped"] += 1
     now = {change.key: change for change in others.values()}
     rejected = {one["key"]: one["reason"] for one in draft.problems if one["kind"] != "reported"}
+    rejected |= {key: cause.name for key, cause in draft.outside.items()}
     return [
         _left_out(change, now.get(change.key), rejected.get(change.key), draft.seen)
         if form not in drafted

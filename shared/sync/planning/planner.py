@@ -147,8 +147,10 @@ def _make_plan(
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
     resolver = Resolver(services, run.run_id, entity, mode=run.request.mode)
-    mapping = mappings(mapping_options(services.settings, rules_text(services, run)))[entity]
     approved = approved_plan(documents, run, entity)
+    # Rules that came after a held plan hold for it: they may protect whom it changes.
+    rules = rules_text(services, run if approved is None else None)
+    mapping = mappings(mapping_options(services.settings, rules))[entity]
     last_counts = known.source_counts if known else {}
     only_leavers = leavers is not None
     # Who approves wants to know how the sources are now, not how they were an hour ago.
