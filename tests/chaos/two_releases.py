@@ -101,7 +101,7 @@ class TwoReleases(World):
         held, is missing in the report of the one run that it ends in place of today's release."""
         if plan is None:
             return 0
-        held = sum(part["count"] for part in plan.get("held_parts", {}).values())
+        held = sum(int(part["count"]) for part in plan.get("held_parts", {}).values())
         return int(plan["counts"].get("waiting", 0)) + held
 
     def _beginning(self) -> beginnings.Settled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any, cast
 
 import pytest
 
@@ -69,7 +70,7 @@ BEYOND: list[tuple[int, int, int]] = [
 def test_access_that_is_taken_or_given_back_beyond_number_or_percentage_is_held(
     action: Action, count: int, size: int, reasons: int
 ) -> None:
-    found = judged(size=size, **{action: count})
+    found = judged(size=size, **cast("dict[str, Any]", {action: count}))
     assert not found.everything
     assert [len(texts) for texts in found.parts.values()] == ([reasons] if reasons else [])
     assert all(str(count) in reason for reason in found.reasons_for(action))
@@ -77,7 +78,7 @@ def test_access_that_is_taken_or_given_back_beyond_number_or_percentage_is_held(
 
 @pytest.mark.parametrize("action", ["create", "update"])
 def test_what_is_new_or_changed_has_no_limit_of_its_own(action: Action) -> None:
-    assert not judged(size=1, recent={action: 900}, **{action: 5000}).parts
+    assert not judged(size=1, recent={action: 900}, **cast("dict[str, Any]", {action: 5000})).parts
 
 
 def test_a_part_that_is_held_holds_no_other() -> None:
@@ -109,7 +110,7 @@ def test_limits_at_their_bounds(limits: GuardLimits, count: int, held: bool) -> 
 def test_what_nobody_approved_in_the_last_day_counts_with_what_is_planned(
     action: Action, recent: int, count: int, held: bool
 ) -> None:
-    found = judged(size=1000, recent={action: recent}, **{action: count})
+    found = judged(size=1000, recent={action: recent}, **cast("dict[str, Any]", {action: count}))
     assert bool(found.parts) is held
     for reason in found.reasons_for(action):
         assert f"{count} people would" in reason

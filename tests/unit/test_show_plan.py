@@ -37,9 +37,12 @@ def part(
 ) -> PlannedPart:
     number = len(records) if count is None else count
     return {
-        **{"action": action, "count": number, "held": held},
-        **{"by_field": by_field, "records": list(records)},
-    }  # type: ignore[typeddict-item]
+        "action": action,
+        "count": number,
+        "held": held,
+        "by_field": by_field,
+        "records": list(records),
+    }
 
 
 def entity(name: Any, *parts: PlannedPart, **members: Any) -> EntityPlan:
