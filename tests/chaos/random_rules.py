@@ -15,7 +15,12 @@ SITE_TEXT = " (site)"
 """How the names of sites end under some versions."""
 PHONES = (("CellPhone", "Phone"), ("Phone", "CellPhone"), ("Phone",))
 SCOPED, PILOTED, ONLY_REPORTED = 0.7, 0.1, 1 / 7
-STREET_OWNERS: tuple[Owner, ...] = (*(["safetyamp"] * 7), "source", "create", "nobody")
+STREET_OWNERS: tuple[tuple[Owner, float], ...] = (
+    ("safetyamp", 0.7),
+    ("source", 0.1),
+    ("create", 0.1),
+    ("nobody", 0.1),
+)
 MOST_PROTECTED = 3
 OF_THE_PILOT = 0.4
 
@@ -50,12 +55,13 @@ class Version:
 def draw_restrictions(dice: random.Random, numbers: Collection[str]) -> Restrictions:
     """`numbers` are those of all who may be protected, or take part in a pilot."""
     ordered = sorted(numbers)
+    owners, shares = zip(*STREET_OWNERS, strict=True)
     is_piloted = dice.random() < PILOTED
     return Restrictions(
         protected=frozenset(dice.sample(ordered, dice.randint(1, MOST_PROTECTED))),
         is_scoped=dice.random() < SCOPED,
         pilot=frozenset(dice.sample(ordered, round(len(ordered) * OF_THE_PILOT))) if is_piloted else None,
-        street=dice.choice(STREET_OWNERS),
+        street=dice.choices(owners, shares)[0],
         reported=frozenset(action for action in ACTIONS if dice.random() < ONLY_REPORTED),
     )
 

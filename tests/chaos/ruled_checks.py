@@ -9,6 +9,7 @@ from shared.storage.documents import read_json
 from shared.sync.documents.change import Change
 from shared.sync.documents.outcome import Outcome, read_outcomes
 from shared.sync.documents.plans import read_batch
+from shared.sync.documents.rules import read_pushed
 from shared.sync.model import ACCESS, EntityName
 from tests.chaos import checks
 from tests.chaos.random_rules import SITE_TEXT, Version
@@ -25,6 +26,8 @@ WHATEVER_THE_RULES = (
     checks.many_processes_do_without_redis,
     checks.what_hands_wrote_stays,
     checks.nothing_is_there_twice,
+    checks.nothing_of_a_held_part_is_applied,
+    checks.a_lay_off_holds_no_hire,
     checks.nothing_comes_of_a_plan_that_nobody_let_go,
     checks.each_change_has_one_outcome,
     checks.every_run_has_ended,
@@ -38,6 +41,9 @@ WHATEVER_THE_RULES = (
 )
 """The rest of the checks compares SafetyAmp with what it should hold under the default file."""
 
+Of = Callable[[Ruled, Version, Change], Iterator[str]]
+"""What a change says that is not of a version."""
+LONGEST_PLANNING, CLOCKS_DIFFER = timedelta(minutes=10), timedelta(seconds=45)
 AT_ONCE = timedelta(seconds=checks.AT_ONCE_SECONDS)
 
 
@@ -111,19 +117,25 @@ def what_is_only_reported_is_not_done(world: Ruled) -> Iterator[str]:
 
 @check
 def every_run_keeps_the_version_that_it_began_under(world: Ruled) -> Iterator[str]:
-    """What is planned and done are fields and values of that version, and of no other."""
-    for version, run_id, change, _ in _changes(world, "employees"):
-        for wrong in _not_of_version(world, version, change):
-            yield f"{run_id} {change.action} {change.key}: {wrong}"
-    for version, run_id, change, _ in _changes(world, "jobs"):
-        name = change.fields.get("name")
-        if isinstance(name, str) and name.endswith(SITE_TEXT) != version.site_text:
-            yield f"{run_id}: the name of site {change.key} is {name!r}"
-        if change.action == "update" and version.site_city != "source" and "city" in change.fields:
-            yield f"{run_id}: the city of site {change.key} is sent"
+    """What is planned are fields and values of that version, and of no other; what somebody approves is
+    planned again under the rules that are in force by then."""
+    of_entities: tuple[tuple[EntityName, Of], ...] = (("employees", _user), ("jobs", _site))
+    for entity, wrongs in of_entities:
+        for versions, run_id, change, _ in _changes(world, entity):
+            found = [[*wrongs(world, version, change)] for version in versions]
+            if all(found):
+                yield f"{run_id} {change.action} {entity} {change.key}: {'; '.join(found[0])}"
 
 
-def _not_of_version(world: Ruled, version: Version, change: Change) -> Iterator[str]:
+def _site(_: Ruled, version: Version, change: Change) -> Iterator[str]:
+    name = change.fields.get("name")
+    if isinstance(name, str) and name.endswith(SITE_TEXT) != version.site_text:
+        yield f"the name is {name!r}"
+    if change.action == "update" and version.site_city != "source" and "city" in change.fields:
+        yield "city is sent"
+
+
+def _user(world: Ruled, version: Version, change: Change) -> Iterator[str]:
     fields, fill, is_new = change.fields, change.fill, change.action == "create"
     owners = {
         "street": world.restricted.street,
@@ -226,23 +238,42 @@ def _is_told(world: Ruled, number: str, field: str = "") -> bool:
     )
 
 
-def _changes(world: Ruled, entity: EntityName) -> Iterator[tuple[Version, str, Change, Outcome | None]]:
-    """All planned changes, with the version of their run and what became of each."""
+def _changes(world: Ruled, entity: EntityName) -> Iterator[tuple[list[Version], str, Change, Outcome | None]]:
+    """All planned changes, with the versions that their plan may have been made under, and what became of
+    each."""
     for run_id, run in world.runs():
-        version = world.versions[run["request"]["rules"]]
-        in_force = _plan_in_force(world, run_id, entity)
+        if (status := run["entities"].get(entity)) is None:
+            continue
+        plan = checks._plan_in_force(world, run_id, entity, status)
+        applied = set(checks._applied_batches(plan)) if plan else set()
+        approved = _approved_plans(world, run_id, entity)
         for path in world.store.list(f"runs/{run_id}/{entity}/batches/"):
             *_, plan_id, name = path.split("/")
             number = int(name.removesuffix(".json"))
-            stored = read_outcomes(world.store, run_id, entity, number) if plan_id == in_force else None
+            is_applied = (plan_id, number) in applied
+            stored = read_outcomes(world.store, run_id, entity, number) if is_applied else None
             outcomes = {one.key: one for one in (stored.outcomes if stored else ())}
+            versions = [world.versions[run["request"]["rules"]]]
+            if plan_id in approved:
+                versions = _in_force(world, approved[plan_id])
             for change in read_batch(world.store, run_id, entity, plan_id, number):
-                yield version, run_id, change, outcomes.get(change.key)
+                yield versions, run_id, change, outcomes.get(change.key)
 
 
-def _plan_in_force(world: Ruled, run_id: str, entity: EntityName) -> str | None:
-    """The id of the plan that was applied, if one was: of several the last one."""
-    paths = world.store.list(f"runs/{run_id}/{entity}/")
+def _approved_plans(world: Ruled, run_id: str, entity: EntityName) -> dict[str, datetime]:
+    """The plans that were made again when somebody approved them, by their id, and when: they are made under
+    the rules that are in force by then."""
+    paths = world.store.list(f"runs/{run_id}/{entity}/approved/")
     plans = [read_json(world.store, path) for path in paths if path.endswith("/plan.json")]
-    made = [(datetime.fromisoformat(plan["created_at"]), str(plan["plan_id"])) for plan in plans]
-    return max(made)[1] if made else None
+    return {plan["plan_id"]: datetime.fromisoformat(plan["created_at"]) for plan in plans}
+
+
+def _in_force(world: Ruled, moment: datetime) -> list[Version]:
+    """Under which the plan that was stored at this moment by a process's clock may have been begun."""
+    pushed = read_pushed(world.store)
+    ends = [datetime.fromisoformat(one.at) for one in pushed[1:]] + [moment + CLOCKS_DIFFER]
+    return [
+        world.versions[one.digest]
+        for one, end in zip(pushed, ends, strict=True)
+        if end >= moment - LONGEST_PLANNING and datetime.fromisoformat(one.at) <= moment + CLOCKS_DIFFER
+    ]
