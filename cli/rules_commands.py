@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NoReturn, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cli.arguments import add_command
+from cli.arguments import Parser, add_command
 from cli.console import print_json, result_console, say
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED, SETTINGS_WRONG, SOMETHING_FAILED
@@ -23,8 +23,8 @@ from shared.version import PROGRAM
 if TYPE_CHECKING:
     from cli.arguments import Commands
 
-DESCRIPTION = """Checks, shows and tests the file that says what is synced, from which column,
-and whose it is. Nothing of it needs a connection; docs/rules.md explains every
+DESCRIPTION = """The file that says what is synced, from which column, and whose it is. check,
+show, test, default and schema need no connection; docs/rules.md explains every
 word of the file."""
 
 OPTIONS_BY_SETTING: Mapping[str, str] = {
@@ -34,9 +34,10 @@ OPTIONS_BY_SETTING: Mapping[str, str] = {
     "site_default_state": "site_default_state",
     "site_default_zip_code": "site_default_zip_code",
     "vista_region_column": "region_column",
+    "vehicle_assign_driver": "vehicle_assign_driver",
     "vista_title_column": "title_column",
 }
-"""Setting -> option, of those that a rules file can name; VEHICLE_ASSIGN_DRIVER besides."""
+"""Setting -> option, of those that a rules file can name."""
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
@@ -60,12 +61,12 @@ def add_commands(commands: Commands) -> None:
         run=_check,
         **quiet,
     )
-    check.add_argument("file", type=Path, metavar="FILE", help="such as rules.toml")
+    _add_file(check)
     check.add_argument("--json", action="store_true", help="print the problems as one JSON object")
     show = add_command(
         inside, "show", "a file in plain words, as tables", "rules show rules.toml", run=_show, **quiet
     )
-    show.add_argument("file", type=Path, nargs="?", metavar="FILE", help="(the default file)")
+    _add_file(show)
     test = add_command(
         inside,
         "test",
@@ -74,7 +75,7 @@ def add_commands(commands: Commands) -> None:
         run=_test,
         **quiet,
     )
-    test.add_argument("file", type=Path, metavar="FILE", help="such as rules.toml")
+    _add_file(test)
     test.add_argument("--json", action="store_true", help="print the outcomes as one JSON object")
     add_command(
         inside,
@@ -94,32 +95,40 @@ def add_commands(commands: Commands) -> None:
     )
 
 
-def _which(options: argparse.Namespace) -> int:
-    options.parser.error(f"which one: check, default, schema, show or test? {PROGRAM} rules --help tells")
+def _add_file(parser: Parser) -> None:
+    parser.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="(RULES_FILE, or rules.toml of this folder)"
+    )
+
+
+def _which(options: argparse.Namespace) -> NoReturn:
+    parser: Parser = options.parser
+    parser.error(f"which one? {PROGRAM} rules --help lists them")
 
 
 def _check(options: argparse.Namespace) -> int:
+    path = _needed(options.file)
     problems: list[dict[str, object]] = []
     try:
-        _read(options.file)
+        _read(path)
     except RulesError as error:
         problems = [
             {"line": one.line, "place": one.place, "problem": one.text, "setting": one.setting}
             for one in error.found
         ]
     if options.json:
-        print_json({"file": str(options.file), "problems": problems})
+        print_json({"file": str(path), "problems": problems})
         return SETTINGS_WRONG if problems else NOTHING_FAILED
     console = result_console()
     for one in problems:
         # FILE:LINE is what terminals and editors open on a click.
-        where = one["setting"] or (f"{options.file}:{one['line']}" if one["line"] else str(options.file))
+        where = one["setting"] or (f"{path}:{one['line']}" if one["line"] else str(path))
         say(console, ": ".join(str(part) for part in (where, one["place"], one["problem"]) if part), indent=4)
     if problems:
         return SETTINGS_WRONG
-    say(console, f"{options.file} can be used: nothing is wrong with it")
+    say(console, f"{path} can be used: nothing is wrong with it")
     if not options.quiet:
-        say(console, f"next: {PROGRAM} rules test {options.file} runs its expectations")
+        say(console, f"next: {PROGRAM} rules test {path} runs its expectations")
     return NOTHING_FAILED
 
 
@@ -127,7 +136,8 @@ def _show(options: argparse.Namespace) -> int:
     from cli.show_rules import show
     from shared.sync.rules.plain_words import in_plain_words
 
-    mapping = _options_of(None) if options.file is None else _read(options.file)
+    path = options.file or _file_here()
+    mapping = _options_of(None) if path is None else _read(path)
     show(result_console(), in_plain_words(mapping.rules))
     return NOTHING_FAILED
 
@@ -135,7 +145,8 @@ def _show(options: argparse.Namespace) -> int:
 def _test(options: argparse.Namespace) -> int:
     from shared.sync.entities.expectations import outcomes
 
-    mapping = _read(options.file)
+    path = _needed(options.file)
+    mapping = _read(path)
     found = list(outcomes(mapping, _today(mapping)))
     unmet = [one for one in found if not one.is_met]
     if options.json:
@@ -143,7 +154,7 @@ def _test(options: argparse.Namespace) -> int:
             {"name": one.expectation.name, "entity": one.expectation.entity, "failures": one.failures}
             for one in found
         ]
-        print_json({"file": str(options.file), "expectations": told})
+        print_json({"file": str(path), "expectations": told})
         return SOMETHING_FAILED if unmet else NOTHING_FAILED
     console = result_console()
     for one in unmet if options.quiet else found:
@@ -151,7 +162,7 @@ def _test(options: argparse.Namespace) -> int:
         for failure in one.failures:
             say(console, f"    {failure}", indent=6)
     if not found:
-        say(console, f"{options.file} expects nothing: docs/rules.md tells how to write [[expect]]")
+        say(console, f"{path} expects nothing: docs/rules.md tells how to write [[expect]]")
     elif not options.quiet:
         say(console, f"{len(found) - len(unmet)} of {len(found)} are met")
     return SOMETHING_FAILED if unmet else NOTHING_FAILED
@@ -169,6 +180,22 @@ def _schema(_: argparse.Namespace) -> int:
 
     print(json.dumps(schema(), indent=1))
     return NOTHING_FAILED
+
+
+def _file_here() -> Path | None:
+    """The file that counts on this machine."""
+    named = given_values(_environment()).get("rules_file")
+    return None if named is None else Path(named)
+
+
+def _needed(path: Path | None) -> Path:
+    if (path := path or _file_here()) is None:
+        raise ConfigurationError.of("FILE", "name one: there is neither RULES_FILE nor rules.toml here")
+    return path
+
+
+def _environment() -> Mapping[str, str]:
+    return local_environment(Path.cwd())
 
 
 def _read(path: Path) -> MappingOptions:
@@ -190,13 +217,15 @@ def _read(path: Path) -> MappingOptions:
 def _options_of(text: str | None) -> MappingOptions:
     """With the settings that are there, and the defaults of the others: whoever writes rules need not have
     every password."""
-    values = given_values(local_environment(Path.cwd()))
-    named = {
-        option: values.get(setting, Settings.model_fields[setting].default)
-        for setting, option in OPTIONS_BY_SETTING.items()
-    }
-    assigned = values.get("vehicle_assign_driver", "").lower() in _TRUE
-    return MappingOptions(**named, vehicle_assign_driver=assigned, rules_text=text)
+    values = given_values(_environment())
+    named: dict[str, Any] = {}
+    for setting, option in OPTIONS_BY_SETTING.items():
+        default = Settings.model_fields[setting].default
+        value = values.get(setting, default)
+        named[option] = (
+            value.lower() in _TRUE if isinstance(default, bool) and isinstance(value, str) else value
+        )
+    return MappingOptions(**named, rules_text=text)
 
 
 def _today(options: MappingOptions) -> date:

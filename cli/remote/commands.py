@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -264,7 +264,7 @@ def _run(options: argparse.Namespace) -> int:
         return SOMETHING_FAILED
 
 
-def _asked(options: argparse.Namespace, address: Address, environment: Mapping[str, str]) -> Answer[object]:
+def _asked(options: argparse.Namespace, address: Address, environment: Mapping[str, str]) -> Answer[Any]:
     """The running app's answer; where none runs, that of its code on the documents here, where that is no
     less true. Raises RemoteError and ConfigurationError."""
     ask = call_of(options).ask

@@ -371,19 +371,14 @@ class Examples(TypedDict):
 
 
 class PreviewedScope(TypedDict):
-    """Whom the rules leave alone: out of scope, or not in the pilot. Beside whom out of scope means access
-    switched off: they are among those who are deactivated."""
+    """Whom the rules leave alone, or switch off: out of scope, or not in the pilot; in the sources as they
+    are now."""
 
     source: Annotated[Count, Field(description="Records of the source.")]
-    outside: Annotated[Count, Field(description="Of these left alone.")]
-    enter: Annotated[
-        Examples | None,
-        Field(description="Left alone by the rules in force; null where no run under those is kept."),
-    ]
-    leave: Annotated[Examples | None, Field(description="Left alone by these rules only; null likewise.")]
-    in_safetyamp: Annotated[
-        Count | None, Field(description="Of those who leave: they stay as they are there.")
-    ]
+    outside: Annotated[Count, Field(description="Of these out of scope.")]
+    enter: Annotated[Examples, Field(description="Out of scope by the rules in force, not by these.")]
+    leave: Annotated[Examples, Field(description="Out of scope by these rules, not by those in force.")]
+    in_safetyamp: Annotated[Count, Field(description="Of those who leave.")]
 
 
 class PreviewedValue(TypedDict):
@@ -411,7 +406,10 @@ class EntityPreview(TypedDict):
     reason: str | None
     planned: Annotated[bool, Field(description="Whether there is a plan.")]
     held: Annotated[list[str], Field(description="Why the guard would hold it.")]
-    scope: PreviewedScope | None
+    scope: Annotated[
+        PreviewedScope | None,
+        Field(description="null where neither rules leave anybody alone, or that cannot be told."),
+    ]
     actions: Annotated[list[PreviewedAction], Field(description="Those with changes, most dangerous first.")]
 
 

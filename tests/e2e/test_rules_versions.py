@@ -225,14 +225,20 @@ class TestAPreview:
 
     def test_says_who_enters_and_leaves_against_the_rules_in_force(self, api: Api) -> None:
         push(api, DEPARTMENT_10)
-        unknown = of(previewed(api, NOBODY))["scope"]
-        assert (unknown["enter"], unknown["leave"]) == (None, None)
-        api.rig.run()
         inside = {str(row["Employee"]) for row in api.rig.company.tables["bPREH"] if row["PRDept"] == "10"}
         scope = of(previewed(api, DEPARTMENT_10.replace("10", "20")))["scope"]
         assert set(scope["leave"]["keys"]) == inside
         assert scope["enter"]["count"] > 0
         assert not inside & set(scope["enter"]["keys"])
+
+    def test_has_what_would_be_held_and_why(self, api: Api) -> None:
+        """Out of scope means switched off here: that is more than the guard lets by."""
+        off = f'{DEPARTMENT_10}[employees.out_of_scope]\ndo = "deactivate"\n'
+        found = of(previewed(api, off))
+        (action,) = found["actions"]
+        assert (action["action"], action["count"]) == ("deactivate", found["scope"]["leave"]["count"])
+        assert found["held"]
+        assert found["scope"]["outside"] == action["count"]
 
     def test_costs_no_call_to_safetyamp_where_everything_is_known(self, api: Api) -> None:
         before = len(api.rig.safetyamp.calls)

@@ -66,7 +66,7 @@ def test_rules_alone_asks_which(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["rules"])
     assert ended.value.code == 2
-    assert "which one: check, default, schema, show or test?" in capsys.readouterr().err
+    assert "which one? safetyamp-sync rules --help lists them" in capsys.readouterr().err
 
 
 def test_a_good_file_is_said_to_be_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,6 +113,21 @@ def test_show_without_a_file_tells_the_default_with_the_settings_that_are_there(
     monkeypatch.setenv("VISTA_TITLE_COLUMN", "udJobTitle")
     assert main(["rules", "show"]) == 0
     assert "- The title is in the column udJobTitle." in capsys.readouterr().out
+
+
+def test_without_a_name_the_file_that_counts_here_is_meant(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["rules", "test"]) == 2
+    assert "FILE: name one: there is neither RULES_FILE nor rules.toml here" in capsys.readouterr().err
+    written(folder, GOOD)
+    assert main(["rules", "test"]) == 0
+    assert main(["rules", "check"]) == 0
+    assert main(["rules", "show"]) == 0
+    assert "SafetyAmp's, once filled" in capsys.readouterr().out
+    monkeypatch.setenv("RULES_FILE", "elsewhere.toml")
+    assert main(["rules", "check"]) == 2
+    assert "elsewhere.toml cannot be read" in capsys.readouterr().err
 
 
 def test_rules_that_cannot_be_are_not_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,16 +76,14 @@ MOST_VERSIONS = 1_000_000
 Number = Annotated[int, Field(ge=0, le=MOST_VERSIONS)]
 
 
-class _Pushing(Deciding, total=False):
-    after: Annotated[Number, Field(description=AFTER)]
-
-
-class PushRequest(_Pushing):
+class PushRequest(Deciding):
     text: RulesText
+    after: NotRequired[Annotated[Number, Field(description=AFTER)]]
 
 
-class RollbackRequest(_Pushing):
+class RollbackRequest(Deciding):
     version: Annotated[Number, Field(description="Which to put in force again; 0: the default file.")]
+    after: NotRequired[Annotated[Number, Field(description=AFTER)]]
 
 
 class PreviewRequest(TypedDict):
