@@ -20,6 +20,8 @@ from shared.reports.page import report_page
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.decisions.approve import approve
+from shared.sync.decisions.record import Author
+from shared.sync.decisions.rules import push
 from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import remove_pauses
 from shared.sync.documents.report import Report
@@ -36,6 +38,15 @@ PEOPLE = 40
 LEAVERS = range(FIRST_NUMBER, FIRST_NUMBER + 15)
 """More than GUARD_MAX_DEACTIVATIONS, and than GUARD_MAX_PERCENT of everybody."""
 
+OTHER_RULES = """
+version = 1
+[[employees.scope]]
+name = "Not the agency"
+all = [{{ column = "PRGroup", is_not = 9 }}]
+[[employees.protect]]
+reason = "break-glass"
+keys = ["{}"]
+"""
 MOVER = FIRST_NUMBER + 20
 JOINER = FIRST_NUMBER + 500
 YESTERDAY = START.date() - timedelta(days=1)
@@ -168,6 +179,18 @@ class TestWhatIsStillTrue:
         assert "of what was approved, 5 left out" in ran.entity("employees")["reason"]
         page = report_page(cast(Report, ran.report)).decode()
         assert "Approved and left out of employees: 5" in page
+
+    def test_whom_other_rules_protect_or_leave_out_by_now_is_left_alone(self, rig: Rig) -> None:
+        terminate(rig, *LEAVERS)
+        run_id = held_run(rig)
+        protected, outside, *others = LEAVERS
+        rig.person(outside)["PRGroup"] = 9
+        rig.publish()
+        push(rig.stack.runtime, OTHER_RULES.format(protected), Author("local"), None)
+        ran = approved(rig, run_id)
+        assert without_access(rig) == set(others)
+        assert left_out(ran)[str(outside)] == "out of scope by the rules"
+        assert "protected by the rules" in left_out(ran)[str(protected)]
 
     def test_everything_when_nothing_has_changed(self, rig: Rig) -> None:
         terminate(rig, *LEAVERS)

@@ -118,6 +118,7 @@ def keep_approved(draft: Draft, approved: Iterable[Change]) -> list[LeftOutChang
             draft.report(change.key, NOT_APPROVED, NOT_APPLIED)
     now = {change.key: change for change in others.values()}
     rejected = {one["key"]: one["reason"] for one in draft.problems if one["kind"] != "reported"}
+    rejected |= {key: cause.name for key, cause in draft.outside.items()}
     return [
         _left_out(change, now.get(change.key), rejected.get(change.key), draft.seen)
         if form not in drafted

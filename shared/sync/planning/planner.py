@@ -150,8 +150,10 @@ def _make_plan(
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
     resolver = Resolver(services, run.run_id, entity, mode=run.request.mode)
-    mapping = mappings(mapping_options(services.settings, rules_text(services, run)))[entity]
     approved = approved_plan(documents, run, entity)
+    # Rules that came after a held plan hold for it: they may protect whom it changes.
+    rules = rules_text(services, run if approved is None else None)
+    mapping = mappings(mapping_options(services.settings, rules))[entity]
     last_counts = known.source_counts if known else {}
     only_leavers = leavers is not None
     # Who approves wants to know how the sources are now, not how they were an hour ago.
@@ -454,13 +456,15 @@ def _judged(
     draft: Draft,
 ) -> Judgement:
     limits, rules = limits_of(services.settings, mapping.rules), mapping.rules
-    there = sum(1 for record in state.records.values() if record[0] is not None)
+    there = {key for key, record in state.records.items() if record[0] is not None}
+    # A share is one of those who are synced: three of a pilot of eight are many in any company.
+    synced = len(there - draft.outside.keys())
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
     read = OWN_READ[cast(EntityName, state.entity)]
     judgement = guard(
         limits,
         draft.counts,
-        size=max(there, wanted),
+        size=max(synced, wanted),
         source_counts=source_counts,
         last_counts=state.source_counts,
         approved_counts=state.approved_counts,
@@ -472,7 +476,7 @@ def _judged(
         *judgement.everything,
         *doubled,
         *_exchanged(limits, draft, known),
-        *_nobody_in_scope(draft, there),
+        *_nobody_in_scope(draft, len(there)),
     ]
     return replace(judgement, everything=everything)
 
