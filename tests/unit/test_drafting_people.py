@@ -554,6 +554,32 @@ class TestMovedKeys:
         assert len(reasons(draft)) == 1
 
 
+class TestHiredLater:
+    """Nothing is done before the first day; who can sign in already is told."""
+
+    LATER: EmployeeRow = a_person(1, hire_date="2030-01-07 00:00:00")
+
+    @pytest.mark.parametrize(("access", "is_told"), [(1, True), (None, True), (0, False)])
+    def test_is_told_whose_user_has_access(self, access: int | None, is_told: bool) -> None:
+        people = People(self.LATER)
+        people.know(1, system_access=access)
+        draft = people.draft()
+        (problem,) = draft.problems
+        assert ("SafetyAmp user u1, which has this number, still has access" in problem["reason"]) == is_told
+        assert problem["cause"] == ("access-before-hire" if is_told else "hired-later")
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "skipped": 1})
+
+    def test_is_not_told_without_a_user(self) -> None:
+        people = People(self.LATER)
+        assert [one["cause"] for one in people.draft().problems] == ["hired-later"]
+
+    def test_is_told_of_the_one_of_several_users_that_has_access(self) -> None:
+        people = People(self.LATER)
+        people.several(1, u1=ON, u2=OFF)
+        (reason,) = (reason for _, _, reason in reasons(people.draft()))
+        assert reason.endswith("user u1 still has access")
+
+
 class TestLeaversWithoutAUser:
     """A user without number may be theirs, and still has access."""
 

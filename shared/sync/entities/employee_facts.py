@@ -135,6 +135,17 @@ def has_left(record: SourceRecord) -> bool:
     return bool(record.facts) and record.facts[0] == "left"
 
 
+def is_future(record: SourceRecord) -> bool:
+    """Whether this employee's record is that of somebody whose first day is yet to come."""
+    return bool(record.facts) and record.facts[0] == "future"
+
+
+def decides_on_access(record: SourceRecord) -> bool:
+    """Whether the sync gives or takes this employee's access: not of somebody hired later, or with a date
+    that is unusable."""
+    return bool(record.facts) and record.facts[0] in ("active", "left", "out of scope")
+
+
 def why_outside(record: SourceRecord) -> str | None:
     """Why somebody is switched off who is out of scope."""
     return record.facts[1] if record.facts and record.facts[0] == "out of scope" else None

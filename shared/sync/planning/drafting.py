@@ -258,7 +258,7 @@ class _Drafting:
             self._several(record.key, twins, desired, digest, source)
             return
         if isinstance(desired, Rejected):
-            draft.reject(desired)
+            draft.reject(self._with_access(desired))
             return
         self._compare(record, desired, digest, source)
 
@@ -284,6 +284,9 @@ class _Drafting:
         reason, cause = self._why_several(key, twins)
         strays = {twin: self._state.stray(twin) or {} for twin in twins}
         wrong = [twin for twin in twins if self._has_wrong_access(twin, strays[twin], desired)]
+        if isinstance(desired, Rejected) and desired.cause is causes.HIRED_LATER:
+            on = ", ".join(str(twin) for twin in twins if strays[twin].get(ACCESS) != 0)
+            reason += f"; hired on a later date, and user {on} still has access" if on else ""
         for twin in list(wrong):
             if why := self._not_meant(key, twin, strays[twin], desired, source):
                 wrong.remove(twin)
@@ -316,6 +319,19 @@ class _Drafting:
         self.draft.counts[action] += 1
         self.draft.report(key, reason, cause)
         self.draft.changes.append(change)
+
+    def _with_access(self, rejected: Rejected) -> Rejected:
+        """Somebody hired later whose user can sign in already is told: it may be that of somebody who has
+        left, and got this number by hand."""
+        entry = self._state.entry(rejected.key) if rejected.cause is causes.HIRED_LATER else None
+        if entry is None or entry.target_id is None or entry.is_off:
+            return rejected
+        text = (
+            f"hired on a later date, and SafetyAmp user {entry.target_id}, which has this number, still has"
+            " access: switch it off there, or give it the right number (emp_id) and run with refresh; nothing"
+            " if they may sign in before that day"
+        )
+        return replace(rejected, reason=text, cause=causes.ACCESS_BEFORE_HIRE)
 
     def _why_several(self, key: str, twins: list[int | str]) -> Reason:
         lost, new = self._state.moved.get(key, (None, key))
