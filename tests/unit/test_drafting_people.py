@@ -31,6 +31,7 @@ from shared.sync.planning.resolver import Resolver
 from tests.unit.planning_rig import PlanningRig, a_leaver, a_person, a_user
 
 ANOTHER: dict[str, Any] = {"first_name": "Mary", "last_name": "Other", "date_of_birth": "1999-09-09"}
+ANN: dict[str, Any] = {"first_name": "Ann", "last_name": "Newby", "date_of_birth": None}
 ON: dict[str, Any] = {"system_access": 1}
 OFF: dict[str, Any] = {"system_access": 0}
 UNKNOWN: dict[str, Any] = {"system_access": None}
@@ -257,6 +258,80 @@ class TestAnotherPerson:
         people = People(a_person(1))
         people.state.put("1", Entry(None, None, ANOTHER, {}))
         assert actions(people.draft()) == [("create", "1")]
+
+
+class TestSomebodyCurrentWithALeaversNumber:
+    """Without a birth date nothing but names and e-mail tells that hands mistyped the number."""
+
+    def rig(self, ann: EmployeeRow, **shown: Any) -> People:
+        people = People(a_leaver(1), ann)
+        people.know(1, **{**ANN, "email": "other@x.example", **shown})
+        return people
+
+    @pytest.mark.parametrize(
+        ("columns", "shown"),
+        [
+            ({"first_name": "Ann", "last_name": "Newby"}, {}),
+            ({"first_name": "ANN", "last_name": "Newby"}, {"date_of_birth": "1999-09-09"}),
+            ({}, {"email": "p2@home.example"}),
+            ({"email": "P2@home.example"}, {"email": "p2@home.example"}),
+            ({"first_name": "Ann", "last_name": "Newby", "hire_date": "2030-01-07 00:00:00"}, {}),
+        ],
+        ids=["names", "names, and no birth date in Vista", "e-mail", "e-mail in upper case", "hired later"],
+    )
+    def test_keeps_access_and_is_told(self, columns: dict[str, Any], shown: dict[str, Any]) -> None:
+        people = self.rig(a_person(2, **columns), **shown)
+        if "date_of_birth" in shown:
+            people.rig.vista.records["employees"][0] = a_leaver(1, birth_date=None)
+        draft = people.draft()
+        assert "deactivate" not in draft.counts
+        assert "shows names or e-mail of employee 2, who has not left" in reasons(draft)[0][2]
+
+    @pytest.mark.parametrize(
+        ("columns", "shown"),
+        [
+            ({}, {}),
+            ({"first_name": "Ann", "last_name": "Newby", "term_date": "2025-11-01 00:00:00"}, {}),
+            ({"first_name": "Ann", "last_name": "Last1"}, {"last_name": "Last1"}),
+            ({"first_name": "Ann", "last_name": "Newby"}, {"date_of_birth": "1980-02-03"}),
+        ],
+        ids=["shows nobody", "shows another leaver", "one name is the leaver's", "so is the birth date"],
+    )
+    def test_is_nobody_who(self, columns: dict[str, Any], shown: dict[str, Any]) -> None:
+        people = self.rig(a_person(2, **columns), **shown)
+        assert ("deactivate", "1") in actions(people.draft())
+
+    def test_keeps_access_beside_the_leaver_s_own_user(self) -> None:
+        people = People(a_leaver(1), a_person(2, first_name="Ann", last_name="Newby"))
+        people.several(1, u1=ON, u9={**ANN, **ON})
+        draft = people.draft()
+        change = next(change for change in draft.changes if change.action == "deactivate")
+        assert (change.target_id, change.beside) == ("u1", [])
+        assert (
+            "access of user u9 stays as it is: it shows names or e-mail of employee 2" in reasons(draft)[0][2]
+        )
+
+    def test_is_not_created_a_second_time(self) -> None:
+        people = self.rig(a_person(2, first_name="Ann", last_name="Newby"))
+        draft = people.draft()
+        assert draft.changes == []
+        assert "shows this person: nobody is created. Give it 2 as emp_id" in reasons(draft)[1][2]
+
+    def test_is_created_when_the_user_may_be_that_of_who_is_current(self) -> None:
+        people = People(a_person(1), a_person(2, first_name="Ann", last_name="Newby"))
+        people.know(1, **ANN)
+        assert ("create", "2") in actions(people.draft())
+
+    def test_an_odd_row_hides_nobody_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def addresses(row: EmployeeRow, _: object) -> set[str | None]:
+            if row.employee == 3:
+                raise ValueError("nobody foresaw this")
+            return {None}
+
+        monkeypatch.setattr("shared.sync.entities.current_people.addresses", addresses)
+        people = self.rig(a_person(2, first_name="Ann", last_name="Newby"))
+        people.rig.vista.records["employees"].insert(0, a_person(3))
+        assert ("deactivate", "1") not in actions(people.draft())
 
 
 class TestWhatANewOneLacks:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
+from shared.sync.entities.current_people import CurrentPeople
 from shared.sync.entities.employee_facts import (
     EmployeeFacts,
     claims_of,
@@ -178,6 +179,10 @@ class EmployeesMapping:
         that is not there, or twice."""
         rows = rows_by_number(source)
         return lambda key: self._person(key, rows[key]) if key in rows else {}
+
+    def current_people(self, source: EmployeesSource) -> CurrentPeople:
+        """Those who have not left, by what a user can show of them."""
+        return CurrentPeople(source)
 
     def known_by(
         self, source: EmployeesSource, keys: Collection[str], values: Collection[str]

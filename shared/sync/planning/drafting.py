@@ -21,10 +21,16 @@ from shared.sync.documents.state import (
     reference_field,
 )
 from shared.sync.documents.switched_off import SwitchedOff
+from shared.sync.entities.current_people import CurrentPeople
 from shared.sync.entities.employee_facts import has_left, why_outside
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
-from shared.sync.entities.persons import is_another_person, is_same_person, may_have_married
+from shared.sync.entities.persons import (
+    has_other_names,
+    is_another_person,
+    is_same_person,
+    may_have_married,
+)
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Cause, Reason
 from shared.sync.mapping import EntityMapping
@@ -42,7 +48,7 @@ from shared.sync.model import (
     SourceRecord,
 )
 from shared.sync.planning.compare import compare, digest_of
-from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
+from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, LEAVER_SHOWS_ANOTHER
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.unique_values import arrange
@@ -173,6 +179,7 @@ class _Drafting:
         self._moved = MovedKeys(state)
         self._with_moved_keys: dict[str, SourceRecord | Rejected] = {}
         self._people: People | None = None
+        self._current: CurrentPeople | None = None
         self._mapping = mapping
         self._state = state
         self._resolver = resolver
@@ -358,9 +365,26 @@ class _Drafting:
         if twin in self._moved.spared:
             return f"it was known as employee {self._moved.spared[twin]}"
         if isinstance(desired, Desired) and not desired.active:
-            is_another = is_another_person(fields, self._person(key, source))
-            return "it is another person (other name and other birth date)" if is_another else None
+            if is_another_person(fields, self._person(key, source)):
+                return "it is another person (other name and other birth date)"
+            return self._shows_somebody_current(key, fields, source)
         return None
+
+    def _shows_somebody_current(self, key: str, fields: FieldValues, source: Source) -> str | None:
+        """Why the user of a leaver's number is somebody else's although a birth date is missing: other names,
+        and names or e-mail of somebody who has not left. Hands mistyped the number, most likely."""
+        if not has_other_names(fields, self._person(key, source)):
+            return None
+        others = [number for number in self._current_people(source).shown_by(fields) if number != key]
+        if not others:
+            return None
+        return f"it shows names or e-mail of employee {' and '.join(others[:3])}, who has not left"
+
+    def _current_people(self, source: Source) -> CurrentPeople:
+        if self._current is None:
+            assert isinstance(self._mapping, EmployeesMapping), "nobody else leaves"
+            self._current = self._mapping.current_people(source)
+        return self._current
 
     def _has_wrong_access(
         self, twin: int | str, fields: Mapping[str, JsonValue], desired: Desired | Rejected
@@ -459,16 +483,15 @@ class _Drafting:
             self.draft.report(record.key, text, causes.CHANGED_BY_HAND)
 
     def _is_there_already(self, change: Change, source: Source) -> Rejected | None:
-        """Why nobody is created whom a user shows by names and birth date that has the number of somebody
-        plainly else: the number is wrong."""
+        """Why nobody is created whom a user shows that has the number of somebody plainly else: the number is
+        wrong."""
         if change.action != "create" or not isinstance(self._mapping, EmployeesMapping):
             return None
         if self._by_last_name is None:
             self._by_last_name = self._state.by_last_name()
         for number, target_id in self._by_last_name.get(str(change.fields.get("last_name")).casefold(), ()):
             shown = self._state.fields_of(number, target_id)
-            is_theirs = is_same_person(shown, change.fields) and shown.get("date_of_birth")
-            if is_theirs and is_another_person(shown, self._person(number, source)):
+            if is_same_person(shown, change.fields) and self._is_not_of(number, shown, source):
                 reason = (
                     f"SafetyAmp user {target_id}, which has the number {number} of somebody else, shows this"
                     f" person: nobody is created. Give it {change.key} as emp_id, then run with refresh; if"
@@ -477,15 +500,26 @@ class _Drafting:
                 return Rejected(change.key, "invalid", reason, cause=causes.KEY_MOVED)
         return None
 
+    def _is_not_of(self, number: str, shown: FieldValues, source: Source) -> bool:
+        """Whether a user with this number is plainly not that of the number."""
+        person = self._person(number, source)
+        if shown.get("date_of_birth") and is_another_person(shown, person):
+            return True
+        # Of a leaver the names are enough, as they are for keeping access.
+        return has_other_names(shown, person) and number not in self._current_people(source)
+
     def _is_another(self, key: str, entry: Entry, desired: Desired, source: Source) -> str | None:
         """Why nothing is sent to a user who is plainly another person than the one of the number."""
         if entry.target_id is None:
             return None
         if desired.active:
             return ANOTHER_PERSON if is_another_person(entry.fields, desired.fields) else None
-        if entry.is_off or not is_another_person(entry.fields, self._person(key, source)):
+        if entry.is_off:
             return None
-        return LEAVER_IS_ANOTHER_PERSON
+        if is_another_person(entry.fields, self._person(key, source)):
+            return LEAVER_IS_ANOTHER_PERSON
+        why = self._shows_somebody_current(key, entry.fields, source)
+        return why and LEAVER_SHOWS_ANOTHER.format(why=why)
 
     def _hopeless(self, desired: Desired, entry: Entry | None, digest: str) -> Rejected | None:
         """Why there is no use in comparing: SafetyAmp refused the record as it is, or would. Somebody who has
