@@ -334,6 +334,66 @@ class TestSomebodyCurrentWithALeaversNumber:
         assert ("deactivate", "1") not in actions(people.draft())
 
 
+class TestALeaverWhoseUserLacksWhatIsRepeated:
+    """Access must not hang on a field that every update must repeat, and that is empty there."""
+
+    def core(self, people: People) -> dict[str, Any]:
+        (change,) = (change for change in people.draft().changes if change.action == "deactivate")
+        return dict(change.core)
+
+    def test_gets_it_from_the_sources(self) -> None:
+        people = People(a_leaver(1))
+        people.know(1, email=None, first_name="Hand", last_name=None)
+        assert self.core(people) == {"first_name": "Hand", "last_name": "Last1", "email": "p1@home.example"}
+
+    @pytest.mark.parametrize("account", [{"accountEnabled": True}, {"accountEnabled": False}])
+    def test_gets_the_address_of_the_account_if_it_is_enabled(self, account: dict[str, Any]) -> None:
+        people = People(a_leaver(1))
+        people.rig.graph_source.records["users"] = [
+            {"id": "g1", "employeeId": "1", "mail": "p1@work.example", "userPrincipalName": "p1@work.example"}
+            | account
+        ]
+        people.know(1, email=None)
+        enabled = account["accountEnabled"]
+        assert self.core(people)["email"] == ("p1@work.example" if enabled else "p1@home.example")
+
+    def test_never_gets_the_address_that_somebody_current_has(self) -> None:
+        people = People(a_leaver(1), a_person(2, email="p1@home.example"))
+        people.know(1, email=None)
+        assert self.core(people)["email"] == "p1+sync@home.example"
+
+    def test_never_gets_the_address_that_another_user_has(self) -> None:
+        people = People(a_leaver(1))
+        people.know(1, email=None)
+        people.state.note_stray("u9", None, {"email": "p1@home.example"})
+        assert self.core(people)["email"] == "p1+sync@home.example"
+
+    @pytest.mark.parametrize("email", [None, "none"])
+    def test_stays_without_what_nobody_has(self, email: str | None) -> None:
+        people = People(a_leaver(1, email=email))
+        people.know(1, email=None)
+        assert self.core(people)["email"] is None
+
+    def test_so_does_each_of_several_users(self) -> None:
+        people = People(a_leaver(1))
+        people.several(
+            1, u7={**ON, "last_name": None}, u8={**ON, "email": "two@x.example", "first_name": None}
+        )
+        (change,) = people.draft().changes
+        assert change.core["last_name"] == "Last1"
+        (other,) = change.beside
+        assert (other["core"]["first_name"], other["core"]["email"]) == ("First1", "two@x.example")
+
+    def test_an_odd_address_costs_that_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def odd(*_: object) -> None:
+            raise ValueError("nobody foresaw this")
+
+        people = People(a_leaver(1))
+        people.know(1, email=None, last_name=None)
+        monkeypatch.setattr("shared.sync.entities.employees.mail_of", odd)
+        assert self.core(people) == {"first_name": "First1", "last_name": "Last1", "email": None}
+
+
 class TestWhatANewOneLacks:
     """Who is in SafetyAmp goes without the field; nobody is created without it."""
 

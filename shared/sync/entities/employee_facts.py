@@ -154,10 +154,12 @@ def why_outside(record: SourceRecord) -> str | None:
 def addresses(row: EmployeeRow, source: EmployeesSource) -> set[str | None]:
     """All that the sources have of somebody, not checked; None is among them where there is none."""
     rules = employee_fields(source.options)
-    return {
-        _mail(_with_number(row), source.mails, rules)[0],
-        cleaning.email_text(rules.raw_email(row)),
-    }
+    return {mail_of(row, source), cleaning.email_text(rules.raw_email(row))}
+
+
+def mail_of(row: EmployeeRow, source: EmployeesSource) -> str | None:
+    """The address of the account, or what Vista has, not checked."""
+    return _mail(_with_number(row), source.mails, employee_fields(source.options))[0]
 
 
 def key_of(row: EmployeeRow) -> str | None:

@@ -21,6 +21,7 @@ from shared.sync.documents.state import (
     reference_field,
 )
 from shared.sync.documents.switched_off import SwitchedOff
+from shared.sync.entities.cleaning import is_given
 from shared.sync.entities.current_people import CurrentPeople
 from shared.sync.entities.employee_facts import has_left, why_outside
 from shared.sync.entities.employees import EmployeesMapping
@@ -49,6 +50,7 @@ from shared.sync.model import (
 )
 from shared.sync.planning.compare import compare, digest_of
 from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, LEAVER_SHOWS_ANOTHER
+from shared.sync.planning.makeshift import makeshift
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.unique_values import arrange
@@ -180,6 +182,7 @@ class _Drafting:
         self._with_moved_keys: dict[str, SourceRecord | Rejected] = {}
         self._people: People | None = None
         self._current: CurrentPeople | None = None
+        self._repeatable: People | None = None
         self._mapping = mapping
         self._state = state
         self._resolver = resolver
@@ -303,7 +306,10 @@ class _Drafting:
             return
         action: Action = "reactivate" if desired.active else "deactivate"
         access: FieldValues = {ACCESS: int(desired.active)}
-        cores = {twin: self._mapping.core(strays[twin]) for twin in wrong}
+        cores = {
+            twin: {**self._mapping.core(strays[twin]), **self._lacking(key, strays[twin], source)}
+            for twin in wrong
+        }
         beside: list[Beside] = [
             {"key": None, "target_id": twin, "fields": access, "core": core, "fresh": list(core)}
             for twin, core in cores.items()
@@ -370,6 +376,32 @@ class _Drafting:
             return self._shows_somebody_current(key, fields, source)
         return None
 
+    def _repeatable_of(self, desired: Desired, entry: Entry | None, source: Source) -> Desired:
+        """With what the update that switches somebody off must repeat and has from nowhere else."""
+        if desired.active or entry is None or entry.is_off:
+            return desired
+        return replace(desired, create_only=self._lacking(desired.key, entry.fields, source))
+
+    def _lacking(self, key: str, shown: FieldValues, source: Source) -> FieldValues:
+        """What every update must repeat and a leaver's user lacks, as the sources have it: access must not
+        hang on that. An address that somebody else has by now is marked as one that stands in for it: it
+        would keep them out, or be refused."""
+        lacks = [name for name, value in self._mapping.core(shown).items() if not is_given(value)]
+        if not lacks or not isinstance(self._mapping, EmployeesMapping):
+            return {}
+        if self._repeatable is None:
+            self._repeatable = self._mapping.repeatable(source)
+        own = self._repeatable(key)
+        found = {name: own[name] for name in lacks if own.get(name)}
+        if (address := found.get("email")) and self._is_of_others(key, address, source):
+            found["email"] = makeshift(str(address))
+        return found
+
+    def _is_of_others(self, key: str, address: JsonValue, source: Source) -> bool:
+        if any(number != key for number in self._current_people(source).shown_by({"email": address})):
+            return True
+        return any(value == address for _, value, _, _ in self._state.unique_values())
+
     def _shows_somebody_current(self, key: str, fields: FieldValues, source: Source) -> str | None:
         """Why the user of a leaver's number is somebody else's although a birth date is missing: other names,
         and names or e-mail of somebody who has not left. Hands mistyped the number, most likely."""
@@ -411,7 +443,7 @@ class _Drafting:
             draft.reject(Rejected(record.key, "invalid", reason, cause=causes.ANOTHER_PERSON))
             return
         result = compare(
-            desired,
+            self._repeatable_of(desired, entry, source),
             entry,
             digest,
             entity=self._mapping.name,
