@@ -325,8 +325,8 @@ class EntityState:
         return changed
 
     def unique_values(self) -> Iterator[tuple[str, str, int | str, str | None]]:
-        """Field, value, id and key (None: a stray) of every unique value in SafetyAmp; last those that may be
-        there, or not any more."""
+        """Field, value, id and key of every unique value in SafetyAmp; last those that may be there, or not
+        any more. The key of a stray is the one that it claims with others, None for none."""
         doubtful: list[tuple[str, str, int | str, str | None]] = []
         for key, record in self.records.items():
             if record[0] is not None:
@@ -339,9 +339,9 @@ class EntityState:
                 for name in UNIQUE:
                     if isinstance(perhaps := unknown.get(name), str):
                         doubtful.append((name, perhaps, record[0], key))
-        for target_id, _, fields in self.strays.values():
+        for target_id, claimed, fields in self.strays.values():
             for name, value in _unique_of(fields):
-                yield name, value, target_id, None
+                yield name, value, target_id, claimed
         yield from doubtful
 
     def by_last_name(self) -> dict[str, list[tuple[str, int | str]]]:

@@ -53,7 +53,7 @@ from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON,
 from shared.sync.planning.makeshift import makeshift
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
 from shared.sync.planning.resolver import Resolver
-from shared.sync.planning.unique_values import arrange
+from shared.sync.planning.unique_values import Holder, arrange
 from shared.sync.planning.withholding import Withholding
 from shared.sync.services import Services
 from shared.sync.suggestions import cause_of_refusal, of_the_source, refusal_kind, suggestion_for
@@ -639,15 +639,16 @@ class _Drafting:
         for key, name, reason, cause in result.freed:
             draft.report(key, reason, cause, name)
 
-    def _kept_by_rules(self, key: str | None, name: str) -> str | None:
+    def _kept_by_rules(self, holder: Holder, name: str) -> str | None:
         """Why the rules let nobody take a unique value from its holder, whoever needs it."""
+        key = holder.key
         if (cause := self.draft.outside.get(key or "")) is not None:
             return cause.name
         rule = self._mapping.rules.fields.get(name)
         if rule is None or rule.owner != "source":
             return f"the rules leave {name} to SafetyAmp"
-        entry = self._state.entry(key) if key is not None else None
-        return self._rules.why_kept(key, entry.fields if entry else {})
+        shown = self._state.fields_of(key, holder.target_id) if key is not None else {}
+        return self._rules.why_kept(key, shown)
 
     def _with_predecessors(self, changes: list[Change], source: Source) -> list[Change]:
         """The user of somebody who has another number in the payroll now, or has two, or has none of the
