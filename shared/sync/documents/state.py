@@ -386,6 +386,11 @@ class EntityState:
         self.records.pop(key, None)
         self.moved.pop(key, None)
 
+    def keep_key(self, key: str, other: str) -> None:
+        """The record that has got the `other` key stays what it was under this one."""
+        self.records[key] = self.records.pop(other)
+        self.moved.pop(key, None)
+
     def write_beside(self, key: str | None, target_id: int | str, fields: FieldValues) -> None:
         """Note what was written to a record for another one's change; the next plan compares the record with
         its own source record again."""

@@ -54,6 +54,7 @@ from shared.sync.planning.lookups import forget_lookups
 from shared.sync.planning.prerequisites import check_prerequisites
 from shared.sync.planning.reader import SourceRead, SourceReader, mapping_options, with_known_regions
 from shared.sync.planning.record_view import view_record
+from shared.sync.planning.renamed_regions import keep_renamed_regions
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.rules_in_force import rules_text
 from shared.sync.services import Services
@@ -155,7 +156,7 @@ def _make_plan(
     elif leavers and leavers.unlisted and known:
         state, listed = known, False
     else:
-        state, listed = _current_state(services, mapping, known, lister, run)
+        state, listed = _current_state(services, mapping, known, lister, run, read.source)
     read = replace(read, source=with_known_regions(read.source, state))
     held: list[str] = []
     if run.request.keys and approved is None:
@@ -173,7 +174,7 @@ def _make_plan(
         listed=listed,
         just_listed=listed and not found,
         only_leavers=only_leavers,
-        list_now=partial(_listed_state, services, mapping, known, lister, run),
+        list_now=partial(_listed_state, services, mapping, known, lister, run, read.source),
     )
     state, draft = drafted.state, drafted.draft
     left_out: list[LeftOutChange] = []
@@ -275,7 +276,7 @@ def _drafted(
             state,
             resolver,
             run,
-            source,
+            with_known_regions(source, state),  # as SafetyAmp spells them now
             # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
             trust_digests=not listed and not run.request.keys,
             listed=listed,
@@ -300,13 +301,18 @@ def _looks(
 
 
 def _current_state(
-    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+    services: Services,
+    mapping: EntityMapping,
+    known: EntityState | None,
+    lister: TargetLister,
+    run: Run,
+    source: Source,
 ) -> tuple[EntityState, bool]:
     """The state to compare with, and whether SafetyAmp was listed for it."""
     if known is not None and not _must_list(known, run):
         return known, False
     try:
-        return _listed_state(services, mapping, known, lister, run), True
+        return _listed_state(services, mapping, known, lister, run, source), True
     except SafetyAmpError as error:
         if known is not None:
             error.add_note(ONLY_LISTING)
@@ -323,6 +329,7 @@ def _listed_state(
     known: EntityState | None,
     lister: TargetLister,
     run: Run,
+    source: Source,
 ) -> EntityState:
     if run.request.refresh:
         forget_lookups(services)
@@ -338,7 +345,9 @@ def _listed_state(
     missing = missed_again(known, targets, run.run_id)
     sure = gone_anyway(known, missing, services.clock.now() - LONG_MISSING) if missing else ()
     found, gone = lister.ask_for(mapping, missing, beyond_doubt=sure)
-    return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
+    state = rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
+    keep_renamed_regions(state, source)
+    return state
 
 
 def _wait_until_settled(services: Services, known: EntityState) -> None:
