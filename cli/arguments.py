@@ -97,7 +97,7 @@ class Parser(argparse.ArgumentParser):
             return
         known = [str(choice) for choice in choices]
         if isinstance(action, argparse._SubParsersAction):
-            text = f"there is no command {value[:40]!r}{_meant(value, known)} ({PROGRAM} --help lists all)"
+            text = f"there is no command {value[:40]!r}{_meant(value, known)} ({self.prog} --help lists all)"
             raise argparse.ArgumentError(None, text)
         text = f"{str(value)[:40]!r} is none of {', '.join(known)}{_meant(str(value), known)}"
         raise argparse.ArgumentError(action, text)

@@ -13,7 +13,7 @@ from typing import Any
 from rich.logging import RichHandler
 from rich.text import Text
 
-from cli import completion, local_commands, try_commands
+from cli import completion, local_commands, rules_commands, try_commands
 from cli.arguments import Parser, command_line
 from cli.console import LogLines, OutputConsole, inert, log_console, print_json, silence, take_any_text
 from cli.remote import commands as remote
@@ -89,6 +89,7 @@ def parser() -> Parser:
     # Beside the display of a run's progress there is room for warnings only, unless details are wanted.
     parser.set_defaults(log_level="WARNING", interrupted="the same command goes on where this one stopped")
     local_commands.add_commands(commands)
+    rules_commands.add_commands(commands)
     try_commands.add_commands(commands)
     remote.add_commands(commands)
     completion.add_command_to(commands)

@@ -71,6 +71,7 @@ def _show_reason(console: Console, approve: str, name: str, entity: dict[str, An
     reason = inert(entity["reason"] or "")
     if entity["held"]:
         say(console, _after(f"{name} is held: ", "yellow", reason), 2)
+        _show_held_changes(console, entity)
         console.print(
             f"  look at the plan, then approve it with: {PROGRAM} {approve}",
             markup=False,
@@ -80,6 +81,13 @@ def _show_reason(console: Console, approve: str, name: str, entity: dict[str, An
         say(console, _after(f"{name} failed: ", "bold red", reason), 2)
     elif entity["phase"] == "off":
         console.print(Text(reason, style="dim"))
+
+
+def _show_held_changes(console: Console, entity: Mapping[str, Any]) -> None:
+    """Which part waits, and how many; reports of earlier releases do not say."""
+    if held := entity.get("held_changes"):
+        told = ", ".join(f"{count} to {action}" for action, count in held.items())
+        say(console, f"  waits for an approval: {told}", 2)
 
 
 def _after(heading: str, style: str, text: str) -> Text:

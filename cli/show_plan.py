@@ -59,7 +59,7 @@ def _show_part(console: Console, entity: answers.EntityPlan, part: answers.Plann
     one, several = PEOPLE.get(name, (name.removesuffix("s"), name))
     what = f"{count} {one if count == 1 else several} {HEADINGS[action][count != 1]}"
     console.print()
-    console.print(Text(what, style=STYLES[action]))
+    console.print(Text(what, style=STYLES[action]) + Text(_held(part), style="yellow"))
     if action == "create":
         say(console, Text(f"  {SIGNS[action]} ") + _examples(part), 4)
         return
@@ -73,6 +73,13 @@ def _show_part(console: Console, entity: answers.EntityPlan, part: answers.Plann
     if len(shown) < count:
         fields = ", ".join(f"{name} {number}" for name, number in sorted(part["by_field"].items()))
         say(console, Text(f"  ... and {count - len(shown)} more; by field, of all: {inert(fields)}"), 4)
+
+
+def _held(part: answers.PlannedPart) -> str:
+    held, count = part["held"], part["count"]
+    if not held:
+        return ""
+    return ": held" if held == count else f": {held} of them held"
 
 
 def _called(record: answers.PlannedRecord) -> str:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import azure.functions as func
 
 from functions.access import APPROVER, OPERATOR, VIEWER, operation
-from functions.api_input import Params, json_body, run_id_of
+from functions.api_input import LARGEST_BODY_BYTES, Params, json_body, run_id_of
 from functions.deciding import SAYING, said
 from functions.responses import BadRequest, Problem, json_response, started
 from shared import runtime
 from shared.errors import ConfigurationError
 from shared.queries import rules
-from shared.queries.openapi.requests import LARGEST_RULES, MOST_VERSIONS
+from shared.queries.openapi.requests import MOST_VERSIONS
 from shared.queries.rules_preview import preview_request, rules_preview
-from shared.runtime import Runtime
 from shared.sync.decisions.rules import push, roll_back
 from shared.sync.documents.runs import get_run
-from shared.sync.planning.rules_in_force import check_rules
+from shared.sync.planning.rules_in_force import effective_rules
+from shared.sync.rules.reading import MOST_BYTES
 from shared.sync.runs.requests import request_run
 
 blueprint = func.Blueprint()
 
-LARGEST_BODY = 4 * LARGEST_RULES
-"""JSON may need several bytes for one."""
+LARGEST_BODY = 3 * MOST_BYTES + LARGEST_BODY_BYTES
+"""JSON needs up to three bytes for one of a letter; and the other members."""
 SHORTER = "A file of rules has 256 KB at most."
 HOW_TO_CHECK = (
     "safetyamp-sync rules check FILE names all of it with lines; docs/rules.md explains every word."
@@ -60,8 +62,9 @@ def push_rules(req: func.HttpRequest) -> func.HttpResponse:
     """Put other rules in force: for runs that begin from now on."""
     body = json_body(req, "text", "after", *SAYING, most_bytes=LARGEST_BODY, hint=SHORTER)
     deciding, services = said(Params(req, *SAYING), body), runtime.current()
-    text, after = checked_text(services, body.get("text")), _after(body)
-    return json_response(rules.put(push(services, text, deciding.by, deciding.reason, after)))
+    text, after, _ = _text(body), _after(body), services.settings  # what is wrong with those is no rule
+    with _told():
+        return json_response(rules.put(push(services, text, deciding.by, deciding.reason, after)))
 
 
 @operation(blueprint, "api/rules/rollback", "POST", APPROVER)
@@ -70,7 +73,9 @@ def roll_back_rules(req: func.HttpRequest) -> func.HttpResponse:
     body = json_body(req, "version", "after", *SAYING)
     deciding, services = said(Params(req, *SAYING), body), runtime.current()
     number, after = _number_of(body.get("version"), "version"), _after(body)
-    return json_response(rules.put(roll_back(services, number, deciding.by, deciding.reason, after)))
+    _ = services.settings
+    with _told():
+        return json_response(rules.put(roll_back(services, number, deciding.by, deciding.reason, after)))
 
 
 @operation(blueprint, "api/rules/preview", "POST", OPERATOR)
@@ -78,8 +83,10 @@ def preview_rules(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run that only plans, under rules that are not in force."""
     body = json_body(req, "text", most_bytes=LARGEST_BODY, hint=SHORTER)
     Params(req)
-    services = runtime.current()
-    text = checked_text(services, body.get("text"))
+    text, services = _text(body), runtime.current()
+    settings = services.settings
+    with _told():
+        effective_rules(settings, text)
     return started(request_run(services, preview_request(services.documents, text)))
 
 
@@ -91,25 +98,28 @@ def show_rules_preview(req: func.HttpRequest) -> func.HttpResponse:
     return json_response(rules_preview(services, get_run(services.documents, run_id_of(req))))
 
 
-def checked_text(services: Runtime, text: Any) -> str:
-    """The text of rules that can be used. Raises Problem with all that is wrong with them."""
+def _text(body: dict[str, Any]) -> str:
+    text = body.get("text")
     if not isinstance(text, str) or not text.strip():
         raise BadRequest("text must be the text of a rules.toml", HOW_TO_CHECK)
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise BadRequest("text has half a character, which nothing can store") from None
-    if size > LARGEST_RULES:
-        raise Problem(
-            413, "Too large", f"the rules have {size} bytes, at most {LARGEST_RULES} are taken", SHORTER
-        )
-    settings = services.settings
-    try:
-        check_rules(text, settings)
-    except ConfigurationError as error:
-        found = [one.text for one in error.problems]
-        raise Problem(400, "Rules are wrong", "; ".join(found), HOW_TO_CHECK, problems=found) from error
+    if size > MOST_BYTES:
+        detail = f"the rules have {size} bytes, at most {MOST_BYTES} are taken"
+        raise Problem(413, "Too large", detail, SHORTER)
     return text
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raises Problem with all that is wrong with the rules that are given in the block."""
+    try:
+        yield
+    except ConfigurationError as error:
+        found = [str(one) for one in error.problems]
+        raise Problem(400, "Rules are wrong", "; ".join(found), HOW_TO_CHECK, problems=found) from error
 
 
 def _after(body: dict[str, Any]) -> int | None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from shared.errors import ConfigurationError, SettingProblem
+from shared.errors import Advised, ConfigurationError, SettingProblem
 from shared.ncrontab import next_time
 
 SecretSource = Callable[[str], str | None]
@@ -239,8 +239,11 @@ def _unresolved_references(values: Mapping[str, str]) -> list[SettingProblem]:
     return [
         SettingProblem(
             name.upper(),
-            "holds a Key Vault reference that Azure could not resolve: check the secret's name, the vault's"
-            " network rules and that the app's identity has the role Key Vault Secrets User",
+            Advised(
+                "holds a Key Vault reference that Azure could not resolve",
+                "check the secret's name, the vault's network rules and that the app's identity has the role "
+                "Key Vault Secrets User",
+            ),
         )
         for name, text in values.items()
         if text.startswith(UNRESOLVED_REFERENCE)
@@ -265,7 +268,8 @@ def _problems_of(error: ValidationError, known: set[str]) -> list[SettingProblem
             continue
         if found["type"] == "missing":
             where = " (or as a secret in Key Vault)" if name in SECRET_SETTINGS else ""
-            text = f"is not set; set it as an environment variable{where}, see docs/settings.md"
+            advice = f"set it as an environment variable{where}, see docs/settings.md"
+            text: str = Advised("is not set", advice, "; ")
         else:
             text = f"{found['msg'][0].lower()}{found['msg'][1:]}"
         problems.append(SettingProblem(name, text))
@@ -370,7 +374,7 @@ def _vehicle_problems(settings: Settings) -> list[SettingProblem]:
         problems.append(
             SettingProblem(
                 "SAMSARA_API_KEY",
-                "is not set but vehicles are on; set it, or unset SAFETYAMP_VEHICLE_SITE_ID",
+                Advised("is not set but vehicles are on", "set it, or unset SAFETYAMP_VEHICLE_SITE_ID", "; "),
             )
         )
     return problems
@@ -418,7 +422,7 @@ def _connection_problems(settings: Settings) -> list[SettingProblem]:
         problems.append(
             SettingProblem(
                 "SERVICE_BUS_CONNECTION",
-                "and SERVICE_BUS_CONNECTION__fullyQualifiedNamespace are both set; keep one",
+                Advised("and SERVICE_BUS_CONNECTION__fullyQualifiedNamespace are both set", "keep one", "; "),
             )
         )
     if settings.redis_auth == "entra" and not settings.redis_username:

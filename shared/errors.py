@@ -4,7 +4,7 @@
      +-- ConfigurationError      settings are wrong or missing; an operator must act
      +-- RetryLater              nothing is wrong with the work: come back after a delay
      |    +-- RateLimited            the upstream's window is full
-     |    |    +-- Stopping               this process is about to end
+     |    +-- Stopping               this process is about to end, or the time for the work is over
      |    +-- CircuitOpen            the upstream's breaker is open
      +-- APIError                an upstream's answer, or the lack of one
      |    +-- InvalidRecord          400, 422: this record, until its data changes
@@ -41,8 +41,53 @@ from typing import Literal
 EXCERPT_CHARACTERS = 500
 
 
+Part = Literal["accounts", "listing"]
+"""A part of what an entity is planned from: Microsoft's accounts, SafetyAmp's listing."""
+
+
 class SafetyAmpError(Exception):
-    """Root of all errors that this project raises on purpose."""
+    """Root of all errors that this project raises on purpose.
+
+    The text may be `Advised`. ``only``: what alone could not be read, so that leavers can be planned in spite
+    of it.
+    """
+
+    only: Part | None = None
+
+    @property
+    def text(self) -> str:
+        """What `str` gives, as it was given: with its advice."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
+
+
+class Advised(str):
+    """A text that knows where it goes over from what is wrong (``seen``) to what to do (``advice``)."""
+
+    def __new__(cls, seen: str, advice: str, link: str = ": ") -> Advised:
+        text = super().__new__(cls, f"{seen}{link}{advice}")
+        text.seen, text.advice, text.link = seen, advice, link
+        return text
+
+    seen: str
+    advice: str
+    link: str
+
+    def __getnewargs__(self) -> tuple[str, str, str]:  # type: ignore[override]
+        return self.seen, self.advice, self.link  # errors travel between processes
+
+
+def framed(text: str, before: str = "", after: str = "") -> str:
+    """The text within a longer one, which still knows its advice."""
+    if isinstance(text, Advised):
+        return Advised(f"{before}{text.seen}", f"{text.advice}{after}", text.link)
+    return f"{before}{text}{after}"
+
+
+def filled(text: str, *values: object, **named: object) -> str:
+    """As `str.format`, of a text that still knows its advice."""
+    if isinstance(text, Advised):
+        return Advised(text.seen.format(*values, **named), text.advice.format(*values, **named), text.link)
+    return text.format(*values, **named)
 
 
 @dataclass(frozen=True)
@@ -57,7 +102,12 @@ class SettingProblem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.setting}: {self.text}"
+        return self.told
+
+    @property
+    def told(self) -> str:
+        """The whole sentence."""
+        return framed(self.text, f"{self.setting}: ")
 
 
 class ConfigurationError(SafetyAmpError):
@@ -65,7 +115,8 @@ class ConfigurationError(SafetyAmpError):
 
     def __init__(self, problems: Iterable[SettingProblem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in self.problems))
+        told = [problem.told for problem in self.problems]
+        super().__init__(told[0] if len(told) == 1 else "; ".join(told))
 
     @classmethod
     def of(cls, setting: str, text: str) -> ConfigurationError:
@@ -88,8 +139,8 @@ class RateLimited(RetryLater):
     """The upstream's window of calls is full (our limiter says so, or a 429 did)."""
 
 
-class Stopping(RateLimited):
-    """The process is about to end: raised before a call, like a full window, and handled like one."""
+class Stopping(RetryLater):
+    """No other call is begun, because the process is about to end, or nobody waits any longer."""
 
 
 class CircuitOpen(RetryLater):
@@ -224,7 +275,7 @@ class BusError(SafetyAmpError):
         self.failure = failure
 
     def __reduce__(self) -> tuple[type[BusError], tuple[str, BusFailure]]:
-        return type(self), (str(self), self.failure)  # it travels between processes
+        return type(self), (self.text, self.failure)  # it travels between processes
 
 
 class MessageError(SafetyAmpError):

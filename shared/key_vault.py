@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.config import SecretSource
-from shared.errors import ConfigurationError
+from shared.errors import Advised, ConfigurationError, filled, framed
 
 if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError
@@ -20,8 +20,10 @@ LONGEST_PAUSE_SECONDS = 10.0
 THROTTLED = 429
 SERVER_FAULT = 500
 
-NO_VAULT = "what answers at AZURE_KEY_VAULT_URL is no Key Vault: check the address"
-UNREACHABLE = "the vault could not be reached ({}): check AZURE_KEY_VAULT_URL and the vault's network rules"
+NO_VAULT = Advised("what answers at AZURE_KEY_VAULT_URL is no Key Vault", "check the address")
+UNREACHABLE = Advised(
+    "the vault could not be reached ({})", "check AZURE_KEY_VAULT_URL and the vault's network rules"
+)
 NOT_SIGNED_IN = (
     "the app's identity got no token ({}): switch on the app's managed identity, and let AZURE_CLIENT_ID be "
     "empty or the client id of one that is assigned to the app"
@@ -30,13 +32,16 @@ NOT_ITSELF = "the vault answered {}: it is busy or not itself, try again later"
 NOT_ACCEPTED = (
     "the vault does not accept the app's token (401): the identity must belong to the vault's Entra tenant"
 )
-REFUSED = (
-    "the vault answered {}: check AZURE_KEY_VAULT_URL, the vault's network rules and that the app's identity "
-    "has the role Key Vault Secrets User"
+REFUSED = Advised(
+    "the vault answered {}",
+    "check AZURE_KEY_VAULT_URL, the vault's network rules and that the app's identity has the role Key Vault "
+    "Secrets User",
 )
-NO_ROLE = "the app's identity may not read it (403 {}): give it the role Key Vault Secrets User on the vault"
+NO_ROLE = Advised(
+    "the app's identity may not read it (403 {})", "give it the role Key Vault Secrets User on the vault"
+)
 KEPT_OUT = "the vault's network rules keep this app out (403 {}): allow its subnet or a private endpoint"
-FORBIDDEN = {
+FORBIDDEN: dict[str, str] = {
     "SecretDisabled": "it is disabled (403 {}): enable its newest version, or add a new one",
     "ForbiddenByRbac": NO_ROLE,
     "ForbiddenByPolicy": NO_ROLE,
@@ -82,16 +87,16 @@ def key_vault_secrets(vault_url: str, client_id: str | None = None) -> SecretSou
         try:
             value = client.get_secret(setting.replace("_", "-")).value
         except NoToken as error:
-            hopeless = NOT_SIGNED_IN.format(error)
+            hopeless = filled(NOT_SIGNED_IN, error)
             raise _unreadable(setting, hopeless) from None
         except HttpResponseError as error:
             if _says_not_found(error):
                 return None
             if error.status_code == THROTTLED or (error.status_code or 0) >= SERVER_FAULT:
-                hopeless = NOT_ITSELF.format(error.status_code)
+                hopeless = filled(NOT_ITSELF, error.status_code)
             raise _unreadable(setting, hopeless or _refusal(error)) from None
         except AzureError as error:
-            hopeless = UNREACHABLE.format(type(error).__name__)
+            hopeless = filled(UNREACHABLE, type(error).__name__)
             raise _unreadable(setting, hopeless) from None
         except (ValueError, AttributeError, TypeError):
             # A challenge for another domain, or JSON that is no secret.
@@ -148,10 +153,11 @@ def _refusal(error: HttpResponseError) -> str:
     if isinstance(error, ClientAuthenticationError):
         return NOT_ACCEPTED
     inner = (error.error.innererror or {}).get("code")
-    return FORBIDDEN.get(str(inner), REFUSED).format(inner or f"{error.status_code} {error.error.code}")
+    return filled(FORBIDDEN.get(str(inner), REFUSED), inner or f"{error.status_code} {error.error.code}")
 
 
 def _unreadable(setting: str, reason: str) -> ConfigurationError:
+    secret = setting.replace("_", "-")
     return ConfigurationError.of(
-        setting, f"secret {setting.replace('_', '-')} could not be read from Key Vault: {reason}"
+        setting, framed(reason, f"secret {secret} could not be read from Key Vault: ")
     )

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from shared.clients.http.work import Work
 from shared.clock import Clock, SystemClock
 from shared.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from shared.clients.graph import GraphClient
+    from shared.clients.http.call_meter import UpstreamCall
     from shared.clients.http.pipeline import HeaderSource, HttpPipeline
     from shared.clients.http.transport import SessionFactory
     from shared.clients.safetyamp import SafetyAmpClient
@@ -75,6 +77,7 @@ class Runtime:
         self._breakers: dict[str, SharedCircuitBreaker] = {}
         self.clock: Clock = self._parts.clock or SystemClock()
         self.shutdown = Shutdown()
+        self.work = Work()
 
     @_Once
     def settings(self) -> Settings:
@@ -206,6 +209,7 @@ class Runtime:
             settings.vista_title_column,
             settings.vista_region_column,
             self.breaker("vista"),
+            self._note_call,
         )
 
     def report_page(self, report: Mapping[str, object]) -> bytes:
@@ -238,7 +242,13 @@ class Runtime:
             self.clock,
             self._parts.session or new_session,
             patience_seconds=self._parts.patience_seconds,
+            on_call=self._note_call,
         )
+
+    def _note_call(self, call: UpstreamCall) -> None:
+        from shared.telemetry.invocation import note_call
+
+        note_call(self, call)
 
 
 _current: Runtime | None = None

@@ -14,6 +14,7 @@ from cli.console import inert
 from cli.remote.client import RECORD_SECONDS, Answer, Expected, RemoteApp, RemoteError, Value
 from cli.remote.parts import show_commands
 from cli.remote.preview import ask_preview
+from cli.remote.rules_files import text_of
 from cli.remote.show_decisions import show_decisions
 from cli.remote.show_fix_list import show_fix_list, write_fix_list
 from cli.remote.show_record import show_explanation
@@ -29,7 +30,6 @@ from cli.remote.show_status import (
 from cli.remote.show_sync import record_exit_status, show_found, show_record_sync
 from cli.remote.show_trends import show_trends
 from cli.remote.words import command
-from cli.rules_command import text_of
 from cli.user import user_name
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED, exit_status
 from shared.errors import ConfigurationError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -25,9 +25,9 @@ from cli.remote.calls import call_of
 from cli.remote.client import Answer, NothingAnswers, RemoteApp, RemoteError
 from cli.remote.here import COMMANDS, app_here, documents_here, instead
 from cli.remote.preview import preview_here
+from cli.remote.rules_files import below_rules
 from cli.remote.sign_in import access_token
 from cli.remote.words import said
-from cli.rules_command import rules_commands
 from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED, SOMETHING_FAILED
 from shared.errors import ConfigurationError
@@ -133,7 +133,7 @@ def add_commands(commands: Commands) -> None:
     )
     _add_deciding(resume)
     _add_decisions(commands)
-    _add_rules(rules_commands(commands))
+    _add_rules(below_rules(commands))
 
 
 def _add_rules(rules: Commands) -> None:
@@ -264,7 +264,7 @@ def _run(options: argparse.Namespace) -> int:
         return SOMETHING_FAILED
 
 
-def _asked(options: argparse.Namespace, address: Address, environment: Mapping[str, str]) -> Answer[object]:
+def _asked(options: argparse.Namespace, address: Address, environment: Mapping[str, str]) -> Answer[Any]:
     """The running app's answer; where none runs, that of its code on the documents here, where that is no
     less true. Raises RemoteError and ConfigurationError."""
     ask = call_of(options).ask

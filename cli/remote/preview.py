@@ -11,7 +11,7 @@ from cli.arguments import write_private
 from cli.console import result_console
 from cli.doctor import show_what_failed
 from cli.remote.client import Answer, Expected, RemoteApp
-from cli.rules_command import text_of
+from cli.remote.rules_files import text_of
 from local.host.once import run_once
 from local.host.progress import display
 from local.host.stack import LocalStack
@@ -23,7 +23,7 @@ from shared.queries.openapi.requests import PLANNED_PER_PART
 from shared.queries.plan_view import plan_view
 from shared.queries.rules_preview import preview_request, rules_preview
 from shared.sync.documents.runs import get_run
-from shared.sync.planning.rules_in_force import check_rules
+from shared.sync.planning.rules_in_force import effective_rules
 
 POLL_SECONDS = 2.0
 
@@ -52,7 +52,7 @@ def preview_here(options: argparse.Namespace, environment: Mapping[str, str]) ->
     console = result_console(stderr=True)
     try:
         services = stack.runtime
-        check_rules(text, services.settings)
+        effective_rules(services.settings, text)
         show_what_failed(console, services)
         with display(console, silent=options.json or options.quiet) as shown:
             report = run_once(stack, preview_request(services.documents, text), shown).report

@@ -112,21 +112,13 @@ def _show_entity(console: Console, entity: answers.EntityPreview) -> None:
 def _show_scope(console: Console, scope: answers.PreviewedScope) -> None:
     source, outside = scope["source"], scope["outside"]
     enter, leave = scope["enter"], scope["leave"]
-    if not outside and not (enter and enter["count"]):
-        return
     style = "bold red" if outside == source else ""
     say(console, Text(f"  {source - outside} of {source} are in scope", style=style), 4)
-    if leave is None:
-        say(
-            console,
-            Text("  who enters or leaves it is not known: no run under the rules in force is kept"),
-            4,
-        )
-    if enter and enter["count"]:
+    if enter["count"]:
         say(console, Text(f"  {enter['count']} would enter: {_named(enter)}"), 4)
-    if leave and leave["count"]:
-        stay = scope["in_safetyamp"]
-        about = f" ({stay} of them are in SafetyAmp, and stay as they are)" if stay else ""
+    if leave["count"]:
+        there = scope["in_safetyamp"]
+        about = f" ({there} of them are in SafetyAmp)" if there else ""
         say(console, Text(f"  {leave['count']} would leave{about}: {_named(leave)}"), 4)
 
 

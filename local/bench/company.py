@@ -100,10 +100,12 @@ class BenchCompany:
         self._clock = clock
         self._requests: Counter[tuple[str, str]] = Counter()
         self._documents = MemoryDocuments(clock)
-        parts = Parts(clock=clock, documents=lambda _: self._documents, redis=connect, session=self._session)
+        self.stopwatch = Stopwatch(clock)
+        parts = Parts(
+            clock=self.stopwatch, documents=lambda _: self._documents, redis=connect, session=self._session
+        )
         self._stack = LocalStack({**self.settings(), "MAX_PROCESSES": "1"}, parts)
         self._operations = counted(self._stack.runtime)
-        self.stopwatch = Stopwatch(clock)
         functions = [self.stopwatch.around(function) for function in self._stack.functions]
         self._host = LocalHost(functions, self._stack.bus, clock, self._stack.options)
 

@@ -115,7 +115,7 @@ def _unplanned_phase(run: Run, name: Any) -> str:
 
 def _batches(documents: Documents, run_id: str, entity: str, plan: Any) -> Iterator[BatchOutcomes | Progress]:
     """Of each batch that was begun its outcome if there is one, else its progress."""
-    for number in range(1, plan.batches + 1) if plan else ():
+    for number in plan.numbers if plan else ():
         with suppress(UnreadableDocument):  # a look is not where that is settled
             batch = read_outcomes(documents, run_id, entity, number) or read_progress(
                 documents, run_id, entity, number

@@ -68,7 +68,7 @@ def work(order: Order, ended: threading.Event) -> HandlerFigures:
 def _host(order: Order, clock: Clock, stopwatch: Stopwatch) -> LocalHost:
     bus = SharedBus(order.bus)
     parts = Parts(
-        clock=clock,
+        clock=stopwatch,
         documents=lambda settings: FolderDocuments(Path(settings.local_folder), clock),
         bus=lambda _: bus,
         redis=connect,

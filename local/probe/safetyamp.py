@@ -11,9 +11,9 @@ import requests
 
 from local.probe.assumption import Assumption, Shapes, Verdict, id_forms, judged, mostly, shapes, share
 from local.probe.recording import LARGE_PAGE, LIMIT_HEADERS
-from shared.clients.http.call_meter import interactive
 from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.http.transport import SessionFactory, new_session
+from shared.clients.http.work import Work
 from shared.clients.safetyamp import PAGE_SIZE, safetyamp_headers
 from shared.errors import APIError
 from shared.resilience.retry import RetryPolicy
@@ -37,7 +37,7 @@ class SafetyAmpProbe:
         self._settings = runtime.settings
         self._headers: dict[str, str] = {}
         self.calls = 0
-        self._pipeline = self._make_pipeline(runtime, session)
+        self._pipeline = self._make_pipeline(runtime, session).under(Work("interactive"))
         self.users: list[Row] = []
         """All that were seen, each once."""
         self.recording: dict[str, Any] = {
@@ -52,11 +52,10 @@ class SafetyAmpProbe:
     def assumptions(self) -> Iterator[Assumption]:
         """All of them; one that cannot be asked for costs no other. Raises what ends all asking: a refused
         token, a setting that is wrong, a SafetyAmp that is away."""
-        with interactive():
-            yield from self._clusters()
-            yield from self._users()
-            yield from self._others()
-            yield self._limit()
+        yield from self._clusters()
+        yield from self._users()
+        yield from self._others()
+        yield self._limit()
 
     # -- asking ----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from local.probe.assumption import Assumption, Shapes, id_forms, judged, mostly, shapes, share
 from shared.clients.vista.rows import EmployeeRow
 from shared.runtime import Runtime
-from shared.sync.entities.employee_facts import employee_number, standing
+from shared.sync.entities.employee_facts import BAD_DATES, employee_number, standing
 
 VISTA, GRAPH, SAMSARA = (f"docs/contracts/{name}.md" for name in ("vista", "msgraph", "samsara"))
 
@@ -56,7 +56,7 @@ def vista_assumptions(runtime: Runtime, recording: Recording) -> Iterator[Assump
     stands = Counter(standing(row, today) for row in employees)
     yield Assumption(
         "vista.dates",
-        mostly(employees, [row for row in employees if not standing(row, today).startswith("bad")]),
+        mostly(employees, [row for row in employees if standing(row, today) not in BAD_DATES]),
         "HireDate and TermDate say who is employed today",
         ", ".join(f"{count:,} {name}" for name, count in stands.most_common()),
         f"{VISTA}#employees",

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.clients.graph_tokens import GraphTokens
 from shared.clients.http.pipeline import HttpPipeline
+from shared.clients.http.work import Work
 from shared.clients.listings import Pages, checked_records, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import AccessRefused, IncompleteRead
@@ -29,6 +30,10 @@ class GraphClient:
     def __init__(self, pipeline: HttpPipeline, tokens: GraphTokens) -> None:
         self._pipeline = pipeline
         self._tokens = tokens
+
+    def under(self, work: Work) -> GraphClient:
+        """The same client, for calls that belong to this work."""
+        return GraphClient(self._pipeline.under(work), self._tokens)
 
     def list_users(self) -> Reading[dict[str, Any]]:
         """All accounts, enabled or not, with id, employeeId, mail and accountEnabled."""

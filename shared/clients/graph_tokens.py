@@ -15,11 +15,13 @@ from shared.clients.http.failures import may_pass, wrong_setting
 from shared.clients.http.transport import new_session
 from shared.errors import (
     AccessRefused,
+    Advised,
     APIError,
     ConfigurationError,
     SafetyAmpError,
     SettingProblem,
     UpstreamUnavailable,
+    framed,
 )
 
 if TYPE_CHECKING:
@@ -44,11 +46,13 @@ KNOWN_LOGIN_HOSTS = frozenset(
 (docs/contracts/msgraph.md#token)."""
 
 AADSTS = re.compile(r"AADSTS(\d+)")
-ADVICE = {
-    "7000215": "MS_GRAPH_CLIENT_SECRET is wrong: set the secret's value, not its id",
-    "7000222": "MS_GRAPH_CLIENT_SECRET has expired: make a new secret in the app registration",
-    "700016": "MS_GRAPH_CLIENT_ID is unknown in the tenant MS_GRAPH_TENANT_ID: check both",
-    "90002": "MS_GRAPH_TENANT_ID is not a tenant of this login server: check it and MS_GRAPH_AUTHORITY",
+ADVICE: dict[str, str] = {
+    "7000215": Advised("MS_GRAPH_CLIENT_SECRET is wrong", "set the secret's value, not its id"),
+    "7000222": Advised("MS_GRAPH_CLIENT_SECRET has expired", "make a new secret in the app registration"),
+    "700016": Advised("MS_GRAPH_CLIENT_ID is unknown in the tenant MS_GRAPH_TENANT_ID", "check both"),
+    "90002": Advised(
+        "MS_GRAPH_TENANT_ID is not a tenant of this login server", "check it and MS_GRAPH_AUTHORITY"
+    ),
     "900023": "MS_GRAPH_TENANT_ID is neither a domain name nor a GUID",
 }
 GENERAL_ADVICE = "check MS_GRAPH_TENANT_ID, MS_GRAPH_CLIENT_ID and MS_GRAPH_CLIENT_SECRET"
@@ -151,7 +155,7 @@ class GraphTokens:
         except ValueError:
             # MSAL's answer to an authority that is not https, or that does not know the tenant (a 4xx of
             # its discovery page). Its text holds the tenant.
-            text = "no login page for this tenant there: check it and MS_GRAPH_AUTHORITY"
+            text = Advised("no login page for this tenant there", "check it and MS_GRAPH_AUTHORITY")
             raise ConfigurationError([SettingProblem("MS_GRAPH_TENANT_ID", text)]) from None
 
     def _no_login(self, error: Exception) -> SafetyAmpError:
@@ -172,7 +176,9 @@ class GraphTokens:
         if error in MOMENTARY:
             text = f"Microsoft's login server (MS_GRAPH_AUTHORITY) is not itself ({name})"
             return UpstreamUnavailable(text, upstream="graph", may_have_happened=False)
-        text = f"Microsoft's login server refused a token ({name}): {ADVICE.get(code, GENERAL_ADVICE)}"
+        refused = f"Microsoft's login server refused a token ({name})"
+        known = ADVICE.get(code)
+        text = Advised(refused, GENERAL_ADVICE) if known is None else framed(known, f"{refused}: ")
         return AccessRefused(text, response_text=self._masked(description), upstream="graph")
 
     def _masked(self, text: str) -> str:

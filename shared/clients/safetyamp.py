@@ -10,6 +10,7 @@ from urllib.parse import quote
 from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.http.headers import bearer_headers, checked_header_value, user_agent
 from shared.clients.http.pipeline import HttpPipeline
+from shared.clients.http.work import Work
 from shared.clients.listings import MOST_PAGES, Distinct, checked_records, endless, is_id, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import AccessRefused, APIError, NotFound, UpstreamUnavailable
@@ -44,6 +45,10 @@ class SafetyAmpClient:
 
     def __init__(self, pipeline: HttpPipeline) -> None:
         self._pipeline = pipeline
+
+    def under(self, work: Work) -> SafetyAmpClient:
+        """The same client, for calls that belong to this work."""
+        return SafetyAmpClient(self._pipeline.under(work))
 
     def list_site_clusters(self) -> Reading[dict[str, Any]]:
         """All clusters, parents before children, without their `children`.

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.clients.http.headers import bearer_headers
 from shared.clients.http.pipeline import HttpPipeline
+from shared.clients.http.work import Work
 from shared.clients.listings import Pages, checked_records, member
 from shared.clients.receipts import Reading, Receipt
 from shared.errors import IncompleteRead
@@ -30,6 +31,10 @@ class SamsaraClient:
 
     def __init__(self, pipeline: HttpPipeline) -> None:
         self._pipeline = pipeline
+
+    def under(self, work: Work) -> SamsaraClient:
+        """The same client, for calls that belong to this work."""
+        return SamsaraClient(self._pipeline.under(work))
 
     def list_vehicles(self) -> Reading[dict[str, Any]]:
         """All vehicles that the token may see."""

@@ -23,24 +23,30 @@ function refreshAll() {
   return refresh();
 }
 
-const plannedOf = (run, phase) => Object.values(run.entities).filter((entity) => !phase || entity.phase === phase)
-  .reduce((sum, entity) => Object.fromEntries(["create", "update", "deactivate", "reactivate"].map((action) => [action, (sum[action] ?? 0) + (entity.planned[action] ?? 0)])), {});
+const sumOf = (parts) => parts.reduce((sum, part) => Object.fromEntries(["create", "update", "deactivate", "reactivate"]
+  .map((action) => [action, (sum[action] ?? 0) + (part[action] ?? 0)])), {});
+
+const plannedOf = (run) => sumOf(Object.values(run.entities).map(({ planned }) => planned));
+
+/** What waits for an approval; the other parts of the plan have been applied. */
+const heldOf = (run) => sumOf(Object.values(run.entities).filter(({ phase }) => phase === "held")
+  .map((entity) => entity.held_changes));
 
 const losing = (value) => (value === 1 ? "1 person loses" : `${number(value)} people lose`);
 
 function consequences(planned) {
   return [
-    [planned.deactivate, `${losing(planned.deactivate)} access to SafetyAmp`],
-    [planned.reactivate, `${count(planned.reactivate, "person", "people")} get access again`],
-    [planned.create, `${count(planned.create, "record is", "records are")} created`],
-    [planned.update, `${count(planned.update, "record is", "records are")} changed`],
-  ].filter(([value]) => value).map(([, text]) => text);
+    ["deactivate", `${losing(planned.deactivate)} access to SafetyAmp`],
+    ["reactivate", `${count(planned.reactivate, "person", "people")} get access again`],
+    ["create", `${count(planned.create, "record is", "records are")} created`],
+    ["update", `${count(planned.update, "record is", "records are")} changed`],
+  ].filter(([action]) => planned[action]).map(([action, text]) => ({ action, text }));
 }
 
 /** Everybody whose access changes, by name, and why. */
 function peopleOf(plan, action, heading) {
   const people = plan.entities.flatMap(({ phase, parts }) => (phase === "held" ? parts : []))
-    .filter((part) => part.action === action).flatMap(({ records }) => records);
+    .filter((part) => part.action === action).flatMap(({ records }) => records).filter((record) => record.held);
   return people.length > 0 && h("div", { class: "stack tight", key: action }, h("h3", null, heading),
     scrolling(heading, h("ul", { class: "list" }, people.map(({ key, name, why }) => h("li", { key },
       data(name || "no name known"), " – ", data(key, "id"), why && h("span", { class: "muted" }, ": ", data(why)))))));
@@ -49,14 +55,14 @@ function peopleOf(plan, action, heading) {
 function approveRun(run) {
   const name = `approve ${run.run_id}`;
   return act(name, async () => {
-    const planned = plannedOf(run, "held");
+    const planned = heldOf(run);
     const plan = planned.deactivate || planned.reactivate ? await get(`/api/runs/${run.run_id}/plan`, { limit: 1 }) : { entities: [], notes: [] };
     const yes = await confirmed({
       asks: true,
       heading: "Let the held plan go on?",
       content: [
         h("p", null, "The sources are read again; what they still say will happen in SafetyAmp within minutes, and what not is left out by name:"),
-        h("ul", { class: "sentences" }, consequences(planned).map((text) => h("li", { class: text.includes(" access to ") ? "next" : null }, text))),
+        h("ul", { class: "sentences" }, consequences(planned).map(({ action, text }) => h("li", { class: action === "deactivate" ? "next" : null }, text))),
         peopleOf(plan, "deactivate", "Access is lost by"), peopleOf(plan, "reactivate", "Access is given back to"),
         plan.notes.map((note) => h("p", { class: "muted small" }, data(note))),
       ],
@@ -77,7 +83,7 @@ function cancelRun(run) {
       asks: true,
       heading: held ? "Drop the held plan?" : "Stop this run?",
       content: held
-        ? [h("p", null, `Nothing of it is done, and nobody loses access by it: ${consequences(plannedOf(run, "held")).join(", ")} no more.`),
+        ? [h("p", null, `Nothing of it is done, and nobody loses access by it: ${consequences(heldOf(run)).map(({ text }) => text).join(", ")} no more.`),
           h("p", null, "The next run plans anew, and is held again if the source still says the same.")]
         : [h("p", null, `What was done stays done. ${count(left, "planned change is", "planned changes are")} not tried now; the next run does what is then still to be done.`)],
       label: held ? "Drop the plan" : "Stop the run", danger: true,

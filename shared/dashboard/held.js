@@ -8,13 +8,13 @@ function heldView() {
 
 function heldCard(run) {
   const held = Object.entries(run.entities).filter(([, entity]) => entity.phase === "held");
-  const planned = plannedOf(run, "held");
+  const planned = heldOf(run);
   return h("div", { class: "card toned-edge warn", key: run.run_id },
     h("div", { class: "stack" },
       h("div", { class: "row" }, badge("held"), h("h3", null, held.map(([name]) => title(name)).join(", ")), h("span", { class: "muted" }, "run ", data(run.run_id, "id"), ", ", ago(run.requested_at))),
       h("ul", { class: "stack tight" }, held.map(([name, entity]) => h("li", { key: name }, "Why: ", data(entity.reason)))),
       h("div", { class: "row" }, h("span", { class: "muted" }, "If approved:"),
-        consequences(planned).map((text) => toned(text.includes("lose") ? "warn" : "info", text))),
+        consequences(planned).map(({ action, text }) => toned(action === "deactivate" ? "warn" : "info", text))),
       h("details", { key: "differences", ontoggle: (event) => event.target.open && loadChanges(run.run_id) },
         h("summary", null, "Show each difference"), changesView(run.run_id, held.map(([name]) => name))),
       h("div", { class: "row" },

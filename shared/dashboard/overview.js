@@ -49,7 +49,7 @@ function knownTiles() {
   const run = status.active_run;
   const next = status.schedules.sync?.next;
   const good = status.last_good_run_ended_at;
-  const losers = held.reduce((sum, found) => sum + (plannedOf(found, "held").deactivate ?? 0), 0);
+  const losers = held.reduce((sum, found) => sum + (heldOf(found).deactivate ?? 0), 0);
   const paused = Object.keys(status.paused);
   const broken = failures.entities.filter((found) => found.phase === "failed").length;
   return [

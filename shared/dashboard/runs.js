@@ -83,6 +83,7 @@ function entityItem(name, entity) {
     h("div", { class: "row" }, h("strong", null, title(name)), badge(entity.phase),
       h("span", { class: "muted" }, entity.source === undefined ? progressText(entity) : `${number(entity.source)} read, ${number(entity.unchanged)} unchanged. ${changesText(entity)}.`)),
     entity.reason && h("p", { class: "small" }, data(entity.reason)),
+    entity.phase === "held" && h("p", { class: "small", key: "held" }, "If approved: ", consequences(entity.held_changes).join(", "), "."),
     entity.left_out.count > 0 && h("details", { key: "left out" }, h("summary", null, `Approved and left out: ${number(entity.left_out.count)}`),
       h("ul", { class: "stack tight" }, entity.left_out.changes.map((change) => h("li", { key: `${change.action} ${change.key}` }, keyButton(name, change.key), " ", badge(change.action), " ", data(change.reason))))),
     entity.problems_total > 0 && h("details", { key: "problems" }, h("summary", null, `Problems: ${kinds.join(", ")}`),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.clock import Clock
-from shared.errors import ConfigurationError, RateLimited, SafetyAmpError
+from shared.errors import Advised, ConfigurationError, RateLimited, SafetyAmpError
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime
 
 Status = Literal["ok", "warning", "failed", "skipped"]
-
-ADVICE = re.compile(r"[;:.] (?=(?:check|copy|give|install|keep|make|mend|set|to leave)\b)", re.IGNORECASE)
-"""Where an error's text goes over from what is wrong to what to do."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +54,11 @@ def ms_since(clock: Clock, started: float) -> int:
     return round((clock.monotonic() - started) * 1000)
 
 
-def told_apart(text: str) -> tuple[str, str]:
+def seen_and_advice(text: str) -> tuple[str, str]:
     """An error's text as what is wrong and what to do; the latter is empty when the text does not say."""
-    found = ADVICE.search(text)
-    if found is None:
+    if not isinstance(text, Advised):
         return text, ""
-    advice = text[found.end() :]
-    return text[: found.start()], advice[:1].upper() + advice[1:]
+    return text.seen, text.advice[:1].upper() + text.advice[1:]
 
 
 def of_error(check: str, error: Exception, advice: str = "", settings: tuple[str, ...] = ()) -> Finding:
@@ -79,7 +73,7 @@ def of_error(check: str, error: Exception, advice: str = "", settings: tuple[str
     if isinstance(error, ConfigurationError):
         settings = tuple(problem.setting for problem in error.problems)
     if isinstance(error, SafetyAmpError):
-        seen, own = told_apart(str(error))
+        seen, own = seen_and_advice(error.text)
         return Finding(check, "failed", seen, own or advice, settings=settings)
     unexpected = f"unexpected {type(error).__name__}, see the log"
     return Finding(check, "failed", unexpected, advice, settings=settings)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from shared.clients.http.call_meter import metered
+from shared.clients.http.work import Work
 from shared.doctor.clocks import skew
 from shared.doctor.finding import Check, Finding, ms_since
 from shared.errors import AccessRefused
@@ -37,13 +37,13 @@ def deep(runtime: Runtime) -> Iterator[Finding]:
 
 def _users(runtime: Runtime) -> Iterator[Finding]:
     started = runtime.clock.monotonic()
-    with metered() as meter:
-        try:
-            users = runtime.graph.first_users()
-        except AccessRefused as error:
-            seen = f"users may not be listed: {NEEDED} or its admin consent is missing ({error.status_code})"
-            yield Finding("graph.users", "failed", seen, CONSENT, settings=("MS_GRAPH_CLIENT_ID",))
-            return
+    work = Work()
+    try:
+        users = runtime.graph.under(work).first_users()
+    except AccessRefused as error:
+        seen = f"users may not be listed: {NEEDED} or its admin consent is missing ({error.status_code})"
+        yield Finding("graph.users", "failed", seen, CONSENT, settings=("MS_GRAPH_CLIENT_ID",))
+        return
     took = ms_since(runtime.clock, started)
     numbered = sum(1 for user in users if str(user.get("employeeId") or "").strip())
     seen = f"users can be listed; {numbered} of the first {len(users)} accounts have an employee number"
@@ -52,8 +52,8 @@ def _users(runtime: Runtime) -> Iterator[Finding]:
     else:
         advice = "Fill in Employee ID in Entra ID; until then Vista's e-mail addresses are used"
         yield Finding("graph.users", "warning", seen, advice, took)
-    if "graph" in meter.seconds_ahead:
-        yield skew("graph.clock", "Microsoft Graph's", meter.seconds_ahead["graph"])
+    if "graph" in work.meter.seconds_ahead:
+        yield skew("graph.clock", "Microsoft Graph's", work.meter.seconds_ahead["graph"])
 
 
 def _permissions(roles: frozenset[str] | None) -> Finding:

@@ -107,9 +107,9 @@ def _of_entity(documents: Documents, run: Run, entity: EntityName) -> Iterator[L
     yield advice, lambda: read_plan(documents, run, entity)
     with suppress(UnreadableDocument):
         plan = read_plan(documents, run, entity)
-        for number in islice(range(1, plan.batches + 1 if plan else 1), MOST_NAMED):
+        for number in islice(plan.all_numbers if plan else (), MOST_NAMED):
             assert plan is not None
-            yield advice, partial(read_batch, documents, run.run_id, entity, plan.plan_id, number)
+            yield advice, partial(read_batch, documents, run.run_id, entity, plan.plan_of(number), number)
             yield advice, partial(read_progress, documents, run.run_id, entity, number)
             yield advice, partial(read_outcomes, documents, run.run_id, entity, number)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.config import LOOPBACK
 from shared.doctor.clocks import ahead, skew
-from shared.doctor.finding import Check, Finding, ms_since, told_apart
+from shared.doctor.finding import Check, Finding, ms_since, seen_and_advice
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -130,7 +130,7 @@ def _info(client: Redis, section: str, name: str) -> str | None:
 def _absent(error: Exception) -> Finding:
     from shared.resilience.redis_errors import explain
 
-    reason, own = told_apart(explain(error))
+    reason, own = seen_and_advice(explain(error))
     return Finding(NAME, "warning", f"{reason}; {WITHOUT}", own or ADVICE, settings=(*SETTINGS, *LOGIN))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from shared.clients.http.call_meter import metered
+from shared.clients.http.work import Work
 from shared.clients.receipts import Reading
 from shared.doctor.clocks import skew
 from shared.doctor.finding import Check, Finding, ms_since
@@ -27,12 +27,13 @@ def deep(runtime: Runtime) -> Iterator[Finding]:
         seen = "not used: vehicles are off (SAFETYAMP_VEHICLE_SITE_ID is not set)"
         yield Finding("samsara", "skipped", seen, settings=("SAFETYAMP_VEHICLE_SITE_ID",))
         return
-    with metered() as meter:
-        yield _listed(runtime, "samsara", "Read Vehicles", runtime.samsara.list_vehicles)
-        if settings.vehicle_assign_driver:
-            yield _listed(runtime, "samsara.drivers", "Read Drivers", runtime.samsara.list_active_drivers)
-    if "samsara" in meter.seconds_ahead:
-        yield skew("samsara.clock", "Samsara's", meter.seconds_ahead["samsara"])
+    work = Work()
+    client = runtime.samsara.under(work)
+    yield _listed(runtime, "samsara", "Read Vehicles", client.list_vehicles)
+    if settings.vehicle_assign_driver:
+        yield _listed(runtime, "samsara.drivers", "Read Drivers", client.list_active_drivers)
+    if "samsara" in work.meter.seconds_ahead:
+        yield skew("samsara.clock", "Samsara's", work.meter.seconds_ahead["samsara"])
     seen = "whether the key may write cannot be seen from outside; nothing is ever written to Samsara"
     yield Finding("samsara.permissions", "skipped", seen, "Give the key its Read scopes only", None, SETTINGS)
 

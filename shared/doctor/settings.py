@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.config import SECRET_SETTINGS
-from shared.doctor.finding import Check, Finding, ms_since, told_apart
+from shared.doctor.finding import Check, Finding, ms_since, seen_and_advice
 from shared.doctor.suspicions import suspicions, unknown_names
 from shared.errors import ConfigurationError
 
@@ -23,7 +23,7 @@ def readable(runtime: Runtime) -> Iterator[Finding]:
         settings = runtime.settings
     except ConfigurationError as error:
         for problem in error.problems:
-            seen, advice = told_apart(str(problem))
+            seen, advice = seen_and_advice(problem.told)
             yield Finding(NAME, "failed", seen, advice or MEND, settings=(problem.setting,))
         return
     yield Finding(NAME, "ok", f"all settings can be read (ENVIRONMENT is {settings.environment})")
@@ -54,7 +54,7 @@ def key_vault(runtime: Runtime) -> Iterator[Finding]:
     try:
         key_vault_secrets(settings.azure_key_vault_url, settings.azure_client_id)(SECRET_SETTINGS[0])
     except ConfigurationError as error:
-        seen, advice = told_apart(str(error))
+        seen, advice = seen_and_advice(error.text)
         yield Finding("key_vault", "warning", seen, advice, settings=(setting,))
         return
     took = ms_since(runtime.clock, started)

@@ -11,15 +11,18 @@ from zoneinfo import ZoneInfo
 from shared.clients.receipts import Reading
 from shared.clients.vista.client import VistaClient
 from shared.clients.vista.driver import VistaConnection
+from shared.clients.vista.queries import VistaColumns
 from shared.doctor.clocks import ahead, skew
 from shared.doctor.finding import Check, Finding, ms_since, of_error
 from shared.doctor.vista_login import login_findings
-from shared.errors import SafetyAmpError, StorageError
+from shared.errors import ConfigurationError, SafetyAmpError, StorageError
 from shared.storage.documents import Documents
 from shared.sync.documents.state import read_state
 from shared.sync.model import ENTITIES
-from shared.sync.planning.guard import GuardLimits, guard
-from shared.sync.planning.reader import CHECK_VISTA, MAY_BE_EMPTY
+from shared.sync.planning.guard import GuardLimits, lost_much
+from shared.sync.planning.limits import limits_of
+from shared.sync.planning.reader import CHECK_VISTA, MAY_BE_EMPTY, vista_columns
+from shared.sync.planning.rules_in_force import RULES_FILE, options_in_force
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime
@@ -38,7 +41,7 @@ class Read:
     """
 
     check: str
-    read: Callable[[VistaClient, date], Reading[Any]]
+    read: Callable[[VistaClient, date, VistaColumns | None], Reading[Any]]
     column: str
     blank: Callable[[Any], bool] = lambda row: False  # noqa: ARG005 - the signature
 
@@ -50,24 +53,24 @@ def _is_blank(value: object) -> bool:
 READS = (
     Read(
         "vista.departments",
-        lambda vista, _: vista.departments(),
+        lambda vista, _, columns: vista.departments(columns),
         "VISTA_REGION_COLUMN in bPRDP",
         lambda row: _is_blank(row.region),
     ),
     Read(
         "vista.jobs",
-        lambda vista, _: vista.open_jobs(),
+        lambda vista, _, columns: vista.open_jobs(columns),
         "Department in bJCCM, their contracts",
         lambda row: _is_blank(row.department),
     ),
     Read(
         "vista.titles",
-        lambda vista, today: vista.titles(today),
+        lambda vista, today, columns: vista.titles(today, columns),
         "VISTA_TITLE_COLUMN in bPREH",
         _is_blank,
     ),
-    Read("vista.employees", lambda vista, _: vista.employees(), "HireDate in bPREH"),
-    Read("vista.latest_jobs", lambda vista, today: vista.latest_open_jobs(today), "bPRJC"),
+    Read("vista.employees", lambda vista, _, columns: vista.employees(columns), "HireDate in bPREH"),
+    Read("vista.latest_jobs", lambda vista, today, _: vista.latest_open_jobs(today), "bPRJC"),
 )
 
 
@@ -117,15 +120,21 @@ def _clock(runtime: Runtime) -> Finding:
 def _reads(runtime: Runtime) -> Iterator[Finding]:
     settings = runtime.settings
     today = runtime.clock.now().astimezone(ZoneInfo(settings.default_timezone)).date()
-    limits = GuardLimits(settings.guard_max_deactivations, settings.guard_max_percent)
+    limits = limits_of(settings)
+    columns: VistaColumns | None = None
     try:
         last = last_counts(runtime.documents)
+        # Whatever the rules name is proven to be there, and to be readable by this login.
+        columns = vista_columns(options_in_force(runtime).rules)
     except StorageError:
         last = {}  # the documents have a finding of their own
+    except ConfigurationError as error:
+        yield of_error("vista.rules", error, "Mend the rules: safetyamp-sync rules check FILE", (RULES_FILE,))
+        return
     for read in READS:
         started = runtime.clock.monotonic()
         try:
-            reading = read.read(runtime.vista, today)
+            reading = read.read(runtime.vista, today, columns)
         except SafetyAmpError as error:
             yield of_error(read.check, error, CHECK_VISTA, (SETTING,))
             continue
@@ -158,7 +167,7 @@ def judged(
     if count == 0:
         advice = "Nothing, if payroll has not been posted to job cost yet"
         return Finding(read.check, "warning", f"{seen}, so nobody has a job", advice, took, names)
-    shrunk = guard(limits, deactivations=0, size=0, source_counts={name: count}, last_counts=last)
+    shrunk = lost_much(limits, {name: count}, last, {})
     if shrunk:
         return Finding(
             read.check, "warning", f"the next run would be held: {shrunk[0]}", CHECK_VISTA, took, names

@@ -71,7 +71,7 @@ def _runs(figures: Figures) -> Iterator[Metric]:
     if runs.last_done_at is not None:
         last.samples.append(("", (), runs.last_done_at.timestamp()))
     yield last
-    text = "Runs that ended with held plans since the last successful run."
+    text = "Runs whose newest plan of an entity, or a part of it, is held."
     yield Metric("runs_held", "gauge", text, [("", (), float(runs.runs_held))])
     paused: dict[str, float] = {entity: float(entity in runs.paused) for entity in ENTITIES}
     yield _labelled("sync_paused", "Entities (operation) that an operator paused (1).", "operation", paused)

@@ -119,6 +119,9 @@ class EntityReport(TypedDict):
     held: bool
     reason: str | None
     planned: dict[str, Count]
+    held_changes: Annotated[
+        dict[str, Count], Field(description="By action, what waits for an approval, or would.")
+    ]
     problems: list[RecordProblem]
     problems_total: Count
     problems_by_kind: dict[str, Count]
@@ -135,6 +138,7 @@ class EntityReport(TypedDict):
     invalid: NotRequired[Count]
     failed: NotRequired[Count]
     waiting: NotRequired[Count]
+    unapproved: NotRequired[Count]
 
 
 class Run(TypedDict):
@@ -171,6 +175,7 @@ class PlannedRecord(TypedDict):
     ]
     fields: list[PlannedField]
     warnings: list[str]
+    held: Annotated[bool, Field(description="Whether it waits for an approval.")]
 
 
 class PlannedPart(TypedDict):
@@ -178,6 +183,7 @@ class PlannedPart(TypedDict):
 
     action: Action
     count: Count
+    held: Annotated[Count, Field(description="How many of them wait for an approval.")]
     by_field: dict[str, Count]
     records: Annotated[
         list[PlannedRecord], Field(description="All whose access changes; of others the first.")
@@ -365,19 +371,14 @@ class Examples(TypedDict):
 
 
 class PreviewedScope(TypedDict):
-    """Whom the rules leave alone: out of scope, or not in the pilot. Beside whom out of scope means access
-    switched off: they are among those who are deactivated."""
+    """Whom the rules leave alone, or switch off: out of scope, or not in the pilot; in the sources as they
+    are now."""
 
     source: Annotated[Count, Field(description="Records of the source.")]
-    outside: Annotated[Count, Field(description="Of these left alone.")]
-    enter: Annotated[
-        Examples | None,
-        Field(description="Left alone by the rules in force; null where no run under those is kept."),
-    ]
-    leave: Annotated[Examples | None, Field(description="Left alone by these rules only; null likewise.")]
-    in_safetyamp: Annotated[
-        Count | None, Field(description="Of those who leave: they stay as they are there.")
-    ]
+    outside: Annotated[Count, Field(description="Of these out of scope.")]
+    enter: Annotated[Examples, Field(description="Out of scope by the rules in force, not by these.")]
+    leave: Annotated[Examples, Field(description="Out of scope by these rules, not by those in force.")]
+    in_safetyamp: Annotated[Count, Field(description="Of those who leave.")]
 
 
 class PreviewedValue(TypedDict):
@@ -405,7 +406,10 @@ class EntityPreview(TypedDict):
     reason: str | None
     planned: Annotated[bool, Field(description="Whether there is a plan.")]
     held: Annotated[list[str], Field(description="Why the guard would hold it.")]
-    scope: PreviewedScope | None
+    scope: Annotated[
+        PreviewedScope | None,
+        Field(description="null where neither rules leave anybody alone, or that cannot be told."),
+    ]
     actions: Annotated[list[PreviewedAction], Field(description="Those with changes, most dangerous first.")]
 
 

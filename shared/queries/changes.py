@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final, NamedTuple, cast
 
 from pydantic import JsonValue
@@ -93,12 +94,12 @@ def list_changes(
         if plan is None:
             continue
         first = after.batch if number == after.entity else 1
-        for batch in range(first, plan.batches + 1):
+        for batch in plan.all_numbers[first - 1 :]:
             if batches_read == MOST_BATCHES:
                 return Page(found, str(last), problems)
             batches_read += 1
             try:
-                changes = list(batch_changes(documents, run.run_id, entity, plan.plan_id, batch))
+                changes = list(batch_changes(documents, run.run_id, entity, plan.plan_of(batch), batch))
             except UnreadableDocument as error:
                 problems.append(str(error))
                 last = Place(number, batch, BEHIND_ALL)
@@ -117,11 +118,17 @@ def list_changes(
 def batch_changes(
     documents: Documents, run_id: str, entity: EntityName, plan_id: str, number: int
 ) -> Iterator[answers.Change]:
+    """The changes of a batch with their outcomes, for people. Raises UnreadableDocument."""
+    for change, outcome in changes_with_outcomes(documents, run_id, entity, plan_id, number):
+        yield described(entity, change, outcome)
+
+
+def changes_with_outcomes(
+    documents: Documents, run_id: str, entity: EntityName, plan_id: str, number: int
+) -> Iterator[tuple[Change, Outcome | None]]:
     """The changes of a batch with their outcomes, as far as there are any. Raises UnreadableDocument."""
     changes = read_batch(documents, run_id, entity, plan_id, number)
-    outcomes = batch_outcomes(documents, run_id, entity, number)
-    for index, change in enumerate(changes):
-        yield described(entity, change, outcomes[index] if index < len(outcomes) else None)
+    return zip_longest(changes, batch_outcomes(documents, run_id, entity, number)[: len(changes)])
 
 
 def batch_outcomes(documents: Documents, run_id: str, entity: str, number: int) -> list[Outcome]:

@@ -17,7 +17,7 @@ COLUMNS = (
 
 HISTORY_COLUMNS = ("run_id", "requested_at", *COLUMNS)
 
-PLAN_COLUMNS = ("entity", "action", "key", "name", "why", "field", "before", "after")
+PLAN_COLUMNS = ("entity", "action", "key", "name", "why", "field", "before", "after", "held")
 
 FIX_COLUMNS = (
     *("owner", "entity", "key", "name", "what", "field", "value", "enter", "where"),
@@ -68,7 +68,8 @@ def plan_csv(plan: answers.RunPlan) -> str:
                     (field["field"], field["before"], field["after"]) for field in record["fields"]
                 ]
                 for values in fields or [(None, None, None)]:
-                    writer.writerow([cell(value) for value in (*about, *values)])
+                    held = "held" if record["held"] else None
+                    writer.writerow([cell(value) for value in (*about, *values, held)])
     return text.getvalue()
 
 

@@ -20,7 +20,7 @@ from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.entities import mappings
 from shared.sync.model import EntityName
 from shared.sync.planning.drafting import draft_changes
-from shared.sync.planning.planner import whole_entity_is_held
+from shared.sync.planning.planner import judgement_of_all
 from shared.sync.planning.reader import SourceReader, with_known_regions
 from shared.sync.planning.record_view import RecordView, view_record
 from shared.sync.planning.resolver import Resolver
@@ -40,8 +40,8 @@ class DryRun:
     `entry`, what the state says of the record.
 
     `notes` are the reasons why it is not sent, or what else should be known, `causes` the codes of their
-    causes. `held` are the guard's reasons to hold a plan of all records. `left_out` says which values of the
-    source are not sent, and why.
+    causes. `held` are the guard's reasons to hold such changes, in a plan of all records. `left_out` says
+    which values of the source are not sent, and why.
     `passed_over`: the record has not changed since SafetyAmp was last made equal to it, so that only a run
     that lists SafetyAmp anew would look at it. `state_known` False: SafetyAmp is listed before anything is
     planned. `missing_since`: the run whose listing first lacked the record.
@@ -93,7 +93,7 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
     mapping = mappings(options)[entity]
     view = view_record(mapping, state, read.source, key, listed=False)
     run = _run(services, entity, key)
-    held = whole_entity_is_held(services, mapping, state, run, read, listed=False, known=known)
+    judged = judgement_of_all(services, mapping, state, run, read, listed=False, known=known)
     draft = draft_changes(services, mapping, state, resolver, run, read.source, trust_digests=False)
     change = draft.changes[0] if draft.changes else None
     return replace(
@@ -104,7 +104,7 @@ def _dry_run(services: Services, entity: EntityName, key: str, known: EntityStat
         causes=frozenset(
             cause for one in draft.problems if one["key"] == key and (cause := one.get("cause")) is not None
         ),
-        held=tuple(held) if change else (),
+        held=tuple(judged.reasons_for(change.action)) if change else (),
         left_out=tuple(
             problem["reason"]
             for problem in draft.problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.errors import UnreadableDocument
 from shared.queries import answers
-from shared.queries.changes import batch_changes
+from shared.queries.changes import batch_outcomes, described
 from shared.queries.record_calls import call_of
 from shared.queries.run_index import newest_runs, run_ids
 from shared.sync.documents.plans import read_batch, read_plan
@@ -99,14 +99,15 @@ def change_in(
     plan = read_plan(services.documents, run, entity)
     if plan is None:
         return None
-    for number in range(1, plan.batches + 1):
+    for number in plan.all_numbers:
         if until is not None and services.clock.monotonic() > until:
             return None
-        stored = read_batch(services.documents, run.run_id, entity, plan.plan_id, number)
+        stored = read_batch(services.documents, run.run_id, entity, plan.plan_of(number), number)
         # A release before may have written the key otherwise.
-        if any(normal_key(entity, change.key) == key for change in stored):
-            changes = batch_changes(services.documents, run.run_id, entity, plan.plan_id, number)
-            change = next(change for change in changes if normal_key(entity, change["key"]) == key)
+        place = next((at for at, one in enumerate(stored) if normal_key(entity, one.key) == key), None)
+        if place is not None:
+            outcomes = batch_outcomes(services.documents, run.run_id, entity, number)
+            change, outcome = stored[place], outcomes[place] if place < len(outcomes) else None
             return {
                 "run_id": run.run_id,
                 "url": f"/api/runs/{run.run_id}",
@@ -114,7 +115,7 @@ def change_in(
                 "entity_phase": status.phase,
                 "requested_at": run.requested_at,
                 "batch": number,
-                "call": call_of(entity, change),
-                **change,
+                "call": call_of(entity, change, outcome),
+                **described(entity, change, outcome),
             }
     return None

@@ -11,6 +11,7 @@ from typing import cast
 from shared.errors import UnreadableDocument
 from shared.ncrontab import next_time
 from shared.queries.answers import Verdict
+from shared.queries.changes import PLANNED
 from shared.queries.dry_run import NO_RUN, DryRun
 from shared.queries.history import change_in
 from shared.queries.references import can_go_without, missing_references, why_missing
@@ -115,7 +116,7 @@ def _under_way(services: Services, entity: EntityName, key: str) -> NextStep | N
             return None
         reason = f"run {run.run_id} is under way and has not come to {entity} yet"
         return NextStep("under way", reason, "Wait for the run to end.", run_url=url)
-    if change["result"] != "planned" or plan is None:
+    if change["result"] != PLANNED or plan is None or change["batch"] in plan.held_numbers:
         return None
     due = due_at(services.documents, services.settings, run, entity, plan, change["batch"])
     reason = f"run {run.run_id} is under way: its batch {change['batch']} will {change['action']} the record"
@@ -178,7 +179,8 @@ def _held(services: Services, entity: EntityName, key: str, seen: DryRun) -> Nex
     url = f"/api/runs/{run_id}" if run_id else None
     return NextStep(
         "held",
-        f"it would be {_past(seen.change.action)}, but the guard holds {entity}: {'; '.join(seen.held)}",
+        f"it would be {_past(seen.change.action)}, but the guard holds that part of {entity}:"
+        f" {'; '.join(seen.held)}",
         suggestion_for("held"),
         run_url=url,
         approve_url=f"{url}/approve" if url else None,
@@ -190,7 +192,8 @@ def _holding_run(services: Services, entity: EntityName, key: str) -> str | None
     for run in newest_runs(services.documents, HELD_RUNS):
         status = run.entities.get(entity)
         with suppress(UnreadableDocument):
-            if status and status.phase == "held" and change_in(services, run, entity, key):
+            change = change_in(services, run, entity, key) if status and status.phase == "held" else None
+            if change is not None and change["result"] == PLANNED:
                 return run.run_id
     return None
 

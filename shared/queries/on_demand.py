@@ -10,16 +10,17 @@ process die, or the time not be enough, messages and sweep bring the run to its 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
-from shared.clock import Clock
-from shared.errors import BusError, Stopping, UnreadableDocument
+from shared.clients.http.work import Work
+from shared.errors import BusError, UnreadableDocument
 from shared.queries import answers
-from shared.queries.changes import batch_changes, json_of
+from shared.queries.changes import changes_with_outcomes, described, json_of
 from shared.queries.record_calls import call_of
-from shared.shutdown import Shutdown
 from shared.storage.documents import Documents
 from shared.sync.applying.batches import due_at, missing_batches
+from shared.sync.documents.change import Change
+from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.plans import Plan, RecordLook, read_plan
 from shared.sync.documents.runs import Mode, Run, RunRequest, get_run
 from shared.sync.messages import BatchMessage, EntityMessage
@@ -28,7 +29,7 @@ from shared.sync.planning.record_view import Found
 from shared.sync.runs.batch_handler import apply_batch
 from shared.sync.runs.entity_handler import sync_entity
 from shared.sync.runs.requests import claim_run
-from shared.sync.services import Services
+from shared.sync.services import Bound, Services
 
 WORK_SECONDS = 90.0
 """No call is begun later than this after the request, and a call lasts 35 s at most: Azure's front end gives
@@ -37,6 +38,8 @@ up after 230 s (vendor page "Azure Functions scale and hosting")."""
 LOOK_AGAIN_SECONDS = 1.0
 TRY_AGAIN_SECONDS = 10.0
 """Each attempt at a batch that somebody else has at hand leaves a message behind."""
+
+_Planned = tuple[Change, Outcome | None]
 
 
 def sync_record(
@@ -52,7 +55,8 @@ def sync_record(
     )
     with services.shutdown.working():
         run_id = claim_run(services, request)
-        _carry_out(_bounded(services, services.clock.monotonic() + WORK_SECONDS), run_id, entity)
+        work = Work(deadline=services.clock.monotonic() + WORK_SECONDS)
+        _carry_out(Bound(services, work), run_id, entity)
     return record_steps(services.documents, get_run(services.documents, run_id))
 
 
@@ -62,11 +66,9 @@ def _carry_out(services: Services, run_id: str, entity: EntityName) -> None:
         sync_entity(services, EntityMessage(run_id, entity, "on-demand"))
     tried_at = -TRY_AGAIN_SECONDS
     while not (run := get_run(services.documents, run_id)).ended:
-        try:
-            services.shutdown.check()
-        except Stopping:
-            return
         now = services.clock.monotonic()
+        if services.shutdown.begun or now >= services.work.deadline:
+            return
         if now - tried_at >= TRY_AGAIN_SECONDS and (due := _due_batches(services, run, entity)):
             tried_at = now
             for number in due:
@@ -99,7 +101,7 @@ def record_steps(documents: Documents, run: Run) -> answers.RecordSync:
     (entity,) = run.entities
     status = run.entities[entity]
     plan = _plan(documents, run, entity)
-    change = _change(documents, run, entity, plan) if plan else None
+    planned = _change(documents, run, entity, plan) if plan else None
     return {
         "run_id": run.run_id,
         "url": f"/api/runs/{run.run_id}",
@@ -108,11 +110,12 @@ def record_steps(documents: Documents, run: Run) -> answers.RecordSync:
         "mode": run.request.mode,
         "phase": run.phase,
         "reason": status.reason,
-        "steps": _steps(entity, plan, change),
+        "steps": _steps(entity, plan, planned),
     }
 
 
-def _steps(entity: EntityName, plan: Plan | None, change: answers.Change | None) -> answers.Steps:
+def _steps(entity: EntityName, plan: Plan | None, planned: _Planned | None) -> answers.Steps:
+    change = described(entity, *planned) if planned else None
     view = plan.looks[0] if plan else None
     return {
         "source": _source(view) if view else None,
@@ -121,7 +124,7 @@ def _steps(entity: EntityName, plan: Plan | None, change: answers.Change | None)
         "target": _target(view) if view else None,
         "problems": [problem["reason"] for problem in plan.problems] if plan else None,
         "difference": _difference(change) if change else None,
-        "call": call_of(entity, change) if change else None,
+        "call": call_of(entity, *planned) if planned else None,
         "result": _result(change) if change else None,
     }
 
@@ -155,12 +158,12 @@ def _difference(change: answers.Change) -> answers.Difference:
     return {"action": change["action"], "before": change["before"], "after": change["after"]}
 
 
-def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> answers.Change | None:
+def _change(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> _Planned | None:
     """The one change of the run, None when nothing had to be changed."""
     if plan.batches == 0:
         return None
     try:
-        return next(batch_changes(documents, run.run_id, entity, plan.plan_id, 1))
+        return next(changes_with_outcomes(documents, run.run_id, entity, plan.plan_id, plan.numbers.start))
     except UnreadableDocument:
         return None
 
@@ -175,34 +178,3 @@ def _result(change: answers.Change) -> answers.Outcome:
         "reason": change["reason"],
         "at": change["at"],
     }
-
-
-class _UntilDeadline(Shutdown):
-    """The process's shutdown, which for this work also begins at a deadline: what cannot be finished by then
-    is handed on like at the process's end."""
-
-    def __init__(self, inner: Shutdown, clock: Clock, deadline: float) -> None:
-        super().__init__()
-        self._inner = inner
-        self._clock = clock
-        self._deadline = deadline
-
-    def check(self) -> None:
-        self._inner.check()
-        if self._clock.monotonic() >= self._deadline:
-            raise Stopping("nobody waits for the answer any longer", LOOK_AGAIN_SECONDS)
-
-
-class _Bounded:
-    """The services with another `shutdown`."""
-
-    def __init__(self, services: Services, deadline: float) -> None:
-        self._services = services
-        self.shutdown = _UntilDeadline(services.shutdown, services.clock, deadline)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._services, name)
-
-
-def _bounded(services: Services, deadline: float) -> Services:
-    return cast(Services, _Bounded(services, deadline))

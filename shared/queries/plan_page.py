@@ -92,7 +92,11 @@ def _part(entity: answers.EntityPlan, part: answers.PlannedPart) -> Html:
         tag(
             "tr",
             tag("td", data(record["key"]), class_="id key"),
-            tag("td", data(record["name"])),
+            tag(
+                "td",
+                data(record["name"]),
+                tag("span", "held", class_="badge held") if record["held"] else None,
+            ),
             tag("td", _fields(record, part["action"]) if is_about_fields else data(record["why"])),
         )
         for record in records

@@ -17,6 +17,7 @@ from shared.sync.documents.runs import Run
 from shared.sync.documents.state import EntityState, read_state
 from shared.sync.entities.employee_facts import employee_number
 from shared.sync.model import Action, EntityName
+from shared.sync.planning.approval import reasons_to_hold
 from shared.sync.services import Services
 
 IN_ORDER_OF_DANGER: tuple[Action, ...] = ("deactivate", "reactivate", "update", "create")
@@ -68,7 +69,7 @@ class _View:
             "phase": status.phase,
             "reason": status.reason,
             "planned": plan is not None,
-            "held": list(plan.held) if plan else [],
+            "held": reasons_to_hold(plan) if plan else [],
             "parts": self._parts(entity, plan) if plan else [],
             "problems": [self._problem(entity, one) for one in plan.problems] if plan else [],
             "vanished": {"count": 0, "keys": [], **plan.vanished} if plan else {"count": 0, "keys": []},
@@ -76,28 +77,31 @@ class _View:
 
     def _parts(self, entity: EntityName, plan: Plan) -> list[answers.PlannedPart]:
         parts: dict[Action, answers.PlannedPart] = {
-            action: {"action": action, "count": 0, "by_field": {}, "records": []}
+            action: {"action": action, "count": 0, "held": 0, "by_field": {}, "records": []}
             for action in IN_ORDER_OF_DANGER
         }
-        for change in self._changes(entity, plan):
+        for change, is_held in self._changes(entity, plan):
             part = parts[change.action]
             part["count"] += 1
+            part["held"] += is_held
             for name in change.fields:
                 part["by_field"][name] = part["by_field"].get(name, 0) + 1
             if change.action in ABOUT_ACCESS or self._most is None or len(part["records"]) < self._most:
-                part["records"].append(self._record(entity, change))
+                part["records"].append(self._record(entity, change, is_held))
         return [part for part in parts.values() if part["count"]]
 
-    def _changes(self, entity: EntityName, plan: Plan) -> Iterator[Change]:
-        for number in range(1, plan.batches + 1):
+    def _changes(self, entity: EntityName, plan: Plan) -> Iterator[tuple[Change, bool]]:
+        """With whether they are held."""
+        for number in plan.all_numbers:
+            is_held = number in plan.held_numbers
             try:
-                yield from read_batch(
-                    self._services.documents, self._run.run_id, entity, plan.plan_id, number
-                )
+                plan_id = plan.plan_of(number)
+                changes = read_batch(self._services.documents, self._run.run_id, entity, plan_id, number)
+                yield from ((change, is_held) for change in changes)
             except UnreadableDocument as error:
                 self.notes.append(str(error))
 
-    def _record(self, entity: EntityName, change: Change) -> answers.PlannedRecord:
+    def _record(self, entity: EntityName, change: Change, is_held: bool) -> answers.PlannedRecord:
         return {
             "key": change.key,
             "name": self._name(entity, change),
@@ -111,6 +115,7 @@ class _View:
                 for name, value in change.fields.items()
             ],
             "warnings": list(change.warnings),
+            "held": is_held,
         }
 
     def _name(self, entity: EntityName, change: Change) -> str:

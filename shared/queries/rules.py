@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from difflib import unified_diff
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shared.errors import ConfigurationError, UnreadableDocument
 from shared.queries import answers
@@ -19,7 +19,7 @@ from shared.sync.documents.rules import (
     read_pushed,
     version_of,
 )
-from shared.sync.planning.rules_in_force import check_rules, effective_rules, text_of, text_of_file
+from shared.sync.planning.rules_in_force import effective_rules, text_of, text_of_file
 from shared.sync.rules.reading import default_text
 from shared.sync.services import Services
 
@@ -58,7 +58,7 @@ def _of_file(settings: Settings) -> answers.Rules:
 def _problem(text: str, settings: Settings) -> str | None:
     """What a newer release, or other settings, find wrong with what was right when it was pushed."""
     try:
-        check_rules(text, settings)
+        effective_rules(settings, text)
     except ConfigurationError as error:
         return str(error)
     return None
@@ -89,7 +89,7 @@ def put(done: PutInForce) -> answers.RulesPut:
 
 
 def _told(version: PushedRules | None) -> answers.RulesVersion | None:
-    return None if version is None else answers.RulesVersion(**asdict(version))
+    return None if version is None else cast("answers.RulesVersion", asdict(version))
 
 
 def diff(services: Services, a: int, b: int | None = None) -> answers.RulesDiff:
@@ -97,16 +97,16 @@ def diff(services: Services, a: int, b: int | None = None) -> answers.RulesDiff:
     UnknownRules and UnreadableDocument."""
     pushed = read_pushed(services.documents)
     last = number_of(pushed) if b is None else b
-    texts = [_text(services.documents, version_of(pushed, number)) for number in (a, last)]
+    before, after = (_text(services.documents, version_of(pushed, number)) for number in (a, last))
     problems: list[str] = []
-    what_counts = [_what_counts(services.settings, text, problems) for text in texts]
+    what_counts = [_what_counts(services.settings, text, problems) for text in (before, after)]
     return {
         "a": a,
         "b": last,
         "rules": [] if problems else list(_differences(*what_counts)),
         "lines": list(
             unified_diff(
-                *(text.splitlines() for text in texts), f"version {a}", f"version {last}", lineterm=""
+                before.splitlines(), after.splitlines(), f"version {a}", f"version {last}", lineterm=""
             )
         ),
         "problems": problems,

@@ -8,30 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from shared.errors import UnknownRun, UnreadableDocument
+from shared.errors import ConfigurationError, UnknownRun, UnreadableDocument
 from shared.queries import answers
 from shared.queries.changes import readable
+from shared.queries.dry_run import NO_RUN, UNREADABLE
 from shared.queries.plan_view import IN_ORDER_OF_DANGER
 from shared.storage.documents import Documents
+from shared.sync.bulk import bulk_work
 from shared.sync.documents.change import Change
 from shared.sync.documents.plans import Plan, read_batch, read_plan
-from shared.sync.documents.rules import DEFAULT, digest_of_text, store_rules
-from shared.sync.documents.runs import Run, RunRequest, read_run, run_ids
+from shared.sync.documents.rules import store_rules
+from shared.sync.documents.runs import Run, RunRequest
 from shared.sync.documents.state import read_state
-from shared.sync.findings.causes import NOT_IN_PILOT, OUT_OF_SCOPE
-from shared.sync.model import EntityName
-from shared.sync.planning.reader import mapping_options
-from shared.sync.planning.rules_in_force import rules_text
+from shared.sync.entities import mappings
+from shared.sync.entities.employee_facts import why_outside
+from shared.sync.model import EntityName, Rejected, SourceRecord
+from shared.sync.planning.approval import reasons_to_hold
+from shared.sync.planning.drafting import LEFT_TO_OTHERS
+from shared.sync.planning.reader import SourceReader, mapping_options, with_known_regions
+from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.rules_in_force import options_in_force, rules_text
 from shared.sync.services import Services
+from shared.sync.sources import MappingOptions
 
 PREVIEW = "preview"
 """The cause of such runs."""
 
 MOST_EXAMPLES = 10
-NEWEST_RUNS = 50
-"""Runs among which one under the rules in force is looked for."""
-
-LEFT_ALONE = frozenset((OUT_OF_SCOPE.code, NOT_IN_PILOT.code))
 
 
 def preview_request(documents: Documents, text: str) -> RunRequest:
@@ -40,8 +43,9 @@ def preview_request(documents: Documents, text: str) -> RunRequest:
 
 
 def rules_preview(services: Services, run: Run) -> answers.RulesPreview:
-    """What the run planned, by entity: who enters and leaves the scope, and what changes. Asks nothing of
-    SafetyAmp. Raises UnknownRun for a run that is no preview, and StorageError."""
+    """What the run planned, by entity: who enters and leaves the scope, and what changes. Reads the
+    sources where either rules leave somebody alone, asks nothing of SafetyAmp. Raises UnknownRun for a run
+    that is no preview, ConfigurationError where one of the rules cannot be read, and StorageError."""
     if run.request.cause != PREVIEW or run.request.rules is None:
         raise UnknownRun(f"run {run.run_id} is no preview of rules")
     view = _View(services, run)
@@ -60,6 +64,12 @@ class _View:
     def __init__(self, services: Services, run: Run) -> None:
         self._services, self._documents, self._run = services, services.documents, run
         self.notes: list[str] = []
+        self._then = mapping_options(services.settings, rules_text(services, run))
+        try:
+            self._now: MappingOptions | None = options_in_force(services)
+        except ConfigurationError as error:  # perhaps the very reason to look at others
+            self.notes.append(f"what the rules in force say is not known: {error}")
+            self._now = None
 
     def entity(self, entity: EntityName) -> answers.EntityPreview:
         """A plan or batch that cannot be read costs no other."""
@@ -70,7 +80,7 @@ class _View:
             "phase": status.phase,
             "reason": status.reason,
             "planned": plan is not None,
-            "held": list(plan.held) if plan else [],
+            "held": reasons_to_hold(plan) if plan else [],
             "scope": self._scope(entity, plan) if plan else None,
             "actions": self._actions(entity, plan) if plan else [],
         }
@@ -82,29 +92,32 @@ class _View:
             self.notes.append(str(error))
             return None
 
-    def _scope(self, entity: EntityName, plan: Plan) -> answers.PreviewedScope:
-        outside = _left_alone(plan)
-        before = self._left_alone_now(entity)
-        leaving = None if before is None else outside - before
+    def _scope(self, entity: EntityName, plan: Plan) -> answers.PreviewedScope | None:
+        """None where neither these rules nor those in force leave anybody alone, or nobody can tell."""
+        if self._now is None or not (_has_scope(self._now, entity) or _has_scope(self._then, entity)):
+            return None
+        try:
+            now, then = self._left_alone(entity, self._now), self._left_alone(entity, self._then)
+        except UNREADABLE as error:
+            self.notes.append(f"who enters and leaves the scope of {entity} is not known: {error}")
+            return None
+        leaving = then - now
         return {
             "source": plan.counts.get("source", 0),
-            "outside": len(outside),
-            "enter": None if before is None else _examples(before - outside),
-            "leave": None if leaving is None else _examples(leaving),
-            "in_safetyamp": None if leaving is None else self._there(entity, leaving),
+            "outside": len(then),
+            "enter": _examples(now - then),
+            "leave": _examples(leaving),
+            "in_safetyamp": self._there(entity, leaving),
         }
 
-    def _left_alone_now(self, entity: EntityName) -> set[str] | None:
-        """Whom the rules in force leave alone: nobody where they have neither scope nor pilot, else as the
-        last run under them saw it; None where none is kept."""
-        text = rules_text(self._services, None)
-        if not _has_scope(self._services, text, entity):
-            return set()
-        for run in _newest_under(self._documents, DEFAULT if text is None else digest_of_text(text)):
-            plan = self._plan(run, entity) if entity in run.entities else None
-            if plan is not None:
-                return _left_alone(plan)
-        return None
+    def _left_alone(self, entity: EntityName, options: MappingOptions) -> set[str]:
+        """Whom these rules leave alone, or switch off for being out of scope, in the sources as they are."""
+        state = read_state(self._documents, entity)
+        resolver = Resolver(self._services, NO_RUN, entity)
+        with bulk_work():
+            source = SourceReader(self._services, resolver, options, refresh=False).read(entity, {}).source
+            records = mappings(options)[entity].records(with_known_regions(source, state))
+            return {record.key for record in records if _is_left_alone(record)}
 
     def _there(self, entity: EntityName, keys: set[str]) -> int:
         state = read_state(self._documents, entity) if keys else None
@@ -127,9 +140,10 @@ class _View:
         return [part for part in found.values() if part["count"]]
 
     def _changes(self, entity: EntityName, plan: Plan) -> Iterator[Change]:
-        for number in range(1, plan.batches + 1):
+        for number in plan.all_numbers:
             try:
-                yield from read_batch(self._documents, self._run.run_id, entity, plan.plan_id, number)
+                plan_id = plan.plan_of(number)
+                yield from read_batch(self._documents, self._run.run_id, entity, plan_id, number)
             except UnreadableDocument as error:
                 self.notes.append(str(error))
 
@@ -143,26 +157,17 @@ def _add_fields(fields: dict[str, answers.PreviewedField], change: Change) -> No
             found["examples"].append({"key": change.key, "before": before, "after": readable(value)})
 
 
-def _left_alone(plan: Plan) -> set[str]:
-    return {problem["key"] for problem in plan.problems if problem.get("cause") in LEFT_ALONE}
+def _is_left_alone(record: SourceRecord | Rejected) -> bool:
+    if isinstance(record, Rejected):
+        return record.cause in LEFT_TO_OTHERS
+    return why_outside(record) is not None
+
+
+def _has_scope(options: MappingOptions, entity: EntityName) -> bool:
+    rules = options.rules.of(entity)
+    return bool(rules.scope) or rules.pilot is not None
 
 
 def _examples(keys: Iterable[str]) -> answers.Examples:
     found = sorted(keys)
     return {"count": len(found), "keys": found[:MOST_EXAMPLES]}
-
-
-def _newest_under(documents: Documents, digest: str) -> Iterator[Run]:
-    """The newest runs of all records under these rules."""
-    for run_id in run_ids(documents)[:NEWEST_RUNS]:
-        try:
-            run = read_run(documents, run_id)
-        except UnreadableDocument:
-            continue
-        if run is not None and run.request.rules == digest and not run.request.keys:
-            yield run
-
-
-def _has_scope(services: Services, text: str | None, entity: EntityName) -> bool:
-    rules = mapping_options(services.settings, text).rules.of(entity)
-    return bool(rules.scope) or rules.pilot is not None

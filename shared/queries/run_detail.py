@@ -16,7 +16,7 @@ from shared.sync.documents.progress import read_progress
 from shared.sync.documents.report import Report
 from shared.sync.documents.runs import Run
 from shared.sync.model import EntityName
-from shared.sync.runs.report import make_report, read_report
+from shared.sync.runs.report import held_changes, make_report, read_report
 from shared.sync.services import Services
 
 ALWAYS_THERE = frozenset({"phase", "calls", "waited_seconds", "entities"})
@@ -44,8 +44,9 @@ def run_detail(services: Services, run: Run) -> answers.Run:
     for name, status in run.entities.items():
         work = _work(services, run, name)
         entities[name]["progress"] = _progress(services, run, name, work)
-        # Reports of release 0.1.0 do not have it.
+        # Reports of release 0.1.0 do not have these.
         entities[name].setdefault("left_out", {"count": 0, "changes": []})
+        entities[name].setdefault("held_changes", held_changes(status))
         if work is not None and not status.ended:
             # An entity's figures are put into the run's document at its end only.
             calls.update(work.calls)
@@ -87,7 +88,7 @@ def _work(services: Services, run: Run, entity: EntityName) -> _Work | None:
     work = _Work(plan.batches, planned_changes(plan))
     work.calls.update(plan.calls)
     work.waited_seconds = plan.waited_seconds
-    for number in range(1, plan.batches + 1):
+    for number in plan.numbers:
         try:
             outcomes = read_outcomes(documents, run.run_id, entity, number)
             begun = outcomes or read_progress(documents, run.run_id, entity, number)

@@ -24,6 +24,7 @@ COUNTS: Mapping[CountName, str] = {
     "invalid": "Invalid",
     "failed": "Failed",
     "skipped": "Left out",
+    "unapproved": "Unapproved",
 }
 """The counts of report.json with their headings."""
 
@@ -31,7 +32,7 @@ PHASES = {
     "running": "under way: this is how it stands",
     "done": "done",
     "planned": "planned only, nothing was changed",
-    "held": "held: a plan waits for somebody's approval",
+    "held": "held: a plan, or a part of it, waits for somebody's approval",
     "failed": "failed",
     "cancelled": "cancelled",
 }
@@ -83,6 +84,7 @@ def _troubles(entities: Mapping[str, EntityReport]) -> Html | None:
             "div",
             tag("p", f"{name.capitalize()}: {entity['phase']}", class_="badge"),
             tag("p", data(entity["reason"])) if entity["reason"] else None,
+            _held_changes(entity),
             tag("p", "What to do: ", suggestion_for("held" if entity["phase"] == "held" else "entity"))
             if entity["phase"] in ("held", "failed")
             else None,
@@ -93,6 +95,13 @@ def _troubles(entities: Mapping[str, EntityReport]) -> Html | None:
         or (entity["phase"] == "off" and entity["reason"])
     ]
     return tag("section", tag("h2", "What was not finished"), *notes) if notes else None
+
+
+def _held_changes(entity: EntityReport) -> Html | None:
+    """Which part waits, and how many."""
+    held = entity.get("held_changes", {}) if entity["phase"] == "held" else {}
+    told = ", ".join(f"{count:,} to {action}" for action, count in held.items())
+    return tag("p", f"Waits for an approval: {told}") if told else None
 
 
 def _counts(entities: Mapping[str, EntityReport]) -> Html:

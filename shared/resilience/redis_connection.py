@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.clock import Clock, SystemClock
-from shared.errors import CacheError
+from shared.errors import CacheError, framed
 from shared.resilience.redis_errors import explain, is_nonsense
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ class RedisConnection:
 
         if not self.available:
             reason = self._problem or "Redis does not answer"
-            raise CacheError(f"{reason}; it is left alone for {self._pause_seconds:g} s")
+            raise CacheError(framed(reason, after=f"; it is left alone for {self._pause_seconds:g} s"))
         try:
             result = operation(self._connected())
         except (RedisError, ValueError) as error:
-            self._problem = f"Redis {explain(error)} ({type(error).__name__})"
+            self._problem = framed(explain(error), "Redis ", f" ({type(error).__name__})")
             if is_nonsense(error) or isinstance(error, ConnectionError | TimeoutError):
                 self._pause()
             _forget_frames(error)

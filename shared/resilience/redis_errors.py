@@ -9,12 +9,13 @@ import socket
 import ssl
 
 from shared.causes import causes
+from shared.errors import Advised
 
 CLUSTER_NODE = (
     "is a node of a cluster, and this app needs one endpoint: in Azure Managed Redis the clustering policy "
     "EnterpriseCluster or NoCluster"
 )
-NO_REDIS = "answers in no language of Redis: check REDIS_HOST and REDIS_PORT"
+NO_REDIS = Advised("answers in no language of Redis", "check REDIS_HOST and REDIS_PORT")
 
 # X509_V_ERR_* of OpenSSL (x509_vfy.h).
 EXPIRED = 10
@@ -43,11 +44,14 @@ def _network(cause: BaseException) -> str | None:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _certificate(cause)
     if isinstance(cause, ssl.SSLError):
-        return (
-            "speaks no TLS there: check REDIS_PORT (10000 in Azure Managed Redis), or set REDIS_SSL to false"
+        return Advised(
+            "speaks no TLS there",
+            "check REDIS_PORT (10000 in Azure Managed Redis), or set REDIS_SSL to false",
         )
     if isinstance(cause, TimeoutError) and "handshake" in str(cause):
-        return "answers no TLS handshake: check REDIS_PORT (10000 in Azure Managed Redis) and REDIS_SSL"
+        return Advised(
+            "answers no TLS handshake", "check REDIS_PORT (10000 in Azure Managed Redis) and REDIS_SSL"
+        )
     if isinstance(cause, socket.gaierror | UnicodeEncodeError) or type(cause) is UnicodeError:
         return "was not found: no host has the name in REDIS_HOST (or the private DNS zone is not linked)"
     if isinstance(cause, ConnectionRefusedError):
@@ -60,9 +64,9 @@ def _certificate(error: ssl.SSLCertVerificationError) -> str:
         return "has a certificate for another name: REDIS_HOST must be the name in the certificate"
     if error.verify_code == EXPIRED:
         return "has a certificate that has expired (REDIS_HOST)"
-    return (
-        "has a certificate of no authority that this machine trusts: check REDIS_HOST, and whether a proxy "
-        "unpacks TLS on the way"
+    return Advised(
+        "has a certificate of no authority that this machine trusts",
+        "check REDIS_HOST, and whether a proxy unpacks TLS on the way",
     )
 
 
@@ -73,14 +77,18 @@ def _silence(error: BaseException) -> str | None:
     from shared.resilience.redis_identity import NoToken
 
     if isinstance(error, NoToken):
-        return "was not asked: the app's identity got no token for it; check REDIS_AUTH and AZURE_CLIENT_ID"
+        return Advised(
+            "was not asked: the app's identity got no token for it",
+            "check REDIS_AUTH and AZURE_CLIENT_ID",
+            "; ",
+        )
     if isinstance(error, AuthenticationError):
         return _login(str(error))
     if isinstance(error, BusyLoadingError):
         return "is still loading its data"
     if isinstance(error, TimeoutError):
         if "connecting" in str(error):
-            return "cannot be reached in time: check REDIS_HOST, REDIS_PORT and the network rules"
+            return Advised("cannot be reached in time", "check REDIS_HOST, REDIS_PORT and the network rules")
         return "does not answer in time: it is overloaded, or stands behind REDIS_HOST no more"
     if isinstance(error, ConnectionError):
         if "max number of clients" in str(error):
@@ -91,12 +99,13 @@ def _silence(error: BaseException) -> str | None:
 
 def _login(said: str) -> str:
     if "required" in said:
-        return "wants a login: set REDIS_PASSWORD, or REDIS_AUTH to entra"
+        return Advised("wants a login", "set REDIS_PASSWORD, or REDIS_AUTH to entra")
     if "without any password" in said or "no password is set" in said:
         return "has no password: remove REDIS_PASSWORD"
-    return (
-        "refused the login: check REDIS_PASSWORD and REDIS_USERNAME; with REDIS_AUTH=entra, REDIS_USERNAME "
-        "must be the object id of the app's identity, and have an access policy assignment"
+    return Advised(
+        "refused the login",
+        "check REDIS_PASSWORD and REDIS_USERNAME; with REDIS_AUTH=entra, REDIS_USERNAME must be the object "
+        "id of the app's identity, and have an access policy assignment",
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.config import Settings
-from shared.errors import ConfigurationError
+from shared.errors import Advised, ConfigurationError
 from shared.identity import azure_credential
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.blob_errors import only_blob_storage
@@ -52,7 +52,9 @@ class StorageAccount:
     def _remedy(self) -> str:
         if self.connection is None:
             return "must be an address such as https://NAME.blob.core.windows.net"
-        return "is no storage connection string: copy it from the storage account's page Access keys"
+        return Advised(
+            "is no storage connection string", "copy it from the storage account's page Access keys"
+        )
 
 
 def blob_documents(settings: Settings) -> BlobDocuments:
@@ -92,6 +94,9 @@ def storage_account(settings: Settings) -> StorageAccount:
         return StorageAccount("AzureWebJobsStorage__accountName", url=url, client_id=client_id)
     raise ConfigurationError.of(
         "DOCUMENTS_CONNECTION",
-        "is not set, and neither is AzureWebJobsStorage: set a storage account's connection string, "
-        "or DOCUMENTS_CONNECTION__blobServiceUri to use a managed identity",
+        Advised(
+            "is not set, and neither is AzureWebJobsStorage",
+            "set a storage account's connection string, or DOCUMENTS_CONNECTION__blobServiceUri to use a "
+            "managed identity",
+        ),
     )

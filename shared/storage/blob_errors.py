@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from shared.causes import causes
-from shared.errors import DocumentChanged, DocumentExists, LeaseHeld, LeaseLost, StorageError
+from shared.errors import (
+    Advised,
+    DocumentChanged,
+    DocumentExists,
+    LeaseHeld,
+    LeaseLost,
+    StorageError,
+    filled,
+    framed,
+)
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
@@ -34,13 +43,13 @@ OF_BLOB_STORAGE = "x-ms-request-id"
 NOT_BLOB_STORAGE = f"no {OF_BLOB_STORAGE} in the answer"
 
 # By code: what the operator reads after "Blob Storage"; {setting} is the one that names the account.
-REASONS = {
+REASONS: dict[str, str] = {
     "AuthenticationFailed": (
         "refused the key or token of {setting}: was it renewed meanwhile? is this machine's clock right?"
     ),
     "InvalidAuthenticationInfo": "could make nothing of the key or token of {setting}",
-    "AuthorizationFailure": (
-        "lets nobody in from here, or not with this key: check {setting} and the account's network rules"
+    "AuthorizationFailure": Advised(
+        "lets nobody in from here, or not with this key", "check {setting} and the account's network rules"
     ),
     "AuthorizationPermissionMismatch": (
         "does not allow this: the app's identity needs the role Storage Blob Data Contributor ({setting})"
@@ -50,8 +59,8 @@ REASONS = {
         "instead of {setting}"
     ),
     "AccountIsDisabled": "says that the account of {setting} is disabled",
-    "InvalidResourceName": "can have no container of this name: check DOCUMENTS_CONTAINER",
-    "OutOfRangeInput": "can have no container of this name: check DOCUMENTS_CONTAINER",
+    "InvalidResourceName": Advised("can have no container of this name", "check DOCUMENTS_CONTAINER"),
+    "OutOfRangeInput": Advised("can have no container of this name", "check DOCUMENTS_CONTAINER"),
     "ContainerBeingDeleted": "is deleting the container: try again in a minute (DOCUMENTS_CONTAINER)",
 }
 
@@ -101,8 +110,8 @@ def _error_for(path: str, setting: str, error: AzureError) -> StorageError:
         return DocumentChanged(f"{path} is not the version that was read")
     status = getattr(error, "status_code", None)
     facts = ", ".join(str(fact) for fact in (type(error).__name__, status, code) if fact)
-    reason = _reason(error, code, status).format(setting=setting)
-    return StorageError(f"{path} could not be read or written: Blob Storage {reason} ({facts})")
+    reason = filled(_reason(error, code, status), setting=setting)
+    return StorageError(framed(reason, f"{path} could not be read or written: Blob Storage ", f" ({facts})"))
 
 
 def _code_of(error: AzureError) -> str:
@@ -119,11 +128,13 @@ def _reason(error: AzureError, code: str, status: int | None) -> str:
     if type(error).__name__ == "AzureSigningError":
         return "was not asked: the AccountKey in {setting} is incomplete"
     if isinstance(error, ClientAuthenticationError) and not code:
-        return "was not asked: the app's identity got no token; check {setting} and AZURE_CLIENT_ID"
+        return Advised(
+            "was not asked: the app's identity got no token", "check {setting} and AZURE_CLIENT_ID", "; "
+        )
     if status is not None and status >= 500:
         return "is busy or out of order: wait, and see the status of Azure ({setting})"
     if status is not None:
-        return "refused the request: check {setting} and DOCUMENTS_CONTAINER"
+        return Advised("refused the request", "check {setting} and DOCUMENTS_CONTAINER")
     return _network_reason(error)
 
 
@@ -131,14 +142,16 @@ def _network_reason(error: AzureError) -> str:
     from azure.core.exceptions import ServiceRequestTimeoutError, ServiceResponseTimeoutError
 
     if NOT_BLOB_STORAGE in str(error):
-        return "does not answer there, but something else, such as a firewall's page: check {setting}"
+        return Advised(
+            "does not answer there, but something else, such as a firewall's page", "check {setting}"
+        )
     if isinstance(error, ServiceRequestTimeoutError | ServiceResponseTimeoutError):
-        return "does not answer in time: check {setting} and the network rules"
+        return Advised("does not answer in time", "check {setting} and the network rules")
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
-            return (
-                "has a certificate that this machine does not trust, or speaks no TLS: check {setting}, and "
-                "whether a proxy unpacks TLS on the way"
+            return Advised(
+                "has a certificate that this machine does not trust, or speaks no TLS",
+                "check {setting}, and whether a proxy unpacks TLS on the way",
             )
         if isinstance(cause, socket.gaierror):
             return (
@@ -146,4 +159,4 @@ def _network_reason(error: AzureError) -> str:
             )
         if isinstance(cause, ConnectionRefusedError):
             return "does not answer: nothing listens at the address in {setting}"
-    return "broke the connection: check {setting} and the network rules"
+    return Advised("broke the connection", "check {setting} and the network rules")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.errors import ConfigurationError, SettingProblem
+from shared.errors import Advised, ConfigurationError, SettingProblem
 from shared.identity import azure_credential
 from shared.storage.service_bus_errors import bus_error, host_of
 
@@ -190,8 +190,12 @@ def required_connection(settings: Settings) -> ServiceBusConnection:
             [
                 SettingProblem(
                     "SERVICE_BUS_CONNECTION",
-                    "is not set; set SERVICE_BUS_CONNECTION__fullyQualifiedNamespace to the namespace's host "
-                    "(managed identity), or SERVICE_BUS_CONNECTION to a connection string",
+                    Advised(
+                        "is not set",
+                        "set SERVICE_BUS_CONNECTION__fullyQualifiedNamespace to the namespace's host "
+                        "(managed identity), or SERVICE_BUS_CONNECTION to a connection string",
+                        "; ",
+                    ),
                 )
             ]
         )

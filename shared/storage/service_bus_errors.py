@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.errors import BusError, BusFailure
+from shared.errors import Advised, BusError, BusFailure, framed
 
 SETTING = "SERVICE_BUS_CONNECTION"
 
@@ -16,7 +16,12 @@ SETTING = "SERVICE_BUS_CONNECTION"
 @dataclass(frozen=True)
 class _Reason:
     failure: BusFailure
-    text: str
+    seen: str
+    advice: str = ""
+
+    @property
+    def text(self) -> str:
+        return Advised(self.seen, self.advice, "; ") if self.advice else self.seen
 
 
 def bus_error(error: BaseException, what: str, where: str, seconds: float) -> BusError:
@@ -26,7 +31,7 @@ def bus_error(error: BaseException, what: str, where: str, seconds: float) -> Bu
     is taken over: they may hold a token.
     """
     reason = _reason(error, where, seconds)
-    return BusError(f"{what}: {reason.text} ({SETTING}: {where})", reason.failure)
+    return BusError(framed(reason.text, f"{what}: ", f" ({SETTING}: {where})"), reason.failure)
 
 
 def _reason(error: BaseException, where: str, seconds: float) -> _Reason:
@@ -36,11 +41,11 @@ def _reason(error: BaseException, where: str, seconds: float) -> _Reason:
     chain = list(_chain(error))
     for found in chain:
         if isinstance(found, socket.gaierror):
-            return _Reason("name", f"the name {where} cannot be resolved; check the namespace and the DNS")
+            return _Reason("name", f"the name {where} cannot be resolved", "check the namespace and the DNS")
         if isinstance(found, ConnectionRefusedError):
-            return _Reason("refused", f"{where} refuses connections; check host and port, and that it runs")
+            return _Reason("refused", f"{where} refuses connections", "check host and port, and that it runs")
         if isinstance(found, ssl.SSLError):
-            return _Reason("connection", f"TLS with {where} failed; check the host, and what is between")
+            return _Reason("connection", f"TLS with {where} failed", "check the host, and what is between")
     lost = _Reason("lock lost", "its lock has run out; it is delivered again")
     known: list[tuple[tuple[type[BaseException], ...], _Reason]] = [
         ((sdk.MessageLockLostError, sdk.MessageAlreadySettled), lost),
@@ -48,13 +53,15 @@ def _reason(error: BaseException, where: str, seconds: float) -> _Reason:
             (sdk.ServiceBusAuthenticationError, sdk.ServiceBusAuthorizationError, ClientAuthenticationError),
             _Reason(
                 "unauthorized",
-                "access was refused; check the key, or the identity's roles Azure Service Bus Data Sender "
-                "and Data Receiver",
+                "access was refused",
+                "check the key, or the identity's roles Azure Service Bus Data Sender and Data Receiver",
             ),
         ),
         (
             (sdk.MessagingEntityNotFoundError,),
-            _Reason("not found", "there is no such queue; check ENTITY_QUEUE, BATCH_QUEUE and the namespace"),
+            _Reason(
+                "not found", "there is no such queue", "check ENTITY_QUEUE, BATCH_QUEUE and the namespace"
+            ),
         ),
         ((sdk.MessagingEntityDisabledError,), _Reason("refused", "the queue is disabled; enable it again")),
         ((sdk.MessageSizeExceededError,), _Reason("too large", "a message is larger than the queue takes")),
@@ -65,14 +72,14 @@ def _reason(error: BaseException, where: str, seconds: float) -> _Reason:
         ((sdk.ServiceBusServerBusyError,), _Reason("busy", "the namespace is busy; it is throttled")),
         (
             (sdk.OperationTimeoutError, TimeoutError),
-            _Reason("timeout", f"{where} did not answer within {seconds:g} s; check firewalls on the way"),
+            _Reason("timeout", f"{where} did not answer within {seconds:g} s", "check firewalls on the way"),
         ),
     ]
     for kinds, reason in known:
         if any(isinstance(found, kinds) for found in chain):
             return reason
     if isinstance(error, ValueError) and not isinstance(error, sdk.ServiceBusError):
-        return _Reason("malformed", "the connection string cannot be read; copy it anew from the portal")
+        return _Reason("malformed", "the connection string cannot be read", "copy it anew from the portal")
     return _Reason("connection", f"the connection to {where} broke ({type(error).__name__})")
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.clients.http.heartbeat import beating, bound_heartbeat
-from shared.sync.services import Services
+from shared.sync.services import Bound, Services
 
 LEASE_SECONDS = 60
 RENEW_AFTER_SECONDS = 15.0
 
 
 class Lease:
-    """A lease that is ours once it was taken."""
+    """A lease that is ours once it was taken. `services` are those of the work under it: before each of their
+    HTTP calls it is renewed when needed, and so are the leases of the work that this is a part of."""
 
     def __init__(self, services: Services, path: str) -> None:
+        self.services: Services = Bound(services, services.work.keeping(self._before_call))
+        self._shutdown = services.shutdown
         self._documents = services.documents
         self._clock = services.clock
         self._path = path
@@ -40,6 +42,10 @@ class Lease:
             self._documents.renew_lease(self._path, self._id)
             self._renewed = now
 
+    def _before_call(self) -> None:
+        self._shutdown.check()
+        self.keep()
+
     def release(self) -> None:
         """Give it back, so that the next does not have to wait until it runs out."""
         if self._id is not None:
@@ -48,11 +54,10 @@ class Lease:
 
 @contextmanager
 def held_lease(services: Services, path: str) -> Iterator[Lease]:
-    """Lease the document at `path`; every HTTP call made inside renews the lease first when needed, and those
-    of the blocks around.
+    """Lease the document at `path`.
 
-    Raises LeaseHeld at the start, LeaseLost from within a call, and Stopping instead of a call when the
-    process is about to end.
+    Raises LeaseHeld at the start, and from within a call that is made by the lease's services LeaseLost, or
+    Stopping when the process is about to end.
     """
     with lease_when_needed(services, path) as lease:
         lease.take()
@@ -62,16 +67,8 @@ def held_lease(services: Services, path: str) -> Iterator[Lease]:
 @contextmanager
 def lease_when_needed(services: Services, path: str) -> Iterator[Lease]:
     """The same, but for whoever inside takes the lease, when it does."""
-    lease, outer = Lease(services, path), bound_heartbeat()
-
-    def before_call() -> None:
-        if outer is not None:
-            outer()
-        services.shutdown.check()
-        lease.keep()
-
+    lease = Lease(services, path)
     try:
-        with beating(before_call):
-            yield lease
+        yield lease
     finally:
         lease.release()

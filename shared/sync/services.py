@@ -1,4 +1,5 @@
-"""What the engine is given: settings, time, storage and clients, each built on first use."""
+"""What the engine is given: settings, time, storage, the work at hand, and clients whose calls belong to it;
+each built on first use."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from shared.clients.graph import GraphClient
+    from shared.clients.http.work import Work
     from shared.clients.safetyamp import SafetyAmpClient
     from shared.clients.samsara import SamsaraClient
     from shared.clients.vista.client import VistaClient
@@ -34,6 +36,8 @@ class Services(Protocol):
     @property
     def cache(self) -> Cache: ...
     @property
+    def work(self) -> Work: ...
+    @property
     def safetyamp(self) -> SafetyAmpClient: ...
     @property
     def vista(self) -> VistaClient: ...
@@ -45,3 +49,54 @@ class Services(Protocol):
     def report_page(self, report: Mapping[str, object]) -> bytes:
         """A run's report (`documents/report.py`, which this module is below) for people."""
         ...
+
+
+class Bound:
+    """The services `of` somebody, for another piece of work."""
+
+    def __init__(self, of: Services, work: Work) -> None:
+        self._of: Services = of._of if isinstance(of, Bound) else of
+        self.work = work
+
+    @property
+    def settings(self) -> Settings:
+        return self._of.settings
+
+    @property
+    def clock(self) -> Clock:
+        return self._of.clock
+
+    @property
+    def shutdown(self) -> Shutdown:
+        return self._of.shutdown
+
+    @property
+    def documents(self) -> Documents:
+        return self._of.documents
+
+    @property
+    def bus(self) -> Bus:
+        return self._of.bus
+
+    @property
+    def cache(self) -> Cache:
+        return self._of.cache
+
+    @property
+    def safetyamp(self) -> SafetyAmpClient:
+        return self._of.safetyamp.under(self.work)
+
+    @property
+    def vista(self) -> VistaClient:
+        return self._of.vista.under(self.work)
+
+    @property
+    def graph(self) -> GraphClient:
+        return self._of.graph.under(self.work)
+
+    @property
+    def samsara(self) -> SamsaraClient:
+        return self._of.samsara.under(self.work)
+
+    def report_page(self, report: Mapping[str, object]) -> bytes:
+        return self._of.report_page(report)

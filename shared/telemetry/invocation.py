@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from shared.clients.http.call_meter import UpstreamCall, observed
-from shared.context import Trace, bound, bound_facts, new_trace, parse_trace, traced
+from shared.clients.http.call_meter import UpstreamCall
+from shared.context import Trace, bound, bound_facts, current_trace, new_trace, parse_trace, traced
 from shared.errors import ConfigurationError, SafetyAmpError
 from shared.telemetry import last_calls
 from shared.telemetry.telemetry import Dependency, NoTelemetry, Telemetry
@@ -16,6 +16,9 @@ from shared.telemetry.telemetry import Dependency, NoTelemetry, Telemetry
 logger = logging.getLogger(__name__)
 
 TOLD_FACTS = ("run", "entity", "batch", "function")
+
+_with_calls: set[Trace] = set()
+"""Executions that have noted a call; of the others no telemetry is asked, nor waited for."""
 
 
 class Owner(last_calls.Owner, Protocol):
@@ -36,8 +39,7 @@ def invocation(runtime: Owner, function: str, traceparent: str | None) -> Iterat
     both, and either may quote a record. They are in our log with all that may be told.
     """
     trace = parse_trace(traceparent) or new_trace()
-    calls = _Calls(runtime, trace)
-    with traced(trace), bound(function=function), observed(calls.note):
+    with traced(trace), bound(function=function):
         try:
             yield
         except SafetyAmpError as error:
@@ -46,7 +48,9 @@ def invocation(runtime: Owner, function: str, traceparent: str | None) -> Iterat
             logger.exception("%s met an unexpected error", function)
             raise SafetyAmpError(f"unexpected {type(error).__name__} in {function}, see the log") from None
         finally:
-            calls.flush()
+            if trace in _with_calls:
+                _with_calls.discard(trace)
+                telemetry_of(runtime).flush()
 
 
 def telemetry_of(runtime: Owner) -> Telemetry:
@@ -57,25 +61,15 @@ def telemetry_of(runtime: Owner) -> Telemetry:
         return NoTelemetry()
 
 
-class _Calls:
-    """Passes the calls of one execution on; asks for no telemetry before the first."""
-
-    def __init__(self, runtime: Owner, trace: Trace) -> None:
-        self._runtime = runtime
-        self._trace = trace
-        self._telemetry: Telemetry | None = None
-
-    def note(self, call: UpstreamCall) -> None:
-        if self._telemetry is None:
-            self._telemetry = telemetry_of(self._runtime)
-        facts = _told(bound_facts())
-        last_calls.note_call(self._runtime, call, facts.get("function"))
-        if self._telemetry.enabled:
-            self._telemetry.dependency(Dependency(call, self._trace, self._runtime.clock.now(), facts))
-
-    def flush(self) -> None:
-        if self._telemetry is not None:
-            self._telemetry.flush()
+def note_call(runtime: Owner, call: UpstreamCall) -> None:
+    """Pass on a call that was made by a function; others, as of a command, are nobody's."""
+    if (trace := current_trace()) is None:
+        return
+    _with_calls.add(trace)
+    telemetry, facts = telemetry_of(runtime), _told(bound_facts())
+    last_calls.note_call(runtime, call, facts.get("function"))
+    if telemetry.enabled:
+        telemetry.dependency(Dependency(call, trace, runtime.clock.now(), facts))
 
 
 def _told(facts: Any) -> dict[str, str]:

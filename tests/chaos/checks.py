@@ -9,6 +9,7 @@ from typing import Any, cast
 from shared.storage.documents import read_json
 from shared.sync.entities.keys import normal_key
 from shared.sync.model import EntityName
+from tests.chaos.operators import held_changes
 from tests.chaos.world import KEY_FIELDS, World, unique_key
 from tests.e2e.expectation import RESOURCE_OF, expect
 from tests.e2e.expected_content import Content, read_content
@@ -260,6 +261,8 @@ def _was_applied(run: dict[str, Any], status: dict[str, Any], plan: dict[str, An
     nor one that was stopped while it was stored, or whose approval was stopped before its plan was there."""
     if status["phase"] == "done" or plan is None:
         return status["phase"] in ("done", "failed")
+    if status["phase"] == "held":
+        return bool(plan.get("held_batches"))
     return status["phase"] in APPLIED and _may_be_applied(run, status, plan)
 
 
@@ -289,15 +292,59 @@ def each_change_has_one_outcome(world: World) -> Iterator[str]:
             if plan is None or not _was_applied(run, status, plan) or not status["counts"]:
                 # Without counts it was ended before there was a plan; one that came later is nobody's.
                 continue
-            for number in range(1, plan["batches"] + 1):
-                batch = read_json(
-                    world.store, f"runs/{run_id}/{entity}/batches/{plan['plan_id']}/{number:04d}.json"
-                )
+            for plan_id, number in _applied_batches(plan):
+                batch = read_json(world.store, f"runs/{run_id}/{entity}/batches/{plan_id}/{number:04d}.json")
                 outcome = read_json(world.store, f"runs/{run_id}/{entity}/outcomes/{number:04d}.json")
                 changes = [_about(entity, change) for change in batch["changes"]]
                 results = [_about(entity, one) for one in (outcome or {"outcomes": []})["outcomes"]]
                 if changes != results:
                     yield f"{run_id} {entity} batch {number}: {len(changes)} changes, {len(results)} outcomes"
+
+
+def _applied_batches(plan: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Each with the id of its plan: before the rest of a plan was approved, the other parts were applied."""
+    earlier = plan.get("earlier") or {"plan_id": "", "batches": 0}
+    for number in range(1, earlier["batches"] + 1):
+        yield earlier["plan_id"], number
+    for number in range(1, plan["batches"] + 1):
+        yield plan["plan_id"], earlier["batches"] + number
+
+
+@check
+def nothing_of_a_held_part_is_applied(world: World) -> Iterator[str]:
+    """What is held has no outcome before somebody approves it."""
+    for run_id, run in world.runs():
+        for entity, status in run["entities"].items():
+            if status["phase"] != "held":
+                continue
+            held = set(held_changes(world, run_id, entity))
+            for key, action in held & set(tried(world, run_id, entity)):
+                yield f"{run_id} {entity} {key}: {action}"
+
+
+def tried(world: World, run_id: str, entity: str) -> Iterator[tuple[str, str]]:
+    """Key and action of each change of the run that has an outcome."""
+    for path in world.store.list(f"runs/{run_id}/{entity}/outcomes/"):
+        for outcome in read_json(world.store, path)["outcomes"]:
+            yield outcome["key"], outcome["action"]
+
+
+ABOUT_THE_SOURCE = ("last good run", "keys look exchanged")
+"""What the reasons say that hold a plan with all its parts."""
+
+
+@check
+def a_lay_off_holds_no_hire(world: World) -> Iterator[str]:
+    """Nobody new waits because too many others leave. Who takes a value from somebody who comes back waits
+    with them."""
+    for run_id, run in world.runs():
+        for entity in run["entities"]:
+            plan = read_json(world.store, f"runs/{run_id}/{entity}/plan.json")
+            parts = (plan or {}).get("held_parts", {})
+            if "create" not in parts or "reactivate" in parts:
+                continue
+            if not any(about in reason for reason in plan["held"] for about in ABOUT_THE_SOURCE):
+                yield f"{run_id} {entity}: {parts['create']['count']} wait, because {plan['held'] or parts}"
 
 
 def _about(entity: str, value: dict[str, Any]) -> tuple[str, str]:

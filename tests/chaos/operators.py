@@ -3,6 +3,7 @@ approving."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.errors import Paused, RunConflict
@@ -84,7 +85,8 @@ class Operator:
         return [self._world.dice.choice(ENTITIES)]
 
     def _run_to_approve(self) -> str | None:
-        """The latest run that holds a plan, if all whom it would deactivate have really left."""
+        """The latest run that holds something, if all whom it would deactivate have really left, and nobody
+        whom it would let in again."""
         for run_id, run in reversed(list(self._world.runs())):
             held = [entity for entity, status in run["entities"].items() if status["phase"] == "held"]
             if held:
@@ -92,18 +94,22 @@ class Operator:
         return None
 
     def _is_right(self, run_id: str, entity: str) -> bool:
-        store, plan = self._world.store, read_json(self._world.store, paths.plan(run_id, entity))
-        batches = (
-            read_json(store, paths.batch(run_id, entity, plan["plan_id"], number))
-            for number in range(1, plan["batches"] + 1)
-        )
-        leavers = {
-            change["key"]
-            for batch in batches
-            for change in batch["changes"]
-            if change["action"] == "deactivate"
-        }
-        return leavers <= self._world.true_leavers
+        held = list(held_changes(self._world, run_id, entity))
+        off = {key for key, action in held if action == "deactivate"}
+        on = {key for key, action in held if action == "reactivate"}
+        return off <= self._world.true_leavers and not on & self._world.true_leavers
+
+
+def held_changes(world: World, run_id: str, entity: str) -> Iterator[tuple[str, str]]:
+    """Key and action of each change that the plan of a run holds: all of it, or the batches behind those that
+    are applied."""
+    plan = read_json(world.store, paths.plan(run_id, entity))
+    first, count = (
+        (1, plan["batches"]) if plan["held"] else (plan["batches"] + 1, plan.get("held_batches", 0))
+    )
+    for number in range(first, first + count):
+        batch = read_json(world.store, paths.batch(run_id, entity, plan["plan_id"], number))
+        yield from ((change["key"], change["action"]) for change in batch["changes"])
 
 
 def resume(runtime: Runtime, entities: list[EntityName]) -> None:

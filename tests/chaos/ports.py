@@ -16,6 +16,7 @@ from local.documents.memory import MemoryDocuments
 from local.simulators.adapter import SimulatorAdapter
 from local.simulators.exchange import SimResponse
 from local.simulators.simulator import Simulator
+from shared.clients.http.work import Work
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista.client import VistaClient
 from shared.clients.vista.connection import connect_factory
@@ -400,6 +401,10 @@ class ChaosVista:
     def __init__(self, inner: VistaClient, world: World) -> None:
         self._inner = inner
         self._world = world
+
+    def under(self, work: Work) -> ChaosVista:
+        """The same, for reads that belong to this work."""
+        return ChaosVista(self._inner.under(work), self._world)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def query(*arguments: Any) -> Any:

@@ -162,6 +162,10 @@ class Vista:
         self._world = world
         self._inner = inner
 
+    def under(self, work: Any) -> Vista:
+        """The same, for reads that belong to this work; 0.1.0 has none."""
+        return Vista(self._world, self._inner.under(work))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def query(*arguments: Any) -> Any:
             self._world.ask("vista", "before", name)

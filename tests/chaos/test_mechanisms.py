@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -17,12 +17,13 @@ from shared.storage.documents import to_json
 from shared.sync.applying.applier import ChangeApplier
 from shared.sync.documents import state
 from shared.sync.documents.change import Change
-from shared.sync.documents.plans import LeftOutChange
+from shared.sync.documents.plans import LeftOutChange, Plan
 from shared.sync.documents.progress import ProgressKeeper
 from shared.sync.documents.state import EntityState
 from shared.sync.messages import BatchMessage, EntityMessage
 from shared.sync.planning import drafting, planner, unique_values
 from shared.sync.planning.drafting import Draft
+from shared.sync.planning.guard import Judgement
 from shared.sync.planning.listing import TargetLister
 from shared.sync.planning.moved_keys import MovedKeys
 from tests.chaos.seeds import run_seed
@@ -83,7 +84,23 @@ def compare_and_swap_off() -> Iterator[Patch]:
 
 def guard_off() -> Iterator[Patch]:
     """Every plan goes on."""
-    yield mock.patch.object(planner, "guard", return_value=[])
+    yield mock.patch.object(planner, "guard", return_value=Judgement())
+
+
+def parts_off() -> Iterator[Patch]:
+    """What is held of a plan holds all of it."""
+    yield mock.patch.object(drafting._Drafting, "_held_apart", return_value=[])
+
+
+def holding_a_part_off() -> Iterator[Patch]:
+    """The batches of a held part are sent like the others."""
+    numbers = cast("property", vars(Plan)["numbers"]).fget
+    assert numbers is not None
+
+    def all_of_them(self: Plan) -> range:
+        return range(1, numbers(self).stop + self.held_batches)
+
+    yield mock.patch.object(Plan, "numbers", property(all_of_them))
 
 
 def single_probe_off() -> Iterator[Patch]:
@@ -181,6 +198,18 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
         {"kinds": (), "processes_count": 4, "single_records": False, "loaded": False},
     ),
     "guard": (guard_off, "only_leavers_are_deactivated", 20, {"kinds": WRONG_READS, "often": 3}),
+    "parts": (
+        parts_off,
+        "a_lay_off_holds_no_hire",
+        40,
+        {"kinds": ("mistake in Vista", "Vista shows leavers who are none"), "often": 3, "loaded": True},
+    ),
+    "holding a part": (
+        holding_a_part_off,
+        "nothing_of_a_held_part_is_applied",
+        40,
+        {"kinds": ("mistake in Vista", "Vista shows leavers who are none"), "often": 3, "loaded": True},
+    ),
     "single probe": (
         single_probe_off,
         "the_breaker_lets_one_probe_through",

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.checks import violations
+from tests.chaos.checks import tried, violations
 from tests.chaos.releases import RELEASE_BEFORE, unpack
 from tests.chaos.seeds import Verdict, explanation, run_seeds, trace_of
 from tests.chaos.two_releases import BOTH, KINDS, WAYS, HandedOn, SideBySide, Swapped, TwoReleases
+from tests.chaos.world import World
 
 SEEDS = int(os.environ.get("RELEASE_SEEDS", "12"))
 WITHOUT_PEOPLE: dict[str, Any] = {"company_changes": False, "operated": False, "single_records": False}
@@ -93,6 +94,54 @@ def test_a_plan_that_one_release_holds_is_applied_when_the_other_approves_it(
         world.publish_company()
         world.run()
         assert world.faults.struck["late approval"] == 1
+        assert not violations(world), "\n".join(violations(world))
+    finally:
+        world.close()
+
+
+def lay_off_and_hire(world: World) -> None:
+    """Three leave, of whom the guard lets one go, and one moves."""
+    for person in world.company.own_employees()[:3]:
+        person.update(TermDate="2026-03-01 00:00:00", ActiveYN="N")
+        world.hr.ever_left.add(str(person["Employee"]))
+    world.company.own_employees()[5].update(Address="9 Ash Lane")
+    world.publish_company()
+
+
+@pytest.mark.parametrize("last", ["before", "today"])
+@pytest.mark.parametrize("planner", ["before", "today"])
+def test_a_plan_of_which_a_part_is_held_is_safe_where_both_are_at_work(
+    planner: str, last: str, before: Path
+) -> None:
+    """What waits there the release before does not see: nobody loses access by it, and nothing gets stuck."""
+    world = SideBySide(
+        *(0, ("late approval",)),
+        before=before,
+        way=(last,),
+        planner=planner,
+        loaded=True,
+        loaded_by="today",
+        **WITHOUT_PEOPLE,
+    )
+    try:
+        lay_off_and_hire(world)
+        world.run()
+        assert not violations(world), "\n".join(violations(world))
+        [first, *_] = (run_id for run_id, _ in world.runs())
+        assert "deactivate" not in {action for _, action in tried(world, first, "employees")}
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("way", [WAYS["upgrade"], WAYS["rollback"]], ids=["upgrade", "rollback"])
+def test_a_part_that_one_release_holds_is_applied_or_held_again_when_the_other_is_asked(
+    way: tuple[str, ...], before: Path
+) -> None:
+    world = Swapped(0, ("late approval",), before=before, way=way, loaded=True, **WITHOUT_PEOPLE)
+    try:
+        lay_off_and_hire(world)
+        world.run()
+        assert world.faults.struck["late approval"] >= 1
         assert not violations(world), "\n".join(violations(world))
     finally:
         world.close()

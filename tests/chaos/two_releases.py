@@ -97,9 +97,12 @@ class TwoReleases(World):
         return True
 
     def uncounted(self, plan: dict[str, Any] | None) -> int:
-        """Release 0.1.0 counts from a plan only what its own plans have: who waits there is missing in the
-        report of the one run that it ends in place of today's release."""
-        return int(plan["counts"].get("waiting", 0)) if plan else 0
+        """Release 0.1.0 counts from a plan only what its own plans have: who waits there, or whose part is
+        held, is missing in the report of the one run that it ends in place of today's release."""
+        if plan is None:
+            return 0
+        held = sum(int(part["count"]) for part in plan.get("held_parts", {}).values())
+        return int(plan["counts"].get("waiting", 0)) + held
 
     def _beginning(self) -> beginnings.Settled:
         return settled_by(self.before, self._first)

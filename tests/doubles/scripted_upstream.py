@@ -13,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from local.fake_clock import FakeClock
+from shared.clients.http.call_meter import UpstreamCall
 from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.http.transport import new_session
 from shared.errors import CircuitOpen, RateLimited
@@ -127,6 +128,7 @@ class Upstream:
         limiter: NotingLimiter | None = None,
         breaker: NotingBreaker | None = None,
         attempts: int = 3,
+        on_call: Callable[[UpstreamCall], None] = lambda _: None,
     ) -> None:
         self.script = Script(*steps)
         self.clock = FakeClock()
@@ -142,4 +144,5 @@ class Upstream:
             self.clock,
             self.script.session,
             random=lambda: 0.0,
+            on_call=on_call,
         )

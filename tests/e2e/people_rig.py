@@ -14,7 +14,17 @@ from tests.e2e.rig import START, Ran, Rig
 from tests.e2e.small_company import new_person, small_company
 
 YESTERDAY = vista_date(START.date() - timedelta(days=1))
-COUNTED = ("unchanged", "created", "updated", "deactivated", "skipped", "invalid", "failed", "waiting")
+COUNTED = (
+    "unchanged",
+    "created",
+    "updated",
+    "deactivated",
+    "skipped",
+    "invalid",
+    "failed",
+    "waiting",
+    "unapproved",
+)
 
 NewRig = Callable[..., "PeopleRig"]
 

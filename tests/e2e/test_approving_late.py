@@ -79,7 +79,17 @@ def approved(rig: Rig, run_id: str) -> Ran:
     before = len(rig.safetyamp.calls)
     approve(rig.stack.runtime, run_id)
     ran = rig.finish(run_id, since=before)
-    names = ("unchanged", "created", "updated", "deactivated", "skipped", "invalid", "failed", "waiting")
+    names = (
+        "unchanged",
+        "created",
+        "updated",
+        "deactivated",
+        "skipped",
+        "invalid",
+        "failed",
+        "waiting",
+        "unapproved",
+    )
     for entity in ran.report["entities"].values():
         if entity["phase"] == "done":
             assert sum(entity[name] for name in names) == entity["source"]

@@ -11,7 +11,7 @@ import pytest
 from shared.doctor import service_bus
 from shared.doctor.running import run_checks
 from shared.doctor.vista import SERVER_TIME
-from shared.errors import BusError, ConfigurationError, LeaseHeld, StorageError
+from shared.errors import Advised, BusError, ConfigurationError, LeaseHeld, StorageError
 from shared.runtime import Runtime
 from shared.storage.service_bus import ServiceBusBus
 from tests.unit.engine_rig import REQUIRED
@@ -159,7 +159,7 @@ def test_a_sql_server_whose_clock_is_wrong_is_told(rig: DoctorRig) -> None:
 
 
 def refuse(*_: Any, **__: Any) -> Any:
-    raise StorageError("refused: check DOCUMENTS_CONNECTION")
+    raise StorageError(Advised("refused", "check DOCUMENTS_CONNECTION"))
 
 
 @pytest.mark.parametrize("operation", ["create", "acquire_lease", "delete"])
@@ -234,7 +234,8 @@ def test_a_vault_that_is_away_is_a_warning_while_the_environment_has_all_secrets
 ) -> None:
     def away(url: str, client_id: str | None) -> Callable[[str], str]:
         def read(setting: str) -> str:
-            raise ConfigurationError.of(setting, "the vault could not be reached; check AZURE_KEY_VAULT_URL")
+            text = Advised("the vault could not be reached", "check AZURE_KEY_VAULT_URL")
+            raise ConfigurationError.of(setting, text)
 
         return read
 

@@ -110,10 +110,10 @@ def rig(tmp_path: Path) -> Iterator[CompanyRig]:
 Happening = Callable[[CompanyRig], None]
 
 CASES: dict[str, tuple[Happening, Counter[str], int]] = {
-    "nothing has changed": (lambda rig: None, UNCHANGED, 36),
-    "one has moved": (lambda rig: rig.move(SOMEBODY), UNCHANGED + A_BATCH, 55),
-    "twenty have moved": (lambda rig: rig.move(*TWENTY), UNCHANGED + A_BATCH + TEN_MORE, 56),
-    "one is new": (lambda rig: rig.hire(NEWCOMER), UNCHANGED + A_BATCH + A_CREATION, 59),
+    "nothing has changed": (lambda rig: None, UNCHANGED, 37),
+    "one has moved": (lambda rig: rig.move(SOMEBODY), UNCHANGED + A_BATCH, 56),
+    "twenty have moved": (lambda rig: rig.move(*TWENTY), UNCHANGED + A_BATCH + TEN_MORE, 57),
+    "one is new": (lambda rig: rig.hire(NEWCOMER), UNCHANGED + A_BATCH + A_CREATION, 60),
 }
 """What happens, what it may take, and how many documents these are in all."""
 

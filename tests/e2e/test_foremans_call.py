@@ -169,7 +169,9 @@ class TestExplaining:
         assert (before["verdict"], before["approve_url"]) == ("held", None)
         run_id = api.rig.run().run_id
         held = api.explain("employees", PERSON)["next"]
-        assert held["reason"].startswith("it would be deactivated, but the guard holds employees: 4 of 10")
+        assert held["reason"].startswith(
+            "it would be deactivated, but the guard holds that part of employees: 4 of 10"
+        )
         assert held["approve_url"] == f"/api/runs/{run_id}/approve"
         api.post(held["approve_url"], 202)
         api.rig.finish(run_id)

@@ -72,7 +72,7 @@ def test_history_differences_and_the_way_back(typing: Terminal) -> None:
         (("diff", "7"), 1, "rules history lists the versions"),
         (("rollback", "-1"), 2, "must be a whole number from 0"),
         (("push",), 2, "FILE"),
-        ((), 2, "COMMAND"),
+        ((), 2, "rules --help"),
     ],
     ids=lambda found: " ".join(found) or "nothing" if isinstance(found, tuple) else "",
 )
@@ -84,10 +84,17 @@ def test_what_cannot_be_is_refused_with_a_sentence(
 
 
 def test_rules_that_are_wrong_are_told_and_not_pushed(typing: Terminal) -> None:
-    Path("rules.toml").write_text('[employees.people]\nlast_day = "never"\n', encoding="utf-8")
+    Path("rules.toml").write_text('version = 1\n[employees.people]\nlast_day = "never"\n', encoding="utf-8")
     for command in ("push", "preview"):
         said = typing.types("rules", command, "rules.toml")
         assert (said.status, "last_day" in said.words) == (1, True)
+
+
+def test_a_file_of_five_megabytes_is_refused_before_it_is_sent(typing: Terminal) -> None:
+    Path("rules.toml").write_text("#" * 5_000_000, encoding="utf-8")
+    for command in ("push", "preview"):
+        said = typing.types("rules", command, "rules.toml")
+        assert (said.status, "256 at most" in said.words) == (2, True)
 
 
 def test_a_preview_waits_for_its_run_and_shows_what_would_change(api: Api, typing: Terminal) -> None:
@@ -106,4 +113,4 @@ def test_a_preview_waits_for_its_run_and_shows_what_would_change(api: Api, typin
     Path("rules.toml").write_text(NOBODY, encoding="utf-8")
     said = typing.types("rules", "preview", "rules.toml")
     assert f"0 of {PEOPLE} are in scope" in said.words
-    assert f"{PEOPLE} would leave ({PEOPLE} of them are in SafetyAmp, and stay as they are)" in said.words
+    assert f"{PEOPLE} would leave ({PEOPLE} of them are in SafetyAmp)" in said.words

@@ -21,8 +21,9 @@ from tests.e2e.test_sign_in import Caller
 
 PERSON = FIRST_NUMBER
 LAST_NAME = f"Worker{PERSON}"
-CALLED_BY_LAST_NAME = '[employees.fields]\nfirst_name = { from = "LastName" }\n'
-NOBODY = """[[employees.scope]]
+CALLED_BY_LAST_NAME = 'version = 1\n[employees.fields]\nfirst_name = { from = "LastName" }\n'
+NOBODY = """version = 1
+[[employees.scope]]
 name = "Nobody"
 all = [{ column = "PRDept", is = "99" }]
 """
@@ -166,14 +167,14 @@ class TestWhatIsInForce:
 
 class TestWhatIsRefused:
     def test_is_told_all_at_once(self, api: Api) -> None:
-        wrong = '[employees.people]\nlast_day = "never"\nhire_lead_days = -1\n'
+        wrong = 'version = 1\n[employees.people]\nlast_day = "never"\nhire_lead_days = -1\n'
         for path in ("/api/rules", "/api/rules/preview"):
             found = api.post(path, 400, body={"text": wrong})
             assert "last_day" in " ".join(found["problems"])
             assert "hire_lead_days" in " ".join(found["problems"])
         assert api.get("/api/rules")["source"] == "default"
 
-    @pytest.mark.parametrize("size", [300_000, 5_000_000])
+    @pytest.mark.parametrize("size", [300_000, 900_000])
     def test_are_files_that_are_too_large(self, api: Api, size: int) -> None:
         for path in ("/api/rules", "/api/rules/preview"):
             assert "256 KB" in api.post(path, 413, body={"text": "#" * size})["hint"]
@@ -224,14 +225,20 @@ class TestAPreview:
 
     def test_says_who_enters_and_leaves_against_the_rules_in_force(self, api: Api) -> None:
         push(api, DEPARTMENT_10)
-        unknown = of(previewed(api, NOBODY))["scope"]
-        assert (unknown["enter"], unknown["leave"]) == (None, None)
-        api.rig.run()
         inside = {str(row["Employee"]) for row in api.rig.company.tables["bPREH"] if row["PRDept"] == "10"}
         scope = of(previewed(api, DEPARTMENT_10.replace("10", "20")))["scope"]
         assert set(scope["leave"]["keys"]) == inside
         assert scope["enter"]["count"] > 0
         assert not inside & set(scope["enter"]["keys"])
+
+    def test_has_what_would_be_held_and_why(self, api: Api) -> None:
+        """Out of scope means switched off here: that is more than the guard lets by."""
+        off = f'{DEPARTMENT_10}[employees.out_of_scope]\ndo = "deactivate"\n'
+        found = of(previewed(api, off))
+        (action,) = found["actions"]
+        assert (action["action"], action["count"]) == ("deactivate", found["scope"]["leave"]["count"])
+        assert found["held"]
+        assert found["scope"]["outside"] == action["count"]
 
     def test_costs_no_call_to_safetyamp_where_everything_is_known(self, api: Api) -> None:
         before = len(api.rig.safetyamp.calls)

@@ -174,7 +174,7 @@ def test_rules_are_looked_at_by_a_run_of_this_process_and_pushed_into_the_docume
     here: Terminal, left: Left
 ) -> None:
     file = Path("of-hr.toml")
-    file.write_text('[employees.fields]\nfirst_name = { from = "LastName" }\n', encoding="utf-8")
+    file.write_text('version = 1\n[employees.fields]\nfirst_name = { from = "LastName" }\n', encoding="utf-8")
     said = here.types("rules", "preview", str(file), "--csv", "preview.csv")
     assert (said.status, "first_name" in said.words) == (0, True), said
     assert "first_name" in Path("preview.csv").read_text(encoding="utf-8-sig")

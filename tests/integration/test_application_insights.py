@@ -20,7 +20,7 @@ from opencensus.ext.azure.statsbeat import statsbeat
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
 from shared import identity
-from shared.clients.http.call_meter import UpstreamCall, count_call
+from shared.clients.http.call_meter import UpstreamCall
 from shared.config import load_settings
 from shared.context import Trace, bound
 from shared.figures.sending import send_figures
@@ -28,7 +28,7 @@ from shared.runtime import Parts, Runtime
 from shared.telemetry import application_insights
 from shared.telemetry.application_insights import ApplicationInsights
 from shared.telemetry.backend import telemetry_for
-from shared.telemetry.invocation import invocation
+from shared.telemetry.invocation import invocation, note_call
 from shared.telemetry.metrics import Metric
 from shared.telemetry.telemetry import Dependency, NoTelemetry
 from tests.doubles.ingestion import KEY, Health, Ingestion, ingesting
@@ -229,7 +229,7 @@ def test_without_the_package_there_is_no_telemetry(
 def works(runtime: Runtime) -> None:
     """An execution with a call, and figures at its end."""
     with invocation(runtime, "sweep", TRACEPARENT), bound(run="r"):
-        count_call(CREATED)
+        note_call(runtime, CREATED)
         send_figures(runtime)
 
 

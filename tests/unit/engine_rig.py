@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
+
+import pytest
 
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
+from shared.clients.http.work import Work
 from shared.clients.receipts import Reading, Receipt
 from shared.config import Settings, load_settings
-from shared.errors import BusError
+from shared.errors import BusError, LeaseHeld
 from shared.reports.page import report_page
 from shared.shutdown import Shutdown
 from shared.storage.bus import Message
 from shared.storage.decoding import decode
 from shared.sync.documents.plans import Plan
 from shared.sync.documents.report import Report
+from shared.sync.lease import LEASE_SECONDS
 from shared.sync.services import Services
 
 REQUIRED = {
@@ -76,7 +80,17 @@ class KeptBus:
         return [message.message_id.split("/", 1)[1] for message in self.sent]
 
 
-class PagedSafetyAmp:
+class OfWork:
+    """What is common to these tests' clients: they know of the `work` for which they were asked last."""
+
+    work = Work()
+
+    def under(self, work: Work) -> Self:
+        self.work = work
+        return self
+
+
+class PagedSafetyAmp(OfWork):
     """Listings from given pages; `fail_at` maps a page to the error that it raises once."""
 
     def __init__(
@@ -108,6 +122,7 @@ class EngineRig:
         self.documents = MemoryDocuments(self.clock)
         self.bus = KeptBus()
         self.shutdown = Shutdown()
+        self.work = Work()
         self.settings: Settings = load_settings({**REQUIRED, **settings})
         self.safetyamp: Any = safetyamp or PagedSafetyAmp()
 
@@ -118,3 +133,22 @@ class EngineRig:
     def services(self) -> Services:
         """This rig as the engine wants it."""
         return cast(Services, self)
+
+
+def last_long(rig: EngineRig, path: str) -> list[str]:
+    """Each page of a listing takes nearly as long as a lease lasts, and whoever wants that of `path` then
+    does not get it. What is returned are the resources of these pages."""
+    listed: list[str] = []
+    list_pages = rig.safetyamp.list_pages
+
+    def slowly(resource: str, start_page: int = 0) -> Iterator[list[dict[str, Any]]]:
+        for rows in list_pages(resource, start_page):
+            rig.safetyamp.work.before_call(rig.clock.monotonic())
+            rig.clock.advance(LEASE_SECONDS - 1)
+            with pytest.raises(LeaseHeld):
+                rig.documents.acquire_lease(path, LEASE_SECONDS)
+            listed.append(resource)
+            yield rows
+
+    rig.safetyamp.list_pages = slowly
+    return listed

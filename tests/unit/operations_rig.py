@@ -23,7 +23,7 @@ from shared.sync.documents.progress import Progress
 from shared.sync.documents.runs import EntityStatus, Run, RunPhase, RunRequest, get_run, requested_at
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.model import EntityName
-from tests.unit.engine_rig import EngineRig, a_plan
+from tests.unit.engine_rig import EngineRig, OfWork, a_plan
 
 PLAN_ID = "a1b2c3d4"
 
@@ -60,7 +60,7 @@ def ended(phase: Any = "done", *, reason: str | None = None, **counts: int) -> E
     return EntityStatus(phase, reason=reason, counts=counts, planned={"update": 1})
 
 
-class Sources:
+class Sources(OfWork):
     """Vista, Graph and Samsara; `away` makes each of Vista's reads raise."""
 
     def __init__(self) -> None:

@@ -7,7 +7,8 @@ from datetime import date
 from functools import partial
 from typing import Any, cast
 
-from shared.clients.http.call_meter import UpstreamCall, count_call, metered
+from shared.clients.http.call_meter import UpstreamCall
+from shared.clients.http.work import Work
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista.queries import VistaColumns
 from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
@@ -27,7 +28,8 @@ from shared.sync.planning.planner import OnlyLeavers, make_plan
 from shared.sync.planning.reader import mapping_options
 from shared.sync.runs.entity_handler import sync_entity
 from shared.sync.runs.requests import request_run
-from tests.unit.engine_rig import EngineRig
+from shared.sync.services import Bound
+from tests.unit.engine_rig import EngineRig, OfWork
 from tests.unit.redis_rig import RedisRig
 
 TABLES = ("departments", "open jobs", "titles", "employees", "latest open jobs")
@@ -89,7 +91,7 @@ def a_user(number: int, **fields: Any) -> dict[str, Any]:
     }
 
 
-class KnownSource:
+class KnownSource(OfWork):
     """Reads that give what is set; `fails` maps what is read to the error that it raises."""
 
     def __init__(self, system: str, service: str, *names: str) -> None:
@@ -101,7 +103,7 @@ class KnownSource:
 
     def read(self, name: str) -> Reading[Any]:
         self.asked.append(name)
-        count_call(UpstreamCall(self._service, f"GET {name}", "ok"))
+        self.work.meter.count(UpstreamCall(self._service, f"GET {name}", "ok"))
         if error := self.fails.get(name):
             raise error
         records = list(self.records[name])
@@ -133,7 +135,7 @@ class KnownVista(KnownSource):
         return self.read("latest open jobs")
 
 
-class ListedSafetyAmp:
+class ListedSafetyAmp(OfWork):
     """SafetyAmp as listings show it, one page each; `fails` as in `KnownSource`, by the resource."""
 
     def __init__(self) -> None:
@@ -143,7 +145,7 @@ class ListedSafetyAmp:
 
     def _records(self, resource: str) -> list[dict[str, Any]]:
         self.asked.append(resource)
-        count_call(UpstreamCall("safetyamp", f"GET {resource}", "200"))
+        self.work.meter.count(UpstreamCall("safetyamp", f"GET {resource}", "200"))
         if error := self.fails.get(resource):
             raise error
         return list(self.rows.get(resource, []))
@@ -201,11 +203,12 @@ class PlanningRig(EngineRig):
 
     @property
     def graph(self) -> Any:
-        return _Verbs(list_users=partial(self.graph_source.read, "users"))
+        return _Verbs(self.graph_source, list_users=partial(self.graph_source.read, "users"))
 
     @property
     def samsara(self) -> Any:
         return _Verbs(
+            self.samsara_source,
             list_vehicles=partial(self.samsara_source.read, "vehicles"),
             list_active_drivers=partial(self.samsara_source.read, "drivers"),
         )
@@ -247,9 +250,9 @@ class PlanningRig(EngineRig):
         """Plan as a handler does, under the planner's lease; the plan in force then."""
         run = run or self.run(**request)
         path = planning_path(run, self.entity)
-        with metered() as meter, held_lease(self.services, path) as lease:
-            lister = TargetLister(self.services, path, meter=meter, lease=lease)
-            make_plan(self.services, run, self.entity, lister, meter, only_leavers)
+        with held_lease(Bound(self.services, Work()), path) as lease:
+            lister = TargetLister(lease.services, path, meter=lease.services.work.meter, lease=lease)
+            make_plan(lease.services, run, self.entity, lister, only_leavers)
         return self.stored_plan(run)
 
     def stored_plan(self, run: Run) -> dict[str, Any]:
@@ -293,5 +296,10 @@ class PlanningRig(EngineRig):
 class _Verbs:
     """A client's methods."""
 
-    def __init__(self, **verbs: Callable[[], Reading[Any]]) -> None:
+    def __init__(self, source: KnownSource, **verbs: Callable[[], Reading[Any]]) -> None:
+        self._source = source
         self.__dict__.update(verbs)
+
+    def under(self, work: Work) -> _Verbs:
+        self._source.under(work)
+        return self

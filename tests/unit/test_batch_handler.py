@@ -290,6 +290,7 @@ class TestStopping:
         assert created.result == "created"
         for outcome in (refused, other):
             assert (outcome.result, outcome.unsure) == ("failed", False)
+            assert outcome.not_tried
             assert "not tried" in (outcome.reason or "")
             assert "SAFETYAMP_TOKEN" in (outcome.reason or "")
         assert len(rig.safetyamp.writes) == 2
@@ -332,6 +333,7 @@ class TestStopping:
         assert (lost.result, lost.target_id) == ("failed", 5)
         assert "may have been switched off" in (lost.reason or "")
         assert (other.target_id, "not tried" in (other.reason or "")) == (None, True)
+        assert (done.not_tried, lost.not_tried, other.not_tried) == (False, False, True)
 
     def test_a_kill_in_the_middle_of_switching_off_leaves_the_doubt(self) -> None:
         class Killed(BaseException):

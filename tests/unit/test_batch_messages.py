@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from shared.clients.http.call_meter import is_interactive
-from shared.clients.http.heartbeat import beat
 from shared.errors import (
     APIError,
     CircuitOpen,
@@ -51,7 +49,7 @@ class SlowSafetyAmp(ScriptedSafetyAmp):
     def create(self, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
         left = self.seconds
         while left > 0:
-            beat()
+            self.work.before_call(self.clock.monotonic())
             self.clock.advance(min(left, self.LONGEST_CALL))
             left -= self.LONGEST_CALL
         return super().create(resource, payload)
@@ -373,6 +371,7 @@ class TestWhatMayHaveBeenSentBefore:
         assert outcomes[1].unknown == {"city": "City 2"}
         assert {one.reason for one in outcomes[2:]} == {"not tried: not wanted"}
         assert not any(one.unknown for one in outcomes[2:])
+        assert [one.not_tried for one in outcomes] == [False, False, *[True] * 12]
 
     def test_whom_it_may_have_switched_off_is_noted_before_the_first_call(self) -> None:
         off = [change(key, "deactivate", system_access=0) for key in ("1", "2")]
@@ -505,6 +504,7 @@ class TestGivingUp:
             "failed",
             "not tried: its message was given up",
         )
+        assert (done.not_tried, left.not_tried) == (False, True)
         assert get_run(rig.documents, RUN).entities["titles"].ended
 
     def test_leaves_a_batch_alone_on_which_somebody_works(self) -> None:
@@ -554,7 +554,7 @@ def test_the_batch_of_one_record_goes_first_in_the_window(keys: tuple[str, ...],
 
     class Looking(ScriptedSafetyAmp):
         def create(self, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
-            seen.append(is_interactive())
+            seen.append(self.work.lane == "interactive")
             return super().create(resource, payload)
 
     rig = BatchRig(Looking(), [change("A")])

@@ -11,7 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import ErrorLevel, exp
 
-from shared.clients.http.call_meter import metered, note_server_time
+from shared.clients.http.call_meter import Meter
 from shared.config import load_settings
 from shared.doctor import host_file, machine, odbc, telemetry, vista_login
 from shared.doctor.clocks import ahead, skew
@@ -273,6 +273,6 @@ def test_a_token_that_does_not_show_its_permissions_shows_none(token: str) -> No
     ],
 )
 def test_an_answers_date_tells_an_upstreams_clock(date: str | None, expected: dict[str, float]) -> None:
-    with metered() as meter:
-        note_server_time("graph", date, NOON)
+    meter = Meter()
+    meter.note_server_time("graph", date, NOON)
     assert meter.seconds_ahead == expected

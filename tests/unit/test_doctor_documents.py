@@ -11,7 +11,7 @@ import pytest
 from local.documents.memory import MemoryDocuments
 from local.fake_clock import FakeClock
 from shared.doctor.documents import DEEP, FOLDER, QUICK, ROLE
-from shared.errors import LeaseHeld, StorageError
+from shared.errors import Advised, LeaseHeld, StorageError
 from shared.storage.blob_documents import BlobDocuments
 from shared.storage.documents import Document
 from tests.unit.doctor_rig import DoctorRig
@@ -80,7 +80,7 @@ def held(*_: Any, **__: Any) -> Any:
 
 
 def refused(*_: Any, **__: Any) -> Any:
-    raise StorageError("refused: check DOCUMENTS_CONNECTION")
+    raise StorageError(Advised("refused", "check DOCUMENTS_CONNECTION"))
 
 
 @pytest.mark.parametrize(

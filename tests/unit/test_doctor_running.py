@@ -12,7 +12,7 @@ import pytest
 
 from shared.doctor.finding import Check, Finding
 from shared.doctor.running import run_checks
-from shared.errors import ConfigurationError, RateLimited, StorageError
+from shared.errors import Advised, ConfigurationError, RateLimited, StorageError
 from shared.runtime import Runtime
 
 SECONDS = 4.0
@@ -93,9 +93,20 @@ def test_what_hangs_in_one_process_part_is_asked_anew_in_another(hanging: Hangin
     ("error", "expected"),
     [
         pytest.param(
-            StorageError("Blob is away: check DOCUMENTS_CONNECTION"),
+            StorageError(Advised("Blob is away", "check DOCUMENTS_CONNECTION")),
             Finding("broken", "failed", "Blob is away", "Check DOCUMENTS_CONNECTION", settings=("GIVEN",)),
             id="ours, with its own advice",
+        ),
+        pytest.param(
+            StorageError("there are only these roles: Set up crew"),
+            Finding(
+                "broken",
+                "failed",
+                "there are only these roles: Set up crew",
+                "General advice",
+                settings=("GIVEN",),
+            ),
+            id="ours, quoting what sounds like advice",
         ),
         pytest.param(
             StorageError("Blob is away"),

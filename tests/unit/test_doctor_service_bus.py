@@ -8,7 +8,7 @@ import pytest
 
 from local.fake_clock import FakeClock
 from shared.doctor.service_bus import ADVICE, DEEP, QUICK
-from shared.errors import BusError
+from shared.errors import Advised, BusError
 from shared.runtime import Runtime
 from shared.storage.service_bus import ServiceBusBus
 from tests.unit.doctor_rig import DoctorRig
@@ -84,7 +84,7 @@ def test_a_queue_that_cannot_be_used_is_named_with_its_setting_and_the_other_is_
 
 
 def test_an_error_that_says_itself_what_to_do_is_not_talked_over(rig: Rig) -> None:
-    rig.bus.problems["entity-sync"] = "no token: give the app's identity a role"
+    rig.bus.problems["entity-sync"] = Advised("no token", "give the app's identity a role")
     (failed,) = [finding for finding in rig.findings(QUICK) if finding.status == "failed"]
     assert (failed.seen, failed.advice) == ("no token", "Give the app's identity a role")
 

@@ -12,7 +12,7 @@ import pytest
 from shared.config import SECRET_SETTINGS
 from shared.doctor import odbc, sign_in, telemetry
 from shared.doctor.settings import KEY_VAULT, MEND, PLAUSIBLE, READABLE
-from shared.errors import ConfigurationError
+from shared.errors import Advised, ConfigurationError
 from shared.runtime import Runtime
 from tests.unit.doctor_rig import DoctorRig
 from tests.unit.engine_rig import REQUIRED
@@ -120,7 +120,9 @@ def test_a_vault_that_answers_is_asked_for_one_secret_as_the_apps_identity(vault
 def test_a_vault_that_does_not_answer_is_a_warning_for_the_settings_at_hand_are_complete(
     vault: Vault,
 ) -> None:
-    vault.error = ConfigurationError.of("SAFETYAMP_TOKEN", "no vault there: check AZURE_KEY_VAULT_URL")
+    vault.error = ConfigurationError.of(
+        "SAFETYAMP_TOKEN", Advised("no vault there", "check AZURE_KEY_VAULT_URL")
+    )
     found = vault.rig.only(KEY_VAULT)
     assert (found.status, found.seen) == ("warning", "SAFETYAMP_TOKEN: no vault there")
     assert (found.advice, found.settings) == ("Check AZURE_KEY_VAULT_URL", ("AZURE_KEY_VAULT_URL",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from local.fake_clock import FakeClock
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista.driver import VistaConnection
 from shared.clients.vista.errors import StatementRefused
+from shared.clients.vista.queries import VistaColumns
 from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.doctor.finding import Finding
 from shared.doctor.vista import DEEP, QUICK, SERVER_TIME, last_counts
 from shared.doctor.vista_login import DATABASE_RIGHTS, SERVER_ROLE, TABLE_RIGHTS, TABLES
-from shared.errors import DatabaseError, StorageError
+from shared.errors import Advised, DatabaseError, StorageError
 from shared.storage.documents import to_json
 from shared.sync import paths
 from shared.sync.documents.state import EntityState
@@ -59,6 +61,7 @@ class Vista:
             SERVER_ROLE: [(0,)],
         }
         self.days: list[date] = []
+        self.more: tuple[str, ...] = ()
         self.connected = False
 
     def ping(self) -> None:
@@ -68,16 +71,17 @@ class Vista:
         self._connect()
         return self.answers if question is VistaConnection.about else question(_Connection(self))
 
-    def departments(self) -> Reading[Any]:
+    def departments(self, _columns: Any = None) -> Reading[Any]:
         return self._read("departments")
 
-    def open_jobs(self) -> Reading[Any]:
+    def open_jobs(self, _columns: Any = None) -> Reading[Any]:
         return self._read("open jobs")
 
-    def employees(self) -> Reading[Any]:
+    def employees(self, columns: VistaColumns | None = None) -> Reading[Any]:
+        self.more = columns.employees if columns else ()
         return self._read("employees")
 
-    def titles(self, today: date) -> Reading[Any]:
+    def titles(self, today: date, _columns: Any = None) -> Reading[Any]:
         self.days.append(today)
         return self._read("titles")
 
@@ -222,7 +226,7 @@ def test_a_question_that_is_refused_hides_neither_the_other_nor_the_reads(
 
 def test_a_read_that_is_refused_names_its_own_setting_and_hides_no_other(rig: Rig) -> None:
     rig.vista.raises["titles"] = StatementRefused(
-        "Vista: the column udX does not exist: check VISTA_TITLE_COLUMN", "VISTA_TITLE_COLUMN"
+        Advised("the column udX does not exist", "check VISTA_TITLE_COLUMN"), "VISTA_TITLE_COLUMN"
     )
     found = rig.deep()
     assert [name for name, finding in found.items() if finding.status == "failed"] == ["vista.titles"]
@@ -370,3 +374,21 @@ def test_of_a_read_that_several_entities_rest_on_the_later_entity_counts(rig: Ri
         state.source_counts = counts
         rig.documents.write(paths.state(entity), to_json(state.to_json()))
     assert last_counts(rig.documents) == {"Vista employees": 10, "Vista departments": 5}
+
+
+def test_columns_that_the_rules_name_are_asked_for(tmp_path: Path) -> None:
+    """So that one which this Vista lacks, or this login may not read, is told before a run needs it."""
+    file = tmp_path / "rules.toml"
+    file.write_text('version = 1\n[employees.fields]\nstreet2 = { from = "udUnit" }')
+    rig = Rig(RULES_FILE=str(file))
+    rig.deep()
+    assert rig.vista.more == ("udUnit",)
+
+
+def test_rules_that_cannot_be_read_are_told_instead_of_reading_without_them(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text("version = 1\n[emploees]")
+    found = Rig(RULES_FILE=str(file)).deep()
+    assert [name for name, one in found.items() if one.status == "failed"] == ["vista.rules"]
+    assert "emploees" in found["vista.rules"].seen
+    assert "vista.employees" not in found

@@ -273,6 +273,7 @@ def test_a_driver_whom_hands_assigned_matters_only_where_the_sync_assigns_them(
     assigned: str, looked_at: int
 ) -> None:
     drafter = Drafter(VEHICLE_ASSIGN_DRIVER=assigned)
+    drafter.mapping.options = MappingOptions(vehicle_assign_driver=assigned == "true")
     people = EntityState("employees")
     people.put("1", Entry("u1", "d", {}, {}))
     update_json(drafter.rig.documents, paths.state("employees"), lambda _: people.to_json())

@@ -40,10 +40,11 @@ UNKNOWN: dict[str, Any] = {"system_access": None}
 class People:
     """Drafts of one state of employees, from these rows of Vista."""
 
-    def __init__(self, *rows: EmployeeRow, **settings: str) -> None:
+    def __init__(self, *rows: EmployeeRow, rules: str | None = None, **settings: str) -> None:
         self.rig = PlanningRig("employees", **settings)
         self.rig.hire(*rows)
-        self.mapping = mappings(mapping_options(self.rig.settings))["employees"]
+        self.options = mapping_options(self.rig.settings, rules and f"version = 1\n{rules}")
+        self.mapping = mappings(self.options)["employees"]
         self.state = EntityState("employees")
 
     def know(self, number: int, flags: Flags | None = None, digest: str | None = None, **fields: Any) -> None:
@@ -74,9 +75,7 @@ class People:
         resolver = Resolver(self.rig.services, "r", "employees")
         resolver.provide(self.state)
         source = (
-            SourceReader(self.rig.services, resolver, mapping_options(self.rig.settings), refresh=True)
-            .read("employees", {})
-            .source
+            SourceReader(self.rig.services, resolver, self.options, refresh=True).read("employees", {}).source
         )
         return draft_changes(
             self.rig.services, self.mapping, self.state, resolver, run, source, trust_digests=trust, **how

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from shared.clients.http.call_meter import is_interactive
 from shared.errors import (
     APIError,
     BusError,
@@ -34,7 +33,8 @@ from shared.sync.documents.state import EntityState
 from shared.sync.messages import EntityMessage, parse_batch_message, parse_entity_message
 from shared.sync.runs.entity_handler import start_plan, sync_entity
 from shared.sync.runs.requests import request_run
-from tests.unit.engine_rig import EngineRig
+from shared.sync.services import Services
+from tests.unit.engine_rig import EngineRig, last_long
 from tests.unit.planning_rig import VEHICLES_ON, PlanningRig, a_leaver, a_person
 
 CONFIGURATION = ConfigurationError.of("VISTA_COMPANY", "is no company")
@@ -590,7 +590,7 @@ class TestOnlyLeavers:
         self, monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
         first = cut_off()
-        first.add_note("nothing but the accounts of Microsoft Graph could not be read")
+        first.only = "accounts"
         failing(monkeypatch, first, error)
         rig = self.rig()
         run = rig.run()
@@ -605,7 +605,7 @@ class TestOnlyLeavers:
             tried.append(arguments[-1])
             assert len(tried) < 5, "it goes on and on"
             error: SafetyAmpError = cut_off()
-            error.add_note("nothing but SafetyAmp's listing could not be read")
+            error.only = "listing"
             raise error
 
         monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", fail)
@@ -652,14 +652,25 @@ def test_a_run_of_one_record_goes_first_in_the_window(
 ) -> None:
     seen: list[bool] = []
 
-    def look(*_: Any) -> None:
-        seen.append(is_interactive())
+    def look(services: Services, *_: Any) -> None:
+        seen.append(services.work.lane == "interactive")
         raise RateLimited("full", 1.0)
 
     monkeypatch.setattr("shared.sync.runs.entity_handler.make_plan", look)
     rig = PlanningRig("employees")
     rig.deliver(rig.run(keys=keys))
     assert seen == [first]
+
+
+def test_the_lease_of_planning_is_renewed_before_each_of_its_calls() -> None:
+    """Of the listing, and of what else SafetyAmp is asked."""
+    rig = PlanningRig("vehicles", **VEHICLES_ON)
+    rig.samsara_source.records["vehicles"] = [{"id": "281", "name": "Truck", "serial": "SN1"}]
+    run = rig.run()
+    listed = last_long(rig, planning_path(run, "vehicles"))
+    rig.deliver(run)
+    assert listed == ["assets", "assets", "asset_types"]
+    assert rig.status(run).phase == "applying"
 
 
 def test_the_garbage_collector_rests_while_planning_only(

@@ -13,7 +13,15 @@ from shared.sync import paths
 from shared.sync.documents.active import active_run_id
 from shared.sync.documents.outcome import Outcome, Result, outcomes_to_json
 from shared.sync.documents.plans import read_plan
-from shared.sync.documents.runs import EntityPhase, EntityStatus, Run, RunPhase, RunRequest, get_run
+from shared.sync.documents.runs import (
+    EntityPhase,
+    EntityStatus,
+    Run,
+    RunPhase,
+    RunRequest,
+    change_run,
+    get_run,
+)
 from shared.sync.documents.state import EntityState, Entry, read_state
 from shared.sync.messages import parse_entity_message
 from shared.sync.runs.finish import advance, finish_entity, finish_run, phase_of
@@ -73,6 +81,47 @@ class TestAnEntity:
         rig.end_batch(1)
         assert rig.finish().phase == "done"
 
+    @pytest.mark.parametrize(("is_approved", "counted"), [(False, [(1, 0)]), (True, [])])
+    def test_notes_once_what_nobody_approved(self, is_approved: bool, counted: list[tuple[int, int]]) -> None:
+        rig = FinishRig()
+        create_json(rig.documents, paths.state("employees"), EntityState("employees").to_json())
+
+        def approve(run: Run) -> None:
+            run.entities["employees"].approved = is_approved
+
+        change_run(rig.documents, rig.run_id, approve)
+        rig.end_batch(
+            *(1, Outcome("1", "deactivate", "deactivated", "d", "u1")),
+            *(Outcome("2", "deactivate", "failed", "d", "u2"), an_outcome("updated", "3", target_id="u3")),
+        )
+        for _ in range(2):
+            rig.finish()
+        state = read_state(rig.documents, "employees")
+        assert state is not None
+        found = [(one["deactivate"], one["reactivate"]) for one in state.unasked.values()]
+        assert found == counted
+
+    def test_of_which_a_part_is_held_ends_as_held_and_counts_it(self) -> None:
+        held = {"deactivate": {"count": 12, "reasons": ["too many"]}}
+        rig = FinishRig(counts={"source": 13, "update": 1, "deactivate": 12}, held_parts=held, held_batches=1)
+        rig.end_batch(1, an_outcome("updated", target_id="u1"))
+        status = rig.finish()
+        assert (status.phase, status.reason) == ("held", "too many; what is not held was applied")
+        assert (status.counts["updated"], status.counts["unapproved"]) == (1, 12)
+        assert status.held_changes == {"deactivate": 12}
+        assert status.planned["deactivate"] == 12
+
+    def test_that_was_stopped_is_not_held_although_a_part_was(self) -> None:
+        held = {"deactivate": {"count": 12, "reasons": ["too many"]}}
+        rig = FinishRig(held_parts=held, held_batches=1)
+
+        def stop(run: Run) -> None:
+            run.entities["employees"].stop_reason = "SafetyAmp is away"
+
+        change_run(rig.documents, rig.run_id, stop)
+        rig.end_batch(1)
+        assert rig.finish().phase == "failed"
+
     @pytest.mark.parametrize(
         ("plan", "quiet"),
         [
@@ -109,6 +158,7 @@ class TestAnEntity:
             "invalid": 2,
             "failed": 2,
             "waiting": 2,
+            "unapproved": 0,
         }
         assert status.planned == {"create": 0, "update": 9, "deactivate": 0, "reactivate": 0}
 

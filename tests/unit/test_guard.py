@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
 import pytest
 
+from shared.config import load_settings
 from shared.errors import IncompleteRead
+from shared.sync.model import Action
 from shared.sync.planning.guard import (
     GuardLimits,
+    Judgement,
     guard,
     keys_exchanged,
     refuse_empty,
     refuse_shrunk_listing,
     source_doubled,
 )
+from shared.sync.planning.limits import limits_of
+from tests.unit.engine_rig import REQUIRED
 
-LIMITS = GuardLimits(max_deactivations=10, max_percent=20)
 
-DEACTIVATIONS: list[tuple[int, int, int]] = [
+def limits(count: int, percent: float) -> GuardLimits:
+    guarded = {"GUARD_MAX_DEACTIVATIONS": str(count), "GUARD_MAX_PERCENT": f"{percent:g}"}
+    return limits_of(load_settings({**REQUIRED, **guarded}))
+
+
+LIMITS = limits(10, 20)
+ACCESS: tuple[Action, ...] = ("deactivate", "reactivate")
+
+
+def judged(
+    limits: GuardLimits = LIMITS,
+    *,
+    size: int = 100,
+    now: Mapping[str, int] | None = None,
+    last: Mapping[str, int] | None = None,
+    recent: Mapping[str, int] | None = None,
+    always: Collection[Action] = (),
+    **planned: int,
+) -> Judgement:
+    return guard(
+        *(limits, planned),
+        size=size,
+        source_counts=now or {},
+        last_counts=last or {},
+        recent=recent,
+        always=always,
+    )
+
+
+BEYOND: list[tuple[int, int, int]] = [
     (0, 0, 0),
     (0, 100, 0),
     (10, 50, 0),
@@ -29,29 +65,62 @@ DEACTIVATIONS: list[tuple[int, int, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("deactivations", "size", "reasons"), DEACTIVATIONS)
-def test_deactivations_beyond_number_or_percentage_are_held(
-    deactivations: int, size: int, reasons: int
+@pytest.mark.parametrize(("count", "size", "reasons"), BEYOND)
+@pytest.mark.parametrize("action", ACCESS)
+def test_access_that_is_taken_or_given_back_beyond_number_or_percentage_is_held(
+    action: Action, count: int, size: int, reasons: int
 ) -> None:
-    found = guard(LIMITS, deactivations=deactivations, size=size, source_counts={}, last_counts={})
-    assert len(found) == reasons
-    assert all(str(deactivations) in reason for reason in found)
+    found = judged(size=size, **cast("dict[str, Any]", {action: count}))
+    assert not found.everything
+    assert [len(texts) for texts in found.parts.values()] == ([reasons] if reasons else [])
+    assert all(str(count) in reason for reason in found.reasons_for(action))
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_what_is_new_or_changed_has_no_limit_of_its_own(action: Action) -> None:
+    assert not judged(size=1, recent={action: 900}, **cast("dict[str, Any]", {action: 5000})).parts
+
+
+def test_a_part_that_is_held_holds_no_other() -> None:
+    found = judged(create=5, update=7, deactivate=11)
+    assert set(found.parts) == {"deactivate"}
+    assert not found.reasons_for("create")
 
 
 @pytest.mark.parametrize(
-    ("limits", "deactivations", "held"),
+    ("limits", "count", "held"),
     [
-        (GuardLimits(0, 100), 1, True),
-        (GuardLimits(0, 100), 0, False),
-        (GuardLimits(1000, 0), 1, True),
-        (GuardLimits(1000, 0), 0, False),
-        (GuardLimits(1000, 100), 100, False),
-        (GuardLimits(1000, 0.5), 1, True),
+        (limits(0, 100), 1, True),
+        (limits(0, 100), 0, False),
+        (limits(1000, 0), 1, True),
+        (limits(1000, 0), 0, False),
+        (limits(1000, 100), 100, False),
+        (limits(1000, 0.5), 1, True),
     ],
 )
-def test_limits_at_their_bounds(limits: GuardLimits, deactivations: int, held: bool) -> None:
-    found = guard(limits, deactivations=deactivations, size=100, source_counts={}, last_counts={})
-    assert bool(found) is held
+def test_limits_at_their_bounds(limits: GuardLimits, count: int, held: bool) -> None:
+    assert bool(judged(limits, deactivate=count).parts) is held
+
+
+@pytest.mark.parametrize(
+    ("recent", "count", "held"),
+    [(10, 10, False), (11, 10, True), (20, 1, True), (20, 0, False), (0, 10, False)],
+)
+@pytest.mark.parametrize("action", ACCESS)
+def test_what_nobody_approved_in_the_last_day_counts_with_what_is_planned(
+    action: Action, recent: int, count: int, held: bool
+) -> None:
+    found = judged(size=1000, recent={action: recent}, **cast("dict[str, Any]", {action: count}))
+    assert bool(found.parts) is held
+    for reason in found.reasons_for(action):
+        assert f"{count} people would" in reason
+        assert f"after {recent} in the last 24 hours" in reason
+        assert f"together {recent + count}, and 20 are the limit" in reason
+
+
+def test_a_part_of_which_a_rule_says_so_is_held_whatever_its_number() -> None:
+    found = judged(create=1, update=1, always=("create", "reactivate"))
+    assert found.parts == {"create": ["1 records would be created, and a rule says to ask first"]}
 
 
 SOURCES: list[tuple[dict[str, int], dict[str, int], int]] = [
@@ -66,17 +135,17 @@ SOURCES: list[tuple[dict[str, int], dict[str, int], int]] = [
 
 
 @pytest.mark.parametrize(("now", "last", "reasons"), SOURCES)
-def test_a_source_that_shrank_beyond_the_percentage_is_held(
+def test_a_source_that_shrank_beyond_the_percentage_holds_everything(
     now: dict[str, int], last: dict[str, int], reasons: int
 ) -> None:
-    found = guard(LIMITS, deactivations=0, size=100, source_counts=now, last_counts=last)
-    assert len(found) == reasons
+    found = judged(now=now, last=last, create=1)
+    assert len(found.everything) == reasons
+    assert found.reasons_for("create") == found.everything
 
 
 def test_a_reason_names_both_numbers_and_the_setting() -> None:
-    [number, share, source] = guard(
-        LIMITS, deactivations=30, size=100, source_counts={"Vista jobs": 5}, last_counts={"Vista jobs": 50}
-    )
+    found = judged(now={"Vista jobs": 5}, last={"Vista jobs": 50}, deactivate=30)
+    [source, number, share] = found.reasons_for("deactivate")
     assert "30" in number
     assert "GUARD_MAX_DEACTIVATIONS is 10" in number
     assert "30 of 100" in share

@@ -20,11 +20,11 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from local.fake_clock import FakeClock
 from shared.clients.http import transport
 from shared.clients.http.answers import LONGEST_NAME, MOST_FIELDS, Call
-from shared.clients.http.call_meter import interactive, metered
+from shared.clients.http.call_meter import UpstreamCall
 from shared.clients.http.headers import bearer_headers, user_agent
-from shared.clients.http.heartbeat import beating
 from shared.clients.http.pipeline import HttpPipeline
 from shared.clients.http.transport import MAX_IDLE_SECONDS, HttpTransport, new_session
+from shared.clients.http.work import Work
 from shared.errors import (
     AccessRefused,
     APIError,
@@ -35,12 +35,14 @@ from shared.errors import (
     NotFound,
     RateLimited,
     RetryLater,
+    Stopping,
     UpstreamUnavailable,
 )
 from shared.resilience.retry import RetryPolicy
 from tests.doubles.scripted_upstream import BASE_URL, NotingBreaker, NotingLimiter, Step, Upstream
 
 OK: Step = (200, {"data": 1})
+INTERACTIVE = Work("interactive")
 LOST = requests.ReadTimeout("read timed out")
 BROKEN = requests.ConnectionError("connection aborted")
 NEVER_CONNECTED = requests.ConnectionError(
@@ -136,13 +138,12 @@ def test_a_429_that_would_take_long_is_rate_limited(
 
 def test_a_near_slot_is_waited_for_and_a_far_one_gives_the_time_back() -> None:
     near = Upstream(OK, limiter=NotingLimiter(1.5, 0.5))
-    with interactive():
-        assert near.pipeline.request("GET", "/api/users") == {"data": 1}
+    assert near.pipeline.under(INTERACTIVE).request("GET", "/api/users") == {"data": 1}
     assert near.clock.sleeps == [1.5, 0.5]
 
     far = Upstream(OK, limiter=NotingLimiter(2.5))
-    with pytest.raises(RateLimited), interactive():
-        far.pipeline.request("GET", "/api/users")
+    with pytest.raises(RateLimited):
+        far.pipeline.under(INTERACTIVE).request("GET", "/api/users")
     assert far.clock.sleeps == []
     assert far.script.requests == []
     assert far.breaker.verdicts == ["released"]
@@ -157,8 +158,8 @@ def test_bulk_work_never_waits_for_a_slot() -> None:
 
 def test_many_short_waits_end_too() -> None:
     crowded = Upstream(OK, limiter=NotingLimiter(*[1.0] * 50))
-    with pytest.raises(RateLimited), interactive():
-        crowded.pipeline.request("GET", "/api/users")
+    with pytest.raises(RateLimited):
+        crowded.pipeline.under(INTERACTIVE).request("GET", "/api/users")
     assert sum(crowded.clock.sleeps) == 6
 
 
@@ -179,8 +180,8 @@ def test_a_breaker_that_opened_during_the_wait_for_a_slot_is_obeyed() -> None:
         upstream.breaker.refusals.append(45.0)
 
     vars(upstream.clock)["sleep"] = wait_and_open
-    with pytest.raises(CircuitOpen), interactive():
-        upstream.pipeline.request("GET", "/api/users")
+    with pytest.raises(CircuitOpen):
+        upstream.pipeline.under(INTERACTIVE).request("GET", "/api/users")
     assert upstream.script.requests == []
     # A probe that waited was given back, or nobody could have made another one meanwhile.
     assert upstream.breaker.verdicts == ["released"]
@@ -291,23 +292,20 @@ def test_the_credential_is_not_sent_to_another_host() -> None:
     assert upstream.pipeline.request("GET", f"{BASE_URL}:443/api/users?a=1") == {"data": 1}
 
 
-def test_an_interactive_block_may_use_the_reserve() -> None:
+def test_interactive_work_may_use_the_reserve() -> None:
     upstream = Upstream(OK)
     upstream.pipeline.request("GET", "/a")
-    with interactive():
-        upstream.pipeline.request("GET", "/a")
+    upstream.pipeline.under(INTERACTIVE).request("GET", "/a")
     upstream.pipeline.request("GET", "/a")
     assert upstream.limiter.acquired == [False, True, False]
 
 
-def test_a_meter_counts_calls_statuses_and_waits_of_its_block_only() -> None:
-    upstream = Upstream((500, {}), LOST, OK)
-    with metered() as outer, metered() as meter:
-        upstream.pipeline.request("GET", "/a")
-        elsewhere = threading.Thread(target=upstream.pipeline.request, args=("GET", "/a"))
-        elsewhere.start()
-        elsewhere.join()
+def test_a_meter_counts_calls_statuses_and_waits_of_its_work_only() -> None:
+    upstream, work = Upstream((500, {}), LOST, OK), Work()
+    upstream.pipeline.under(work).request("GET", "/a")
     upstream.pipeline.request("GET", "/a")
+    upstream.pipeline.under(Work()).request("GET", "/a")
+    meter = work.meter
     assert meter.calls == {"safetyamp": 3}
     assert meter.requests == {
         "safetyamp|GET /a|5xx": 1,
@@ -315,29 +313,48 @@ def test_a_meter_counts_calls_statuses_and_waits_of_its_block_only() -> None:
         "safetyamp|GET /a|2xx": 1,
     }
     assert meter.waited_seconds == 1.5
-    assert outer == meter
     meter.add({"safetyamp": 2, "vista": 1}, {"vista|titles|ok": 1}, 0.5)
     assert meter.calls == {"safetyamp": 5, "vista": 1}
     assert meter.requests["vista|titles|ok"] == 1
     assert meter.waited_seconds == 2.0
 
 
-def test_the_heartbeat_comes_before_each_call_and_can_end_the_request() -> None:
+def test_work_is_kept_alive_before_each_call_and_can_end_the_request() -> None:
     upstream = Upstream((500, {}), OK)
-    beats: list[int] = []
+    kept: list[int] = []
 
-    def heartbeat() -> None:
-        beats.append(len(upstream.script.requests))
-        if len(beats) == 3:
+    def keep_alive() -> None:
+        kept.append(len(upstream.script.requests))
+        if len(kept) == 3:
             raise LeaseLost("gone")
 
-    with beating(heartbeat):
-        upstream.pipeline.request("GET", "/a")
-        assert beats == [0, 1]
-        with pytest.raises(LeaseLost):
-            upstream.pipeline.request("GET", "/a")
+    pipeline = upstream.pipeline.under(Work(keep_alive=keep_alive))
+    pipeline.request("GET", "/a")
+    assert kept == [0, 1]
+    with pytest.raises(LeaseLost):
+        pipeline.request("GET", "/a")
     assert len(upstream.script.requests) == 2
     assert upstream.breaker.verdicts == ["failed", "succeeded"]
+
+
+def test_no_call_is_begun_at_the_deadline_and_a_lease_is_not_renewed_for_it() -> None:
+    upstream, kept = Upstream(OK), list[int]()
+    pipeline = upstream.pipeline.under(
+        Work(deadline=upstream.clock.monotonic() + 10, keep_alive=lambda: kept.append(1))
+    )
+    upstream.clock.advance(9.9)
+    pipeline.request("GET", "/a")
+    upstream.clock.advance(0.1)
+    with pytest.raises(Stopping):
+        pipeline.request("GET", "/a")
+    assert (len(upstream.script.requests), kept) == (1, [1])
+
+
+def test_each_call_is_told_whatever_work_it_belongs_to() -> None:
+    told: list[UpstreamCall] = []
+    upstream = Upstream((500, {}), OK, on_call=told.append)
+    upstream.pipeline.under(Work()).request("GET", "/a")
+    assert [call.key for call in told] == ["safetyamp|GET /a|5xx", "safetyamp|GET /a|2xx"]
 
 
 def test_an_answer_that_trickles_in_is_given_up() -> None:

@@ -19,12 +19,12 @@ from local.host.host import LocalHost
 from local.host.index import HostOptions, index
 from local.host.invocation_context import LocalContext
 from shared import runtime
-from shared.clients.http.call_meter import UpstreamCall, count_call
+from shared.clients.http.call_meter import UpstreamCall
 from shared.context import Trace, bound, bound_facts, current_trace, message_properties
 from shared.errors import ConfigurationError, StorageError
 from shared.runtime import Parts, Runtime
 from shared.storage.bus import Message
-from shared.telemetry.invocation import invocation
+from shared.telemetry.invocation import invocation, note_call
 from shared.telemetry.metrics import Metric
 from shared.telemetry.telemetry import Dependency, Guarded
 from tests.unit.engine_rig import REQUIRED
@@ -78,13 +78,13 @@ def test_a_call_is_a_dependency_of_the_invocation_and_flushed_at_its_end(
     process: Runtime, telemetry: KeptTelemetry
 ) -> None:
     with invocation(process, "apply_batch", PARENT), bound(run="r", entity="jobs", batch=2, key="no"):
-        count_call(CALL)
+        note_call(process, CALL)
         assert telemetry.flushed == 0
     facts = {"run": "r", "entity": "jobs", "batch": "2", "function": "apply_batch"}
     parent = Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
     assert telemetry.dependencies == [Dependency(CALL, parent, process.clock.now(), facts)]
     assert telemetry.flushed == 1
-    count_call(CALL)
+    note_call(process, CALL)
     assert len(telemetry.dependencies) == 1
 
 
@@ -98,7 +98,7 @@ def test_without_the_hosts_trace_the_invocation_begins_one(process: Runtime) -> 
 
 def test_telemetry_is_flushed_when_the_work_fails(process: Runtime, telemetry: KeptTelemetry) -> None:
     def fails() -> None:
-        count_call(CALL)
+        note_call(process, CALL)
         raise StorageError("away")
 
     with pytest.raises(StorageError), invocation(process, "sweep", PARENT):
@@ -111,11 +111,11 @@ def test_a_backend_that_raises_is_off_and_the_work_goes_on(
 ) -> None:
     telemetry.broken = True
     with invocation(process, "sweep", PARENT):
-        count_call(CALL)
-        count_call(CALL)
+        note_call(process, CALL)
+        note_call(process, CALL)
     telemetry.broken = False
     with invocation(process, "sweep", PARENT):
-        count_call(CALL)
+        note_call(process, CALL)
     assert telemetry.dependencies == []
     assert [record.getMessage() for record in caplog.records] == [
         "telemetry failed and is off until the process ends"
@@ -125,7 +125,7 @@ def test_a_backend_that_raises_is_off_and_the_work_goes_on(
 def test_wrong_settings_are_not_the_invocations_complaint() -> None:
     process = Runtime({})
     with invocation(process, "sweep", PARENT):
-        count_call(CALL)
+        note_call(process, CALL)
     with pytest.raises(ConfigurationError):
         _ = process.settings
 

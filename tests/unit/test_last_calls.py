@@ -6,10 +6,10 @@ import pytest
 from fakeredis import FakeServer
 
 from local.fake_clock import FakeClock
-from shared.clients.http.call_meter import UpstreamCall, count_call, endpoint_of
+from shared.clients.http.call_meter import UpstreamCall, endpoint_of
 from shared.queries.last_calls import last_calls
 from shared.runtime import Parts, Runtime
-from shared.telemetry.invocation import invocation
+from shared.telemetry.invocation import invocation, note_call
 from shared.telemetry.last_calls import KEPT, KEY
 from tests.unit.engine_rig import REQUIRED
 from tests.unit.operations_rig import answers
@@ -35,7 +35,7 @@ def app() -> App:
 def calls(process: Runtime, *paths: str, status: str = "200", service: str = "safetyamp") -> None:
     with invocation(process, "apply_batch", None):
         for path in paths:
-            count_call(UpstreamCall(service, endpoint_of("PATCH", path), status, 0.2504))
+            note_call(process, UpstreamCall(service, endpoint_of("PATCH", path), status, 0.2504))
 
 
 def told(process: Runtime) -> list[str]:

@@ -18,6 +18,7 @@ from shared.sync.entities import mappings
 from shared.sync.messages import BatchMessage
 from shared.sync.model import EntityName
 from shared.sync.planning.reader import mapping_options
+from tests.unit.engine_rig import last_long
 from tests.unit.test_batch_handler import RUN, BatchRig, ScriptedSafetyAmp, change
 
 SETTLED_AFTER = 100.0
@@ -120,6 +121,13 @@ class TestWhoReads:
         rig.documents.acquire_lease(paths.look_up_pages(RUN, "employees"), 60)
         assert rig.too_early() == 60.0
         assert rig.safetyamp.asked == []
+
+    def test_keeps_the_others_from_it_however_long_it_takes(self) -> None:
+        rig = LookUpRig("1", there=[a_user("1")])
+        rig.safetyamp.pages += [[a_user("2")], [a_user("3")]]
+        rig.clock.advance(SETTLED_AFTER)
+        listed = last_long(rig, paths.look_up_pages(RUN, "employees"))
+        assert (rig.look(), len(listed)) == (["u1"], 3)
 
     def test_of_departments_is_each_for_itself_when_its_own_is_settled(self) -> None:
         """A department needs the region that an earlier batch looks for."""

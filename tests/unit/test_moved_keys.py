@@ -133,7 +133,7 @@ def test_under_a_number_that_the_rules_leave_to_others_only_the_same_person_does
     state.put("2", Entry(USER, None, {**PAT, "system_access": 1}, {}))
     moved = MovedKeys(state)
     others = Rejected("2", "skipped", "of others", cause=OUT_OF_SCOPE)
-    records = {"1": SourceRecord("1", (LEFT,)), "2": others}
+    records: dict[str, SourceRecord | Rejected] = {"1": SourceRecord("1", (LEFT,)), "2": others}
     moved.judge(records, {"1": PAT, "2": person}.__getitem__)
     assert bool(moved.told) == is_told
 

@@ -329,5 +329,7 @@ def test_a_plan_that_the_guard_would_hold_leads_to_the_run_that_holds_it(asker: 
     asker.change_run(run_id, phase="held", planned={"deactivate": 1})
     step = asker.ask(**held)
     assert step.verdict == "held"
-    assert "it would be deactivated, but the guard holds employees: 15 deactivations" in step.reason
+    assert (
+        "it would be deactivated, but the guard holds that part of employees: 15 deactivations" in step.reason
+    )
     assert step.approve_url == f"/api/runs/{run_id}/approve"

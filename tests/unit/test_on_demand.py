@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared.clients.http.heartbeat import beat
 from shared.errors import (
     BusError,
     DatabaseError,
@@ -44,7 +43,7 @@ class SafetyAmp(PagedSafetyAmp):
         self.created: list[dict[str, Any]] = []
 
     def create(self, _resource: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        beat()  # as the pipeline does before each call
+        self.work.before_call(self._clock())  # as the pipeline does before each call
         self.at.append(self._clock())
         self.answer()
         self.created.append(dict(payload))

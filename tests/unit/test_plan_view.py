@@ -215,10 +215,10 @@ def test_the_table_has_a_row_per_field_and_no_formula(rig: PlanRig) -> None:
     rig.sources.employee_rows = [employee(8, term_date="2026-01-04")]
     rig.plans([change("7", fields={"street": "9 Ash", "city": None}, before={"street": "1 Elm"}), off("8")])
     assert rows(rig.seen()) == [
-        ["entity", "action", "key", "name", "why", "field", "before", "after"],
-        ["employees", "deactivate", "8", "", "TermDate 2026-01-04", "system_access", "1", "0"],
-        ["employees", "update", "7", "'=HYPERLINK(1) Lee", "", "street", "1 Elm", "9 Ash"],
-        ["employees", "update", "7", "'=HYPERLINK(1) Lee", "", "city", "", ""],
+        ["entity", "action", "key", "name", "why", "field", "before", "after", "held"],
+        ["employees", "deactivate", "8", "", "TermDate 2026-01-04", "system_access", "1", "0", ""],
+        ["employees", "update", "7", "'=HYPERLINK(1) Lee", "", "street", "1 Elm", "9 Ash", ""],
+        ["employees", "update", "7", "'=HYPERLINK(1) Lee", "", "city", "", "", ""],
     ]
 
 

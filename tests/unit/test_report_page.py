@@ -68,6 +68,12 @@ def report_with(problems: list[dict[str, Any]], **status: Any) -> Report:
     return make_report(rig_with(problems).documents, a_run(**status))
 
 
+def test_names_the_part_that_waits_with_its_number() -> None:
+    report = report_with([])
+    report["entities"]["jobs"] |= {"phase": "held", "held_changes": {"deactivate": 53}}
+    assert "Waits for an approval: 53 to deactivate" in Parsed(report_page(report)).text
+
+
 def test_says_counts_reasons_and_what_to_do() -> None:
     problems = [problem("4711", "invalid"), problem("4712", "reported")]
     page = Parsed(

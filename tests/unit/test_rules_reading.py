@@ -328,7 +328,8 @@ def test_a_problem_says_where_it_is_and_what_to_do(body: str, wanted: str) -> No
 def test_a_file_without_version_and_one_of_a_newer_release_say_so() -> None:
     assert told("[jobs]\nx = 1\n") == [
         "version: is missing: begin the file with version = 1",
-        'line 2, jobs.x: there is no "x" here (there is "fields", "scope", "actions", "protect" and "pilot")',
+        'line 2, jobs.x: there is no "x" here (there is "fields", "scope", "actions", "guard", "protect" and'
+        ' "pilot")',
     ]
     assert told("version = 2\nx = 1\n") == [
         "line 1, version: is 2; this release reads 1: update the app, or take an older file"

@@ -52,7 +52,7 @@ def test_every_word_of_a_file_is_told_in_a_sentence_and_none_besides() -> None:
 TAKEN = [
     "[employees.fields]\nmobile_phone = { from = 'CellPhone' }",
     "[employees.fields]\nmobile_phone = { from = ['Cell', 'Phone'], owner = 'safetyamp' }",
-    "[[employees.scope]]\nname = 'A'\nall = [{ column = 'A', in = 1 }, { column = 'B', before = 2026-01-31 }]",
+    "[[jobs.scope]]\nname = 'A'\nall = [{ column = 'A', in = 1 }, { column = 'B', after = 2026-01-31 }]",
     "[employees.pilot]\nkeys = '5'\ndepartments = ['10', '20']",
     "[employees.fields]\nhome_site_id = { rule = 'office_of_region' }",
     "[vehicles]\nassign_driver = true",

@@ -22,8 +22,15 @@ from shared.sync.planning.rules_in_force import rules_in_force, rules_text
 from shared.sync.runs.requests import request_run
 from tests.unit.engine_rig import EngineRig
 
-FIRST = '[employees.people]\nlast_day = "worked"\n'
-SECOND = "[employees.people]\nhire_lead_days = 3\n"
+FIRST = 'version = 1\n[employees.people]\nlast_day = "worked"\n'
+SECOND = "version = 1\n[employees.people]\nhire_lead_days = 3\n"
+EXPECTING = """version = 1
+[[expect]]
+entity = "employees"
+name = "a crane operator"
+given = { FirstName = "Pat" }
+then = { first_name = "Pat" }
+"""
 JO = Author("stated", "Jo Canary")
 
 
@@ -133,7 +140,7 @@ class TestTheList:
 
     def test_keeps_what_a_newer_release_notes_beside(self, rig: EngineRig) -> None:
         version = asdict(PushedRules(1, "a" * 64, "2026-03-02T12:00:00+00:00", "d", "key"))
-        newer = {"version": 2, "pushed": [{**version, "signed": "x"}], "sealed": True}
+        newer: dict[str, Any] = {"version": 2, "pushed": [{**version, "signed": "x"}], "sealed": True}
         rig.documents.create(paths.RULES, json.dumps(newer).encode())
         pushed(rig)
         after = read_json(rig.documents, paths.RULES)
@@ -172,8 +179,15 @@ class TestPushing:
 
     def test_wrong_rules_names_what_is_wrong_and_decides_nothing(self, rig: EngineRig) -> None:
         with pytest.raises(ConfigurationError, match="last_day"):
-            pushed(rig, '[employees.people]\nlast_day = "never"\n')
+            pushed(rig, 'version = 1\n[employees.people]\nlast_day = "never"\n')
         assert (decisions(rig), list(rig.documents.list("rules/"))) == ([], [])
+
+    def test_rules_whose_expectations_fail_names_them_and_decides_nothing(self, rig: EngineRig) -> None:
+        wrong = EXPECTING.replace('first_name = "Pat"', 'first_name = "Sam"')
+        with pytest.raises(ConfigurationError, match=r"employees, a crane operator: .*first_name"):
+            pushed(rig, wrong)
+        assert (decisions(rig), list(rig.documents.list("rules/"))) == ([], [])
+        assert pushed(rig, EXPECTING) == 1
 
     def test_over_a_version_that_it_was_not_made_from_is_refused(self, rig: EngineRig) -> None:
         pushed(rig)
@@ -255,9 +269,13 @@ class TestAFile:
             (None, "cannot be read"),
             (b"\xff\xfe", "UTF-8"),
             (b"version = ", "RULES_FILE"),
-            (b'[employees.people]\nlast_day = "never"\n', "last_day"),
+            (b'version = 1\n[employees.people]\nlast_day = "never"\n', "last_day"),
+            (
+                EXPECTING.replace('then = { first_name = "Pat', 'then = { first_name = "Sam').encode(),
+                "expect",
+            ),
         ],
-        ids=["gone", "other letters", "no TOML", "wrong"],
+        ids=["gone", "other letters", "no TOML", "wrong", "not as expected"],
     )
     def test_that_is_wrong_lets_nothing_begin(self, file: Path, content: bytes | None, why: str) -> None:
         if content is None:
@@ -267,7 +285,7 @@ class TestAFile:
         rig = EngineRig(RULES_FILE=str(file))
         with pytest.raises(ConfigurationError, match=why) as found:
             request_run(rig.services, RunRequest())
-        assert found.value.problems[0].setting == "RULES_FILE"
+        assert found.value.problems[0].setting in ("RULES_FILE", "[[expect]]")
         assert list(rig.documents.list("")) == []
 
     @pytest.mark.parametrize("way", ["push", "go back"])

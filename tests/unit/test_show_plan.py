@@ -28,12 +28,21 @@ def record(key: str, name: str = "", why: str | None = None, **fields: tuple[Any
         "why": why,
         "fields": [{"field": name, "before": old, "after": new} for name, (old, new) in fields.items()],
         "warnings": [],
+        "held": False,
     }
 
 
-def part(action: Any, *records: PlannedRecord, count: int | None = None, **by_field: int) -> PlannedPart:
+def part(
+    action: Any, *records: PlannedRecord, count: int | None = None, held: int = 0, **by_field: int
+) -> PlannedPart:
     number = len(records) if count is None else count
-    return {"action": action, "count": number, "by_field": by_field, "records": list(records)}
+    return {
+        "action": action,
+        "count": number,
+        "held": held,
+        "by_field": by_field,
+        "records": list(records),
+    }
 
 
 def entity(name: Any, *parts: PlannedPart, **members: Any) -> EntityPlan:
@@ -71,6 +80,15 @@ EVERYTHING = a_plan(
     ),
     entity("vehicles", phase="off", planned=False, reason="SAFETYAMP_VEHICLE_SITE_ID is not set"),
 )
+
+
+@pytest.mark.parametrize(
+    ("held", "heading"),
+    [(0, "2 people change"), (2, "2 people change: held"), (1, "2 people change: 1 of them held")],
+)
+def test_a_part_says_whether_it_is_held(held: int, heading: str) -> None:
+    people = entity("employees", part("update", record("7", "Ann Lee"), record("8", "Bob Ray"), held=held))
+    assert heading in printed(a_plan(people))
 
 
 def test_all_is_told_in_the_order_of_danger() -> None:

@@ -37,6 +37,18 @@ def test_only_columns_with_something_in_them_are_shown() -> None:
     assert "calls: safetyamp 3" in text
 
 
+def test_the_part_that_waits_is_named_with_its_number() -> None:
+    report = a_report(source=5, created=3, unapproved=53)
+    report["entities"]["employees"] |= {
+        **{"phase": "held", "held": True, "reason": "53 people would be deactivated"},
+        "held_changes": {"deactivate": 53},
+    }
+    text = printed(report, 80)
+    assert "employees is held: 53 people would be deactivated" in text
+    assert "  waits for an approval: 53 to deactivate" in text
+    assert "unapproved" in text
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_no_heading_is_broken_and_no_count_lost_at_any_width(width: int) -> None:
     counts = {name: 90_000 + number for number, name in enumerate(COUNTS)}

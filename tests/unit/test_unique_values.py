@@ -67,7 +67,12 @@ class Plan:
         self.claims[key] = Claim(**{**vars_of(self.claims[key]), **claimed})
 
     def arranged(
-        self, *, listed: bool = False, retry: bool = False, doubtful: Collection[str] = ()
+        self,
+        *,
+        listed: bool = False,
+        retry: bool = False,
+        doubtful: Collection[str] = (),
+        held: Collection[Change] = (),
     ) -> Arranged:
         def claims(keys: Collection[str]) -> Mapping[str, Claim]:
             return {key: self.claims[key] for key in keys if key in self.claims}
@@ -80,6 +85,7 @@ class Plan:
             listed=listed,
             retry=retry,
             doubtful=doubtful,
+            held=held,
         )
 
     def applied(self, arranged: Arranged) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -432,6 +438,34 @@ def test_those_who_give_to_one_another_are_in_one_batch(plan: Plan, size: int) -
     batches = list(draft.batches(size))
     assert [change.key for batch in batches for change in batch] == ["3", "2", "1", "4"]
     assert [change.key for change in batches[0]][:3] == ["3", "2", "1"]
+
+
+class TestSomebodyWhoseOwnChangeIsHeld:
+    def test_keeps_a_phone_that_a_leaver_would_be_without(self, plan: Plan) -> None:
+        plan.says("1", left=True)
+        plan.wants("2", mobile_phone=phone(1), city="Delta")
+        off = Change("1", "deactivate", "u1", {"system_access": 0}, {}, {}, "new")
+        arranged = plan.arranged(held=[off])
+        [[change]] = arranged.groups
+        assert (change.fields, change.beside, change.incomplete) == ({"city": "Delta"}, [], True)
+        assert arranged.freed == []
+        assert [(one.key, one.cause) for one in arranged.left_out] == [("2", causes.WAITS_FOR_APPROVAL)]
+        assert "employee 1, whose own change is held, keeps it" in arranged.left_out[0].reason
+
+    @pytest.mark.parametrize("name", ["email", "mobile_phone"])
+    def test_gets_the_value_that_the_held_change_takes(self, plan: Plan, name: str) -> None:
+        """Whoever wants it too waits, although nobody has it."""
+        value = mail(9) if name == "email" else phone(9)
+        on = Change("1", "reactivate", "u1", {"system_access": 1, name: value}, {}, {}, "new")
+        plan.wants("2", **{name: value})
+        arranged = plan.arranged(held=[on])
+        assert arranged.groups == []
+        assert keys_of(arranged.dropped) == ["2"]
+        assert [one.cause for one in arranged.left_out] == [causes.WAITS_FOR_APPROVAL]
+
+
+def keys_of(changes: list[Change]) -> list[str]:
+    return [change.key for change in changes]
 
 
 @pytest.mark.parametrize("seed", range(300))

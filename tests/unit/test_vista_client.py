@@ -13,7 +13,7 @@ import pytest
 
 from local.company.vista_database import connection_string, create_vista_database
 from local.fake_clock import FakeClock
-from shared.clients.http.call_meter import metered
+from shared.clients.http.work import Work
 from shared.clients.vista.client import VistaClient
 from shared.clients.vista.connection import connect_factory
 from shared.clients.vista.connection_pool import ConnectionPool
@@ -241,21 +241,23 @@ def test_titles_are_those_of_people_employed_today(tmp_path: Path) -> None:
 
 def test_each_query_is_one_call_of_the_meter_and_one_success(tmp_path: Path) -> None:
     vista = Vista(tmp_path, bJCJM=[job("A")], bPRJC=[time_row(7, "A", 8, LAST)])
-    with metered() as meter:
-        vista.client.departments()
-        vista.client.latest_open_jobs(TODAY)
-    assert meter.requests == {"vista|departments|ok": 1, "vista|latest open jobs|ok": 2}
-    assert vista.breaker.verdicts == ["succeeded"] * 3
+    work = Work()
+    vista.client.under(work).departments()
+    vista.client.under(work).latest_open_jobs(TODAY)
+    vista.client.departments()
+    assert work.meter.requests == {"vista|departments|ok": 1, "vista|latest open jobs|ok": 2}
+    assert vista.breaker.verdicts == ["succeeded"] * 4
 
 
 def test_a_missing_custom_column_is_named_and_no_failure_of_the_database(tmp_path: Path) -> None:
     vista = Vista(tmp_path, title="udNoTitle", region="udNoRegion")
-    with metered() as meter, pytest.raises(DatabaseError, match=r"udNoRegion .*VISTA_REGION_COLUMN"):
-        vista.client.departments()
+    work = Work()
+    with pytest.raises(DatabaseError, match=r"udNoRegion .*VISTA_REGION_COLUMN"):
+        vista.client.under(work).departments()
     with pytest.raises(DatabaseError, match=r"udNoTitle .*VISTA_TITLE_COLUMN"):
         vista.client.employees()
     assert vista.breaker.verdicts == ["succeeded"] * 2
-    assert meter.requests == {"vista|departments|error": 1}
+    assert work.meter.requests == {"vista|departments|error": 1}
 
 
 def test_a_column_name_that_is_none_reaches_no_statement(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sqlglot.errors import OptimizeError, ParseError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
+from shared.clients.http.work import Work
 from shared.clients.vista import queries
 from shared.clients.vista.client import VistaClient
 from shared.clients.vista.connection_pool import ConnectionPool
@@ -78,7 +79,12 @@ class OneConnection:
         pass
 
 
-ARGUMENTS: dict[str, Any] = {"columns": None, "today": DAY, "question": VistaConnection.ping}
+ARGUMENTS: dict[str, Any] = {
+    "columns": None,
+    "today": DAY,
+    "question": VistaConnection.ping,
+    "work": Work(),
+}
 """What a method is called with. Whatever is asked through `inspect` is in `shared.doctor`, whose statements
 its own tests look at."""
 

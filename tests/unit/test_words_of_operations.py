@@ -3,7 +3,7 @@ a record has to wait for, and emptying the cache."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from fakeredis import FakeServer
@@ -17,7 +17,7 @@ from shared.queries.references import can_go_without, missing_references, why_mi
 from shared.resilience.redis_connection import RedisConnection
 from shared.storage.cache import Cache
 from shared.sync.documents.control import Pause
-from shared.sync.documents.outcome import RESULTS
+from shared.sync.documents.outcome import RESULTS, Outcome
 from shared.sync.documents.state import FAILURE, GONE, Entry
 from shared.sync.model import ENTITIES, EntityName, Ref
 from shared.sync.planning.listing import RESOURCES
@@ -29,32 +29,32 @@ from tests.unit.redis_rig import client_of
 # -- calls -----------------------------------------------------------------------------------------------
 
 
-def told(result: str, action: str = "update", reason: str | None = None) -> answers.Change:
-    change: Any = {"result": result, "action": action, "reason": reason, "target_id": 7}
-    return cast("answers.Change", change)
+def call(entity: EntityName, result: Any, action: Any = "update", **outcome: Any) -> answers.Call | None:
+    """The call of a change of a record that is there as 7."""
+    one = change("1", action, target_id=None if action == "create" else 7)
+    return call_of(entity, one, result and Outcome("1", action, result, "digest", **outcome))
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
 @pytest.mark.parametrize("action", ["create", "update", "deactivate", "reactivate"])
 def test_a_change_stands_for_the_call_that_its_resource_takes(entity: EntityName, action: str) -> None:
-    call = call_of(entity, told("failed", action))
+    made = call(entity, "failed", action)
     path = f"/api/{RESOURCES[entity]}"
     if action == "create":
-        assert call == {"method": "POST", "path": path}
+        assert made == {"method": "POST", "path": path}
     else:
         # Only of users PATCH is known to work (docs/contracts/safetyamp.md).
-        assert call == {"method": "PATCH" if entity == "employees" else "PUT", "path": f"{path}/7"}
+        assert made == {"method": "PATCH" if entity == "employees" else "PUT", "path": f"{path}/7"}
 
 
-@pytest.mark.parametrize("result", ["planned", *RESULTS])
-def test_what_was_not_sent_stands_for_no_call(result: str) -> None:
-    not_sent = result in ("planned", "waiting", "cancelled")
-    assert (call_of("employees", told(result)) is None) is not_sent
+@pytest.mark.parametrize("result", [None, *RESULTS])
+def test_what_was_not_sent_stands_for_no_call(result: str | None) -> None:
+    assert (call("employees", result) is None) is (result in (None, "waiting", "cancelled"))
 
 
 def test_what_was_not_tried_stands_for_no_call() -> None:
-    assert call_of("employees", told("failed", reason="not tried: 401 of SafetyAmp")) is None
-    assert call_of("employees", told("failed", reason="tried, and no answer came")) is not None
+    assert call("employees", "failed", reason="401 of SafetyAmp", not_tried=True) is None
+    assert call("employees", "failed", reason="no answer came") is not None
 
 
 # -- what to do ------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from local.company.model import vista_date
 from shared import runtime
+from shared.queries.rules_preview import preview_request
 from shared.runtime import Runtime
 from shared.sync.documents.active import active_run_id
 from shared.sync.documents.runs import RunRequest

@@ -12,6 +12,7 @@ from typing import Any
 from shared.errors import (
     EXCERPT_CHARACTERS,
     AccessRefused,
+    Advised,
     APIError,
     InvalidRecord,
     NotFound,
@@ -129,8 +130,9 @@ def unavailable(call: Call, answer: Answer, detail: str = "") -> UpstreamUnavail
 
 def _refusal(call: Call, answer: Answer) -> APIError:
     if answer.status in OF_THE_CREDENTIAL:
-        hint = f": check {CREDENTIALS.get(call.upstream, 'the credential')}"
-        return AccessRefused(_text(call, answer, hint), answer.status, answer.excerpt, upstream=call.upstream)
+        advice = f"check {CREDENTIALS.get(call.upstream, 'the credential')}{_request_id(answer)}"
+        text = Advised(_answered(call, answer), advice)
+        return AccessRefused(text, answer.status, answer.excerpt, upstream=call.upstream)
     # "Gone" of a POST is no refusal: it can be the new record that was not found when it was read back.
     if answer.status in OF_THE_RECORD or (answer.status in GONE and call.method != "POST"):
         return _record_refusal(call, answer)
@@ -181,5 +183,12 @@ def _field_names(errors: Mapping[str, list[str]]) -> str:
 
 
 def _text(call: Call, answer: Answer, detail: str = "") -> str:
-    request_id = f" (request id {answer.request_id})" if answer.request_id else ""
-    return f"{call.title} answered {answer.status} to {call}{detail}{request_id}"
+    return f"{_answered(call, answer)}{detail}{_request_id(answer)}"
+
+
+def _answered(call: Call, answer: Answer) -> str:
+    return f"{call.title} answered {answer.status} to {call}"
+
+
+def _request_id(answer: Answer) -> str:
+    return f" (request id {answer.request_id})" if answer.request_id else ""

@@ -1,12 +1,10 @@
-"""What a block of code tells the clients (an operator waits) and learns from them (what it cost)."""
+"""What calls to upstreams cost, and how they are named in figures: never by a record."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -83,7 +81,7 @@ def _folded(key: str) -> str:
 
 @dataclass
 class Meter:
-    """What the calls of a block cost.
+    """What the calls of one piece of work cost.
 
     `calls` counts attempts per upstream ("safetyamp", "samsara", "graph"; "vista": queries), `requests` the
     same per `UpstreamCall.key`. `waited_seconds` is the time slept for limiters, for a Retry-After and
@@ -102,72 +100,16 @@ class Meter:
         self.requests.update(folded(requests))
         self.waited_seconds += waited_seconds
 
+    def count(self, call: UpstreamCall) -> None:
+        """Count one attempted call."""
+        self.calls[call.service] += 1
+        self.requests[call.key] += 1
 
-# Context variables, because the figures belong to one handler while other handlers of the same process
-# use the same clients on other threads.
-_meters: ContextVar[tuple[Meter, ...]] = ContextVar("call_meters", default=())
-_observer: ContextVar[Callable[[UpstreamCall], None] | None] = ContextVar("call_observer", default=None)
-_interactive: ContextVar[bool] = ContextVar("interactive", default=False)
-
-
-@contextmanager
-def metered() -> Iterator[Meter]:
-    """Collect the calls that this thread makes within the block; nested blocks all count."""
-    meter = Meter()
-    token = _meters.set((*_meters.get(), meter))
-    try:
-        yield meter
-    finally:
-        _meters.reset(token)
-
-
-@contextmanager
-def observed(observer: Callable[[UpstreamCall], None]) -> Iterator[None]:
-    """Within the block the observer hears of every attempted call; it must be quick and must not raise."""
-    token = _observer.set(observer)
-    try:
-        yield
-    finally:
-        _observer.reset(token)
-
-
-@contextmanager
-def interactive() -> Iterator[None]:
-    """Within the block an operator waits: its calls may use the limiter's reserve."""
-    token = _interactive.set(True)
-    try:
-        yield
-    finally:
-        _interactive.reset(token)
-
-
-def is_interactive() -> bool:
-    """Whether this code runs within `interactive()`."""
-    return _interactive.get()
-
-
-def count_call(call: UpstreamCall) -> None:
-    """Report one attempted call to the meters and the observer of this context."""
-    for meter in _meters.get():
-        meter.calls[call.service] += 1
-        meter.requests[call.key] += 1
-    if (observer := _observer.get()) is not None:
-        observer(call)
-
-
-def count_wait(seconds: float) -> None:
-    """Report a wait to the meters of this context."""
-    for meter in _meters.get():
-        meter.waited_seconds += seconds
-
-
-def note_server_time(upstream: str, date: str | None, now: datetime) -> None:
-    """Tell the meters of this context what an answer's `Date` header says; `now` is our time then."""
-    try:
-        theirs = parsedate_to_datetime(date or "")
-    except (ValueError, OverflowError):  # a year, or a zone, beyond what a number holds
-        return
-    if theirs.tzinfo is None:  # "-0000", a time of no known zone
-        return
-    for meter in _meters.get():
-        meter.seconds_ahead[upstream] = (theirs - now).total_seconds()
+    def note_server_time(self, upstream: str, date: str | None, now: datetime) -> None:
+        """Note what an answer's `Date` header says; `now` is our time then."""
+        try:
+            theirs = parsedate_to_datetime(date or "")
+        except (ValueError, OverflowError):  # a year, or a zone, beyond what a number holds
+            return
+        if theirs.tzinfo is not None:  # "-0000" is a time of no known zone
+            self.seconds_ahead[upstream] = (theirs - now).total_seconds()

@@ -20,7 +20,7 @@ from urllib3.exceptions import (
 
 from shared.clients.http.origins import origin_of
 from shared.clients.http.server_probe import UNKNOWN_NAME
-from shared.errors import ConfigurationError
+from shared.errors import Advised, ConfigurationError
 
 EXCHANGE_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 """What requests lets through while it sends and reads: its own errors, and a few of those below it."""
@@ -49,7 +49,8 @@ def wrong_setting(error: Exception, url: str, setting: str) -> ConfigurationErro
     if any(_is_unknown_name(cause) for cause in causes):
         return _unknown_name(error, url, setting)
     if any(_is_no_tls(cause) for cause in causes):
-        text = f"what answers at {_host(url)} speaks no TLS: check the address, its https and its port"
+        seen = f"what answers at {_host(url)} speaks no TLS"
+        text = Advised(seen, "check the address, its https and its port")
         return ConfigurationError.of(_setting_of(error, setting), text)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -89,7 +90,8 @@ def _is_no_tls(cause: BaseException) -> bool:
 def _unknown_name(error: Exception, url: str, setting: str) -> ConfigurationError:
     of_proxy = isinstance(error, requests.exceptions.ProxyError)
     host = "the proxy's host" if of_proxy else f"the host {_host(url)}"
-    text = f"{host} is not known here: check its spelling, and which name servers this machine asks"
+    advice = "check its spelling, and which name servers this machine asks"
+    text = Advised(f"{host} is not known here", advice)
     return ConfigurationError.of(_setting_of(error, setting), text)
 
 
@@ -112,9 +114,9 @@ def _certificate(error: ssl.SSLCertVerificationError, url: str, setting: str) ->
         )
         return ConfigurationError.of(setting, text)
     if code in OF_THE_DATE:
-        text = (
-            f"the certificate that {host} shows is not valid today: check this machine's clock, and tell who "
-            f"runs {host}; {CA_BUNDLE} does not help"
+        text = Advised(
+            f"the certificate that {host} shows is not valid today",
+            f"check this machine's clock, and tell who runs {host}; {CA_BUNDLE} does not help",
         )
         return ConfigurationError.of(setting, text)
     text = (

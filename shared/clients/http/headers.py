@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.errors import ConfigurationError, SettingProblem
+from shared.errors import Advised, ConfigurationError, SettingProblem
 
 
 def checked_header_value(setting: str, value: str) -> str:
@@ -13,7 +13,7 @@ def checked_header_value(setting: str, value: str) -> str:
     if value and value.isascii() and value.isprintable() and " " not in value:
         return value
     problem = "is empty, or has blanks, line ends or other characters that a header cannot carry"
-    raise ConfigurationError([SettingProblem(setting, f"{problem}; copy the value again")])
+    raise ConfigurationError([SettingProblem(setting, Advised(problem, "copy the value again", "; "))])
 
 
 def bearer_headers(setting: str, token: str) -> dict[str, str]:

@@ -5,24 +5,17 @@ from __future__ import annotations
 import logging
 import random as randomness
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.clients.http.answers import TOO_MANY_REQUESTS, Answer, Call, value_of
-from shared.clients.http.call_meter import (
-    NO_ANSWER,
-    UpstreamCall,
-    count_call,
-    count_wait,
-    endpoint_of,
-    is_interactive,
-    note_server_time,
-)
-from shared.clients.http.heartbeat import beat
+from shared.clients.http.call_meter import NO_ANSWER, Meter, UpstreamCall, endpoint_of
 from shared.clients.http.origins import origin_of
 from shared.clients.http.transport import HttpTransport, SessionFactory, new_session
+from shared.clients.http.work import Work
 from shared.clock import Clock
 from shared.errors import APIError, CircuitOpen, RateLimited, RetryLater, UpstreamUnavailable
 from shared.resilience.retry import RetryPolicy, parse_retry_after
@@ -62,8 +55,9 @@ class _Result:
 class _Waits:
     """The waiting of one request: each wait at most `patience` seconds, all together three times that."""
 
-    def __init__(self, clock: Clock, patience: float) -> None:
+    def __init__(self, clock: Clock, patience: float, meter: Meter) -> None:
         self._clock = clock
+        self._meter = meter
         self._patience = patience
         self._left = patience * PATIENT_WAITS
 
@@ -74,17 +68,17 @@ class _Waits:
             return False
         self._left -= seconds
         self._clock.sleep(seconds)
-        count_wait(seconds)
+        self._meter.waited_seconds += seconds
         return True
 
 
 class HttpPipeline:
     """Calls one upstream on behalf of all threads of the process.
 
-    `headers` gives the headers of each attempt. Waits up to `patience_seconds` are slept; for longer ones a
-    RetryLater is raised, so that a handler can give its time back. A full window is waited for only by
-    interactive work: bulk work, whose calls are spread over the whole window soon, would wait for nearly
-    every one of them.
+    `headers` gives the headers of each attempt; `on_call` hears of each, must be quick and must not raise.
+    Waits up to `patience_seconds` are slept; for longer ones a RetryLater is raised, so that a handler can
+    give its time back. A full window is waited for only by interactive work: bulk work, whose calls are
+    spread over the whole window soon, would wait for nearly every one of them.
     """
 
     def __init__(
@@ -102,6 +96,7 @@ class HttpPipeline:
         read_timeout: float = 30.0,
         patience_seconds: float = 2.0,
         random: Callable[[], float] = randomness.random,
+        on_call: Callable[[UpstreamCall], None] = lambda _: None,
     ) -> None:
         self.upstream = upstream
         self._base_url = base_url.rstrip("/")
@@ -113,6 +108,14 @@ class HttpPipeline:
         self._transport = HttpTransport(session_factory, clock, connect_timeout, read_timeout)
         self._patience = patience_seconds
         self._random = random
+        self._on_call = on_call
+        self._work = Work()
+
+    def under(self, work: Work) -> HttpPipeline:
+        """The same pipeline, for calls that belong to this work."""
+        bound = copy(self)
+        bound._work = work
+        return bound
 
     def request(
         self,
@@ -132,14 +135,14 @@ class HttpPipeline:
         Raises RateLimited, CircuitOpen or RetryLater when going on would mean a long wait; InvalidRecord
         (400, 422), AccessRefused (401, 403), NotFound (404, 410), APIError (other 3xx and 4xx, but for a POST
         UpstreamUnavailable, because it may have happened), UpstreamUnavailable (1xx, 5xx, 408, no answer, not
-        JSON) and ConfigurationError (`HttpTransport.send`). What the bound heartbeat raises ends the request
-        before a call. The texts name method, path, status and fields;
+        JSON) and ConfigurationError (`HttpTransport.send`). What `Work.before_call` raises ends the
+        request before a call. The texts name method, path, status and fields;
         a body's excerpt is only in `response_text`, which may hold personal data.
         """
         url = self._url(path_or_url)
         call = Call(self.upstream, method.upper(), urlsplit(url).path)
         request = _Request(call, url, params, json)
-        waits = _Waits(self._clock, self._patience)
+        waits = _Waits(self._clock, self._patience, self._work.meter)
         for attempt in count(1):
             if attempt > 1 and anew is not None:
                 request = replace(request, json=anew())
@@ -171,7 +174,7 @@ class HttpPipeline:
     def _exchange(self, request: _Request, waits: _Waits) -> _Result:
         """One attempt, with the breaker told how it went; asked again after a wait for the limiter, because
         it may have opened meanwhile."""
-        beat()
+        self._work.before_call(self._clock.monotonic())
         while True:
             self._pass_breaker(waits)
             verdict = self._breaker.released
@@ -186,7 +189,7 @@ class HttpPipeline:
                 raise
             finally:
                 verdict()
-            if not is_interactive() or not waits.slept(full.delay_seconds):
+            if self._work.lane == "bulk" or not waits.slept(full.delay_seconds):
                 raise full
 
     def _verdict(self, error: APIError | None) -> Callable[[], None]:
@@ -198,7 +201,7 @@ class HttpPipeline:
 
     def _attempt(self, request: _Request) -> _Result:
         headers = self._headers()
-        permit = self._limiter.acquire(interactive=is_interactive())
+        permit = self._limiter.acquire(interactive=self._work.lane == "interactive")
         started = self._clock.monotonic()
         outcome: Answer | UpstreamUnavailable
         try:
@@ -261,9 +264,11 @@ class HttpPipeline:
         status = outcome.status if isinstance(outcome, Answer) else None
         endpoint = endpoint_of(call.method, call.path)
         answered = NO_ANSWER if status is None else str(status)
-        count_call(UpstreamCall(self.upstream, endpoint, answered, seconds))
+        counted = UpstreamCall(self.upstream, endpoint, answered, seconds)
+        self._work.meter.count(counted)
+        self._on_call(counted)
         if isinstance(outcome, Answer):
-            note_server_time(self.upstream, outcome.headers.get("Date"), self._clock.now())
+            self._work.meter.note_server_time(self.upstream, outcome.headers.get("Date"), self._clock.now())
         facts = {
             "service": self.upstream,
             "operation": f"{call.method} {call.path}",

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from urllib3 import ProxyManager
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-"""On `time.monotonic()`, for the answer that this thread is about to ask for."""
+"""On `time.monotonic()`, for the answer that this thread is about to ask for. Bound and read in this module
+alone: requests and urllib3 hand nothing through to the response that has to know it."""
 
 
 class TimedAdapter(HTTPAdapter):

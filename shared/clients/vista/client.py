@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.clients.http.call_meter import UpstreamCall, count_call
+from shared.clients.http.call_meter import UpstreamCall
+from shared.clients.http.work import Work
 from shared.clients.receipts import Reading, Receipt
 from shared.clients.vista.connection_pool import ConnectionPool, NoFreeConnection
 from shared.clients.vista.driver import Undecodable, VistaConnection
@@ -62,11 +64,20 @@ class VistaClient:
         title_column: str,
         region_column: str,
         breaker: CircuitBreaker,
+        on_call: Callable[[UpstreamCall], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._company = company
         self._columns = VistaColumns(title_column, region_column)
         self._breaker = breaker
+        self._on_call = on_call
+        self._work = Work()
+
+    def under(self, work: Work) -> VistaClient:
+        """The same client, for reads that belong to this work."""
+        bound = copy(self)
+        bound._work = work
+        return bound
 
     def departments(self, columns: VistaColumns | None = None) -> Reading[DepartmentRow]:
         """All payroll departments."""
@@ -159,7 +170,9 @@ class VistaClient:
             except MissingColumn as error:
                 raise _by_setting(error, columns) from None
             finally:
-                count_call(UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started))
+                call = UpstreamCall(UPSTREAM, name, outcome, time.monotonic() - started)
+                self._work.meter.count(call)
+                self._on_call(call)
 
 
 def _by_setting(error: MissingColumn, columns: VistaColumns) -> MissingColumn:
@@ -167,7 +180,7 @@ def _by_setting(error: MissingColumn, columns: VistaColumns) -> MissingColumn:
     setting = columns.settings().get(error.column)
     if setting is None:
         return error
-    return missing_column(error.column, str(error).partition(": ")[0], setting)
+    return missing_column(error.column, error.where, setting)
 
 
 def _all(

@@ -28,6 +28,7 @@ from shared.clients.vista.login_errors import (
     timed_out,
     unknown_host,
 )
+from shared.errors import Advised
 from shared.unreadable import LENIENT, register_lenient_codec
 
 HOPELESS_SECONDS = 0.2
@@ -60,11 +61,13 @@ def _connect_sqlite(path: Path) -> VistaConnection:
         is_there = path.is_file()
     except OSError as error:
         text = f"the SQLite file {path} of VISTA_CONNECTION_STRING cannot be read ({error.strerror})"
-        raise StatementRefused(f"Vista: {text}") from None
+        raise StatementRefused(text) from None
     if not is_there:
         raise StatementRefused(
-            f"Vista: the SQLite file {path} of VISTA_CONNECTION_STRING does not exist: make it first, "
-            "or give an absolute path (sqlite:////...)"
+            Advised(
+                f"the SQLite file {path} of VISTA_CONNECTION_STRING does not exist",
+                "make it first, or give an absolute path (sqlite:////...)",
+            )
         )
     engine = Engine(
         (sqlite3.Error,), sqlite_error, _sqlite_parameter, lambda _raw, _seconds: None, _lenient_sqlite

@@ -77,7 +77,7 @@ def check_server(connection_string: str) -> None:
     address = TCP_ADDRESS.match(servers[0].rstrip(" ,"))
     if address is None or not 1 <= int(address["port"] or DEFAULT_PORT) <= LARGEST_PORT:
         text = f"SERVER in {CONNECTION_SETTING} is no host, host,port (1 to {LARGEST_PORT}) or host\\instance"
-        raise StatementRefused(f"Vista: {text}") from None
+        raise StatementRefused(text) from None
 
 
 def server_host(connection_string: str) -> str | None:

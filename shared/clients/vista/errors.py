@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from shared.errors import ConfigurationError, DatabaseError, SettingProblem
+from shared.errors import Advised, ConfigurationError, DatabaseError, SettingProblem, framed
 
 SQLSTATE = re.compile(r"[0-9A-Z]{5}\Z")
 NATIVE_ERROR = re.compile(r"\((-?\d{1,10})\)(?= \(SQL\w+\)|; \[|\Z)")
@@ -72,23 +72,33 @@ NOT_KNOWN = f"the statement failed: look the error up, and into the log of the s
 class StatementRefused(DatabaseError, ConfigurationError):
     """Nothing is wrong with the database: a setting, a permission, a driver or a statement is.
 
-    Trying again cannot help, so this is a ConfigurationError too; `settings` are those concerned.
+    Trying again cannot help, so this is a ConfigurationError too; `settings` are those concerned. `where` is
+    what to search the web or the server's log for.
     """
 
-    def __init__(self, text: str, *settings: str) -> None:
-        super().__init__(
-            SettingProblem(setting, text.removeprefix("Vista: "))
-            for setting in settings or (CONNECTION_SETTING,)
-        )
-        self.args = (text,)
+    def __init__(self, what: str, *settings: str, where: str = "") -> None:
+        told = _told(what, where)
+        text = told if where else what
+        super().__init__(SettingProblem(setting, text) for setting in settings or (CONNECTION_SETTING,))
+        self.args = (told,)
+        self.where = where
 
 
 class MissingColumn(StatementRefused):
     """A table lacks `column`."""
 
-    def __init__(self, text: str, column: str, *settings: str) -> None:
-        super().__init__(text, *settings)
+    def __init__(self, text: str, column: str, *settings: str, where: str = "") -> None:
+        super().__init__(text, *settings, where=where)
         self.column = column
+
+
+def _told(what: str, where: str = "") -> str:
+    return framed(what, f"Vista ({where}): " if where else "Vista: ")
+
+
+def failed(what: str, where: str = "") -> DatabaseError:
+    """The error for a database that is not well, or of which it is not known."""
+    return DatabaseError(_told(what, where))
 
 
 class DriverError(NamedTuple):
@@ -126,7 +136,7 @@ class DriverError(NamedTuple):
 
 def missing_driver(what: str) -> DatabaseError:
     """For a machine that lacks a part of ODBC; `what` is a sentence that says which."""
-    return StatementRefused(f"Vista: {what}: {NO_DRIVER}")
+    return StatementRefused(Advised(what, NO_DRIVER))
 
 
 def odbc_error(error: Exception) -> DatabaseError:
@@ -136,25 +146,25 @@ def odbc_error(error: Exception) -> DatabaseError:
     if known is not None:
         return known
     if found.state == "42S02":
-        return StatementRefused(f"Vista ({found.where}): {_missing_table(found.name)}")
+        return StatementRefused(_missing_table(found.name), where=found.where)
     if found.state == "42S22":
-        return missing_column(found.name, f"Vista ({found.where})")
+        return missing_column(found.name, found.where)
     unknown = NOT_KNOWN if found.state == "42000" else FAILED
-    return DatabaseError(f"Vista ({found.where}): {ADVICE.get(found.state, unknown)}")
+    return failed(ADVICE.get(found.state, unknown), found.where)
 
 
 def numbered_error(error: DriverError) -> DatabaseError | None:
     """The error for one that the server's number tells, at a login or later; None for any other. SQLSTATE
     42000 says nothing by itself: the driver gives it for a missing right and for a busy server alike."""
     if error.has(NO_READABLE_REPLICA):
-        return DatabaseError(f"Vista ({error.where}): {REPLICA}")
+        return failed(REPLICA, error.where)
     if error.has(BUSY_OR_AWAY):
-        return DatabaseError(f"Vista ({error.where}): {ADVICE.get(error.state, BUSY)}")
+        return failed(ADVICE.get(error.state, BUSY), error.where)
     if error.has(READ_INTENT_ONLY):
-        return StatementRefused(f"Vista ({error.where}): {INTENT}")
+        return StatementRefused(INTENT, where=error.where)
     if error.has(NEEDS_PERMISSION):
         needed = f"the login of {CONNECTION_SETTING} needs SELECT permission on {error.name}"
-        return StatementRefused(f"Vista ({error.where}): statement refused: {needed}")
+        return StatementRefused(f"statement refused: {needed}", where=error.where)
     return None
 
 
@@ -163,32 +173,34 @@ def sqlite_error(error: Exception) -> DatabaseError:
     found = SQLITE_NAME.search(str(error))
     if found is None:
         name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-        text = f"Vista ({name}): the SQLite file in {CONNECTION_SETTING} failed"
+        text = f"the SQLite file in {CONNECTION_SETTING} failed"
         if name in OF_THE_FILE:
-            return StatementRefused(f"{text}: give one that can be read here and is an SQLite database")
-        return DatabaseError(text)
+            advice = "give one that can be read here and is an SQLite database"
+            return StatementRefused(Advised(text, advice), where=name)
+        return failed(text, name)
     name = found[2].replace('"', "").rpartition(".")[2]
     if found[1] == "table":
-        return StatementRefused(f"Vista: {_missing_table(name)}")
+        return StatementRefused(_missing_table(name))
     return missing_column(name)
 
 
-def missing_column(name: str, where: str = "Vista", setting: str | None = None) -> MissingColumn:
+def missing_column(name: str, where: str = "", setting: str | None = None) -> MissingColumn:
     """The error for a column that Vista lacks; `setting` is the one that names it, if that is known."""
     if setting == RULES:
         text = f"column {name}, which the rules name ({RULES}), does not exist: correct the name there"
         return MissingColumn(f"{where}: {text}", name, setting)
     if setting is not None:
-        text = f"column {name} does not exist: set {setting} to a column that this Vista has"
-        return MissingColumn(f"{where}: {text}, upper and lower case count", name, setting)
+        advice = f"set {setting} to a column that this Vista has, upper and lower case count"
+        return MissingColumn(Advised(f"column {name} does not exist", advice), name, setting, where=where)
     text = (
         f"column {name} does not exist: custom columns are named by VISTA_TITLE_COLUMN and "
         "VISTA_REGION_COLUMN, upper and lower case count"
     )
-    return MissingColumn(f"{where}: {text}", name, *COLUMN_SETTINGS)
+    return MissingColumn(text, name, *COLUMN_SETTINGS, where=where)
 
 
 def _missing_table(name: str) -> str:
-    return (
-        f"table {name} does not exist for this login: check DATABASE in {CONNECTION_SETTING} and permissions"
+    return Advised(
+        f"table {name} does not exist for this login",
+        f"check DATABASE in {CONNECTION_SETTING} and permissions",
     )

@@ -147,7 +147,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answers={200: {JSON: answers.ChangePage, "text/csv": str}},
         problems=(404,),
     ),
-    Operation("post", "/api/runs/{run_id}/approve", "approve_run", "Let the held plans of a run go on",
+    Operation("post", "/api/runs/{run_id}/approve", "approve_run", "Let what a run holds go on",
         query=DECIDING, body=requests.Deciding, answers=STARTED, problems=(404, 409, 413), headers=LOCATED),
     Operation("post", "/api/runs/{run_id}/cancel", "cancel_run", "Stop a run; what was done stays done",
         query=DECIDING, body=requests.Deciding, answers=STARTED, problems=(404, 409, 413), headers=LOCATED),

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from shared.queries.cache_names import CacheName
 from shared.sync.model import EntityName
+from shared.sync.rules.reading import MOST_BYTES
 
 LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
 """No control characters, no line or paragraph separators, nothing that turns the direction of writing."""
@@ -26,8 +27,6 @@ WHO = "Who decides; kept with the decision. Below /entra it is who has signed in
 REASON = "Why; kept with the decision."
 
 MOST_KEYS, MOST_LETTERS = 500, 200
-LARGEST_RULES = 256 * 1024
-"""Bytes of a `rules.toml`."""
 
 
 class PageSize(NamedTuple):
@@ -70,23 +69,21 @@ class RetryRequest(Deciding, total=False):
 
 
 RulesText = Annotated[
-    str, Field(min_length=1, max_length=LARGEST_RULES, description="A whole `rules.toml`, 256 KB at most.")
+    str, Field(min_length=1, max_length=MOST_BYTES, description="A whole `rules.toml`, 256 KB at most.")
 ]
 AFTER = "The version that these rules were made from: refused where another one is in force by now."
 MOST_VERSIONS = 1_000_000
 Number = Annotated[int, Field(ge=0, le=MOST_VERSIONS)]
 
 
-class _Pushing(Deciding, total=False):
-    after: Annotated[Number, Field(description=AFTER)]
-
-
-class PushRequest(_Pushing):
+class PushRequest(Deciding):
     text: RulesText
+    after: NotRequired[Annotated[Number, Field(description=AFTER)]]
 
 
-class RollbackRequest(_Pushing):
+class RollbackRequest(Deciding):
     version: Annotated[Number, Field(description="Which to put in force again; 0: the default file.")]
+    after: NotRequired[Annotated[Number, Field(description=AFTER)]]
 
 
 class PreviewRequest(TypedDict):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def all_batches(plan: Plan) -> list[int]:
     """Their numbers."""
-    return list(range(1, plan.batches + 1))
+    return list(plan.numbers)
 
 
 def missing_batches(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[int]:
@@ -37,7 +37,7 @@ def due_at(
     documents: Documents, settings: Settings, run: Run, entity: EntityName, plan: Plan, number: int
 ) -> datetime:
     """When the batch was meant to go on: as its progress says, else as the plan spread the batches."""
-    spread = timedelta(seconds=(number - 1) * settings.api_rate_limit_period)
+    spread = timedelta(seconds=(number - plan.numbers.start) * settings.api_rate_limit_period)
     planned = datetime.fromisoformat(plan.created_at) + spread
     return goes_on_at(documents, run, entity, number) or planned
 

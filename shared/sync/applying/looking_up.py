@@ -96,7 +96,7 @@ class LookUp:
         at = self._services.clock.now().isoformat()
         try:
             with held_lease(self._services, self._pages) as lease:
-                lister = TargetLister(self._services, self._pages, lease=lease)
+                lister = TargetLister(lease.services, self._pages, lease=lease)
                 # Titles and assets that are not found are sent anew.
                 listed = lister.targets(self._mapping, twice=entity not in UNIQUE_VALUE)
         except LeaseHeld:

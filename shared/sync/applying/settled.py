@@ -24,7 +24,15 @@ def settled(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> I
     SafetyAmp has to be listed."""
     missing = missing_batches(documents, run, entity, plan) if plan.batches > 1 else ()
     for number in sorted(set(all_batches(plan)).difference(missing)):
-        outcomes = _settled(documents, run.run_id, entity, plan.plan_id, number)
+        outcomes = _settled(documents, run.run_id, entity, plan.plan_of(number), number)
+        if outcomes is not None:
+            yield outcomes
+
+
+def settled_before(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> Iterator[BatchOutcomes]:
+    """The outcomes of what was applied before the rest was approved, which is this plan."""
+    for number in range(1, plan.numbers.start):
+        outcomes = _settled(documents, run.run_id, entity, plan.plan_of(number), number)
         if outcomes is not None:
             yield outcomes
 

@@ -42,7 +42,7 @@ def push(
     it expects; RulesConflict when somebody else was quicker, or RULES_FILE rules.
     """
     _refuse_beside_a_file(services)
-    check_rules(text, services.settings)
+    check_rules(services, text)
     pushed = _pushed_so_far(services)
     if pushed and pushed[-1].digest == digest_of_text(text):
         store_rules(services.documents, text)  # where somebody has deleted it
@@ -60,7 +60,7 @@ def roll_back(
     version = version_of(pushed, number)
     text = text_of(services.documents, version.digest) if version else None
     if text is not None:
-        check_rules(text, services.settings)  # the release may know other columns and fields by now
+        check_rules(services, text)  # the release may know other columns and fields by now
     last = pushed[-1] if pushed else None
     if (last.digest if last else DEFAULT) == (version.digest if version else DEFAULT):
         return PutInForce(last, False, active_run_id(services.documents))

@@ -40,7 +40,7 @@ class Written(_MaybeWritten):
 
 
 NOT_TRIED = "not tried"
-"""How the reason begins of a change that was never sent: it has no call that could be shown."""
+"""How the reason begins of a change that was never sent, for people."""
 
 
 @dataclass
@@ -79,6 +79,8 @@ class Outcome:
     errors: dict[str, list[str]] = field(default_factory=dict)
     reason: str | None = None
     at: str | None = None
+    not_tried: bool = False
+    """It was never sent: there is no call that could be shown."""
 
     @property
     def went_well(self) -> bool:
@@ -90,7 +92,7 @@ class Outcome:
         return {name: value for name, value in vars(self).items() if value not in (None, {}, [], False)}
 
 
-NEWER_OF_OUTCOMES = ("taken", "left_out", "incomplete", "beside", "unknown", "list_anew")
+NEWER_OF_OUTCOMES = ("taken", "left_out", "incomplete", "beside", "unknown", "list_anew", "not_tried")
 
 
 def in_doubt(change: Change, result: Result, reason: str) -> Outcome:

@@ -17,7 +17,7 @@ from shared.sync import paths
 from shared.sync.documents.change import NEWER_OF_CHANGES, Change
 from shared.sync.documents.newer_members import Record, aside, read_whole, with_newer
 from shared.sync.documents.outcome import DONE
-from shared.sync.model import EntityName, FieldValues, JsonValue
+from shared.sync.model import Action, EntityName, FieldValues, JsonValue
 
 if TYPE_CHECKING:
     from shared.sync.documents.runs import Run
@@ -77,6 +77,21 @@ class LeftOutChange(TypedDict):
     now: OtherForm | None
 
 
+class HeldPart(TypedDict):
+    """How many changes of one action are held, and why; without reasons of its own: with those of another
+    part, or with the whole plan."""
+
+    count: int
+    reasons: list[str]
+
+
+class Earlier(TypedDict):
+    """The plan whose batches were applied before, and how many they are."""
+
+    plan_id: Annotated[str, checked_path]
+    batches: int
+
+
 class Vanished(TypedDict):
     """Records that have no source any more."""
 
@@ -91,9 +106,12 @@ class Plan:
     `base`: where the state lies that the plan was made from, where it is not the stored one; `state_etag`
     and `state_by` say which one that was. `counts` are by action and kind of problem, `source_counts` the
     sizes of the reads, `approved_counts` those of reads that somebody approved, `counts_changed` whether the
-    state does not say so yet. `held` are the guard's reasons, `failed` why only leavers were looked at.
-    `left_out` are approved changes that are no longer true. `looks` is what was seen of the one record that
-    was asked for. `listed`: SafetyAmp was listed just before it.
+    state does not say so yet. `held` are the guard's reasons to apply nothing of it, `held_parts` what is
+    held by action. Where only some of it is, `held` is empty, and those changes are in `held_batches` of
+    their own, numbered behind the `batches` that are applied: release 0.1.0 does not see them. `failed` says
+    why only leavers were looked at. `left_out` are approved changes that are no longer true. `earlier`: this
+    is the approved rest of a plan of which the other parts were applied. `looks` is what was seen of the one
+    record that was asked for. `listed`: SafetyAmp was listed just before it.
     """
 
     plan_id: Annotated[str, checked_path]
@@ -119,10 +137,44 @@ class Plan:
     left_out: list[LeftOutChange] = field(default_factory=list)
     failed: str | None = None
     listed: bool = False
+    held_parts: dict[Action, HeldPart] = field(default_factory=dict)
+    held_batches: int = 0
+    earlier: Earlier | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """The document."""
         return dict(vars(self))
+
+    @property
+    def done_before(self) -> int:
+        """How many batches came before this plan's own: its outcomes stand behind theirs."""
+        return self.earlier["batches"] if self.earlier else 0
+
+    @property
+    def numbers(self) -> range:
+        """Of the batches that are applied."""
+        return range(self.done_before + 1, self.done_before + self.batches + 1)
+
+    @property
+    def held_numbers(self) -> range:
+        """Of the batches that wait until somebody approves them."""
+        if self.held:
+            return self.numbers
+        return range(self.numbers.stop, self.numbers.stop + self.held_batches)
+
+    @property
+    def all_numbers(self) -> range:
+        """Of all batches of the run, also of those that an earlier plan applied."""
+        return range(1, self.numbers.stop + self.held_batches)
+
+    @property
+    def held_changes(self) -> dict[str, int]:
+        """How many changes are held, by action."""
+        return {action: part["count"] for action, part in self.held_parts.items()}
+
+    def plan_of(self, number: int) -> str:
+        """The id of the plan whose batch has this number."""
+        return self.earlier["plan_id"] if self.earlier and number <= self.done_before else self.plan_id
 
 
 class _Batch(TypedDict):
@@ -152,8 +204,8 @@ def read_plan(documents: Documents, run: Run, entity: EntityName) -> Plan | None
 
 
 def may_be_applied(run: Run, entity: EntityName, plan: Plan) -> bool:
-    """Whether the changes of the plan in force may be sent at all: not when the run only plans, nor while the
-    guard holds it."""
+    """Whether the changes of the plan in force may be sent at all, those of parts that are held apart: not
+    when the run only plans, nor while the guard holds all of it."""
     return run.request.mode != "plan" and (not plan.held or run.entities[entity].approved)
 
 
@@ -190,5 +242,6 @@ def read_batch(documents: Documents, run_id: str, entity: str, plan_id: str, num
 
 
 def planned_changes(plan: Plan) -> int:
-    """How many changes all batches of the plan hold."""
-    return sum(plan.counts.get(action, 0) for action in DONE)
+    """How many changes are applied by the plan's batches."""
+    waiting = 0 if plan.held else sum(plan.held_changes.values())
+    return sum(plan.counts.get(action, 0) for action in DONE) - waiting

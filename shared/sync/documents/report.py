@@ -8,7 +8,16 @@ from shared.sync.documents.plans import LeftOutChange, Problem, Vanished
 from shared.sync.documents.runs import EntityPhase, Mode, RunPhase
 
 CountName = Literal[
-    "source", "unchanged", "created", "updated", "deactivated", "skipped", "invalid", "failed", "waiting"
+    "source",
+    "unchanged",
+    "created",
+    "updated",
+    "deactivated",
+    "skipped",
+    "invalid",
+    "failed",
+    "waiting",
+    "unapproved",
 ]
 
 
@@ -44,15 +53,17 @@ class Counts(TypedDict, total=False):
     invalid: int
     failed: int
     waiting: int
+    unapproved: int
 
 
-class _LeftOut(TypedDict, total=False):
-    """Reports of release 0.1.0 do not have it."""
+class _Later(TypedDict, total=False):
+    """Reports of release 0.1.0 do not have these. `held_changes`: how many wait for somebody, by action."""
 
     left_out: LeftOut
+    held_changes: dict[str, int]
 
 
-class Findings(_LeftOut):
+class Findings(_Later):
     """What an operator has to look at; long lists are cut, and counted whole."""
 
     problems: list[RecordProblem]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict, get_args
 
 from shared.clients.http.call_meter import folded
+from shared.clients.http.work import Lane
 from shared.errors import UnknownRun, UnreadableDocument
 from shared.storage.decoding import Time, decode
 from shared.storage.documents import Document, Documents, from_json, update_json
@@ -67,11 +68,17 @@ class RunRequest:
         """The key of the one record that is asked for: somebody waits for it."""
         return self.keys[0] if len(self.keys) == 1 else None
 
+    @property
+    def lane(self) -> Lane:
+        """How its calls go."""
+        return "bulk" if self.one_record is None else "interactive"
+
 
 @dataclass
 class EntityStatus:
     """Where an entity of a run stands. `reason` says why it failed or is held or off; `stop_reason` is set
     while its remaining batches are being ended without calls, `cancelled` when an operator wished so.
+    `held_changes` are how many changes wait for somebody, by action; those of other parts were applied.
     `requests` are the calls by `UpstreamCall.key`; `failing` is how many records SafetyAmp refuses until
     their data changes or that failed in this run, None while nobody has counted. `quiet`, once it has ended:
     its plan tells nothing of any record.
@@ -90,6 +97,7 @@ class EntityStatus:
     held_because: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
+    held_changes: dict[str, int] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     failing: int | None = None

@@ -15,12 +15,12 @@ import logging
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Final, Literal, NamedTuple, Protocol, TypedDict, cast, overload
 
 from shared.errors import UnreadableDocument
-from shared.storage.decoding import decode
+from shared.storage.decoding import Time, decode
 from shared.storage.documents import Documents, read_json, update_json
 from shared.sync import paths
 from shared.sync.entities.keys import NORMAL_FORMS
@@ -33,6 +33,9 @@ STATE_VERSION = 1
 FOLDED_TITLES_VERSION = 2
 """Of titles by their key of today. A release that knows version 1 alone would take all of them for missing
 and create them again; so it finds no state that it can read, and lists SafetyAmp."""
+KEPT_UNASKED = timedelta(hours=24)
+"""For so long the guard counts what nobody approved together with what is planned."""
+
 _SWAPPED_QUOTES = str.maketrans({'"': "'", "'": '"'})
 
 UNIQUE = ("email", "mobile_phone")
@@ -171,6 +174,14 @@ class Stray(NamedTuple):
     fields: str
 
 
+class Unasked(TypedDict):
+    """When a plan was merged, and how many it deactivated and reactivated."""
+
+    at: Time
+    deactivate: int
+    reactivate: int
+
+
 class Place(NamedTuple):
     """Where a record is now: its id, and the key that it has got, None for none."""
 
@@ -218,6 +229,7 @@ class EntityState:
     while it is read, so they count as being there. `moved` maps keys to the places of records
     that have got another key in SafetyAmp (None: a user that has none any more and is kept under the one that
     it had), until planning finds that it was meant; titles are nothing but their name, and left out.
+    `unasked` is what plans of the last day did about access that nobody approved, by the plan.
     """
 
     entity: str
@@ -233,6 +245,7 @@ class EntityState:
     strays: dict[str, Stray] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     moved: dict[str, Place] = field(default_factory=dict)
+    unasked: dict[str, Unasked] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
         """The digest of the source record that the target was last made equal to."""
@@ -464,6 +477,25 @@ class EntityState:
         flags = record[3] if record is not None else None
         return flags is not None and flags.get(GONE) is True
 
+    def note_unasked(self, plan: str, at: datetime, counts: Mapping[str, int]) -> None:
+        """Note what a plan that nobody approved did about access. What is older than a day is forgotten."""
+        yesterday = at - KEPT_UNASKED
+        self.unasked = {name: one for name, one in self.unasked.items() if _at(one) > yesterday}
+        if any(counts.get(action) for action in ("deactivate", "reactivate")):
+            self.unasked[plan] = {
+                "at": at.isoformat(),
+                "deactivate": counts.get("deactivate", 0),
+                "reactivate": counts.get("reactivate", 0),
+            }
+
+    def unasked_since(self, moment: datetime) -> dict[str, int]:
+        """How many were deactivated and reactivated since, without anybody's approval."""
+        recent = [one for one in self.unasked.values() if _at(one) > moment]
+        return {
+            "deactivate": sum(one["deactivate"] for one in recent),
+            "reactivate": sum(one["reactivate"] for one in recent),
+        }
+
     def unsure_at(self) -> datetime | None:
         """When the last of these became known, None if there is none, or none with its time."""
         flags = (record[3] for record in self.records.values() if record[3])
@@ -507,6 +539,7 @@ class EntityState:
             "strays": {name: list(stray) for name, stray in self.strays.items()},
             "missing": self.missing,
             "moved": {key: list(place) for key, place in self.moved.items()},
+            "unasked": self.unasked,
             "records": self.records,
         }
 
@@ -520,6 +553,7 @@ class _Later(TypedDict, total=False):
     strays: dict[str, list[JsonValue]]
     missing: dict[str, str]
     moved: dict[str, list[JsonValue]]
+    unasked: dict[str, Unasked]
 
 
 class _Stored(_Later):
@@ -566,6 +600,7 @@ def decode_state(entity: str, value: JsonValue, path: str | None = None) -> Enti
             for key, place in stored.get("moved", {}).items()
             if len(place) == len(Place._fields)
         },
+        unasked=stored.get("unasked", {}),
     )
     _normalise_keys(state)
     return state
@@ -615,6 +650,10 @@ def _stored(
     target_id: int | str | None, digest: str | None, fields: str, flags: Flags | None
 ) -> StoredRecord:
     return cast(StoredRecord, [target_id, digest, fields, flags])
+
+
+def _at(unasked: Unasked) -> datetime:
+    return datetime.fromisoformat(unasked["at"])
 
 
 def _flags(record: StoredRecord) -> Flags:
@@ -767,7 +806,7 @@ def rebuild(
     state.listed = len(listed)
     if known is not None:
         state.updated_by, state.source_counts = known.updated_by, dict(known.source_counts)
-        state.approved_counts = dict(known.approved_counts)
+        state.approved_counts, state.unasked = dict(known.approved_counts), dict(known.unasked)
         lacking = [one for one in known.ids() if one not in listed and one not in gone]
         state.missing = {str(one): known.missing_since(one) or run_id for one in lacking}
         if lacking:

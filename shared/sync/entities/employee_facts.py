@@ -25,6 +25,9 @@ from shared.sync.sources import EmployeesSource, MailDirectory, MappingOptions
 logger = logging.getLogger(__name__)
 
 Standing = Literal["active", "left", "future", "bad HireDate", "bad TermDate", "out of scope"]
+BAD_DATES: dict[str, str] = {"bad HireDate": "HireDate", "bad TermDate": "TermDate"}
+"""The standings that cannot be told -> the column that says why."""
+
 MailOrigin = Literal["graph", "vista", "unusable account", "ambiguous accounts"]
 SiteKind = Literal["jobs", "offices", "crowded", "no office", "no region", "no job"]
 

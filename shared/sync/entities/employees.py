@@ -10,6 +10,7 @@ from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.current_people import CurrentPeople
 from shared.sync.entities.employee_facts import (
+    BAD_DATES,
     EmployeeFacts,
     claims_of,
     employee_records,
@@ -70,16 +71,13 @@ class EmployeesMapping:
         somebody new the record, and everybody else the field only.
         """
         key, standing = record.key, record.facts[0]
-        if standing == "left":
+        if standing in ("left", "out of scope"):
             return Desired(key, {}, active=False)
-        if standing == "out of scope":
-            told = Reason(f"access is switched off: {record.facts[1]}", causes.OUT_OF_SCOPE)
-            return Desired(key, {}, active=False, warnings=(told,))
         if standing == "future":
             reason = "hired on a later date: nothing to do before that day"
             return Rejected(key, "skipped", reason, "HireDate", cause=causes.HIRED_LATER)
-        if standing != "active":
-            return _bad_date(key, standing.removeprefix("bad "))
+        if standing in BAD_DATES:
+            return _bad_date(key, BAD_DATES[standing])
         facts = EmployeeFacts.of(record)
         return self._problem(key, facts.row) or self._user(key, facts)
 
@@ -120,7 +118,7 @@ class EmployeesMapping:
         """What the source says of each field that the rules take from it."""
         row, values = facts.row, dict[str, JsonValue]()
         for name, field in self._rules.from_columns.items():
-            if self._rules.rules.fields[name].owner == "nobody":
+            if not self._is_sent(name):
                 continue
             values[name] = field.value(row)
             if values[name] is None and name in UNUSABLE:
@@ -131,9 +129,9 @@ class EmployeesMapping:
         return values
 
     def _note(self, name: str, field: RowField, row: EmployeeRow, notes: Notes) -> None:
-        phones = self._rules.from_columns.get("mobile_phone"), self._rules.from_columns.get("work_phone")
+        phones = [self._rules.from_columns.get(one) for one in PHONES if self._is_sent(one)]
         called = name
-        if name in ("mobile_phone", "work_phone") and _same_columns(*phones):
+        if name in PHONES and len(phones) == len(PHONES) and _same_columns(*phones):
             if name == "work_phone":
                 return  # said of both
             called = "both phones"
@@ -141,8 +139,11 @@ class EmployeesMapping:
         rule = text.format(columns=" or ".join(field.columns), country=self.options.default_country)
         notes.kept(called, None, field.given(row), rule, cause)
 
+    def _is_sent(self, name: str) -> bool:
+        return self.rules.fields[name].owner != "nobody"
+
     def _title(self, facts: EmployeeFacts, notes: Notes) -> Ref | None:
-        if self._rules.rules.fields["current_title_id"].owner == "nobody":
+        if not self._is_sent("current_title_id"):
             return None
         title, column = cleaning.text(facts.row.title), self.options.rules.titles.column
         notes.kept("current_title_id", title, facts.row.title, f"{column} is no text", causes.TITLE_UNUSABLE)
@@ -222,6 +223,8 @@ class EmployeesMapping:
         """All three are required on every update, whatever changes (docs/contracts/safetyamp.md#users)."""
         return {name: existing.get(name) for name in ("first_name", "last_name", "email")}
 
+
+PHONES = ("mobile_phone", "work_phone")
 
 PERSON = ("first_name", "last_name", "date_of_birth")
 """What tells people apart."""

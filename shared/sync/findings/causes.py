@@ -337,6 +337,9 @@ WAITS_FOR_RECORD = Cause(
 WAITS_FOR_LISTING = Cause(
     "waits-for-listing", "waiting for SafetyAmp to be listed", "it", "know", "the sync", again=True
 )
+WAITS_FOR_APPROVAL = Cause(
+    "waits-for-approval", "value of somebody whose own change is held", "it", "know", "the sync", again=True
+)
 GONE = Cause("gone", "record that SafetyAmp does not have any more", "it", "know", "the sync", again=True)
 
 # fmt: on

@@ -41,8 +41,8 @@ def approved_plan(documents: Documents, run: Run, entity: EntityName) -> Plan | 
 
 
 def approved_changes(documents: Documents, run_id: str, entity: EntityName, plan: Plan) -> Iterator[Change]:
-    """The changes of the held plan."""
-    for number in range(1, plan.batches + 1):
+    """The changes that the plan holds."""
+    for number in plan.held_numbers:
         yield from read_batch(documents, run_id, entity, plan.plan_id, number)
 
 
@@ -139,6 +139,16 @@ def _left_with(change: Change, other: str) -> LeftOutChange:
     )
     instead: OtherForm = {"action": change.action, "fields": sorted(change.fields)}
     return {"key": change.key, "action": change.action, "reason": reason, "now": instead}
+
+
+def reasons_to_hold(plan: Plan) -> list[str]:
+    """Of all of the plan, or of its parts; empty when nothing is held."""
+    return plan.held or [reason for part in plan.held_parts.values() for reason in part["reasons"]]
+
+
+def why_held(plan: Plan) -> str | None:
+    """The same as one text."""
+    return "; ".join(reasons_to_hold(plan)) or None
 
 
 def about_left_out(plan: Plan) -> str | None:

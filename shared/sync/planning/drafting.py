@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -49,11 +49,16 @@ from shared.sync.model import (
     SourceRecord,
 )
 from shared.sync.planning.compare import compare, digest_of
-from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, LEAVER_SHOWS_ANOTHER
+from shared.sync.planning.guard import (
+    ANOTHER_PERSON,
+    LEAVER_IS_ANOTHER_PERSON,
+    LEAVER_SHOWS_ANOTHER,
+    Judgement,
+)
 from shared.sync.planning.makeshift import makeshift
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
 from shared.sync.planning.resolver import Resolver
-from shared.sync.planning.unique_values import Holder, arrange
+from shared.sync.planning.unique_values import Arranged, Holder, arrange
 from shared.sync.planning.withholding import Withholding
 from shared.sync.services import Services
 from shared.sync.suggestions import cause_of_refusal, of_the_source, refusal_kind, suggestion_for
@@ -79,7 +84,8 @@ REFERENCES: Mapping[EntityName, Mapping[str, EntityName]] = {
 
 @dataclass
 class Draft:
-    """A plan in the making: changes, everything to report, and which records the source had."""
+    """A plan in the making: changes, everything to report, and which records the source had. `held` are
+    changes of parts that the guard holds, beside `changes` that go on; `judgement` is what it said of all."""
 
     changes: list[Change] = field(default_factory=list)
     together: dict[str, int] = field(default_factory=dict)
@@ -88,8 +94,12 @@ class Draft:
     counts: Counter[str] = field(default_factory=Counter)
     outside: dict[str, Cause] = field(default_factory=dict)
     """Records that the rules leave to others -> why."""
+    switched_off_outside: int = 0
+    """How many are out of scope, and the rules have them switched off."""
     seen: set[str] = field(default_factory=set)
     state_changed: bool = False
+    held: list[Change] = field(default_factory=list)
+    judgement: Judgement = field(default_factory=Judgement)
 
     def reject(self, rejected: Rejected) -> None:
         """Count and report a record that is not sent."""
@@ -116,8 +126,15 @@ class Draft:
 
     def batches(self, size: int) -> Iterator[list[Change]]:
         """The changes in batches of `size`; what must be together is, although it may be more."""
+        return self._batches(self.changes, size)
+
+    def held_batches(self, size: int) -> Iterator[list[Change]]:
+        """The same of those that are held."""
+        return self._batches(self.held, size)
+
+    def _batches(self, changes: list[Change], size: int) -> Iterator[list[Change]]:
         batch: list[Change] = []
-        for _, found in groupby(self.changes, self._place):
+        for _, found in groupby(changes, self._place):
             group = list(found)
             if batch and len(batch) + len(group) > size:
                 yield batch
@@ -125,6 +142,9 @@ class Draft:
             batch += group
         if batch:
             yield batch
+
+
+Judge = Callable[[Draft], Judgement]
 
 
 def draft_changes(
@@ -139,6 +159,7 @@ def draft_changes(
     listed: bool = False,
     before: EntityState | None = None,
     only_leavers: bool = False,
+    judge: Judge | None = None,
 ) -> Draft:
     """Compare every source record with the state, or only those that the run's request names.
 
@@ -146,7 +167,8 @@ def draft_changes(
     listing each is compared field by field. The state is changed in place where no call is needed
     (digests, adopted records); `Draft.state_changed` tells. `listed`: it was read from SafetyAmp for this
     run; `before`: what was known until then. With `only_leavers` everybody else waits for what could not be
-    read: of them nothing is concluded.
+    read: of them nothing is concluded. `judge` says of the draft what the guard holds: those changes are put
+    aside, and the others made so that they can do without them.
     """
     drafting = _Drafting(services, mapping, state, resolver, run, trust_digests, listed)
     drafting.only_leavers = only_leavers
@@ -154,7 +176,7 @@ def draft_changes(
     for record in mapping.records(source):
         drafting.consider(record, source)
     drafting.consider_moved(source)
-    drafting.arrange(source)
+    drafting.arrange(source, judge)
     return drafting.draft
 
 
@@ -209,6 +231,8 @@ class _Drafting:
         self.draft.seen.add(record.key)
         if isinstance(record, Rejected) and record.cause in LEFT_TO_OTHERS:
             self.draft.outside[record.key] = record.cause
+        elif isinstance(record, SourceRecord) and why_outside(record):
+            self.draft.switched_off_outside += 1
         if record.key in self._moved.keys:
             # What is right for them depends on one another's standing: see `consider_moved`.
             self._with_moved_keys[record.key] = record
@@ -442,6 +466,7 @@ class _Drafting:
         if entry and (reason := self._is_another(record.key, entry, desired, source)):
             draft.reject(Rejected(record.key, "invalid", reason, cause=causes.ANOTHER_PERSON))
             return
+        contested = {name: why for name, why in desired.contested.items() if self._counts(name, entry)}
         result = compare(
             self._repeatable_of(desired, entry, source),
             entry,
@@ -454,15 +479,11 @@ class _Drafting:
             listed=self._listed,
             retry=self._retry_failed,
         )
-        if result.change and (rejected := self._is_there_already(result.change, source)):
+        if result.change and (rejected := self._not_to_be_sent(result.change, entry, source)):
             draft.reject(rejected)
             return
         if result.note:
             draft.report(record.key, *result.note)
-        if result.change and (withheld := self._rules.why(result.change, entry.fields if entry else {})):
-            draft.reject(Rejected(record.key, "skipped", withheld.text, cause=withheld.cause))
-            self._unsettle(record.key)
-            return
         if result.change:
             self._tell_why(record, result.change)
             draft.counts[result.change.action] += 1
@@ -478,17 +499,12 @@ class _Drafting:
             draft.counts["skipped" if result.note else "unchanged"] += 1
             # What is said of it is said in every run, until it is mended.
             notes = [
-                *(
-                    Note(name, text, cause.code)
-                    for name, (text, cause) in desired.contested.items()
-                    if self._counts(name, entry)
-                ),
+                *(Note(name, text, cause.code) for name, (text, cause) in contested.items()),
                 *(Note(None, text, cause.code) for text, cause in desired.warnings),
             ]
             draft.state_changed |= self._state.settle(
                 record.key, digest, noted=bool(result.note), notes=notes
             )
-        contested = {name: why for name, why in desired.contested.items() if self._counts(name, entry)}
         for name, (text, cause) in {**contested, **result.left_out}.items():
             is_invalid = name in result.left_out and not result.change
             draft.report(record.key, text, cause, name, "invalid" if is_invalid else "reported")
@@ -513,6 +529,16 @@ class _Drafting:
         if names:
             text = f"{', '.join(names)} was changed in SafetyAmp since the last run and is set back"
             self.draft.report(record.key, text, causes.CHANGED_BY_HAND)
+
+    def _not_to_be_sent(self, change: Change, entry: Entry | None, source: Source) -> Rejected | None:
+        """Why a change must not be sent that would be right otherwise."""
+        if rejected := self._is_there_already(change, source):
+            return rejected
+        if (withheld := self._rules.why(change, entry.fields if entry else {})) is None:
+            return None
+        if entry is not None:
+            self._unsettle(change.key)  # told in every run
+        return Rejected(change.key, "skipped", withheld.text, cause=withheld.cause)
 
     def _is_there_already(self, change: Change, source: Source) -> Rejected | None:
         """Why nobody is created whom a user shows that has the number of somebody plainly else: the number is
@@ -594,8 +620,8 @@ class _Drafting:
         for key, reason in leavers_with_access(self._state, leavers, self.draft.seen):
             self.draft.report(key, reason.text, reason.cause)
 
-    def arrange(self, source: Source) -> None:
-        """Put the changes in order, and settle who gets which unique value."""
+    def arrange(self, source: Source, judge: Judge | None) -> None:
+        """Put the changes in order, and settle who gets which unique value and what is held."""
         draft = self.draft
         self._tell_leavers_with_access(source)
         for cause, count in Counter(draft.outside.values()).items():
@@ -603,13 +629,33 @@ class _Drafting:
                 text = f"{count} {self._mapping.name}: {cause.name}; they are left as they are"
                 draft.report("?", text, cause)
         draft.changes.sort(key=lambda change: FIRST_THINGS_FIRST[change.action])
+        wanted = draft.changes
+        result = self._arranged(wanted, source)
+        self._take(result, source)
+        if judge is not None:
+            draft.judgement = self._judged(judge, result)
+        held = self._held_apart()
+        if held:
+            # Once more, now that it is known who stays as they are.
+            keys = {change.key for change in held}
+            rest = [change for change in wanted if change.key not in keys]
+            result = self._without_held(result, self._arranged(rest, source, held), keys)
+            together = {key: number for key, number in draft.together.items() if key in keys}
+            self._take(result, source)
+            draft.together |= together
+            draft.held = held
+        self._tell(result)
+        if not draft.changes:
+            draft.changes, draft.held = draft.held, []
+
+    def _arranged(self, changes: list[Change], source: Source, held: Collection[Change] = ()) -> Arranged:
         mapping = self._mapping
 
         def claims(keys: Collection[str]) -> Mapping[str, Claim]:
             return mapping.claims(source, keys) if isinstance(mapping, EmployeesMapping) else {}
 
-        result = arrange(
-            draft.changes,
+        return arrange(
+            changes,
             self._state,
             claims,
             core=mapping.core,
@@ -617,7 +663,11 @@ class _Drafting:
             retry=self._retry_failed,
             doubtful=self._doubtful,
             kept_by_rules=self._kept_by_rules,
+            held=held,
         )
+
+    def _take(self, result: Arranged, source: Source) -> None:
+        draft = self.draft
         draft.together = {
             change.key: number
             for number, group in enumerate(result.groups, start=1)
@@ -625,6 +675,45 @@ class _Drafting:
             if len(group) > 1
         }
         draft.changes = self._with_predecessors([one for group in result.groups for one in group], source)
+
+    def _judged(self, judge: Judge, result: Arranged) -> Judgement:
+        """What is dropped is not done, whatever becomes of the rest."""
+        dropped = Counter(change.action for change in result.dropped)
+        self.draft.counts.subtract(dropped)
+        try:
+            return judge(self.draft)
+        finally:
+            self.draft.counts.update(dropped)
+
+    def _held_apart(self) -> list[Change]:
+        """The changes of the parts that are held, with those that exchange values with them: neither can be
+        made without the other. None where all of the plan is held: then it stays as it is."""
+        draft = self.draft
+        if draft.judgement.everything:
+            return []
+        groups = {
+            draft.together.get(change.key)
+            for change in draft.changes
+            if change.action in draft.judgement.parts
+        }
+        return [
+            change
+            for change in draft.changes
+            if change.action in draft.judgement.parts
+            or (change.key in draft.together and draft.together[change.key] in groups)
+        ]
+
+    def _without_held(self, whole: Arranged, rest: Arranged, held: Collection[str]) -> Arranged:
+        """The rest, with what there is to say of those that are held."""
+        return replace(
+            rest,
+            left_out=[*(one for one in whole.left_out if one.key in held), *rest.left_out],
+            freed=[*(one for one in whole.freed if one.taker in held), *rest.freed],
+        )
+
+    def _tell(self, result: Arranged) -> None:
+        """Count and report what is not sent, or not all of it."""
+        draft = self.draft
         waiting = {change.key for change in result.dropped}
         for change in result.dropped:
             draft.counts[change.action] -= 1
@@ -636,8 +725,8 @@ class _Drafting:
         for key, name, reason, cause in result.left_out:
             kind = "waiting" if key in waiting and key not in self._doubtful else "reported"
             draft.report(key, reason, cause, name, kind)
-        for key, name, reason, cause in result.freed:
-            draft.report(key, reason, cause, name)
+        for freed in result.freed:
+            draft.report(freed.key, freed.reason, freed.cause, freed.name)
 
     def _kept_by_rules(self, holder: Holder, name: str) -> str | None:
         """Why the rules let nobody take a unique value from its holder, whoever needs it."""

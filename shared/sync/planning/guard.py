@@ -1,11 +1,16 @@
-"""The guard against accidental mass changes: pure, numbers in, reasons out."""
+"""The guard against accidental mass changes: pure, numbers in, reasons out.
+
+A plan has four parts: who is created, updated, deactivated, reactivated. Each has limits of its own and is
+held by itself; a source that nobody should believe holds all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from shared.errors import IncompleteRead
+from shared.sync.model import ACTIONS, Action
 
 FEWEST_EXCHANGED = 2
 """One record that goes while another comes is everyday life, however small the company."""
@@ -13,42 +18,99 @@ FEWEST_EXCHANGED = 2
 GROWTH_COUNTS_FROM = 50
 """A smaller source may more than double: a new company's first weeks are not held."""
 
+WOULD: Mapping[Action, str] = {
+    "create": "records would be created",
+    "update": "records would be changed",
+    "deactivate": "people would be deactivated",
+    "reactivate": "people would get access back",
+}
+
+
+@dataclass(frozen=True)
+class PartLimits:
+    """How many changes of one part a plan may have: `count` of them, `percent` of the entity, and
+    `in_24_hours` together with what earlier plans did that nobody approved. None: as many as there are."""
+
+    count: int | None = None
+    percent: float | None = None
+    in_24_hours: int | None = None
+    by_rules: bool = False
+    """Whether a rule says so, and not a setting."""
+
 
 @dataclass(frozen=True)
 class GuardLimits:
-    """GUARD_MAX_DEACTIVATIONS (people) and GUARD_MAX_PERCENT (of an entity, or of a source)."""
+    """GUARD_MAX_DEACTIVATIONS (people) and GUARD_MAX_PERCENT (of an entity, or of a source), and what they
+    mean for each part; a part without limits has as many changes as there are."""
 
     max_deactivations: int
     max_percent: float
+    parts: Mapping[Action, PartLimits] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Why the guard holds a plan: reasons to hold `everything`, and by part those to hold that part alone."""
+
+    everything: list[str] = field(default_factory=list)
+    parts: Mapping[Action, list[str]] = field(default_factory=dict)
+
+    def reasons_for(self, action: Action) -> list[str]:
+        """Why a change of this part is not applied now; empty when it is."""
+        return self.everything + self.parts.get(action, [])
 
 
 def guard(
     limits: GuardLimits,
+    planned: Mapping[str, int],
     *,
-    deactivations: int,
     size: int,
     source_counts: Mapping[str, int],
     last_counts: Mapping[str, int],
     approved_counts: Mapping[str, int] | None = None,
-) -> list[str]:
-    """Reasons to hold a plan until an operator approves it; empty when it may go on.
+    recent: Mapping[str, int] | None = None,
+    always: Collection[Action] = (),
+) -> Judgement:
+    """What to hold until an operator approves it.
 
-    `size` is that of the entity: records in SafetyAmp, or in the source when SafetyAmp is still being
-    filled; the counts are sizes of reads by what was
-    read, now and at the last good run, and see `lost_much`.
+    `planned` and `recent` are numbers of changes by action: of this plan, and of the last 24 hours without
+    anybody's approval. `size` is that of the entity: records in SafetyAmp, or in the source when SafetyAmp is
+    still being filled; the counts are sizes of reads by what was read, now and at the last good run, and see
+    `lost_much`. `always` are parts of which a rule says to ask first, whatever their number.
     """
+    parts = {
+        action: [
+            *([f"{count} {WOULD[action]}, and a rule says to ask first"] if action in always else ()),
+            *_beyond(
+                limits.parts.get(action, PartLimits()), action, count, size, (recent or {}).get(action, 0)
+            ),
+        ]
+        for action in ACTIONS
+        if (count := planned.get(action, 0))
+    }
+    return Judgement(
+        lost_much(limits, source_counts, last_counts, approved_counts or {}),
+        {action: reasons for action, reasons in parts.items() if reasons},
+    )
+
+
+def _beyond(limits: PartLimits, action: Action, count: int, size: int, recent: int) -> list[str]:
     reasons = []
-    if deactivations > limits.max_deactivations:
+    most, share, twice = (
+        ("the rules allow", "the percentage of the rules is", "by the rules")
+        if limits.by_rules
+        else ("GUARD_MAX_DEACTIVATIONS is", "GUARD_MAX_PERCENT is", "twice GUARD_MAX_DEACTIVATIONS")
+    )
+    if limits.count is not None and count > limits.count:
+        reasons.append(f"{count} {WOULD[action]}, {most} {limits.count}")
+    if limits.percent is not None and count * 100 > limits.percent * size:
+        reasons.append(f"{count} of {size} {WOULD[action]}, {share} {limits.percent:g}")
+    if limits.in_24_hours is not None and recent and recent + count > limits.in_24_hours:
         reasons.append(
-            f"{deactivations} people would be deactivated, "
-            f"GUARD_MAX_DEACTIVATIONS is {limits.max_deactivations}"
+            f"{count} {WOULD[action]} after {recent} in the last 24 hours that nobody approved: together"
+            f" {recent + count}, and {limits.in_24_hours} are the limit, {twice}"
         )
-    if deactivations and deactivations * 100 > limits.max_percent * size:
-        reasons.append(
-            f"{deactivations} of {size} people would be deactivated, "
-            f"GUARD_MAX_PERCENT is {limits.max_percent:g}"
-        )
-    return [*reasons, *lost_much(limits, source_counts, last_counts, approved_counts or {})]
+    return reasons
 
 
 def lost_much(

@@ -11,6 +11,7 @@ from shared.clients.http.answers import METHOD_NOT_ALLOWED
 from shared.clients.http.call_meter import Meter
 from shared.errors import (
     AccessRefused,
+    Advised,
     APIError,
     ConfigurationError,
     NotFound,
@@ -27,7 +28,8 @@ from shared.sync.entities.keys import normal_key
 from shared.sync.lease import Lease
 from shared.sync.mapping import EntityMapping
 from shared.sync.model import ApiRow, EntityName, JsonValue, Target
-from shared.sync.planning.guard import GuardLimits, refuse_shrunk_listing
+from shared.sync.planning.guard import refuse_shrunk_listing
+from shared.sync.planning.limits import limits_of
 from shared.sync.services import Services
 
 logger = logging.getLogger(__name__)
@@ -93,7 +95,7 @@ class TargetLister:
         than the `last_listed` of the last listing."""
         targets = self.targets(mapping, twice=twice)
         settings = self._services.settings
-        limits = GuardLimits(settings.guard_max_deactivations, settings.guard_max_percent)
+        limits = limits_of(settings)
         refuse_shrunk_listing(mapping.name, len(targets), last_listed, limits, paths.state(mapping.name))
         return targets
 
@@ -274,8 +276,11 @@ def within_root(rows: Sequence[ApiRow], name: str | None) -> list[ApiRow]:
             [
                 SettingProblem(
                     "SAFETYAMP_ROOT_CLUSTER",
-                    f"must name the one root cluster that everything belongs to; SafetyAmp has: {found}. The"
-                    " API cannot create a root: make it in SafetyAmp, or mend the setting",
+                    Advised(
+                        "must name the one root cluster that everything belongs to; SafetyAmp has: "
+                        f"{found}. The API cannot create a root",
+                        "make it in SafetyAmp, or mend the setting",
+                    ),
                 )
             ]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -11,11 +12,12 @@ from datetime import timedelta
 from functools import partial
 from typing import cast
 
-from shared.clients.http.call_meter import Meter
 from shared.errors import RateLimited, SafetyAmpError, UnreadableDocument
 from shared.storage.documents import Document, Documents, create_json, from_json, to_json
 from shared.sync import paths
 from shared.sync.documents.plans import (
+    Earlier,
+    HeldPart,
     LeftOutChange,
     Plan,
     RecordLook,
@@ -26,6 +28,7 @@ from shared.sync.documents.plans import (
 )
 from shared.sync.documents.runs import Run
 from shared.sync.documents.state import (
+    KEPT_UNASKED,
     EntityState,
     decode_state,
     distrust_state,
@@ -38,7 +41,7 @@ from shared.sync.entities import mappings
 from shared.sync.findings.causes import NOT_LISTED
 from shared.sync.lost_answers import settled_after
 from shared.sync.mapping import EntityMapping
-from shared.sync.model import ACCESS, EntityName, Source
+from shared.sync.model import ACCESS, ACTIONS, Action, EntityName, Source
 from shared.sync.planning.approval import (
     approved_changes,
     approved_plan,
@@ -48,7 +51,15 @@ from shared.sync.planning.approval import (
     what_it_found,
 )
 from shared.sync.planning.drafting import FIRST_THINGS_FIRST, Draft, draft_changes
-from shared.sync.planning.guard import FEWEST_EXCHANGED, GuardLimits, guard, keys_exchanged, source_doubled
+from shared.sync.planning.guard import (
+    FEWEST_EXCHANGED,
+    GuardLimits,
+    Judgement,
+    guard,
+    keys_exchanged,
+    source_doubled,
+)
+from shared.sync.planning.limits import limits_of
 from shared.sync.planning.listing import UNIQUE_VALUE, TargetLister
 from shared.sync.planning.lookups import forget_lookups
 from shared.sync.planning.prerequisites import check_prerequisites
@@ -79,8 +90,9 @@ MADE_WITHOUT_CODE = ("departments",)
 """Entities of which SafetyAmp takes a second record when hands have made the first, without the code that it
 refuses twice. All clusters are one call; of sites, which are many, this is left to the next listing."""
 
-ONLY_LISTING = "nothing but SafetyAmp's listing could not be read"
-"""Note on an error: whom the state knows can lose access without."""
+
+JudgeWithState = Callable[[EntityState, Draft], Judgement]
+"""What the guard says of a draft that was made from this state."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,6 @@ def make_plan(
     run: Run,
     entity: EntityName,
     lister: TargetLister,
-    meter: Meter,
     only_leavers: OnlyLeavers | None = None,
 ) -> Plan:
     """Plan `entity` and commit the plan document; a plan that is there already stays. Returns the one that
@@ -110,7 +121,7 @@ def make_plan(
     document = services.documents.read(path)
     try:
         known = decode_state(entity, from_json(document.data, path)) if document else None
-        return _make_plan(services, run, entity, lister, meter, document, known, only_leavers)
+        return _make_plan(services, run, entity, lister, document, known, only_leavers)
     except UnreadableDocument as error:
         if error.path != path:
             raise
@@ -118,7 +129,7 @@ def make_plan(
         logger.error(
             "%s; it is made anew by listing SafetyAmp", error, extra={"event": "document_unreadable"}
         )
-        return _make_plan(services, run, entity, lister, meter, document, None, only_leavers)
+        return _make_plan(services, run, entity, lister, document, None, only_leavers)
 
 
 def _make_plan(
@@ -126,14 +137,13 @@ def _make_plan(
     run: Run,
     entity: EntityName,
     lister: TargetLister,
-    meter: Meter,
     document: Document | None,
     known: EntityState | None,
     leavers: OnlyLeavers | None,
 ) -> Plan:
     """`document` is the state's, `known` what it says."""
     started = services.clock.monotonic()
-    documents = services.documents
+    documents, meter = services.documents, services.work.meter
     if _must_list(known, run):
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
@@ -158,11 +168,6 @@ def _make_plan(
     else:
         state, listed = _current_state(services, mapping, known, lister, run, read.source)
     read = replace(read, source=with_known_regions(read.source, state))
-    held: list[str] = []
-    if run.request.keys and approved is None:
-        held = whole_entity_is_held(
-            services, mapping, state, run, read, listed, known, only_leavers=only_leavers
-        )
     drafted = _drafted(
         services,
         mapping,
@@ -174,17 +179,17 @@ def _make_plan(
         listed=listed,
         just_listed=listed and not found,
         only_leavers=only_leavers,
+        judge=None if approved else _judge(services, mapping, state, run, read, listed, known, only_leavers),
         list_now=partial(_listed_state, services, mapping, known, lister, run, read.source),
     )
     state, draft = drafted.state, drafted.draft
     left_out: list[LeftOutChange] = []
     sizes: tuple[dict[str, int], dict[str, int]] = source_counts, {}
     if approved is not None:
-        meter.add(approved.calls, approved.requests, approved.waited_seconds)
+        if not approved.held_batches:  # else they are among those of what was applied
+            meter.add(approved.calls, approved.requests, approved.waited_seconds)
         left_out = keep_approved(draft, approved_changes(documents, run.run_id, entity, approved))
         sizes = baselines(run, approved, source_counts, state, _limits(services))
-    elif not run.request.keys or not draft.changes:
-        held = _held_reasons(services, draft, state, read.counts, known)
     _report_missing(state, draft)
     if draft.changes:
         check_prerequisites(services, entity)
@@ -192,6 +197,8 @@ def _make_plan(
     base = (
         _store_base(services, run, entity, plan_id, state) if drafted.listed or draft.state_changed else None
     )
+    earlier = _earlier(approved)
+    batches, held_batches = _store_changes(services, run, entity, plan_id, draft, earlier)
     plan = Plan(
         plan_id=plan_id,
         mode=run.request.mode,
@@ -199,13 +206,16 @@ def _make_plan(
         state_etag=document.etag if document else None,
         state_by=known.updated_by if known else None,
         base=base,
-        batches=_store_batches(services, run, entity, plan_id, draft),
+        batches=batches,
+        held_batches=held_batches,
+        earlier=earlier,
         counts=dict(draft.counts),
         source_counts=sizes[0],
         approved_counts=sizes[1],
         counts_changed=sizes != (state.source_counts, state.approved_counts),
         failed=leavers.reason if leavers else None,
-        held=held,
+        held=_reasons_to_hold_all(draft),
+        held_parts=_held_parts(draft),
         left_out=left_out,
         problems=draft.problems,
         vanished=_vanished(state, draft),
@@ -216,7 +226,7 @@ def _make_plan(
         waited_seconds=round(meter.waited_seconds, 3),
         listed=drafted.just_listed,
     )
-    if entity == "titles" and plan.batches and not held and run.request.mode == "apply":
+    if entity == "titles" and plan.batches and not plan.held and run.request.mode == "apply":
         # A process of release 0.1.0 may apply the plan, and cannot note it in the state of titles. Until this
         # release has, the state does not say what is there.
         distrust_state(documents, entity)
@@ -261,6 +271,7 @@ def _drafted(
     listed: bool,
     just_listed: bool,
     only_leavers: bool,
+    judge: JudgeWithState | None,
     list_now: Callable[[], EntityState],
 ) -> _Drafted:
     """Before something is made of which SafetyAmp would take a second one without a word, it is listed: hands
@@ -282,6 +293,7 @@ def _drafted(
             listed=listed,
             before=before,
             only_leavers=only_leavers,
+            judge=judge and partial(judge, state),
         )
         return _Drafted(state, listed, just_listed, looks, draft)
 
@@ -315,7 +327,7 @@ def _current_state(
         return _listed_state(services, mapping, known, lister, run, source), True
     except SafetyAmpError as error:
         if known is not None:
-            error.add_note(ONLY_LISTING)
+            error.only = "listing"  # whom the state knows can lose access without
         raise
 
 
@@ -367,7 +379,24 @@ def _report_missing(state: EntityState, draft: Draft) -> None:
         draft.report(key, not_listed(target_id), NOT_LISTED)
 
 
-def whole_entity_is_held(
+def _judge(
+    services: Services,
+    mapping: EntityMapping,
+    state: EntityState,
+    run: Run,
+    read: SourceRead,
+    listed: bool,
+    known: EntityState | None,
+    only_leavers: bool,
+) -> JudgeWithState:
+    judge = partial(_judged, services, mapping, known, read.counts)
+    if not run.request.keys:
+        return judge
+    of_all = judgement_of_all(services, mapping, state, run, read, listed, known, only_leavers=only_leavers)
+    return partial(_as_of_all, of_all, judge)
+
+
+def judgement_of_all(
     services: Services,
     mapping: EntityMapping,
     state: EntityState,
@@ -377,8 +406,8 @@ def whole_entity_is_held(
     known: EntityState | None,
     *,
     only_leavers: bool = False,
-) -> list[str]:
-    """Why the guard would hold a plan of all records; empty when it would not. `state` stays as it is;
+) -> Judgement:
+    """What the guard would hold of a plan of all records. `state` stays as it is;
     `known` is what was known before SafetyAmp was listed.
 
     For a run of single records: a wrong read that makes everybody a leaver must not lock out the one whom
@@ -389,7 +418,7 @@ def whole_entity_is_held(
     # Drafting changes the state in place.
     copied = deepcopy(state)
     resolver.provide(copied)
-    draft = draft_changes(
+    return draft_changes(
         services,
         mapping,
         copied,
@@ -399,31 +428,57 @@ def whole_entity_is_held(
         trust_digests=not listed,
         listed=listed,
         only_leavers=only_leavers,
-    )
-    return _held_reasons(services, draft, copied, read.counts, known)
+        judge=partial(_judged, services, mapping, known, read.counts, copied),
+    ).judgement
 
 
-def _held_reasons(
+def _as_of_all(of_all: Judgement, judge: JudgeWithState, state: EntityState, draft: Draft) -> Judgement:
+    """What the guard says of these few records, by what it says of all; where nothing is to be done for them,
+    only whether the sources are to be believed."""
+    if not draft.changes:
+        return judge(state, draft)
+    parts = {action: reasons for action, reasons in of_all.parts.items() if draft.counts[action]}
+    return Judgement(of_all.everything, parts)
+
+
+def _judged(
     services: Services,
-    draft: Draft,
-    state: EntityState,
-    source_counts: dict[str, int],
+    mapping: EntityMapping,
     known: EntityState | None,
-) -> list[str]:
-    limits = _limits(services)
+    source_counts: dict[str, int],
+    state: EntityState,
+    draft: Draft,
+) -> Judgement:
+    limits, rules = limits_of(services.settings, mapping.rules), mapping.rules
     there = sum(1 for record in state.records.values() if record[0] is not None)
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
-    reasons = guard(
+    read = OWN_READ[cast(EntityName, state.entity)]
+    judgement = guard(
         limits,
-        deactivations=draft.counts["deactivate"],
+        draft.counts,
         size=max(there, wanted),
         source_counts=source_counts,
         last_counts=state.source_counts,
         approved_counts=state.approved_counts,
+        recent=state.unasked_since(services.clock.now() - KEPT_UNASKED),
+        always=[action for action in ACTIONS if rules.actions.of(action) == "hold"],
     )
-    read = OWN_READ[cast(EntityName, state.entity)]
-    reasons += source_doubled(read, source_counts.get(read, 0), state.source_counts.get(read))
-    return reasons + _exchanged(limits, draft, known)
+    doubled = source_doubled(read, source_counts.get(read, 0), state.source_counts.get(read))
+    everything = [
+        *judgement.everything,
+        *doubled,
+        *_exchanged(limits, draft, known),
+        *_nobody_in_scope(draft, there),
+    ]
+    return replace(judgement, everything=everything)
+
+
+def _nobody_in_scope(draft: Draft, there: int) -> list[str]:
+    """A filter that admits nobody is a typing error: it would leave everybody alone, or switch them off."""
+    outside, source = len(draft.outside) + draft.switched_off_outside, draft.counts["source"]
+    if not outside or outside < source or not there:
+        return []
+    return [f"the rules would leave 0 of {source} in scope: check scope and pilot of rules.toml"]
 
 
 def _exchanged(limits: GuardLimits, draft: Draft, known: EntityState | None) -> list[str]:
@@ -443,7 +498,33 @@ def _is_active(known: EntityState, key: str) -> bool:
 
 
 def _limits(services: Services) -> GuardLimits:
-    return GuardLimits(services.settings.guard_max_deactivations, services.settings.guard_max_percent)
+    return limits_of(services.settings)
+
+
+def _reasons_to_hold_all(draft: Draft) -> list[str]:
+    """Where nothing is left beside the parts that are held, the plan is held as a whole."""
+    if draft.held:
+        return []
+    judgement = draft.judgement
+    return [*judgement.everything, *(reason for found in judgement.parts.values() for reason in found)]
+
+
+def _held_parts(draft: Draft) -> dict[Action, HeldPart]:
+    """Those of the plan, in the order of its parts."""
+    if not draft.held and not _reasons_to_hold_all(draft):
+        return {}
+    counts = Counter(change.action for change in draft.held or draft.changes)
+    return {
+        action: {"count": counts[action], "reasons": draft.judgement.parts.get(action, [])}
+        for action in ACTIONS
+        if counts[action]
+    }
+
+
+def _earlier(approved: Plan | None) -> Earlier | None:
+    if approved is None or not approved.held_batches:
+        return None
+    return {"plan_id": approved.plan_id, "batches": approved.batches}
 
 
 def _store_base(services: Services, run: Run, entity: EntityName, plan_id: str, state: EntityState) -> str:
@@ -452,13 +533,17 @@ def _store_base(services: Services, run: Run, entity: EntityName, plan_id: str, 
     return path
 
 
-def _store_batches(services: Services, run: Run, entity: EntityName, plan_id: str, draft: Draft) -> int:
-    """Store the changes in batches of about one window of calls; returns their number."""
-    number = 0
-    for number, batch in enumerate(draft.batches(batch_size(services)), start=1):
+def _store_changes(
+    services: Services, run: Run, entity: EntityName, plan_id: str, draft: Draft, earlier: Earlier | None
+) -> tuple[int, int]:
+    """Store the changes in batches of about one window of calls, behind those that were applied `earlier`;
+    returns how many batches are to be applied, and how many are held behind them."""
+    size, first = batch_size(services), earlier["batches"] if earlier else 0
+    applied, held = list(draft.batches(size)), list(draft.held_batches(size))
+    for number, batch in enumerate([*applied, *held], start=first + 1):
         path = paths.batch(run.run_id, entity, plan_id, number)
         create_json(services.documents, path, batch_to_json(entity, batch))
-    return number
+    return len(applied), len(held)
 
 
 def batch_size(services: Services) -> int:

@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 GRAPH = "Microsoft"
-ONLY_GRAPH = "nothing but the accounts of Microsoft Graph could not be read"
-"""Note on an error: who has left can be told without."""
-
 CHECK_VISTA = "Check VISTA_COMPANY and that the SQL login may read all rows"
 CHECK_GRAPH = (
     "Check that MS_GRAPH_TENANT_ID is the company's tenant, and that the app registration of "
@@ -145,7 +142,7 @@ class SourceReader:
             refuse_empty(name, count, last, _advice(name))
         except IncompleteRead as error:
             if _system(name) == GRAPH:
-                error.add_note(ONLY_GRAPH)  # as good as not read: who has left does not wait for it
+                error.only = "accounts"  # as good as not read: who has left does not wait for it
             raise
 
     def today(self) -> date:
@@ -199,7 +196,7 @@ class SourceReader:
         try:
             return mail_directory(self._cached("graph_users", self._services.graph.list_users))
         except SafetyAmpError as error:
-            error.add_note(ONLY_GRAPH)
+            error.only = "accounts"  # who has left can be told without
             raise
 
     def _kept(self, entity: EntityName, source: Source) -> frozenset[str]:

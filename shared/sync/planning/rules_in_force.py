@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
+from zoneinfo import ZoneInfo
 
-from shared.errors import ConfigurationError, UnreadableDocument
+from shared.errors import ConfigurationError, SettingProblem, UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync.documents.rules import DEFAULT, read_pushed, read_text, store_rules
 from shared.sync.documents.runs import Run
+from shared.sync.entities.expectations import outcomes
 from shared.sync.planning.reader import mapping_options
+from shared.sync.rules import reading
 from shared.sync.rules.model import Rules
 from shared.sync.services import Services
 from shared.sync.sources import MappingOptions
@@ -18,7 +21,7 @@ from shared.sync.sources import MappingOptions
 if TYPE_CHECKING:
     from shared.config import Settings
 
-RULES_FILE = "RULES_FILE"
+RULES_FILE, EXPECT = "RULES_FILE", "[[expect]]"
 
 _texts: WeakKeyDictionary[Documents, dict[str, str]] = WeakKeyDictionary()
 """Texts by digest, as they were read: they are written once."""
@@ -51,7 +54,9 @@ def rules_in_force(services: Services) -> str:
     """The digest of the rules that a run which begins now keeps to its end; `DEFAULT` for the default file.
     Those of a file are stored. Raises as `rules_text`."""
     if services.settings.rules_file:
-        return store_rules(services.documents, text_of_file(services.settings))
+        text = text_of_file(services.settings)
+        check_rules(services, text)
+        return store_rules(services.documents, text)
     pushed = read_pushed(services.documents)
     return pushed[-1].digest if pushed else DEFAULT
 
@@ -69,24 +74,29 @@ def text_of(documents: Documents, digest: str) -> str | None:
 def text_of_file(settings: Settings) -> str:
     """What the file says that RULES_FILE names. Raises ConfigurationError with all that is wrong with it."""
     try:
-        text = Path(settings.rules_file or "").read_text(encoding="utf-8-sig")
+        text = reading.text_of(Path(settings.rules_file or "").read_bytes(), RULES_FILE)
     except OSError as error:
         raise ConfigurationError.of(RULES_FILE, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError.of(RULES_FILE, "is not UTF-8: save it as that") from error
-    check_rules(text, settings)
-    return text
-
-
-def check_rules(text: str, settings: Settings) -> None:
-    """Raises ConfigurationError with all that is wrong with the text of a `rules.toml`."""
     effective_rules(settings, text)
+    return text
 
 
 def effective_rules(settings: Settings, text: str) -> Rules:
     """What the text says, over the default file and with settings in the place of their names. Raises
     ConfigurationError with all that is wrong with it."""
-    try:
-        return mapping_options(settings, text).rules
-    except (ValueError, KeyError) as error:
-        raise ConfigurationError.of(RULES_FILE, f"cannot be understood: {error}") from error
+    return mapping_options(settings, text).rules
+
+
+def check_rules(services: Services, text: str) -> None:
+    """Raises ConfigurationError with all that is wrong with the text of a `rules.toml`, or with what it gives
+    where it says itself what it expects."""
+    settings = services.settings
+    options = mapping_options(settings, text)
+    today = services.clock.now().astimezone(ZoneInfo(settings.default_timezone)).date()
+    failed = [
+        SettingProblem(EXPECT, f"{one.expectation.entity}, {one.expectation.name}: {failure}")
+        for one in outcomes(options, today)
+        for failure in one.failures
+    ]
+    if failed:
+        raise ConfigurationError(failed)

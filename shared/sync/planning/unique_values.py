@@ -13,6 +13,7 @@ is free when its turn comes. Only plans that write such a value pay for it.
 - Of several who want a value, the one who holds it keeps it, else the lowest number gets it.
 - A ring is opened by clearing one phone, or by the person's own new address with `+sync` before the @, until
   that person's own change comes (`makeshift`; `compare` sees to it that it does not stay).
+- Whose own change is held keeps what they have until somebody approves it, and what it takes is kept free.
 - Whatever else keeps a value is not touched: the field is left out, the rest of the change goes on. Only a
   creation cannot go without its e-mail: SafetyAmp refuses it, and from then on it waits for the address.
 """
@@ -58,6 +59,16 @@ class LeftOut(NamedTuple):
     cause: Cause
 
 
+class Freed(NamedTuple):
+    """A value that is taken from its holder `key` for the change of `taker`."""
+
+    key: str
+    name: str
+    reason: str
+    cause: Cause
+    taker: str
+
+
 @dataclass
 class Arranged:
     """`changes` in their order, each group of `groups` in one batch; `dropped` are changes of which nothing
@@ -66,7 +77,7 @@ class Arranged:
     groups: list[list[Change]]
     left_out: list[LeftOut] = field(default_factory=list)
     dropped: list[Change] = field(default_factory=list)
-    freed: list[LeftOut] = field(default_factory=list)
+    freed: list[Freed] = field(default_factory=list)
 
 
 def arrange(
@@ -79,17 +90,19 @@ def arrange(
     retry: bool,
     doubtful: Collection[str] = (),
     kept_by_rules: Callable[[Holder, str], str | None] = lambda _holder, _name: None,
+    held: Collection[Change] = (),
 ) -> Arranged:
     """Decide and order. `changes` are in the order in which they should be applied otherwise.
 
     `listed`: the state was just read from SafetyAmp, so that what it does not show is free. `retry`: try what
     was refused before, and what only the state forbids. `doubtful` are keys of creations that were refused
     before, which are dropped unless their e-mail is free now. `kept_by_rules`: why nothing may be taken from
-    the holder, of this field.
+    the holder, of this field. `held` are changes of the same plan that wait for somebody: whose they are
+    keeps what they have, and nobody else gets what they take.
     """
     if not any(_wanted(change) for change in changes):
         return Arranged([[change] for change in changes])
-    arranging = _Arranging(changes, state, claims, core, listed, retry, doubtful)
+    arranging = _Arranging(changes, state, claims, core, listed, retry, doubtful, held)
     arranging.kept_by_rules = kept_by_rules
     return arranging.arranged()
 
@@ -109,6 +122,7 @@ class _Arranging:
         listed: bool,
         retry: bool,
         doubtful: Collection[str],
+        held: Collection[Change],
     ) -> None:
         self.kept_by_rules: Callable[[Holder, str], str | None] = lambda _holder, _name: None
         self._changes = changes
@@ -117,6 +131,8 @@ class _Arranging:
         self._listed = listed
         self._retry = retry
         self._doubtful = doubtful
+        self._held_keys = {change.key for change in held}
+        self._promised = {place: change.key for change in held for place in _wanted(change).items()}
         self._by_key = {change.key: change for change in changes}
         self._denied: dict[tuple[str, str], Reason] = {}
         self._after: dict[str, dict[str, str]] = {}
@@ -161,7 +177,8 @@ class _Arranging:
         if own := [change for change in candidates if _is_of(change, holder)]:
             # It was sent before without an answer, so that it is sent again: whoever may have it keeps it.
             candidates, holder = [*own, *(change for change in candidates if change not in own)], None
-        if holder is not None and (reason := self._kept_by(holder, name, value)):
+        reason = self._promised_to(place) or (holder and self._kept_by(holder, name, value))
+        if reason:
             for change in candidates:
                 self._deny(change, name, reason)
             return len(self._denied) > denied_before
@@ -182,6 +199,12 @@ class _Arranging:
     def _is_doomed(self, change: Change) -> bool:
         """A creation whose e-mail somebody else keeps."""
         return change.action == "create" and (change.key, EMAIL) in self._denied
+
+    def _promised_to(self, place: tuple[str, str]) -> Reason | None:
+        if (taker := self._promised.get(place)) is None:
+            return None
+        text = f"employee {taker} gets it as soon as somebody approves that change, which is held"
+        return Reason(text, causes.WAITS_FOR_APPROVAL)
 
     def _kept_by(self, holder: Holder, name: str, value: str) -> Reason | None:
         """Why the holder keeps the value; None when it is given up, or when that is to be found out."""
@@ -209,6 +232,9 @@ class _Arranging:
         if getattr(claim, name) == value and not claim.left:
             text = f"{holder} has the same one, and it must be unique: give each one of their own"
             return Reason(text, SHARED[name])
+        if name == PHONE and holder.key in self._held_keys:
+            text = f"{holder}, whose own change is held, keeps it until somebody approves or drops that"
+            return Reason(text, causes.WAITS_FOR_APPROVAL)
         if name == PHONE:
             return None
         if claim.left:
@@ -290,7 +316,7 @@ class _Arranging:
             if name not in denied and (holder := self._cleared.get((change.key, name))):
                 beside.append(self._release_of(holder, {name: None}))
                 text = f"{name} is cleared: employee {change.key} has it in the source now"
-                result.freed.append(LeftOut(holder.key or "", name, text, causes.PHONE_PASSED_ON))
+                result.freed.append(Freed(holder.key or "", name, text, causes.PHONE_PASSED_ON, change.key))
         return replace(
             change,
             fields=fields,

@@ -96,14 +96,15 @@ def _entity(entity: EntityName, table: Table) -> Iterator[Finding]:
         yield from _protected(entity, (entity, *path), one)
     if (pilot := _as(Pilot, table.get("pilot"))) is not None:
         yield from _pilot(entity, pilot)
-    actions = table.get("actions")
-    for action in actions if isinstance(actions, Mapping) else ():
-        if action in ACTIONS_OF["employees"] and action not in ACTIONS_OF[entity]:
-            possible = listed(ACTIONS_OF[entity], "and")
-            yield (
-                (entity, "actions", action),
-                f"{entity} have no such action (there is {possible}): leave it out",
-            )
+    for word in ("actions", "guard"):
+        actions = table.get(word)
+        for action in actions if isinstance(actions, Mapping) else ():
+            if action in ACTIONS_OF["employees"] and action not in ACTIONS_OF[entity]:
+                possible = listed(ACTIONS_OF[entity], "and")
+                yield (
+                    (entity, word, action),
+                    f"{entity} have no such action (there is {possible}): leave it out",
+                )
 
 
 def _as(model: type[Model], raw: JsonValue) -> Model | None:

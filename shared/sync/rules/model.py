@@ -129,12 +129,36 @@ class Actions(Strict):
         return mode
 
 
+class Limit(Strict):
+    """How many changes of one action are done without asking: `count` in a plan, `percent` of the entity, and
+    `in_24_hours` together with those before. What is not said is as the settings have it."""
+
+    count: Annotated[StrictInt, Field(ge=0)] | None = None
+    percent: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
+    in_24_hours: Annotated[StrictInt, Field(ge=0)] | None = None
+
+
+class Guard(Strict):
+    """Beyond these numbers somebody is asked first."""
+
+    create: Limit | None = None
+    update: Limit | None = None
+    deactivate: Limit | None = None
+    reactivate: Limit | None = None
+
+    def of(self, action: Action) -> Limit | None:
+        """The limit of an action."""
+        limit: Limit | None = getattr(self, action)
+        return limit
+
+
 class EntityRules(Strict):
     """What all entities have in common."""
 
     fields: dict[str, FieldRule] = Field(default_factory=dict)
     scope: tuple[Scope, ...] = Field((), max_length=MOST_NAMES)
     actions: Actions = Actions()
+    guard: Guard = Guard()
     protect: tuple[Protected, ...] = Field((), max_length=MOST_NAMES)
     pilot: Pilot | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from shared.sync.model import ENTITIES, EntityName
+from shared.sync.model import ACTIONS, ENTITIES, EntityName
 from shared.sync.rules.fields import CODE, FIELDS, MICROSOFT_ACCOUNT, UNIT
 from shared.sync.rules.model import (
     CONDITION_WORDS,
@@ -21,7 +21,15 @@ from shared.sync.rules.model import (
     VehicleRules,
 )
 
-HEADS = ("Field in SafetyAmp", "Comes from", "Whose it is", "When the source has nothing")
+HEADS = ("Field in SafetyAmp", "Comes from", "Whose it is", "Where the source has nothing")
+
+LEGEND = (
+    "the source's: what somebody changes in SafetyAmp is changed back.",
+    "SafetyAmp's, once created: sent with a new record, never again.",
+    "SafetyAmp's, once filled: sent with a new record, later only where SafetyAmp has nothing.",
+    "stays: what SafetyAmp has is left as it is; cleared: it is taken out.",
+)
+"""What the words of the tables mean."""
 
 _TITLES: Mapping[EntityName, str] = {
     "departments": "Departments (Vista bPRDP, site clusters in SafetyAmp)",
@@ -31,9 +39,9 @@ _TITLES: Mapping[EntityName, str] = {
     "vehicles": "Vehicles (Samsara, assets in SafetyAmp)",
 }
 _OWNERS = {
-    "source": "the source's: a change in SafetyAmp is changed back",
-    "create": "SafetyAmp's, once the record is created",
-    "safetyamp": "SafetyAmp's, filled where it has nothing",
+    "source": "the source's",
+    "create": "SafetyAmp's, once created",
+    "safetyamp": "SafetyAmp's, once filled",
     "nobody": "never sent",
 }
 _RULES = {
@@ -95,13 +103,8 @@ def _row(name: str, rule: FieldRule) -> tuple[str, str, str, str]:
         return name, "-", _OWNERS["nobody"], "-"
     empty = "-"
     if rule.from_ is not None:
-        default = "" if rule.default is None else f"a new record gets {_value(rule.default)}"
-        kept = "what SafetyAmp has stays"
-        empty = {
-            "keep": f"{kept}; {default}" if default else kept,
-            "clear": "SafetyAmp's value is cleared" + (f"; {default}" if default else ""),
-            "default": f"{_value(rule.default)} is sent",
-        }[rule.empty]
+        new = "" if rule.default is None else f" (new records: {_value(rule.default)})"
+        empty = {"keep": f"stays{new}", "clear": f"cleared{new}", "default": _value(rule.default)}[rule.empty]
     return name, _origin(rule), _OWNERS[rule.owner], empty
 
 
@@ -186,3 +189,9 @@ def _actions(rules: EntityRules) -> Iterator[str]:
     for action, mode in rules.actions.model_dump().items():
         if mode != "apply":
             yield f"{action}: {_MODES[mode]}."
+    for action in ACTIONS:
+        if (limit := rules.guard.of(action)) is not None:
+            said = [f"{limit.count} in one plan"] if limit.count is not None else []
+            said += [f"{limit.percent} of a hundred"] if limit.percent is not None else []
+            said += [f"{limit.in_24_hours} in 24 hours"] if limit.in_24_hours is not None else []
+            yield f"{action}: somebody is asked beyond {' or '.join(said)}."

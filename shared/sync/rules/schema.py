@@ -64,6 +64,10 @@ ABOUT: Mapping[str, str] = {
     "emails": "Addresses as SafetyAmp shows them.",
     "departments_of_pilot": "Codes of departments.",
     "first": "So many, with the lowest keys.",
+    "guard": "Beyond these numbers somebody is asked first.",
+    "count": "So many changes in one plan.",
+    "percent": "So many of a hundred records.",
+    "in_24_hours": "So many together with those of the last 24 hours that nobody approved.",
     "create": "New records.",
     "update": "Changed fields.",
     "deactivate": "People who have left lose their access.",
@@ -144,6 +148,8 @@ def _of_entity(
     properties["actions"] = _table(
         ABOUT["actions"], {action: actions[action] for action in ACTIONS_OF[entity]}
     )
+    limits = definitions["Guard"]["properties"]
+    properties["guard"] = _table(ABOUT["guard"], {action: limits[action] for action in ACTIONS_OF[entity]})
     if entity == "vehicles":
         about = properties["assign_driver"]["description"]
         properties["assign_driver"] = {"description": about, "anyOf": [{"type": "boolean"}, SETTING]}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from math import ceil
 
-from shared.clients.http.call_meter import Meter, metered
+from shared.clients.http.call_meter import Meter
 from shared.context import bound
 from shared.errors import (
     AccessRefused,
@@ -21,6 +22,7 @@ from shared.errors import (
     RateLimited,
     RetryLater,
     SafetyAmpError,
+    Stopping,
     UnreadableDocument,
     UpstreamUnavailable,
 )
@@ -45,7 +47,7 @@ from shared.sync.documents.progress import HalfDone, OpenCreation, ProgressKeepe
 from shared.sync.documents.runs import Run, get_run
 from shared.sync.documents.switched_off import note_to_be_switched_off
 from shared.sync.entities import mappings
-from shared.sync.lease import LEASE_SECONDS, held_lease
+from shared.sync.lease import LEASE_SECONDS, Lease, held_lease
 from shared.sync.lost_answers import settled_after
 from shared.sync.mapping import EntityMapping
 from shared.sync.messages import BatchMessage
@@ -55,11 +57,10 @@ from shared.sync.planning.planner import batch_size
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.rules_in_force import rules_text
-from shared.sync.priority import priority
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.finish import advance, finish_entity, give_up_entity
 from shared.sync.runs.stopping import stop_entity
-from shared.sync.services import Services
+from shared.sync.services import Bound, Services
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ def _apply_batch(services: Services, message: BatchMessage) -> None:
     except UnreadableDocument as error:
         give_up_entity(services, run, message.entity, str(error))
         return
-    if plan is None or message.batch > plan.batches:
+    if plan is None or message.batch not in plan.numbers:
         logger.warning("%s belongs to no committed plan", message.message_id)
         return
     if not may_be_applied(run, message.entity, plan):
@@ -173,7 +174,7 @@ def _work_on(
 
         def work(reason: str | None) -> None:
             # Anew each time: of what an attempt that failed left in memory only the documents are believed.
-            _BatchWork(services, run, plan, message, mapping, lease.take()).complete(reason)
+            _BatchWork(lease, run, plan, message, mapping).complete(reason)
 
         try:
             work(stop_reason)
@@ -202,10 +203,9 @@ def _work_on(
 
 def _count_try(services: Services, message: BatchMessage, lease_id: str) -> None:
     """Raises HandOn until the batch has been tried often enough."""
-    with metered() as meter:
-        keeper = ProgressKeeper(services, message, lease_id, meter)
-        keeper.progress.tries += 1
-        keeper.store()
+    keeper = ProgressKeeper(services, message, lease_id, Meter())
+    keeper.progress.tries += 1
+    keeper.store()
     if keeper.progress.tries < MOST_TRIES:
         raise HandOn(services.settings.retry_delay_seconds)
 
@@ -249,7 +249,7 @@ def give_up_batch(services: Services, message: BatchMessage, reason: str) -> Non
     except UnreadableDocument as error:
         give_up_entity(services, run, message.entity, str(error))
         return
-    if plan is None or message.batch > plan.batches or not may_be_applied(run, message.entity, plan):
+    if plan is None or message.batch not in plan.numbers or not may_be_applied(run, message.entity, plan):
         return
     if (mapping := _mapping(services, run, message.entity)) is None:
         return
@@ -282,19 +282,15 @@ class _BatchWork:
     """The work on one batch within one handler."""
 
     def __init__(
-        self,
-        services: Services,
-        run: Run,
-        plan: Plan,
-        message: BatchMessage,
-        mapping: EntityMapping,
-        lease_id: str,
+        self, lease: Lease, run: Run, plan: Plan, message: BatchMessage, mapping: EntityMapping
     ) -> None:
+        work = replace(lease.services.work, lane=run.request.lane, meter=Meter())
+        services = Bound(lease.services, work)
         self._services = services
         self._run = run
         self._plan = plan
         self._message = message
-        self._lease_id = lease_id
+        self._lease_id = lease.take()
         self._resolver = Resolver(services, run.run_id, message.entity, plan, mode=run.request.mode)
         self._applier = ChangeApplier(services, mapping, self._resolver, listed=plan.listed)
         self._look_up = LookUp(services, run, plan, message, mapping)
@@ -308,50 +304,50 @@ class _BatchWork:
     def complete(self, stop_reason: str | None = None) -> None:
         """Apply what is left and store the outcomes; raises HandOn when it has to go on later. With a
         `stop_reason` nothing is applied any more."""
-        with metered() as meter, priority(self._run):
-            try:
-                self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
-            except UnreadableDocument as error:
-                _end_unknown(self._services, self._plan, self._message, str(error))
-                return
-            try:
-                self._all = changes = self._changes()
-            except UnreadableDocument as error:
-                self._tried = self._keeper.progress.tried
-                self._store_outcomes(meter, str(error))
-                return
+        meter = self._services.work.meter
+        try:
+            self._keeper = ProgressKeeper(self._services, self._message, self._lease_id, meter)
+        except UnreadableDocument as error:
+            _end_unknown(self._services, self._plan, self._message, str(error))
+            return
+        try:
+            self._all = changes = self._changes()
+        except UnreadableDocument as error:
             self._tried = self._keeper.progress.tried
-            if stop_reason is None:
-                note_to_be_switched_off(
-                    self._services.documents,
-                    changes[len(self._keeper.progress.outcomes) :],
-                    self._run.run_id,
-                    self._services.clock.now().isoformat(),
-                )
-                self._remember_earlier(changes)
-            while len(self._keeper.progress.outcomes) < len(changes):
-                change = changes[len(self._keeper.progress.outcomes)]
-                stop_reason = stop_reason or self._stopped_by_others() or self._too_old()
-                if stop_reason:
-                    self._record(self._not_applied(change, stop_reason))
-                    continue
-                if self._services.clock.monotonic() > self._until:
-                    self._pause(0.0)
-                try:
-                    self._record(self._apply(change))
-                except (AccessRefused, ConfigurationError, UpstreamDown) as error:
-                    stop_reason = str(error)
-                    self._stop_entity(stop_reason)
-            if self._keeper.progress.open and not stop_reason:
-                # What the last change became is known so far to this process alone.
-                self._keeper.store()
-                try:
-                    stop_reason = self._settle()
-                except (AccessRefused, ConfigurationError, UpstreamDown) as error:
-                    stop_reason = str(error)
-                    self._stop_entity(stop_reason)
-            self._leave_open(stop_reason)
-            self._store_outcomes(meter)
+            self._store_outcomes(meter, str(error))
+            return
+        self._tried = self._keeper.progress.tried
+        if stop_reason is None:
+            note_to_be_switched_off(
+                self._services.documents,
+                changes[len(self._keeper.progress.outcomes) :],
+                self._run.run_id,
+                self._services.clock.now().isoformat(),
+            )
+            self._remember_earlier(changes)
+        while len(self._keeper.progress.outcomes) < len(changes):
+            change = changes[len(self._keeper.progress.outcomes)]
+            stop_reason = stop_reason or self._stopped_by_others() or self._too_old()
+            if stop_reason:
+                self._record(self._not_applied(change, stop_reason))
+                continue
+            if self._services.clock.monotonic() > self._until:
+                self._pause(0.0)
+            try:
+                self._record(self._apply(change))
+            except (AccessRefused, ConfigurationError, UpstreamDown) as error:
+                stop_reason = str(error)
+                self._stop_entity(stop_reason)
+        if self._keeper.progress.open and not stop_reason:
+            # What the last change became is known so far to this process alone.
+            self._keeper.store()
+            try:
+                stop_reason = self._settle()
+            except (AccessRefused, ConfigurationError, UpstreamDown) as error:
+                stop_reason = str(error)
+                self._stop_entity(stop_reason)
+        self._leave_open(stop_reason)
+        self._store_outcomes(meter)
 
     def _stopped_by_others(self) -> str | None:
         """Why the entity was stopped meanwhile, looked up every few seconds."""
@@ -427,7 +423,7 @@ class _BatchWork:
         progress = self._keeper.progress
         try:
             return self._applier.apply(change, again=again, half_done=self._half_done(change))
-        except RateLimited as error:
+        except (RateLimited, Stopping) as error:
             # Raised before a call is made, or for a 429: nothing happened by this attempt.
             self._pause_for_the_window(error)
         except CircuitOpen as error:
@@ -478,7 +474,7 @@ class _BatchWork:
         if not self._was_answered:
             self._note_blocked(str(error))
 
-    def _pause_for_the_window(self, error: RateLimited) -> None:
+    def _pause_for_the_window(self, error: RateLimited | Stopping) -> None:
         self._pause(error.delay_seconds + LATER_THAN_A_SLOT * self._services.settings.seconds_per_call)
 
     def _put_off(self, change: Change, index: int) -> Outcome:
@@ -554,7 +550,7 @@ class _BatchWork:
             return self._look_up.targets(progress)
         except TooEarly as early:
             self._pause(early.delay_seconds)
-        except RateLimited as error:
+        except (RateLimited, Stopping) as error:
             self._pause_for_the_window(error)
         except AccessRefused:
             raise
@@ -672,6 +668,8 @@ class _BatchWork:
         prefix = paths.outcomes(self._message.run_id, self._message.entity)
         for path in self._services.documents.list(prefix):
             number = int(path.removeprefix(prefix).removesuffix(".json"))
+            if number not in self._plan.numbers:
+                continue  # applied before an approval, and merged since
             stored = read_outcomes(
                 self._services.documents, self._message.run_id, self._message.entity, number
             )
@@ -712,9 +710,11 @@ class _BatchWork:
             return _failed(change, f"{MAY_BE_OFF}: {reason}")
         result: Result = "cancelled" if self._run.entities[self._message.entity].cancelled else "failed"
         if index < self._tried:
-            text = MAY_BE_CHANGED if change.target_id is not None else NOT_TRIED
-            return in_doubt(change, result, f"{text}: {reason}")
-        return Outcome(change.key, change.action, result, change.digest, reason=f"{NOT_TRIED}: {reason}")
+            known = change.target_id is not None
+            outcome = in_doubt(change, result, f"{MAY_BE_CHANGED if known else NOT_TRIED}: {reason}")
+            return replace(outcome, not_tried=not known)
+        text = f"{NOT_TRIED}: {reason}"
+        return Outcome(change.key, change.action, result, change.digest, reason=text, not_tried=True)
 
     def _stop_entity(self, reason: str) -> None:
         message = self._message

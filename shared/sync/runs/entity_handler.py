@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.clients.http.call_meter import Meter, metered
+from shared.clients.http.call_meter import Meter
 from shared.context import bound
 from shared.errors import (
     APIError,
@@ -19,6 +19,7 @@ from shared.errors import (
     RateLimited,
     RetryLater,
     SafetyAmpError,
+    Stopping,
     StorageError,
     UnreadableDocument,
     UpstreamUnavailable,
@@ -31,10 +32,9 @@ from shared.sync.documents.runs import EntityStatus, Run, change_run
 from shared.sync.lease import LEASE_SECONDS, lease_when_needed
 from shared.sync.messages import EntityMessage
 from shared.sync.model import EntityName
+from shared.sync.planning.approval import reasons_to_hold
 from shared.sync.planning.listing import TargetLister
-from shared.sync.planning.planner import ONLY_LISTING, OnlyLeavers, make_plan
-from shared.sync.planning.reader import ONLY_GRAPH
-from shared.sync.priority import priority
+from shared.sync.planning.planner import OnlyLeavers, make_plan
 from shared.sync.runs.abandoning import readable_run
 from shared.sync.runs.finish import (
     RELEASE,
@@ -47,7 +47,7 @@ from shared.sync.runs.finish import (
 )
 from shared.sync.runs.requests import START
 from shared.sync.runs.stopping import stop_entity
-from shared.sync.services import Services
+from shared.sync.services import Bound, Services
 
 logger = logging.getLogger(__name__)
 
@@ -108,28 +108,29 @@ def _is_first(run: Run, message: EntityMessage) -> bool:
 def _plan(services: Services, run: Run, message: EntityMessage) -> Plan | None:
     """Make the plan; None when the message was handed on or the entity has failed."""
     entity = message.entity
-    with metered() as meter, bulk_work(), priority(run):
+    services = Bound(services, replace(services.work, lane=run.request.lane, meter=Meter()))
+    with bulk_work():
         try:
-            return _make_plan(services, run, entity, meter)
+            return _make_plan(services, run, entity)
         except LeaseHeld:
             # Somebody lists SafetyAmp, or died of it. A message of the sweep is not kept alive for that: the
             # next sweep looks again, and copies of each would pile up during a long listing.
             if not message.cause.startswith(SWEEP):
                 _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
-        except RateLimited as error:
+        except (RateLimited, Stopping) as error:
             _hand_on(services, message, error.delay_seconds, message.attempt, "wait")
         except ConfigurationError as error:
             # Before DatabaseError, which it may be too: a wrong setting is as wrong in a minute.
-            return _plan_leavers(services, run, message, error, meter)
+            return _plan_leavers(services, run, message, error)
         except (RetryLater, UpstreamUnavailable, DatabaseError) as error:
             if message.attempt < services.settings.max_retry_attempts:
                 logger.warning("planning %s failed, trying again: %s", entity, error)
                 delay = getattr(error, "delay_seconds", services.settings.retry_delay_seconds)
                 _hand_on(services, message, delay, message.attempt + 1, "retry")
             else:
-                return _plan_leavers(services, run, message, error, meter)
+                return _plan_leavers(services, run, message, error)
         except (IncompleteRead, APIError) as error:
-            return _plan_leavers(services, run, message, error, meter)
+            return _plan_leavers(services, run, message, error)
         except (StorageError, BusError):
             raise
         except Exception as error:
@@ -137,26 +138,24 @@ def _plan(services: Services, run: Run, message: EntityMessage) -> Plan | None:
             # for ever.
             logger.exception("planning %s of run %s met an unexpected error", entity, run.run_id)
             unexpected = SafetyAmpError(f"unexpected {type(error).__name__} while planning, see the log")
-            return _fail(services, run, message, unexpected, meter)
+            return _fail(services, run, message, unexpected)
     return None
 
 
 def _make_plan(
-    services: Services, run: Run, entity: EntityName, meter: Meter, only_leavers: OnlyLeavers | None = None
+    services: Services, run: Run, entity: EntityName, only_leavers: OnlyLeavers | None = None
 ) -> Plan:
     path = planning_path(run, entity)
     with lease_when_needed(services, path) as lease:
-        lister = TargetLister(services, path, meter=meter, lease=lease)
+        lister = TargetLister(lease.services, path, meter=services.work.meter, lease=lease)
         try:
-            return make_plan(services, run, entity, lister, meter, only_leavers)
+            return make_plan(lease.services, run, entity, lister, only_leavers)
         except RetryLater:
             lister.keep()
             raise
 
 
-def _plan_leavers(
-    services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter
-) -> Plan | None:
+def _plan_leavers(services: Services, run: Run, message: EntityMessage, error: Exception) -> Plan | None:
     """Planning has failed for good. Where only Graph or SafetyAmp's listing is the cause, who has left loses
     access nevertheless: returns the plan for that, if there is one."""
     # Who approved a plan approved more than its leavers: it stays held until all of it can be done.
@@ -165,29 +164,29 @@ def _plan_leavers(
     while only_leavers is not None:
         logger.error("only leavers of run %s are looked at: %s", run.run_id, error)
         try:
-            return _make_plan(services, run, message.entity, meter, only_leavers)
+            return _make_plan(services, run, message.entity, only_leavers)
         except LeaseHeld:
             _hand_on(services, message, LEASE_SECONDS, message.attempt, "busy")
             return None
-        except RateLimited as wait:
+        except (RateLimited, Stopping) as wait:
             _hand_on(services, message, wait.delay_seconds, message.attempt, "wait")
             return None
         except (StorageError, BusError):
             raise
         except SafetyAmpError as second:
             logger.warning("nor could leavers be looked at: %s", second)
-            no_listing = not only_leavers.unlisted and ONLY_LISTING in getattr(second, "__notes__", ())
+            no_listing = not only_leavers.unlisted and second.only == "listing"
             only_leavers = replace(only_leavers, unlisted=True) if no_listing else None
-    return _fail(services, run, message, error, meter)
+    return _fail(services, run, message, error)
 
 
 def _only_leavers(entity: EntityName, error: Exception) -> OnlyLeavers | None:
     """How leavers can be planned in spite of the error, None where they cannot."""
-    notes = getattr(error, "__notes__", ())
+    only = error.only if isinstance(error, SafetyAmpError) else None
     text = "only leavers were looked at, because"
-    if ONLY_GRAPH in notes:
+    if only == "accounts":
         return OnlyLeavers(f"{text} Microsoft Graph could not be read: {error}")
-    if ONLY_LISTING in notes and entity == "employees":
+    if only == "listing" and entity == "employees":
         return OnlyLeavers(f"{text} SafetyAmp could not be listed: {error}", unlisted=True)
     return None
 
@@ -201,9 +200,7 @@ def _hand_on(
     services.bus.send([copy.to(services.settings.entity_queue, at)])
 
 
-def _fail(
-    services: Services, run: Run, message: EntityMessage, error: Exception, meter: Meter
-) -> Plan | None:
+def _fail(services: Services, run: Run, message: EntityMessage, error: Exception) -> Plan | None:
     """End the entity as failed; or return the plan that is there nevertheless, of somebody who died of it."""
     if (there := read_plan(services.documents, run, message.entity)) is not None:
         return there
@@ -211,6 +208,8 @@ def _fail(
     if run.entities[message.entity].approval_in_force:
         hold_again(services, run, message.entity, str(error))
         return None
+
+    meter = services.work.meter
 
     def fail(status: EntityStatus) -> None:
         status.phase, status.reason = "failed", str(error)
@@ -225,10 +224,17 @@ def start_plan(
     services: Services, run: Run, entity: EntityName, plan: Plan, *, cause: str, is_new: bool = False
 ) -> None:
     """Act on the committed plan: end the entity, or send its batches; of a new one nobody has sent any."""
+    if plan.held_parts and run.request.mode != "plan":
+        extra = {"event": "guard_held", "entity": entity, "reasons": reasons_to_hold(plan)}
+        parts = "the plan" if plan.held else f"what to {', '.join(plan.held_parts)}"
+        logger.warning(
+            "%s of %s in run %s is held",
+            parts,
+            entity,
+            run.run_id,
+            extra={**extra, "held": plan.held_changes},
+        )
     if not may_be_applied(run, entity, plan):
-        if plan.held and run.request.mode != "plan":
-            extra = {"event": "guard_held", "entity": entity, "reasons": plan.held}
-            logger.warning("the plan of %s in run %s is held", entity, run.run_id, extra=extra)
         end_unapplied(services, run, entity, plan)
     elif plan.batches == 0:
         finish_entity(services, run, entity, plan)

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from shared.clients.http.call_meter import folded
+from shared.clients.http.call_meter import Meter
 from shared.errors import BusError, LeaseHeld, StorageError, UnreadableDocument
 from shared.storage.documents import Document, from_json, read_json, to_json, update_json
 from shared.sync import paths
@@ -21,11 +21,11 @@ from shared.sync.documents.active import release_active
 from shared.sync.documents.outcome import DONE, BatchOutcomes, Outcome
 from shared.sync.documents.plans import Plan, planned_changes
 from shared.sync.documents.report import Report
-from shared.sync.documents.runs import EntityStatus, Run, RunPhase, change_run
+from shared.sync.documents.runs import EntityPhase, EntityStatus, Run, RunPhase, change_run
 from shared.sync.documents.state import EntityState, decode_state, distrust_state, state_from_json
 from shared.sync.documents.switched_off import note_switched_off
 from shared.sync.model import ENTITY_NEEDS, EntityName, JsonValue
-from shared.sync.planning.approval import about_left_out
+from shared.sync.planning.approval import about_left_out, why_held
 from shared.sync.runs.report import make_report
 from shared.sync.runs.requests import send_entities
 from shared.sync.runs.totals import add_run
@@ -62,7 +62,11 @@ COUNTS = (
     "invalid",
     "failed",
     "waiting",
+    "unapproved",
 )
+
+COUNTED_BY_PLANNING = ("source", "unchanged", "skipped", "invalid", "waiting")
+"""Those that the plan knows already."""
 
 
 def finish_entity(services: Services, run: Run, entity: EntityName, plan: Plan) -> None:
@@ -86,26 +90,30 @@ def finish_entity(services: Services, run: Run, entity: EntityName, plan: Plan) 
             # A value that nobody thought of must not keep this run, and with it all later ones, going round.
             logger.exception("merging %s of run %s met an unexpected error", entity, run.run_id)
             trouble = _not_merged(services, entity, f"unexpected {type(error).__name__}, see the log")
-    calls, waited = Counter(plan.calls), plan.waited_seconds
-    requests: Counter[str] = Counter(plan.requests)
-    for batch in batches:
-        calls.update(batch.calls)
-        requests.update(batch.requests)
-        waited += batch.waited_seconds
 
     def end(status: EntityStatus) -> None:
         failed = status.stop_reason or trouble or plan.failed
-        status.phase = "done" if not failed else "cancelled" if status.cancelled else "failed"
-        status.reason = failed or about_left_out(plan)
+        well: EntityPhase = "held" if plan.held_parts else "done"
+        status.phase = well if not failed else "cancelled" if status.cancelled else "failed"
+        status.reason = failed or _how_it_ended(plan)
         set_figures(status, plan, outcomes)
         if trouble:
             # A batch that cannot be read has no outcomes, and the counts must add up nevertheless.
             status.counts["failed"] += max(0, planned_changes(plan) - len(outcomes))
         if refused is not None:
             status.failing = refused + sum(1 for outcome in outcomes if outcome.result == "failed")
-        status.calls, status.requests, status.waited_seconds = dict(calls), folded(requests), round(waited, 3)
+        meter = Meter()
+        meter.add(status.calls, status.requests, status.waited_seconds)
+        for batch in batches:
+            meter.add(batch.calls, batch.requests, batch.waited_seconds)
+        _set_costs(status, meter)
 
     end_entity(services, run, entity, end)
+
+
+def _how_it_ended(plan: Plan) -> str | None:
+    held = why_held(plan)
+    return f"{held}; what is not held was applied" if held else about_left_out(plan)
 
 
 def _not_merged(services: Services, entity: EntityName, why: str) -> str:
@@ -176,7 +184,7 @@ def hold_again(services: Services, run: Run, entity: EntityName, why: str) -> No
 def end_unapplied(services: Services, run: Run, entity: EntityName, plan: Plan) -> None:
     """End an entity whose plan only says what would be done, or is held: nothing of it is applied or merged.
     One that was stopped in the moment in which its plan was stored is not held: nobody waits for it."""
-    why = "; ".join([*plan.held, *filter(None, [plan.failed])]) or None
+    why = "; ".join(filter(None, [why_held(plan), plan.failed])) or None
 
     def end(status: EntityStatus) -> None:
         set_figures(status, plan)
@@ -184,7 +192,8 @@ def end_unapplied(services: Services, run: Run, entity: EntityName, plan: Plan) 
         status.reason = why
         if status.stop_reason:
             status.phase = "cancelled" if status.cancelled else "failed"
-            status.reason = f"{status.stop_reason}; it was held: {why}" if plan.held else status.stop_reason
+            is_held = plan.held or plan.held_parts
+            status.reason = f"{status.stop_reason}; it was held: {why}" if is_held else status.stop_reason
 
     end_entity(services, run, entity, end)
 
@@ -312,6 +321,9 @@ def _merge(
             if outcome.unsure:
                 outcome.at = outcome.at or now
 
+    status = run.entities[entity]
+    is_approved = status.approved or status.approval_in_force is not None
+
     def change(value: JsonValue) -> JsonValue:
         current = state_from_json(entity, value)
         if not _is_due(current, plan, run):
@@ -329,6 +341,11 @@ def _merge(
                 note_unknown(state, batch.outcomes, run.run_id)
         state.source_counts, state.updated_by = plan.source_counts, f"{run.run_id}/{plan.plan_id}"
         state.approved_counts = plan.approved_counts
+        if not is_approved:
+            changed = Counter(
+                outcome.action for batch in batches for outcome in batch.outcomes if outcome.went_well
+            )
+            state.note_unasked(state.updated_by, services.clock.now(), changed)
         return state.to_json()
 
     path, document = paths.state(entity), None
@@ -375,14 +392,27 @@ def _base_state(services: Services, entity: EntityName, plan: Plan) -> EntitySta
 
 
 def set_figures(status: EntityStatus, plan: Plan, outcomes: Iterable[Outcome] = ()) -> None:
-    """The entity's counts, calls and waits from its plan and outcomes."""
-    counts = dict.fromkeys(COUNTS, 0)
-    for name in ("source", "unchanged", "skipped", "invalid", "waiting"):
-        counts[name] = plan.counts.get(name, 0)
-    for outcome in outcomes:
-        counts[COUNTED_AS[outcome.result]] += 1
-    status.counts = counts
-    status.planned = {action: plan.counts.get(action, 0) for action in DONE}
-    status.calls, status.requests = dict(plan.calls), folded(plan.requests)
-    status.waited_seconds, status.failing = plan.waited_seconds, plan.refused
+    """The entity's counts, calls and waits from its plan and outcomes. After those of what was applied before
+    the rest was approved: of that each record has been counted."""
+    applied = Counter(COUNTED_AS[outcome.result] for outcome in outcomes)
+    meter = Meter()
+    if plan.earlier and status.counts.get("unapproved"):
+        left = status.counts["unapproved"] - planned_changes(plan)
+        applied.update({**status.counts, "unapproved": 0})
+        applied["skipped"] += left
+        meter.add(status.calls, status.requests, status.waited_seconds)
+    else:
+        applied.update({name: plan.counts.get(name, 0) for name in COUNTED_BY_PLANNING})
+        applied["unapproved"] += sum(plan.held_changes.values())
+        status.planned = {action: plan.counts.get(action, 0) for action in DONE}
+    status.counts = {name: applied[name] for name in COUNTS}
+    status.held_changes = plan.held_changes
+    meter.add(plan.calls, plan.requests, plan.waited_seconds)
+    _set_costs(status, meter)
+    status.failing = plan.refused
     status.quiet = not (plan.batches or plan.problems or plan.vanished["count"] or plan.left_out)
+
+
+def _set_costs(status: EntityStatus, meter: Meter) -> None:
+    status.calls, status.requests = dict(meter.calls), dict(meter.requests)
+    status.waited_seconds = round(meter.waited_seconds, 3)

@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from typing import cast
 
 from shared.errors import UnreadableDocument
 from shared.storage.documents import Documents, read_document
 from shared.sync import paths
-from shared.sync.applying.settled import settled
+from shared.sync.applying.settled import settled, settled_before
 from shared.sync.documents.outcome import BatchOutcomes, Outcome
 from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.report import Counts, Findings, OutcomeProblem, RecordProblem, Report
-from shared.sync.documents.runs import Run
+from shared.sync.documents.runs import EntityStatus, Run
 from shared.sync.findings.causes import (
     GONE,
     LEAVER_WITH_ACCESS,
@@ -59,11 +60,21 @@ def make_report(documents: Documents, run: Run) -> Report:
                 "held": status.phase == "held",
                 "reason": status.reason,
                 "planned": status.planned,
+                "held_changes": held_changes(status),
                 **_findings(documents, run, name),
             }
             for name, status in run.entities.items()
         },
     }
+
+
+def held_changes(status: EntityStatus) -> dict[str, int]:
+    """How many changes of the entity wait for an approval, or would, by action."""
+    if status.phase not in ("held", "planned"):
+        return {}
+    if status.phase == "held" and not status.held_changes:
+        return {action: count for action, count in status.planned.items() if count}  # as releases before held
+    return status.held_changes
 
 
 def _duration(run: Run) -> float | None:
@@ -112,7 +123,8 @@ def _findings(documents: Documents, run: Run, entity: EntityName) -> Findings:
 
 def problems_of(documents: Documents, run: Run, entity: EntityName, plan: Plan) -> list[RecordProblem]:
     """All problems of an entity of a run: those of its plan, and of the changes that were applied."""
-    return [*plan.problems, *_outcome_problems(entity, settled(documents, run, entity, plan))]
+    batches = chain(settled_before(documents, run, entity, plan), settled(documents, run, entity, plan))
+    return [*plan.problems, *_outcome_problems(entity, batches)]
 
 
 def _urgency(problem: RecordProblem) -> int:

@@ -20,8 +20,8 @@ OURS = re.compile(
 """At the beginning of a line of a block, or of a span."""
 
 MAKE = re.compile(r"(?:^|\s)make((?: [A-Z_]+=\S+| [a-z]+)+)", re.MULTILINE)
-NOT_WORDS = re.compile(r"\s#.*|[\[\]]|\s-h\b")
-"""Comments, and the brackets around what may be left out: it must be right where it is given."""
+NOT_WORDS = re.compile(r"\s#.*|\s> \S+|[\[\]]|\s-h\b")
+"""Comments, where output goes, and brackets around what may be left out: it must be right as it is given."""
 
 PLACEHOLDERS = {"ENTITY": "employees", "COMMAND": "status", "...": ""}
 ELSEWHERE = {"CHANGELOG.md"}
