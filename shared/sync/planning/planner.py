@@ -67,6 +67,7 @@ from shared.sync.planning.lookups import forget_lookups
 from shared.sync.planning.prerequisites import check_prerequisites
 from shared.sync.planning.reader import SourceRead, SourceReader, mapping_options, with_known_regions
 from shared.sync.planning.record_view import view_record
+from shared.sync.planning.renamed_regions import keep_renamed_regions
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.rules_in_force import rules_text
 from shared.sync.services import Services
@@ -293,7 +294,7 @@ def _drafted(
             state,
             resolver,
             run,
-            source,
+            with_known_regions(source, state),  # as SafetyAmp spells them now
             # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
             trust_digests=not listed and not run.request.keys,
             listed=listed,
@@ -365,6 +366,7 @@ def _listed_state(
     found, gone = lister.ask_for(mapping, missing, beyond_doubt=sure)
     state = rebuild(mapping.name, sites_of_jobs([*targets, *found], source), known, run.run_id, gone)
     forget_rekeyed(state, services.clock.now() - LONG_AGO)
+    keep_renamed_regions(state, source)
     return state
 
 
