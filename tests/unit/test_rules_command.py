@@ -143,6 +143,9 @@ def test_expectations_are_run(folder: Path, capsys: pytest.CaptureFixture[str]) 
         "✗ employees: a crane operator with two phones",
         '    mobile_phone: wanted "+12255550100", got "+12255550111"',
     ]
+    assert main(["rules", "test", "rules.toml", "--json"]) == 1
+    (told,) = json.loads(capsys.readouterr().out)["expectations"]
+    assert len(told["failures"]) == 1
     assert main(["rules", "test", written(folder, GOOD), "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["expectations"]
     assert told["failures"] == []
