@@ -90,8 +90,10 @@ def _kind(kind: str, problems: list[RecordProblem], total: int) -> Html:
 
 
 def _vanished(vanished: Vanished) -> Html:
+    count, with_access = f"{vanished['count']:,}", vanished.get("with_access", 0)
+    still = f", {with_access:,} of them with access, named first" if with_access else ""
     return joined(
-        tag("h3", f"In SafetyAmp without a source record: {vanished['count']:,}"),
+        tag("h3", f"In SafetyAmp without a source record: {count}{still}"),
         tag("p", "They are told, never removed: nothing is concluded from their absence.", class_="muted"),
         tag("p", keys_line(vanished["keys"], vanished["count"])),
     )

@@ -135,7 +135,8 @@ class Target:
     """A record as SafetyAmp has it, normalised by the same functions as the desired content.
 
     `key` is the entity's match key, None when the record has none (then it cannot be matched by key).
-    `match` is an alternative match value (vehicles: the gateway's serial), used once, for adoption.
+    `match` is an alternative match value (vehicles: the gateway's serial), used once, for adoption. Of a
+    site called like a home office it is the code: if that is a job's, the site is (`sites_of_jobs`).
     `fields` holds only what the mapping writes or a request needs again; JSON values, None for null.
     `readable` False: the row is there, but nothing of it but its id could be understood.
     """

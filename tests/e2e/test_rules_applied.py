@@ -150,7 +150,7 @@ def test_the_guard_counts_those_who_are_synced(new_rig: NewRig, rules_file: Path
     rules_file.write_text("version = 1")
     rig = new_rig(RULES_FILE=str(rules_file), GUARD_MAX_PERCENT="20")
     rig.run()
-    rules_file.write_text('version = 1\n[employees.pilot]\nfirst = 4')
+    rules_file.write_text("version = 1\n[employees.pilot]\nfirst = 4")
     for number in (1001, 1002):
         rig.leaves(number)
     reason = rig.run().entity("employees")["reason"]

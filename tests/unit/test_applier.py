@@ -15,9 +15,11 @@ from shared.sync.documents.change import Beside, Change
 from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.entities import mappings
+from shared.sync.findings.causes import LEAVER_WITH_ACCESS
 from shared.sync.model import EntityName, Ref, Target
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
+from shared.sync.runs.report import cause_of
 from tests.unit.engine_rig import EngineRig
 
 CORE = {"first_name": "Pat", "last_name": "Lee", "email": "old@x.example"}
@@ -140,6 +142,17 @@ class TestRefusedFieldsOfAnUpdate:
     def test_access_itself_cannot_be_left_out(self) -> None:
         outcome = Applying(refusing("system_access")).update({"system_access": 0}, action="deactivate")
         assert (outcome.result, list(outcome.errors)) == ("refused", ["system_access"])
+
+    @pytest.mark.parametrize("name", ["system_access", "email"])
+    def test_a_leaver_who_keeps_access_is_told_with_what_helps(self, name: str) -> None:
+        outcome = Applying(lambda _: {name: ["is required"]}).update(
+            {"system_access": 0}, action="deactivate"
+        )
+        assert outcome.result == "refused"
+        assert (outcome.reason or "").startswith(
+            f"SafetyAmp refused to switch user u1 off ({name}), who still"
+        )
+        assert cause_of("employees", outcome) is LEAVER_WITH_ACCESS
 
     def test_nothing_is_left(self) -> None:
         work = Applying(refusing("mobile_phone"))
@@ -476,6 +489,13 @@ class TestLookingFor:
         assert outcome is not None
         assert (outcome.result, outcome.unsure, outcome.target_id) == ("failed", True, None)
         assert "several records of this key (ids u1, u2): keep one" in (outcome.reason or "")
+
+    def test_takes_the_site_with_the_job_s_code_that_is_called_like_an_office(self) -> None:
+        new = Change("400.", "create", None, {"ext_id": "400.", "name": "400. - Levee"}, {}, {}, "d")
+        offices = [Target(8, "office:4", {}), Target(9, "office:4", {"name": "Yard Office"}, match="400.")]
+        outcome = Applying(entity="jobs").applier.look_for(new, offices, {})
+        assert outcome is not None
+        assert (outcome.adopted, outcome.target_id) == (True, 9)
 
     @pytest.mark.parametrize(
         ("match", "fields", "found"),

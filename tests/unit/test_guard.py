@@ -11,6 +11,7 @@ from shared.config import load_settings
 from shared.errors import IncompleteRead
 from shared.sync.model import Action
 from shared.sync.planning.guard import (
+    EMPLOYEES_ACCOUNTS,
     GuardLimits,
     Judgement,
     guard,
@@ -131,6 +132,9 @@ SOURCES: list[tuple[dict[str, int], dict[str, int], int]] = [
     ({"Vista jobs": 1}, {}, 0),
     ({}, {"Vista jobs": 100}, 0),
     ({"a": 1, "b": 2}, {"a": 10, "b": 20}, 2),
+    ({EMPLOYEES_ACCOUNTS: 2}, {EMPLOYEES_ACCOUNTS: 12}, 0),
+    ({EMPLOYEES_ACCOUNTS: 1}, {EMPLOYEES_ACCOUNTS: 12}, 1),
+    ({EMPLOYEES_ACCOUNTS: 80}, {EMPLOYEES_ACCOUNTS: 100}, 0),
 ]
 
 

@@ -142,6 +142,16 @@ def test_a_site_is_recognised_by_its_code_and_an_office_by_its_name(
     assert target.key == key
 
 
+def test_a_site_called_like_an_office_is_the_open_job_s_whose_code_it_has() -> None:
+    rows = [
+        site(id=number, name="Gulf Office", ext_id=code) for number, code in ((1, "7."), (2, "8."), (3, None))
+    ]
+    targets = [target for row in rows if (target := MAPPING.target(row))]
+    source = JobsSource([ROW._replace(job="7. "), ROW._replace(job=None)], frozenset())
+    assert [target.key for target in jobs.sites_of_jobs(targets, source)] == ["7.", "office:4", "office:4"]
+    assert jobs.sites_of_jobs(targets, DepartmentsSource([])) is targets
+
+
 def test_a_site_that_was_created_without_code_can_be_adopted_by_name() -> None:
     target = MAPPING.target(site(name="12345. - Pump Station"))
     record = next(MAPPING.records(JobsSource([ROW], frozenset())))

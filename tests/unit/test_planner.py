@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -27,6 +27,7 @@ from shared.sync.documents.plans import plan_path, read_batch
 from shared.sync.documents.runs import EntityStatus, Run, get_run
 from shared.sync.documents.state import (
     GONE,
+    UNKNOWN,
     UNSURE,
     UNSURE_AT,
     EntityState,
@@ -748,7 +749,21 @@ class TestWhatIsKnownAfterwards:
     def test_names_what_has_no_source_any_more(self) -> None:
         rig = people(1)
         rig.know_users(1, 9, 10)
-        assert rig.plan()["vanished"] == {"count": 2, "keys": ["10", "9"]}
+        assert rig.plan()["vanished"] == {"count": 2, "keys": ["10", "9"], "with_access": 2}
+
+    def test_names_those_first_who_may_still_sign_in(self) -> None:
+        """Also one whose switching off got no answer, and of those who share a number any."""
+        rig = people(1)
+        state = rig.know_users(1, 10, 11, 12, 13)
+        for key, flags in (("10", {}), ("11", {UNKNOWN: {"system_access": 0}}), ("12", {})):
+            state.put(key, Entry(f"u{key}", "d", {"system_access": 0}, cast(Flags, flags)))
+        for key, access in (("14", (0, 1)), ("15", (0, 0))):
+            state.ambiguous[key] = [f"{key}-{one}" for one in range(2)]
+            for target_id, is_on in zip(state.ambiguous[key], access, strict=True):
+                state.note_stray(target_id, key, {"system_access": is_on})
+        rig.know(state)
+        keys = ["11", "13", "14", "10", "12", "15"]
+        assert rig.plan()["vanished"] == {"count": 6, "keys": keys, "with_access": 3}
 
     def test_names_so_many_and_counts_all(self) -> None:
         rig = PlanningRig()

@@ -12,8 +12,10 @@ from shared.clients.vista.rows import DepartmentRow, JobRow
 from shared.errors import APIError, IncompleteRead, SafetyAmpError, UpstreamUnavailable
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.model import EntityName
+from shared.sync.planning.guard import EMPLOYEES_ACCOUNTS
 from shared.sync.planning.reader import (
     CHECK_GRAPH,
+    CHECK_NUMBERS,
     CHECK_SAMSARA,
     CHECK_VISTA,
     SourceRead,
@@ -66,6 +68,7 @@ def a_company(entity: EntityName, **settings: str) -> PlanningRig:
                 "Microsoft Graph users": 2,
                 "Vista latest open jobs": 2,
                 "Vista employees": 2,
+                EMPLOYEES_ACCOUNTS: 2,
             },
         ),
         ("vehicles", VEHICLES_ON, {"Samsara vehicles": 1}),
@@ -78,7 +81,7 @@ def test_every_read_that_an_entity_rests_on_is_counted_and_no_other_is_made(
     rig = a_company(entity, **settings)
     assert read(rig).counts == counts
     asked = {*rig.vista.asked, *rig.graph_source.asked, *rig.samsara_source.asked}
-    assert len(asked) == len(counts)
+    assert len(asked) == len(counts.keys() - {EMPLOYEES_ACCOUNTS})
 
 
 class TestAnEmptyRead:
@@ -200,7 +203,7 @@ class TestWithoutGraph:
         rig = a_company("employees")
         found = read(rig, without_graph=True)
         assert found.source.mails == MailDirectory({})
-        assert "Microsoft Graph users" not in found.counts
+        assert not {"Microsoft Graph users", EMPLOYEES_ACCOUNTS} & found.counts.keys()
         assert rig.graph_source.asked == []
 
     @pytest.mark.parametrize(
@@ -227,6 +230,25 @@ class TestWithoutGraph:
         with pytest.raises(IncompleteRead) as raised:
             read(rig)
         assert raised.value.only == "accounts"
+
+    @pytest.mark.parametrize("number", [None, "E1", "3"], ids=["cleared", "prefixed", "of somebody else"])
+    def test_accounts_without_anybody_s_number_are_as_good_as_none(self, number: str | None) -> None:
+        """As many as ever, and everybody would count as having none: their addresses would become private."""
+        rig = a_company("employees")
+        for account in rig.graph_source.records["users"]:
+            account["employeeId"] = number
+        assert read(rig, last={EMPLOYEES_ACCOUNTS: 2}).counts[EMPLOYEES_ACCOUNTS] == 0, "two may have left"
+        with pytest.raises(IncompleteRead) as raised:
+            read(rig, last={EMPLOYEES_ACCOUNTS: 3})
+        assert raised.value.only == "accounts"
+        assert str(raised.value).endswith(CHECK_NUMBERS)
+
+    def test_a_disabled_account_and_one_of_two_are_accounts_of_theirs(self) -> None:
+        rig = a_company("employees")
+        accounts = rig.graph_source.records["users"]
+        accounts[0]["accountEnabled"] = False
+        accounts.append({**accounts[1], "id": "twin"})
+        assert read(rig).counts[EMPLOYEES_ACCOUNTS] == 2
 
 
 class TestWhatOthersMayWaitFor:

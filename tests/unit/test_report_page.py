@@ -103,6 +103,17 @@ def test_a_clean_run_says_that_there_are_no_problems() -> None:
     assert "Problems There are none." in Parsed(report_page(report)).text
 
 
+def test_who_has_no_source_record_and_still_has_access_is_counted() -> None:
+    report = make_report(EngineRig().documents, a_run())
+    entity = report["entities"]["titles"]
+    entity["vanished"] = {"count": 3, "keys": ["7", "5", "6"]}
+    assert "without a source record: 3 They" in Parsed(report_page(report)).text
+    entity["vanished"]["with_access"] = 1
+    assert (
+        "without a source record: 3, 1 of them with access, named first" in Parsed(report_page(report)).text
+    )
+
+
 def hostile_report() -> Report:
     found = {"key": HOSTILE, "kind": "invalid", "reason": HOSTILE, "field": HOSTILE}
     report = report_with([found, {**found, "kind": HOSTILE}])

@@ -27,6 +27,7 @@ from shared.sync.documents.state import (
     Note,
     Place,
     Refusal,
+    forget_rekeyed,
     gone_anyway,
     missed_again,
     rebuild,
@@ -341,8 +342,8 @@ class TestUniqueValues:
         assert sorted(state.unique_values(), key=repr) == [
             ("email", "ann@x.example", "a", "1"),
             ("email", "old@x.example", "z", None),
-            ("email", "other@x.example", "t2", None),
-            ("email", "twin@x.example", "t1", None),
+            ("email", "other@x.example", "t2", "2"),
+            ("email", "twin@x.example", "t1", "2"),
             ("mobile_phone", "+15045550142", "a", "1"),
         ]
         assert state.stray("z") == {"email": "old@x.example", "system_access": 0}
@@ -636,3 +637,69 @@ def test_the_last_creation_in_doubt_counts_whatever_zone_its_time_is_in() -> Non
     )
     assert state.unsure_at() == datetime.fromisoformat(late)
     assert known_state(k=Entry(None, None, {}, {GONE: UNSURE})).unsure_at() is None
+
+
+class TestARefusalThatIsOver:
+    """The source has taken it back: it is no failure, and the record is not looked at for it."""
+
+    def test_is_forgotten_when_the_record_is_equal(self) -> None:
+        taken = {"email": {"digest": "d", "by": ""}, "mobile_phone": {"digest": "d", "by": ""}}
+        flags: Any = {FAILURE: FAILED, REJECTED: {"city": "d"}, TAKEN: taken, OFF_BY: "run"}
+        state = known_state(k=Entry("a", None, ANN, flags))
+        assert state.settle("k", "new", equal={"city", "email"})
+        assert flags_of(state, "k") == {OFF_BY: "run", TAKEN: {"mobile_phone": taken["mobile_phone"]}}
+        assert not state.settle("k", "new", equal={"city", "email"})
+
+    def test_is_forgotten_with_a_record_that_never_was(self) -> None:
+        state = known_state(
+            new=Entry(None, None, {}, {FAILURE: FAILED}),
+            doubted=Entry(None, None, {}, {FAILURE: FAILED, GONE: UNSURE}),
+            there=Entry("a", None, ANN, {FAILURE: FAILED}),
+        )
+        assert list(state.refused_keys()) == ["new", "doubted", "there"]
+        assert all([state.forget_failure(key) for key in list(state.refused_keys())])
+        assert list(state.keys()) == ["doubted", "there"]
+        assert (flags_of(state, "doubted"), flags_of(state, "there")) == ({GONE: UNSURE}, {})
+        assert not state.forget_failure("there")
+        assert not state.forget_failure("nobody")
+
+
+class TestARecordWithAnotherKey:
+    """Who refers to it by its id may have meant the key that it had."""
+
+    def rebuilt(self, *targets: Target, entity: str = "jobs") -> EntityState:
+        known = EntityState(entity, rekeyed={"9": BEFORE})
+        known.put("100.", Entry(1, "d", {}, {}))
+        known.put("200.", Entry(2, "d", {}, {}))
+        known.ambiguous["300."] = [3, 4]
+        known.add_unmatched("Yard", 5, {"name": "Yard"})
+        known.put("900.", Entry(9, "d", {}, {}))
+        listed = [Target(9, "900.", {}), *targets]
+        return rebuild(entity, listed, known, RUN, {1, 2, 3, 4, 5} - {target.target_id for target in targets})
+
+    def test_is_none_while_all_have_the_key_that_they_had(self) -> None:
+        targets = [Target(1, "100.", {}), Target(2, "200.", {}), Target(3, "300.", {}), Target(4, "300.", {})]
+        assert self.rebuilt(*targets, Target(5, None, {}, "Yard")).rekeyed == {"9": BEFORE}
+
+    def test_is_noted_and_what_refers_to_it_is_looked_at(self) -> None:
+        state = self.rebuilt(Target(1, "200.", {}), Target(2, "100.", {}), Target(3, "300.", {}))
+        assert state.rekeyed == {"9": BEFORE, "1": RUN, "2": RUN}
+        assert state.reference_ids() == {"null", "3"}
+        again = state_from_json("jobs", from_json(to_json(state.to_json()), "p"))
+        assert again is not None
+        assert again.reference_ids() == {"null", "3"}
+
+    def test_is_one_that_lost_it_or_got_its_first(self) -> None:
+        state = self.rebuilt(Target(3, "30.", {}), Target(4, "300.", {}), Target(5, "500.", {}))
+        assert state.rekeyed == {"9": BEFORE, "3": RUN, "5": RUN}
+
+    def test_is_noted_of_titles_which_are_nothing_but_their_name(self) -> None:
+        state = self.rebuilt(Target(1, "crew lead", {}), entity="titles")
+        assert state.rekeyed == {"9": BEFORE, "1": RUN}
+
+    def test_is_forgotten_after_some_days(self) -> None:
+        state = self.rebuilt(Target(1, "200.", {}))
+        forget_rekeyed(state, datetime(2026, 3, 1, 3, 0, 0, tzinfo=UTC))
+        assert state.rekeyed == {"9": BEFORE, "1": RUN}
+        forget_rekeyed(state, datetime(2026, 3, 1, 3, 0, 1, tzinfo=UTC))
+        assert state.rekeyed == {"1": RUN}

@@ -415,7 +415,7 @@ class ChangeApplier:
 
     def _is_ours(self, target: Target, change: Change, fields: FieldValues) -> bool:
         if target.key is not None:
-            return target.key == normal_key(self._mapping.name, change.key)
+            return normal_key(self._mapping.name, change.key) in (target.key, target.match)
         if target.match is None:
             return False
         # Vehicles have no key in SafetyAmp: the same content, and not known under another vehicle.
@@ -466,7 +466,11 @@ class ChangeApplier:
             errors=errors,
             dropped_digests=self._digests(change, dropped or {}),
             taken=_taken(change, errors),
-            reason=_advice(errors, _taken(change, errors)),
+            reason=(
+                _still_has_access(change, errors)
+                if change.action == "deactivate"
+                else _advice(errors, _taken(change, errors))
+            ),
         )
 
 
@@ -514,6 +518,13 @@ def is_ambiguous(change: Change, error: Exception) -> bool:
     """Whether the change may have been carried out although no answer came, and must not be repeated
     blindly: only creations, an update can be repeated."""
     return change.action == "create" and isinstance(error, UpstreamUnavailable) and error.may_have_happened
+
+
+def _still_has_access(change: Change, errors: Mapping[str, list[str]]) -> str:
+    return (
+        f"SafetyAmp refused to switch user {change.target_id} off ({', '.join(sorted(errors))}), who still"
+        " has access: enter there what it names, or switch access off there; each run tries it again"
+    )
 
 
 def _advice(errors: Mapping[str, list[str]], taken: Mapping[str, str]) -> str:

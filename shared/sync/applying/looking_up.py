@@ -105,7 +105,7 @@ class LookUp:
         wanted = [
             target
             for target in listed
-            if (target.key in keys if target.key is not None else target.match is not None)
+            if (keys & {target.key, target.match} if target.key is not None else target.match is not None)
         ]
         self._services.documents.write(
             self._path, to_json({"targets": [kept_form(target) for target in wanted], "at": at})

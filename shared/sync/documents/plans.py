@@ -92,11 +92,16 @@ class Earlier(TypedDict):
     batches: int
 
 
-class Vanished(TypedDict):
-    """Records that have no source any more."""
-
+class _Vanished(TypedDict):
     count: int
     keys: list[str]
+
+
+class Vanished(_Vanished, total=False):
+    """Records that have no source any more. Of users: `with_access` is the number of those who may still sign
+    in; they are named first."""
+
+    with_access: int
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,10 @@ class Plan:
     def held_changes(self) -> dict[str, int]:
         """How many changes are held, by action."""
         return {action: part["count"] for action, part in self.held_parts.items()}
+
+    def name_in(self, run_id: str) -> str:
+        """How the state names the plan that it was last changed by."""
+        return f"{run_id}/{self.plan_id}"
 
     def plan_of(self, number: int) -> str:
         """The id of the plan whose batch has this number."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -88,15 +88,6 @@ of more than two members for damage."""
 
 _OPEN = frozenset({REJECTED, TAKEN, NOTED})
 """Flags of records that are looked at in every run."""
-
-_FLAG_TYPES: Mapping[str, type] = {
-    OFF_BY: str,
-    REJECTED: dict,
-    FAILURE: dict,
-    UNKNOWN: dict,
-    NOTES: dict,
-    NOTE_CAUSES: dict,
-}
 
 
 class TakenValue(TypedDict):
@@ -229,7 +220,9 @@ class EntityState:
     while it is read, so they count as being there. `moved` maps keys to the places of records
     that have got another key in SafetyAmp (None: a user that has none any more and is kept under the one that
     it had), until planning finds that it was meant; titles are nothing but their name, and left out.
-    `unasked` is what plans of the last day did about access that nobody approved, by the plan.
+    `unasked` is what plans of the last day did about access that nobody approved, by the plan. `rekeyed` maps
+    the ids (as text) of records that have got another key, meant or not, to the run whose listing showed it:
+    for some days whoever refers to one of these is looked at.
     """
 
     entity: str
@@ -245,6 +238,7 @@ class EntityState:
     strays: dict[str, Stray] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     moved: dict[str, Place] = field(default_factory=dict)
+    rekeyed: dict[str, str] = field(default_factory=dict)
     unasked: dict[str, Unasked] = field(default_factory=dict)
 
     def digest(self, key: str) -> str | None:
@@ -279,11 +273,24 @@ class EntityState:
             entry.target_id, entry.digest, _compact(entry.fields), entry.flags or None
         )
 
-    def settle(self, key: str, digest: str, *, noted: bool = False, notes: Sequence[Note] = ()) -> bool:
+    def settle(
+        self,
+        key: str,
+        digest: str,
+        *,
+        noted: bool = False,
+        notes: Sequence[Note] = (),
+        equal: Container[str] = (),
+    ) -> bool:
         """Note that the target equals what the source record with this digest asks for; False when that is
-        known. `noted` and `notes`: there is something to say of it nevertheless (see the flags)."""
+        known. `noted` and `notes`: there is something to say of it nevertheless (see the flags). That
+        SafetyAmp refused the record, or a value of these `equal` fields, is over: nobody asks for it now."""
         record = self.records[key]
-        flags = without(_flags(record), NOTED, NOTES, NOTE_CAUSES)
+        flags = without(_flags(record), NOTED, NOTES, NOTE_CAUSES, FAILURE)
+        for name in (REJECTED, TAKEN):
+            if name in flags:
+                refused = {one: value for one, value in flags.pop(name).items() if one not in equal}
+                flags |= cast(Flags, {name: refused} if refused else {})
         if notes:
             flags[NOTES] = {digest: [[note.field, note.text] for note in notes]}
             flags[NOTE_CAUSES] = {digest: [note.cause for note in notes]}
@@ -300,6 +307,18 @@ class EntityState:
         if record is None or record[1] != digest:
             return False
         return not record[3] or not _OPEN.intersection(record[3])
+
+    def forget_failure(self, key: str) -> bool:
+        """Forget that SafetyAmp refused a record of which the source asks for nothing any more; False when
+        that is not known."""
+        record = self.records.get(key)
+        if record is None or not record[3] or FAILURE not in record[3]:
+            return False
+        left = without(record[3], FAILURE)
+        record[3] = left or None
+        if record[0] is None and not left:
+            del self.records[key]
+        return True
 
     def notes(self, key: str) -> Iterable[Note]:
         """What is said of a settled record in every run."""
@@ -328,8 +347,10 @@ class EntityState:
         return False
 
     def reference_ids(self) -> set[str]:
-        """What a field that refers to one of these records may hold, as it stands in the compact form."""
-        return {"null", *(f"'{one}'" if isinstance(one, str) else str(one) for one in self.ids())}
+        """What a field that refers to one of these records may hold, as it stands in the compact form, where
+        the record is the one that it was."""
+        ids = (one for one in self.ids() if str(one) not in self.rekeyed)
+        return {"null", *(f"'{one}'" if isinstance(one, str) else str(one) for one in ids)}
 
     def unsettle(self, key: str) -> bool:
         """Have the record looked at again in the next run; False when it is already."""
@@ -338,8 +359,8 @@ class EntityState:
         return changed
 
     def unique_values(self) -> Iterator[tuple[str, str, int | str, str | None]]:
-        """Field, value, id and key (None: a stray) of every unique value in SafetyAmp; last those that may be
-        there, or not any more."""
+        """Field, value, id and key of every unique value in SafetyAmp; last those that may be there, or not
+        any more. The key of a stray is the one that it claims with others, None for none."""
         doubtful: list[tuple[str, str, int | str, str | None]] = []
         for key, record in self.records.items():
             if record[0] is not None:
@@ -352,9 +373,9 @@ class EntityState:
                 for name in UNIQUE:
                     if isinstance(perhaps := unknown.get(name), str):
                         doubtful.append((name, perhaps, record[0], key))
-        for target_id, _, fields in self.strays.values():
+        for target_id, claimed, fields in self.strays.values():
             for name, value in _unique_of(fields):
-                yield name, value, target_id, None
+                yield name, value, target_id, claimed
         yield from doubtful
 
     def by_last_name(self) -> dict[str, list[tuple[str, int | str]]]:
@@ -397,6 +418,11 @@ class EntityState:
         if entry is not None and entry.target_id is not None:
             self.note_stray(entry.target_id, None, entry.fields)
         self.records.pop(key, None)
+        self.moved.pop(key, None)
+
+    def keep_key(self, key: str, other: str) -> None:
+        """The record that has got the `other` key stays what it was under this one."""
+        self.records[key] = self.records.pop(other)
         self.moved.pop(key, None)
 
     def write_beside(self, key: str | None, target_id: int | str, fields: FieldValues) -> None:
@@ -452,6 +478,15 @@ class EntityState:
         parsed."""
         return (key for key, record in self.records.items() if not _NO_ACCESS.search(record[2]))
 
+    def may_sign_in(self, key: str) -> bool:
+        """Whether a user of this key, or one of several that claim it, is not known to have no access."""
+        record = self.records.get(key)
+        if record is not None:
+            unknown = record[3].get(UNKNOWN, {}) if record[3] else {}
+            return "system_access" in unknown or not _NO_ACCESS.search(record[2])
+        strays = (self.strays.get(str(one)) for one in self.ambiguous.get(key, ()))
+        return any(stray is None or not _NO_ACCESS.search(stray.fields) for stray in strays)
+
     def keys_in_target(self) -> Iterator[str]:
         """Keys that one record or several of SafetyAmp have."""
         yield from (key for key, record in self.records.items() if record[0] is not None)
@@ -459,7 +494,11 @@ class EntityState:
 
     def refused(self) -> int:
         """How many records SafetyAmp refused and are not tried again until their data changes."""
-        return sum(1 for record in self.records.values() if record[3] and FAILURE in record[3])
+        return sum(1 for _ in self.refused_keys())
+
+    def refused_keys(self) -> Iterator[str]:
+        """Their keys."""
+        return (key for key, record in self.records.items() if record[3] and FAILURE in record[3])
 
     def needs_listing(self) -> bool:
         """Whether a record vanished from SafetyAmp or what was done is not known, so that SafetyAmp must be
@@ -534,6 +573,7 @@ class EntityState:
             "strays": {name: list(stray) for name, stray in self.strays.items()},
             "missing": self.missing,
             "moved": {key: list(place) for key, place in self.moved.items()},
+            "rekeyed": self.rekeyed,
             "unasked": self.unasked,
             "records": self.records,
         }
@@ -548,6 +588,7 @@ class _Later(TypedDict, total=False):
     strays: dict[str, list[JsonValue]]
     missing: dict[str, str]
     moved: dict[str, list[JsonValue]]
+    rekeyed: dict[str, str]
     unasked: dict[str, Unasked]
 
 
@@ -573,6 +614,7 @@ def decode_state(entity: str, value: JsonValue, path: str | None = None) -> Enti
         return None
     stored = decode(_Stored, value, path)
     _check_records(stored["records"], path)
+    _check_unmatched(stored["unmatched"], path)
     state = EntityState(
         entity=entity,
         updated_by=stored["updated_by"],
@@ -587,14 +629,15 @@ def decode_state(entity: str, value: JsonValue, path: str | None = None) -> Enti
         strays={
             name: Stray._make(cast("tuple[int | str, str | None, str]", row))
             for name, row in stored.get("strays", {}).items()
-            if len(row) == len(Stray._fields) and isinstance(row[-1], str)
+            if _is_stray(row)
         },
         missing=stored.get("missing", {}),
         moved={
             key: Place._make(cast("tuple[int | str, str | None]", place))
             for key, place in stored.get("moved", {}).items()
-            if len(place) == len(Place._fields)
+            if _is_place(place)
         },
+        rekeyed=stored.get("rekeyed", {}),
         unasked=stored.get("unasked", {}),
     )
     _normalise_keys(state)
@@ -688,12 +731,10 @@ def _check_records(records: Mapping[str, JsonValue], path: str) -> None:
 
 
 def _are_flags(flags: JsonValue) -> bool:
-    return (
-        type(flags) is dict
-        and all(type(flags[name]) is kind for name, kind in _FLAG_TYPES.items() if name in flags)
-        and all(_are_notes(notes) for notes in flags.get(NOTES, {}).values())
-        and all(type(codes) is list for codes in flags.get(NOTE_CAUSES, {}).values())
-        and (UNSURE_AT not in flags or _is_moment(flags[UNSURE_AT]))
+    """Each as this version writes it: planning takes them for what they are, and what raised there would end
+    the entity in every run. Those of a later release are its own."""
+    return type(flags) is dict and all(
+        _FLAG_CHECKS[name](flag) for name, flag in flags.items() if name in _FLAG_CHECKS
     )
 
 
@@ -704,8 +745,76 @@ def _is_moment(value: JsonValue) -> bool:
         return False
 
 
+def _is_text(value: JsonValue) -> bool:
+    return type(value) is str
+
+
+def _is_text_or_none(value: JsonValue) -> bool:
+    return value is None or type(value) is str
+
+
 def _are_notes(notes: JsonValue) -> bool:
-    return type(notes) is list and all(type(note) is list and len(note) == 2 for note in notes)
+    return type(notes) is list and all(
+        type(note) is list and len(note) == 2 and _is_text_or_none(note[0]) and _is_text(note[1])
+        for note in notes
+    )
+
+
+def _are_codes(codes: JsonValue) -> bool:
+    return type(codes) is list and all(map(_is_text_or_none, codes))
+
+
+def _each(check: Callable[[JsonValue], bool]) -> Callable[[JsonValue], bool]:
+    """Whether a value is an object of such."""
+    return lambda value: type(value) is dict and all(map(check, value.values()))
+
+
+def _is_a(kind: type) -> Callable[[JsonValue], bool]:
+    """By the one decoder, which takes its time: for flags that few records have."""
+
+    def is_one(value: JsonValue) -> bool:
+        try:
+            decode(kind, value, "")
+        except UnreadableDocument:
+            return False
+        return True
+
+    return is_one
+
+
+_FLAG_CHECKS: Mapping[str, Callable[[JsonValue], bool]] = {
+    OFF_BY: _is_text,
+    REJECTED: _each(_is_text),
+    TAKEN: _is_a(dict[str, TakenValue]),
+    FAILURE: _is_a(Refusal),
+    UNSURE_AT: _is_moment,
+    UNKNOWN: lambda value: type(value) is dict,
+    NOTES: _each(_are_notes),
+    NOTE_CAUSES: _each(_are_codes),
+}
+
+
+def _is_id(value: JsonValue) -> bool:
+    return type(value) in (int, str)
+
+
+def _is_compact(value: JsonValue) -> bool:
+    return type(value) is str and value[:1] == "{"
+
+
+def _check_unmatched(unmatched: Mapping[str, list[list[JsonValue]]], path: str) -> None:
+    for records in unmatched.values():
+        for record in records:
+            if len(record) < 2 or not _is_id(record[0]) or not _is_compact(record[1]):
+                raise UnreadableDocument(path, "a record without key is not what this version writes")
+
+
+def _is_stray(row: list[JsonValue]) -> bool:
+    return len(row) == 3 and _is_id(row[0]) and _is_text_or_none(row[1]) and _is_compact(row[2])
+
+
+def _is_place(place: list[JsonValue]) -> bool:
+    return len(place) == 2 and _is_id(place[0]) and _is_text_or_none(place[1])
 
 
 def state_from_json(entity: str, value: JsonValue) -> EntityState | None:
@@ -760,8 +869,7 @@ def gone_anyway(known: EntityState, target_ids: Iterable[int | str], long_ago: d
     """Those that need no further sign beside two listings that lack them: SafetyAmp answered 404 for them, or
     they have been missing since before `long_ago`."""
     not_found = {record[0] for key, record in known.records.items() if known.is_perhaps_gone(key)}
-    # Ids of runs begin with the time.
-    earliest = f"{long_ago:%Y%m%d-%H%M%S}"
+    earliest = first_run_id(long_ago)
     return {one for one in target_ids if one in not_found or (known.missing_since(one) or "~") < earliest}
 
 
@@ -809,6 +917,7 @@ def rebuild(
         _keep_switched_off(state, known)
         _keep_failures(state, known)
         _note_moved(state, known, cleared)
+        _note_rekeyed(state, known, run_id)
     return state
 
 
@@ -856,6 +965,34 @@ def _note_moved(state: EntityState, known: EntityState, cleared: Container[int |
             state.moved[key] = Place(target_id, place)
         elif place == key and target_id in cleared:
             state.moved[key] = Place(target_id, None)
+
+
+def _note_rekeyed(state: EntityState, known: EntityState, run_id: str) -> None:
+    now = _all_keys_by_id(state)
+    state.rekeyed = known.rekeyed | {
+        str(target_id): run_id
+        for target_id, key in _all_keys_by_id(known).items()
+        if now.get(target_id, key) != key
+    }
+
+
+def _all_keys_by_id(state: EntityState) -> dict[int | str, str | None]:
+    """The key of each record that is there, also of those that claim one with others, or have none."""
+    claims = {target_id: key for key, ids in state.ambiguous.items() for target_id in ids}
+    without_key = {record[0]: None for records in state.unmatched.values() for record in records}
+    return {**without_key, **claims, **_keys_by_id(state)}
+
+
+def forget_rekeyed(state: EntityState, before: datetime) -> None:
+    """Forget which records had another key before that day: every nightly run compares all that refers to
+    them."""
+    earliest = first_run_id(before)
+    state.rekeyed = {one: run_id for one, run_id in state.rekeyed.items() if run_id >= earliest}
+
+
+def first_run_id(at: datetime) -> str:
+    """Ids of runs begin with the time: no earlier run has one that sorts behind it."""
+    return f"{at:%Y%m%d-%H%M%S}"
 
 
 def _known_keys(known: EntityState) -> dict[int | str, str]:

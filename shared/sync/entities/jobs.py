@@ -20,6 +20,7 @@ from shared.sync.model import (
     JsonValue,
     Ref,
     Rejected,
+    Source,
     SourceRecord,
     Target,
     id_of,
@@ -102,7 +103,8 @@ class JobsMapping:
         return named(self._text, {"Job": job}, self._columns, row)
 
     def target(self, row: ApiRow) -> Target | None:
-        """A job site by its code, a home office as `office:<cluster id>`, any other site without a key.
+        """A job site by its code, a home office as `office:<cluster id>`, any other site without a key. An
+        office may have a code of its own: whether it is a job's, only the source tells (`sites_of_jobs`).
 
         Answers say `ext_id`; `external_code` is what one client wrote for a while
         (docs/contracts/safetyamp.md#sites). Sites of that time can have no code at all: they are offered for
@@ -114,12 +116,11 @@ class JobsMapping:
         content = self._content(row, name)
         job = cleaning.code(row.get("ext_id")) or cleaning.code(row.get("external_code"))
         if self._is_office(name or "", job):
-            return Target(id_of(row), f"{OFFICE_PREFIX}{row.get('cluster_id')}", content)
+            return Target(id_of(row), f"{OFFICE_PREFIX}{row.get('cluster_id')}", content, match=job)
         return Target(id_of(row), job, content, match=None if job else name)
 
     def _is_office(self, name: str, job: str | None) -> bool:
-        # An office may have a code of its own, and a job may be about an office ("123. - New Office"):
-        # only a job's name begins with its code.
+        # A job may be about an office ("123. - New Office"): only a job's name begins with its code.
         if job is not None and name.startswith(f"{job} - "):
             return False
         return name.endswith(self.options.home_office_suffix.rstrip())
@@ -150,6 +151,21 @@ class JobsMapping:
 def mapping(options: MappingOptions) -> JobsMapping:
     """The mapping of jobs under these settings."""
     return JobsMapping(options)
+
+
+def sites_of_jobs(targets: list[Target], source: Source) -> list[Target]:
+    """Sites with the code of an open job are that job's, whatever hands have called them: as home offices
+    they would never be called otherwise again, and SafetyAmp refuses the job a second one. `targets` of
+    another source's entity stay as they are."""
+    if not isinstance(source, JobsSource):
+        return targets
+    codes = {cleaning.code(row.job) for row in source.rows} - {None}
+    return [
+        replace(target, key=target.match, match=None)
+        if target.key is not None and target.match in codes
+        else target
+        for target in targets
+    ]
 
 
 def _unknown(department: str) -> str:

@@ -18,6 +18,13 @@ FEWEST_EXCHANGED = 2
 GROWTH_COUNTS_FROM = 50
 """A smaller source may more than double: a new company's first weeks are not held."""
 
+EMPLOYEES_ACCOUNTS = "Microsoft Graph users with an employee's number"
+"""No read of its own: of how many employees the accounts are. As many accounts as ever say nothing when their
+numbers were cleared or are written otherwise: everybody would count as having none."""
+
+FEWEST_ACCOUNTS = 3
+"""Where fewer employees had accounts, none is everyday life."""
+
 WOULD: Mapping[Action, str] = {
     "create": "records would be created",
     "update": "records would be changed",
@@ -121,10 +128,13 @@ def lost_much(
 ) -> list[str]:
     """Which reads are so small that nobody should believe them. `approved_counts` are sizes that somebody
     approved although they were: these are believed, and a tenth of the limit below them, because a company
-    goes on; what is still smaller has nobody's word."""
+    goes on; what is still smaller has nobody's word. Accounts go with their employees: as many as may be
+    switched off at once are not much, where few have one."""
     reasons = []
     for name, count in counts.items():
         last, approved = last_counts.get(name, 0), approved_counts.get(name)
+        if name == EMPLOYEES_ACCOUNTS and last - count <= limits.max_deactivations:
+            continue
         believed = approved is not None and (approved - count) * 1000 <= limits.max_percent * approved
         if (last - count) * 100 > limits.max_percent * last and not believed:
             known = f", and {approved} were approved" if approved is not None else ""
@@ -170,6 +180,12 @@ LEAVER_IS_ANOTHER_PERSON = (
     "has left, but SafetyAmp's user of this number is another person (other name and other birth date), so"
     " access was not switched off. Give that user the right employee number (emp_id) there and run with"
     " refresh; if it is the same person, mend name or birth date in SafetyAmp or in Vista"
+)
+
+LEAVER_SHOWS_ANOTHER = (
+    "access of SafetyAmp's user of this number was not switched off: {why}, and other names than this person."
+    " Give that user the right employee number (emp_id) there and run with refresh; if it is this person's,"
+    " mend the names there, or switch it off there"
 )
 
 ANOTHER_PERSON = (

@@ -32,12 +32,14 @@ from shared.sync.documents.state import (
     EntityState,
     decode_state,
     distrust_state,
+    forget_rekeyed,
     gone_anyway,
     missed_again,
     not_listed,
     rebuild,
 )
 from shared.sync.entities import mappings
+from shared.sync.entities.jobs import sites_of_jobs
 from shared.sync.findings.causes import NOT_LISTED
 from shared.sync.lost_answers import settled_after
 from shared.sync.mapping import EntityMapping
@@ -65,6 +67,7 @@ from shared.sync.planning.lookups import forget_lookups
 from shared.sync.planning.prerequisites import check_prerequisites
 from shared.sync.planning.reader import SourceRead, SourceReader, mapping_options, with_known_regions
 from shared.sync.planning.record_view import view_record
+from shared.sync.planning.renamed_regions import keep_renamed_regions
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.rules_in_force import rules_text
 from shared.sync.services import Services
@@ -72,8 +75,9 @@ from shared.sync.services import Services
 logger = logging.getLogger(__name__)
 
 MOST_VANISHED_NAMED = 100
-LONG_MISSING = timedelta(days=3)
-"""After so many nights a user that no listing has is gone, whatever SafetyAmp answers when asked for it."""
+LONG_AGO = timedelta(days=3)
+"""After so many nights a user that no listing has is gone, whatever SafetyAmp answers when asked for it; and
+one of these nights has compared whoever refers to a record that got another key."""
 
 OWN_READ: dict[EntityName, str] = {
     "departments": "Vista departments",
@@ -161,13 +165,15 @@ def _make_plan(
     source_counts = {**last_counts, **read.counts} if only_leavers else read.counts
     if approved is not None:
         refuse_other_sizes(approved, read.counts, last_counts, _limits(services))
-    found = approved and what_it_found(documents, entity, approved, document.etag if document else None)
+    found = approved and what_it_found(
+        documents, run, entity, approved, known, document.etag if document else None
+    )
     if found:
         state, listed = found, True
     elif leavers and leavers.unlisted and known:
         state, listed = known, False
     else:
-        state, listed = _current_state(services, mapping, known, lister, run)
+        state, listed = _current_state(services, mapping, known, lister, run, read.source)
     read = replace(read, source=with_known_regions(read.source, state))
     drafted = _drafted(
         services,
@@ -181,7 +187,7 @@ def _make_plan(
         just_listed=listed and not found,
         only_leavers=only_leavers,
         judge=None if approved else _judge(services, mapping, state, run, read, listed, known, only_leavers),
-        list_now=partial(_listed_state, services, mapping, known, lister, run),
+        list_now=partial(_listed_state, services, mapping, known, lister, run, read.source),
     )
     state, draft = drafted.state, drafted.draft
     left_out: list[LeftOutChange] = []
@@ -288,7 +294,7 @@ def _drafted(
             state,
             resolver,
             run,
-            source,
+            with_known_regions(source, state),  # as SafetyAmp spells them now
             # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
             trust_digests=not listed and not run.request.keys,
             listed=listed,
@@ -314,13 +320,18 @@ def _looks(
 
 
 def _current_state(
-    services: Services, mapping: EntityMapping, known: EntityState | None, lister: TargetLister, run: Run
+    services: Services,
+    mapping: EntityMapping,
+    known: EntityState | None,
+    lister: TargetLister,
+    run: Run,
+    source: Source,
 ) -> tuple[EntityState, bool]:
     """The state to compare with, and whether SafetyAmp was listed for it."""
     if known is not None and not _must_list(known, run):
         return known, False
     try:
-        return _listed_state(services, mapping, known, lister, run), True
+        return _listed_state(services, mapping, known, lister, run, source), True
     except SafetyAmpError as error:
         if known is not None:
             error.only = "listing"  # whom the state knows can lose access without
@@ -337,22 +348,26 @@ def _listed_state(
     known: EntityState | None,
     lister: TargetLister,
     run: Run,
+    source: Source,
 ) -> EntityState:
     if run.request.refresh:
         forget_lookups(services)
     if known is None:
         # Nobody is known: whom one shifted listing hides would be created a second time.
         targets = lister.believable_targets(mapping, None, twice=True)
-        return rebuild(mapping.name, targets, None, run.run_id)
+        return rebuild(mapping.name, sites_of_jobs(targets, source), None, run.run_id)
     # A second user or site SafetyAmp refuses itself; of a title that one reading hides there would be two.
     twice = mapping.name not in UNIQUE_VALUE
     if twice:
         _wait_until_settled(services, known)
     targets = lister.believable_targets(mapping, known.listed, twice=twice)
     missing = missed_again(known, targets, run.run_id)
-    sure = gone_anyway(known, missing, services.clock.now() - LONG_MISSING) if missing else ()
+    sure = gone_anyway(known, missing, services.clock.now() - LONG_AGO) if missing else ()
     found, gone = lister.ask_for(mapping, missing, beyond_doubt=sure)
-    return rebuild(mapping.name, [*targets, *found], known, run.run_id, gone)
+    state = rebuild(mapping.name, sites_of_jobs([*targets, *found], source), known, run.run_id, gone)
+    forget_rekeyed(state, services.clock.now() - LONG_AGO)
+    keep_renamed_regions(state, source)
+    return state
 
 
 def _wait_until_settled(services: Services, known: EntityState) -> None:
@@ -550,7 +565,12 @@ def _vanished(state: EntityState, draft: Draft) -> Vanished:
     """Records of SafetyAmp that have no source record: reported, never removed."""
     gone = sorted(
         key
-        for key, record in state.records.items()
-        if record[0] is not None and key not in draft.seen and key != "root" and not key.startswith("office:")
+        for key in state.keys_in_target()
+        if key not in draft.seen and key != "root" and not key.startswith("office:")
     )
-    return {"count": len(gone), "keys": gone[:MOST_VANISHED_NAMED]}
+    if state.entity != "employees":
+        return {"count": len(gone), "keys": gone[:MOST_VANISHED_NAMED]}
+    # Most have left long ago and are off: among them, nobody would find the one who still signs in.
+    with_access = [key for key in gone if state.may_sign_in(key)]
+    first = dict.fromkeys([*with_access, *gone])
+    return {"count": len(gone), "keys": [*first][:MOST_VANISHED_NAMED], "with_access": len(with_access)}

@@ -16,14 +16,14 @@ from shared.errors import IncompleteRead, SafetyAmpError, UnreadableDocument
 from shared.storage.decoding import decode
 from shared.sync.documents.state import EntityState
 from shared.sync.entities import mappings
-from shared.sync.entities.employee_facts import jobs_by_number
+from shared.sync.entities.employee_facts import jobs_by_number, with_account
 from shared.sync.entities.employee_fields import employee_fields
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.mail import mail_directory
 from shared.sync.entities.regions import known_regions, regions_of_departments
 from shared.sync.mapping import EntityMapping
 from shared.sync.model import Desired, EntityName, JsonValue, Rejected, Source, SourceRecord
-from shared.sync.planning.guard import refuse_empty
+from shared.sync.planning.guard import EMPLOYEES_ACCOUNTS, FEWEST_ACCOUNTS, refuse_empty
 from shared.sync.planning.resolver import Resolver
 from shared.sync.rules.columns import columns_of
 from shared.sync.rules.model import Rules
@@ -48,6 +48,10 @@ CHECK_VISTA = "Check VISTA_COMPANY and that the SQL login may read all rows"
 CHECK_GRAPH = (
     "Check that MS_GRAPH_TENANT_ID is the company's tenant, and that the app registration of "
     "MS_GRAPH_CLIENT_ID has User.Read.All with admin consent"
+)
+CHECK_NUMBERS = (
+    "Check employeeId of the accounts in Microsoft Entra: it must be the employee number as Vista has it. If"
+    ' it is not meant to be there any more, take "Microsoft account" out of the rule for email'
 )
 CHECK_SAMSARA = (
     "Check the scopes and tags of SAMSARA_API_KEY; to leave vehicles out, unset SAFETYAMP_VEHICLE_SITE_ID"
@@ -133,8 +137,9 @@ class SourceReader:
         }
         source = readers[entity]()
         for name, count in self._counts.items():
-            if name not in MAY_BE_EMPTY or last_counts.get(name):
-                self._refuse_empty(name, count, last_counts.get(name))
+            last = last_counts.get(name)
+            if name not in MAY_BE_EMPTY or (last or 0) >= MAY_BE_EMPTY[name]:
+                self._refuse_empty(name, count, last)
         return SourceRead(source, self._counts)
 
     def _refuse_empty(self, name: str, count: int, last: int | None) -> None:
@@ -178,8 +183,11 @@ class SourceReader:
         # Before the employees are read: the accounts, which take as much memory, are dropped here.
         mails = self._mails()
         latest = self._counted(self._services.vista.latest_open_jobs(self.today()))
+        rows = self._counted(self._services.vista.employees(self._columns))
+        if self._asks_microsoft:
+            self._counts[EMPLOYEES_ACCOUNTS] = with_account(rows, mails)
         return EmployeesSource(
-            rows=self._counted(self._services.vista.employees(self._columns)),
+            rows=rows,
             latest_jobs=jobs_by_number(latest),
             job_keys=job_keys,
             regions=regions,
@@ -190,8 +198,12 @@ class SourceReader:
             options=self._options,
         )
 
+    @property
+    def _asks_microsoft(self) -> bool:
+        return not self._without_graph and employee_fields(self._options).asks_microsoft
+
     def _mails(self) -> MailDirectory:
-        if self._without_graph or not employee_fields(self._options).asks_microsoft:
+        if not self._asks_microsoft:
             return MailDirectory({})
         try:
             return mail_directory(self._cached("graph_users", self._services.graph.list_users))
@@ -276,8 +288,10 @@ def _system(source: str) -> str:
 
 def _advice(source: str) -> str:
     """What to check when there is nothing in a source."""
+    if source == EMPLOYEES_ACCOUNTS:
+        return CHECK_NUMBERS
     return {GRAPH: CHECK_GRAPH, "Samsara": CHECK_SAMSARA}.get(_system(source), CHECK_VISTA)
 
 
-MAY_BE_EMPTY = ("Samsara drivers", "Vista latest open jobs")
-"""Reads that a new company may find empty; once they were not, they must not be."""
+MAY_BE_EMPTY = {"Samsara drivers": 1, "Vista latest open jobs": 1, EMPLOYEES_ACCOUNTS: FEWEST_ACCOUNTS}
+"""Reads that a new company may find empty; once there were so many, they must not be."""
