@@ -314,8 +314,9 @@ class EntityState:
         record = self.records.get(key)
         if record is None or not record[3] or FAILURE not in record[3]:
             return False
-        record[3] = without(record[3], FAILURE) or None
-        if record[0] is None and record[3] is None:
+        kept = without(record[3], FAILURE) or None
+        record[3] = kept
+        if record[0] is None and not kept:
             del self.records[key]
         return True
 
