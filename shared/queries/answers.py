@@ -85,6 +85,9 @@ class RecordProblem(TypedDict):
 class Vanished(TypedDict):
     count: Count
     keys: list[str]
+    with_access: NotRequired[
+        Annotated[Count, Field(description="Of users: how many may still sign in; they are named first.")]
+    ]
 
 
 class OtherForm(TypedDict):

@@ -179,8 +179,8 @@ def _held(services: Services, entity: EntityName, key: str, seen: DryRun) -> Nex
     url = f"/api/runs/{run_id}" if run_id else None
     return NextStep(
         "held",
-        f"it would be {_past(seen.change.action)}, but the guard holds that part of {entity}:"
-        f" {'; '.join(seen.held)}",
+        f"it would be {_past(seen.change.action)}, but the guard holds that part of {entity}: "
+        + "; ".join(seen.held),
         suggestion_for("held"),
         run_url=url,
         approve_url=f"{url}/approve" if url else None,

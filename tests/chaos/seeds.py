@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos import beginnings
-from tests.chaos.checks import violations
 from tests.chaos.faults import HELD
 from tests.chaos.world import World
 
@@ -49,7 +48,7 @@ def run_seed(seed: int, make: Callable[..., World] = World, **options: Any) -> V
     world = make(seed, **options)
     try:
         world.run()
-        found = violations(world)
+        found = world.violations()
     except Exception as error:
         found = [f"{type(error).__name__}: {error}"]
     finally:

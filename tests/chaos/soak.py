@@ -1,5 +1,6 @@
 """Any number of seeds in parallel: `make soak SEEDS=n`; or one seed with its whole trace. With
-`--two-releases`, processes of release 0.1.0 and of today's code take each other's place in the middle."""
+`--two-releases`, processes of release 0.1.0 and of today's code take each other's place in the middle; with
+`--rules`, random rules restrict the sync and change in mid-run."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from typing import Any
 from tests.chaos import two_releases
 from tests.chaos.faults import HELD, KINDS, TABLE
 from tests.chaos.releases import RELEASE_BEFORE, unpack
+from tests.chaos.ruled import Ruled
 from tests.chaos.seeds import Verdict, explanation, run_seed, run_seeds, trace_of
 from tests.chaos.strikes import Strikes
 
@@ -29,7 +31,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, help="how many seeds at a time; one per core")
     parser.add_argument("--failures", type=Path, help="also write the numbers of failing seeds to this file")
     parser.add_argument("--kinds", help="draw from these kinds of faults only, commas between them; or 'all'")
-    parser.add_argument("--two-releases", action="store_true", help="0.1.0 and today's code side by side")
+    worlds_of = parser.add_mutually_exclusive_group()
+    worlds_of.add_argument("--two-releases", action="store_true", help="0.1.0 and today's code side by side")
+    worlds_of.add_argument("--rules", action="store_true", help="under random rules, changed in mid-run")
     options = parser.parse_args()
     usual = two_releases.KINDS if options.two_releases else HELD
     kinds = _kinds(parser, options.kinds, usual)
@@ -40,6 +44,9 @@ def main() -> int:
             option += " --two-releases"
             before = unpack(RELEASE_BEFORE, Path(folder))
             worlds = {"make": two_releases.TwoReleases, "before": before}
+        elif options.rules:
+            option += " --rules"
+            worlds = {"make": Ruled}
         if options.seed is not None:
             return _replay(options.seed, kinds, worlds)
         seeds = range(options.first, options.first + options.seeds)

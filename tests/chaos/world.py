@@ -276,6 +276,12 @@ class World:
         # A copy: the simulator goes on with the rows that it is given.
         self.tenant.safetyamp.load(copied(settled.safetyamp))
 
+    def violations(self) -> list[str]:
+        """Everything that does not hold when all is over, one line each."""
+        from tests.chaos.checks import violations
+
+        return violations(self)
+
     def close(self) -> None:
         """Close the connections of all processes that ever were, and remove what is on disk."""
         self._vista.end()

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from local.company.model import Company, vista_date
+from local.company.model import Company, Row, vista_date
 from shared.errors import Paused, RunConflict
 from shared.queries.failures import failure_groups
 from shared.queries.on_demand import sync_record
@@ -20,6 +20,8 @@ from shared.reports.page import report_page
 from shared.storage.documents import read_json
 from shared.sync import paths
 from shared.sync.decisions.approve import approve
+from shared.sync.decisions.record import Author
+from shared.sync.decisions.rules import push
 from shared.sync.documents.active import active_run_id
 from shared.sync.documents.control import remove_pauses
 from shared.sync.documents.report import Report
@@ -36,6 +38,15 @@ PEOPLE = 40
 LEAVERS = range(FIRST_NUMBER, FIRST_NUMBER + 15)
 """More than GUARD_MAX_DEACTIVATIONS, and than GUARD_MAX_PERCENT of everybody."""
 
+OTHER_RULES = """
+version = 1
+[[employees.scope]]
+name = "Not the agency"
+all = [{{ column = "PRGroup", is_not = 9 }}]
+[[employees.protect]]
+reason = "break-glass"
+keys = ["{}"]
+"""
 MOVER = FIRST_NUMBER + 20
 JOINER = FIRST_NUMBER + 500
 YESTERDAY = START.date() - timedelta(days=1)
@@ -59,6 +70,15 @@ def terminate(rig: Rig, *numbers: int) -> None:
     for number in numbers:
         rig.person(number)["TermDate"] = vista_date(YESTERDAY)
     rig.publish()
+
+
+def vanish(rig: Rig) -> list[Row]:
+    """So many are not in Vista any more that nobody should believe it: all of the plan is held. Returns their
+    rows."""
+    rows = [rig.person(number) for number in range(FIRST_NUMBER + 29, FIRST_NUMBER + 40)]
+    rig.company.tables["bPREH"] = [row for row in rig.company.tables["bPREH"] if row not in rows]
+    rig.publish()
+    return rows
 
 
 def mend(rig: Rig, *numbers: int) -> None:
@@ -160,6 +180,18 @@ class TestWhatIsStillTrue:
         page = report_page(cast(Report, ran.report)).decode()
         assert "Approved and left out of employees: 5" in page
 
+    def test_whom_other_rules_protect_or_leave_out_by_now_is_left_alone(self, rig: Rig) -> None:
+        terminate(rig, *LEAVERS)
+        run_id = held_run(rig)
+        protected, outside, *others = LEAVERS
+        rig.person(outside)["PRGroup"] = 9
+        rig.publish()
+        push(rig.stack.runtime, OTHER_RULES.format(protected), Author("local"), None)
+        ran = approved(rig, run_id)
+        assert without_access(rig) == set(others)
+        assert left_out(ran)[str(outside)] == "out of scope by the rules"
+        assert "protected by the rules" in left_out(ran)[str(protected)]
+
     def test_everything_when_nothing_has_changed(self, rig: Rig) -> None:
         terminate(rig, *LEAVERS)
         run_id = held_run(rig)
@@ -187,18 +219,18 @@ class TestWhatIsStillTrue:
         assert rig.run().entity("employees")["held"]
         rig.clock.advance(timedelta(hours=1))
         newest = held_run(rig)
+        assert rig.user(MOVER)["street"] == "1 First Street"
         ran = approved(rig, run_id)
         assert without_access(rig) == set(LEAVERS)
-        assert rig.user(MOVER)["street"] == "1 First Street"
         assert left_out(ran) == {}
         again = approved(rig, newest)
         assert (again.report["phase"], again.writes) == ("done", [])
-        assert len(left_out(again)) == 16
+        assert len(left_out(again)) == 15
 
     def test_values_that_have_changed_wait_for_the_next_run(self, rig: Rig) -> None:
         terminate(rig, *LEAVERS)
         rig.person(MOVER)["Address"] = "1 First Street"
-        rig.publish()
+        vanish(rig)
         run_id = held_run(rig)
         rig.person(MOVER)["City"] = "Elsewhere"
         rig.person(MOVER + 1)["Address"] = "2 Second Street"
@@ -227,7 +259,7 @@ class TestWhatIsStillTrue:
     def test_a_record_that_became_invalid_says_why(self, rig: Rig) -> None:
         terminate(rig, *LEAVERS)
         new_person(rig.company, JOINER)
-        rig.publish()
+        vanish(rig)
         run_id = held_run(rig)
         rig.person(JOINER)["FirstName"] = None
         rig.publish()
@@ -238,8 +270,9 @@ class TestWhatIsStillTrue:
         terminate(rig, *LEAVERS)
         new_person(rig.company, JOINER)
         new_person(rig.company, JOINER + 1)
-        rig.publish()
+        rows = vanish(rig)
         run_id = held_run(rig)
+        rig.company.tables["bPREH"] += rows
         mend(rig, *LEAVERS)
         rig.clock.advance(60)
         one = sync_record(
@@ -328,7 +361,7 @@ class TestWhatIsStillTrue:
         vars(rig.stack.runtime)["cache"] = cache
         terminate(rig, *LEAVERS)
         account["mail"] = "one@two-rivers.example"
-        rig.publish()
+        vanish(rig)
         run_id = held_run(rig)
         account["mail"] = "two@two-rivers.example"
         rig.publish()
@@ -383,6 +416,7 @@ class TestAnExchange:
         field = {"phones": "mobile_phone", "addresses": "email"}[what]
         before = [rig.user(number)[field] for number in (MOVER, MOVER + 1)]
         terminate(rig, *LEAVERS)
+        vanish(rig)
         self.swap(rig, what)
         run_id = held_run(rig)
         rig.person(moved)["Address"] = "5 New Street"
@@ -401,6 +435,7 @@ class TestAnExchange:
         field = {"phones": "mobile_phone", "addresses": "email"}[what]
         before = [rig.user(number)[field] for number in (MOVER, MOVER + 1)]
         terminate(rig, *LEAVERS)
+        vanish(rig)
         self.swap(rig, what)
         assert left_out(approved(rig, held_run(rig))) == {}
         assert [rig.user(number)[field] for number in (MOVER, MOVER + 1)] == before[::-1]

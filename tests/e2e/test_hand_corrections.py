@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from shared.clients.http.pipeline import HttpPipeline
+from shared.sync.decisions.record import Author
+from shared.sync.decisions.rules import push
 from tests.e2e.people_rig import YESTERDAY, PeopleRig, adds_up, new_rig, rig
 
 __all__ = ["new_rig", "rig"]
@@ -48,6 +50,12 @@ def update_tried_twice(
     unusable(rig, 1001)
     rig.run()
     rig.moves(1001, Phone="225-555-9999")
+    patched_twice(rig, monkeypatch, meanwhile)
+    rig.run()
+
+
+def patched_twice(rig: PeopleRig, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """SafetyAmp fails at the next update, and something happens before it is repeated."""
     rig.safetyamp.fail_next(1, 500, match="PATCH /api/users/*")
     retry = HttpPipeline._back_off
 
@@ -56,7 +64,6 @@ def update_tried_twice(
         meanwhile()
 
     monkeypatch.setattr(HttpPipeline, "_back_off", back_off)
-    rig.run()
 
 
 def test_an_address_that_is_corrected_while_safetyamp_does_not_answer_stays(
@@ -65,6 +72,32 @@ def test_an_address_that_is_corrected_while_safetyamp_does_not_answer_stays(
     """Between two attempts at one update, which can be half a minute apart."""
     update_tried_twice(rig, monkeypatch, lambda: rig.by_hand(1001, email=CORRECTED))
     assert (rig.user(1001)["email"], rig.user(1001)["mobile_phone"]) == (CORRECTED, "+12255559999")
+
+
+STREET_IS_SAFETYAMPS = """
+version = 1
+[employees.fields]
+street = { from = "Address", owner = "safetyamp" }
+"""
+
+
+@pytest.mark.parametrize("status", [None, 403])
+def test_a_field_of_safetyamp_that_is_filled_while_it_does_not_answer_stays(
+    rig: PeopleRig, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    """Also where the user cannot be read again."""
+    push(rig.stack.runtime, STREET_IS_SAFETYAMPS, Author("local"), None)
+    rig.by_hand(1001, street=None)
+    rig.moves(1001, Phone="225-555-9999")
+
+    def meanwhile() -> None:
+        rig.by_hand(1001, street="1 Levee Road")
+        if status:
+            rig.safetyamp.fail_next(2, status, match="GET /api/users/?????")
+
+    patched_twice(rig, monkeypatch, meanwhile)
+    rig.run(refresh=True)
+    assert (rig.user(1001)["street"], rig.user(1001)["mobile_phone"]) == ("1 Levee Road", "+12255559999")
 
 
 @pytest.mark.parametrize("status", [403, 404, 422])

@@ -145,6 +145,19 @@ def test_what_the_payroll_has_no_more_is_cleared_where_the_rules_say_so(ruled: R
     assert ran.entity("employees")["unchanged"] == 10
 
 
+def test_the_guard_counts_those_who_are_synced(new_rig: NewRig, rules_file: Path) -> None:
+    """Two of a pilot of four, and not of a company of ten."""
+    rules_file.write_text("version = 1")
+    rig = new_rig(RULES_FILE=str(rules_file), GUARD_MAX_PERCENT="20")
+    rig.run()
+    rules_file.write_text("version = 1\n[employees.pilot]\nfirst = 4")
+    for number in (1001, 1002):
+        rig.leaves(number)
+    reason = rig.run().entity("employees")["reason"]
+    assert reason == "2 of 4 people would be deactivated, GUARD_MAX_PERCENT is 20"
+    assert rig.user(1001)["system_access"]
+
+
 def test_who_is_protected_is_never_written(ruled: Ruled, rules_file: Path) -> None:
     rig = ruled("")
     rules_file.write_text(

@@ -15,9 +15,11 @@ from shared.sync.documents.change import Beside, Change
 from shared.sync.documents.outcome import Outcome
 from shared.sync.documents.state import EntityState, Entry
 from shared.sync.entities import mappings
+from shared.sync.findings.causes import LEAVER_WITH_ACCESS
 from shared.sync.model import EntityName, Ref, Target
 from shared.sync.planning.reader import mapping_options
 from shared.sync.planning.resolver import Resolver
+from shared.sync.runs.report import cause_of
 from tests.unit.engine_rig import EngineRig
 
 CORE = {"first_name": "Pat", "last_name": "Lee", "email": "old@x.example"}
@@ -140,6 +142,17 @@ class TestRefusedFieldsOfAnUpdate:
     def test_access_itself_cannot_be_left_out(self) -> None:
         outcome = Applying(refusing("system_access")).update({"system_access": 0}, action="deactivate")
         assert (outcome.result, list(outcome.errors)) == ("refused", ["system_access"])
+
+    @pytest.mark.parametrize("name", ["system_access", "email"])
+    def test_a_leaver_who_keeps_access_is_told_with_what_helps(self, name: str) -> None:
+        outcome = Applying(lambda _: {name: ["is required"]}).update(
+            {"system_access": 0}, action="deactivate"
+        )
+        assert outcome.result == "refused"
+        assert (outcome.reason or "").startswith(
+            f"SafetyAmp refused to switch user u1 off ({name}), who still"
+        )
+        assert cause_of("employees", outcome) is LEAVER_WITH_ACCESS
 
     def test_nothing_is_left(self) -> None:
         work = Applying(refusing("mobile_phone"))

@@ -83,6 +83,32 @@ def test_a_change_of_somebody_whom_hands_switched_off_is_looked_at_again() -> No
     assert (comparison.change.incomplete, "by hand" in comparison.note.text) == (True, True)
 
 
+@pytest.mark.parametrize("empty", [None, " "])
+@pytest.mark.parametrize(
+    ("desired", "repeated"),
+    [
+        (Desired("1001", {}, {"first_name": "Ann"}, active=False), "Ann"),
+        (Desired("1001", {"city": "Houma"}, {"first_name": "Ann"}), "Ann"),
+        (Desired("1001", {}, {"first_name": SITE}, active=False), None),
+        (Desired("1001", {}, active=False), None),
+    ],
+    ids=["who has left", "whose name hands may change", "a reference", "nothing in the source"],
+)
+def test_a_required_field_that_the_record_lacks_is_repeated_as_the_source_has_it(
+    desired: Desired, repeated: str | None, empty: str | None
+) -> None:
+    change = change_of(desired, known({**ANN, "first_name": empty}))
+    assert change.core == {"first_name": repeated or empty}
+    assert change.fresh == ["first_name"]
+
+
+def test_a_required_field_that_is_left_out_is_not_repeated_from_the_source() -> None:
+    desired = replace(
+        wants(first_name="Ann", city="Houma"), contested={"first_name": said("somebody else's")}
+    )
+    assert change_of(desired, known({**ANN, "first_name": None})).core == {"first_name": None}
+
+
 def test_an_update_sends_what_differs_and_repeats_the_core_as_it_is() -> None:
     change = change_of(wants(first_name="Anna", city="Delta"), known(ANN))
     assert (change.action, change.target_id) == ("update", "aaaaa")

@@ -31,6 +31,7 @@ from shared.sync.planning.resolver import Resolver
 from tests.unit.planning_rig import PlanningRig, a_leaver, a_person, a_user
 
 ANOTHER: dict[str, Any] = {"first_name": "Mary", "last_name": "Other", "date_of_birth": "1999-09-09"}
+ANN: dict[str, Any] = {"first_name": "Ann", "last_name": "Newby", "date_of_birth": None}
 ON: dict[str, Any] = {"system_access": 1}
 OFF: dict[str, Any] = {"system_access": 0}
 UNKNOWN: dict[str, Any] = {"system_access": None}
@@ -256,6 +257,140 @@ class TestAnotherPerson:
         people = People(a_person(1))
         people.state.put("1", Entry(None, None, ANOTHER, {}))
         assert actions(people.draft()) == [("create", "1")]
+
+
+class TestSomebodyCurrentWithALeaversNumber:
+    """Without a birth date nothing but names and e-mail tells that hands mistyped the number."""
+
+    def rig(self, ann: EmployeeRow, **shown: Any) -> People:
+        people = People(a_leaver(1), ann)
+        people.know(1, **{**ANN, "email": "other@x.example", **shown})
+        return people
+
+    @pytest.mark.parametrize(
+        ("columns", "shown"),
+        [
+            ({"first_name": "Ann", "last_name": "Newby"}, {}),
+            ({"first_name": "ANN", "last_name": "Newby"}, {"date_of_birth": "1999-09-09"}),
+            ({}, {"email": "p2@home.example"}),
+            ({"email": "P2@home.example"}, {"email": "p2@home.example"}),
+            ({"first_name": "Ann", "last_name": "Newby", "hire_date": "2030-01-07 00:00:00"}, {}),
+        ],
+        ids=["names", "names, and no birth date in Vista", "e-mail", "e-mail in upper case", "hired later"],
+    )
+    def test_keeps_access_and_is_told(self, columns: dict[str, Any], shown: dict[str, Any]) -> None:
+        people = self.rig(a_person(2, **columns), **shown)
+        if "date_of_birth" in shown:
+            people.rig.vista.records["employees"][0] = a_leaver(1, birth_date=None)
+        draft = people.draft()
+        assert "deactivate" not in draft.counts
+        assert "shows names or e-mail of employee 2, who has not left" in reasons(draft)[0][2]
+
+    @pytest.mark.parametrize(
+        ("columns", "shown"),
+        [
+            ({}, {}),
+            ({"first_name": "Ann", "last_name": "Newby", "term_date": "2025-11-01 00:00:00"}, {}),
+            ({"first_name": "Ann", "last_name": "Last1"}, {"last_name": "Last1"}),
+            ({"first_name": "Ann", "last_name": "Newby"}, {"date_of_birth": "1980-02-03"}),
+        ],
+        ids=["shows nobody", "shows another leaver", "one name is the leaver's", "so is the birth date"],
+    )
+    def test_is_nobody_who(self, columns: dict[str, Any], shown: dict[str, Any]) -> None:
+        people = self.rig(a_person(2, **columns), **shown)
+        assert ("deactivate", "1") in actions(people.draft())
+
+    def test_keeps_access_beside_the_leaver_s_own_user(self) -> None:
+        people = People(a_leaver(1), a_person(2, first_name="Ann", last_name="Newby"))
+        people.several(1, u1=ON, u9={**ANN, **ON})
+        draft = people.draft()
+        change = next(change for change in draft.changes if change.action == "deactivate")
+        assert (change.target_id, change.beside) == ("u1", [])
+        assert (
+            "access of user u9 stays as it is: it shows names or e-mail of employee 2" in reasons(draft)[0][2]
+        )
+
+    def test_is_not_created_a_second_time(self) -> None:
+        people = self.rig(a_person(2, first_name="Ann", last_name="Newby"))
+        draft = people.draft()
+        assert draft.changes == []
+        assert "shows this person: nobody is created. Give it 2 as emp_id" in reasons(draft)[1][2]
+
+    def test_is_created_when_the_user_may_be_that_of_who_is_current(self) -> None:
+        people = People(a_person(1), a_person(2, first_name="Ann", last_name="Newby"))
+        people.know(1, **ANN)
+        assert ("create", "2") in actions(people.draft())
+
+    def test_an_odd_row_hides_nobody_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def addresses(row: EmployeeRow, _: object) -> set[str | None]:
+            if row.employee == 3:
+                raise ValueError("nobody foresaw this")
+            return {None}
+
+        monkeypatch.setattr("shared.sync.entities.current_people.addresses", addresses)
+        people = self.rig(a_person(2, first_name="Ann", last_name="Newby"))
+        people.rig.vista.records["employees"].insert(0, a_person(3))
+        assert ("deactivate", "1") not in actions(people.draft())
+
+
+class TestALeaverWhoseUserLacksWhatIsRepeated:
+    """Access must not hang on a field that every update must repeat, and that is empty there."""
+
+    def core(self, people: People) -> dict[str, Any]:
+        (change,) = (change for change in people.draft().changes if change.action == "deactivate")
+        return dict(change.core)
+
+    def test_gets_it_from_the_sources(self) -> None:
+        people = People(a_leaver(1))
+        people.know(1, email=None, first_name="Hand", last_name=None)
+        assert self.core(people) == {"first_name": "Hand", "last_name": "Last1", "email": "p1@home.example"}
+
+    @pytest.mark.parametrize("account", [{"accountEnabled": True}, {"accountEnabled": False}])
+    def test_gets_the_address_of_the_account_if_it_is_enabled(self, account: dict[str, Any]) -> None:
+        people = People(a_leaver(1))
+        people.rig.graph_source.records["users"] = [
+            {"id": "g1", "employeeId": "1", "mail": "p1@work.example", "userPrincipalName": "p1@work.example"}
+            | account
+        ]
+        people.know(1, email=None)
+        enabled = account["accountEnabled"]
+        assert self.core(people)["email"] == ("p1@work.example" if enabled else "p1@home.example")
+
+    def test_never_gets_the_address_that_somebody_current_has(self) -> None:
+        people = People(a_leaver(1), a_person(2, email="p1@home.example"))
+        people.know(1, email=None)
+        assert self.core(people)["email"] == "p1+sync@home.example"
+
+    def test_never_gets_the_address_that_another_user_has(self) -> None:
+        people = People(a_leaver(1))
+        people.know(1, email=None)
+        people.state.note_stray("u9", None, {"email": "p1@home.example"})
+        assert self.core(people)["email"] == "p1+sync@home.example"
+
+    @pytest.mark.parametrize("email", [None, "none"])
+    def test_stays_without_what_nobody_has(self, email: str | None) -> None:
+        people = People(a_leaver(1, email=email))
+        people.know(1, email=None)
+        assert self.core(people)["email"] is None
+
+    def test_so_does_each_of_several_users(self) -> None:
+        people = People(a_leaver(1))
+        people.several(
+            1, u7={**ON, "last_name": None}, u8={**ON, "email": "two@x.example", "first_name": None}
+        )
+        (change,) = people.draft().changes
+        assert change.core["last_name"] == "Last1"
+        (other,) = change.beside
+        assert (other["core"]["first_name"], other["core"]["email"]) == ("First1", "two@x.example")
+
+    def test_an_odd_address_costs_that_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def odd(*_: object) -> None:
+            raise ValueError("nobody foresaw this")
+
+        people = People(a_leaver(1))
+        people.know(1, email=None, last_name=None)
+        monkeypatch.setattr("shared.sync.entities.employees.mail_of", odd)
+        assert self.core(people) == {"first_name": "First1", "last_name": "Last1", "email": None}
 
 
 class TestWhatANewOneLacks:
@@ -551,6 +686,32 @@ class TestMovedKeys:
         draft = people.draft()
         assert actions(draft) == [("deactivate", "1")]
         assert len(reasons(draft)) == 1
+
+
+class TestHiredLater:
+    """Nothing is done before the first day; who can sign in already is told."""
+
+    LATER: EmployeeRow = a_person(1, hire_date="2030-01-07 00:00:00")
+
+    @pytest.mark.parametrize(("access", "is_told"), [(1, True), (None, True), (0, False)])
+    def test_is_told_whose_user_has_access(self, access: int | None, is_told: bool) -> None:
+        people = People(self.LATER)
+        people.know(1, system_access=access)
+        draft = people.draft()
+        (problem,) = draft.problems
+        assert ("SafetyAmp user u1, which has this number, still has access" in problem["reason"]) == is_told
+        assert problem["cause"] == ("access-before-hire" if is_told else "hired-later")
+        assert (draft.changes, draft.counts) == ([], {"source": 1, "skipped": 1})
+
+    def test_is_not_told_without_a_user(self) -> None:
+        people = People(self.LATER)
+        assert [one["cause"] for one in people.draft().problems] == ["hired-later"]
+
+    def test_is_told_of_the_one_of_several_users_that_has_access(self) -> None:
+        people = People(self.LATER)
+        people.several(1, u1=ON, u2=OFF)
+        (reason,) = (reason for _, _, reason in reasons(people.draft()))
+        assert reason.endswith("user u1 still has access")
 
 
 class TestLeaversWithoutAUser:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.sync.documents.state import EntityState, Entry, Place
-from shared.sync.findings.causes import LEAVER_WITH_ACCESS
-from shared.sync.model import KnownBy, SourceRecord
+from shared.sync.findings.causes import LEAVER_WITH_ACCESS, OUT_OF_SCOPE
+from shared.sync.model import KnownBy, Rejected, SourceRecord
 from shared.sync.planning.moved_keys import MovedKeys, leavers_with_access
 
 PAT = {"first_name": "Pat", "last_name": "Old", "date_of_birth": "1980-05-17"}
@@ -16,6 +16,7 @@ MARY = {"first_name": "Mary", "last_name": "New", "date_of_birth": "1999-01-01"}
 NAMESAKE = {**PAT, "date_of_birth": "1999-01-01"}
 NOBODY: dict[str, Any] = {}
 GONE, LEFT, CURRENT = None, "left", "active"
+LATER, ODD = "future", "bad HireDate"
 
 USER = "u1"
 
@@ -115,6 +116,26 @@ def test_a_leaver_whose_user_is_nobodys_now_is_told(new: str | None, person: dic
     assert told[0] == "1"
     assert "still has access" in told[1].text
     assert told[1].cause is LEAVER_WITH_ACCESS
+
+
+@pytest.mark.parametrize("stands", [LATER, ODD])
+def test_a_leaver_keeps_no_access_unseen_under_a_number_that_decides_nothing(stands: str) -> None:
+    (told,) = judged((LEFT, PAT), (stands, PAT)).told
+    assert told[0] == "1"
+    assert ("hired on a later date" in told[1].text) == (stands == LATER)
+
+
+@pytest.mark.parametrize(("person", "is_told"), [(PAT, False), (MARY, True), (NOBODY, True)])
+def test_under_a_number_that_the_rules_leave_to_others_only_the_same_person_does(
+    person: dict[str, Any], is_told: bool
+) -> None:
+    state = EntityState("employees", moved={"1": Place(USER, "2")})
+    state.put("2", Entry(USER, None, {**PAT, "system_access": 1}, {}))
+    moved = MovedKeys(state)
+    others = Rejected("2", "skipped", "of others", cause=OUT_OF_SCOPE)
+    records: dict[str, SourceRecord | Rejected] = {"1": SourceRecord("1", (LEFT,)), "2": others}
+    moved.judge(records, {"1": PAT, "2": person}.__getitem__)
+    assert bool(moved.told) == is_told
 
 
 def test_what_was_meant_is_remembered_until_somebody_else_has_the_old_number() -> None:

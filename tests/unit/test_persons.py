@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from shared.sync.entities.persons import is_another_person, is_same_person, may_have_married
+from shared.sync.entities.persons import (
+    has_other_names,
+    is_another_person,
+    is_same_person,
+    may_have_married,
+)
 
 PAT = {"first_name": "Pat", "last_name": "Miller", "date_of_birth": "1980-05-17"}
 PERSONS: list[tuple[str, dict[str, Any], bool]] = [
@@ -26,6 +31,23 @@ def test_another_name_and_another_birth_date_are_another_person(other: dict[str,
     assert is_another_person(PAT, {**PAT, **other}) is another
     assert is_another_person({**PAT, **other}, PAT) is another
     assert not is_another_person({}, {**PAT, **other})
+
+
+@pytest.mark.parametrize(
+    ("other", "others"),
+    [
+        ({"first_name": "Ann", "last_name": "Smith", "date_of_birth": None}, True),
+        ({"first_name": "Ann", "last_name": "Smith", "date_of_birth": "1999-01-01"}, True),
+        ({"first_name": "Ann", "last_name": "Smith"}, False),
+        ({"first_name": "Ann", "date_of_birth": None}, False),
+        ({"first_name": "PAT", "last_name": "Smith", "date_of_birth": None}, False),
+        ({"first_name": None, "last_name": "Smith", "date_of_birth": None}, False),
+    ],
+    ids=["no birth date", "another one", "the same one", "one name", "in upper case", "no first name"],
+)
+def test_other_names_are_both_and_without_the_same_birth_date(other: dict[str, Any], others: bool) -> None:
+    assert has_other_names(PAT, {**PAT, **other}) is others
+    assert has_other_names({**PAT, **other}, PAT) is others
 
 
 @pytest.mark.parametrize(

@@ -342,8 +342,8 @@ class TestUniqueValues:
         assert sorted(state.unique_values(), key=repr) == [
             ("email", "ann@x.example", "a", "1"),
             ("email", "old@x.example", "z", None),
-            ("email", "other@x.example", "t2", None),
-            ("email", "twin@x.example", "t1", None),
+            ("email", "other@x.example", "t2", "2"),
+            ("email", "twin@x.example", "t1", "2"),
             ("mobile_phone", "+15045550142", "a", "1"),
         ]
         assert state.stray("z") == {"email": "old@x.example", "system_access": 0}

@@ -270,6 +270,40 @@ class TestHolders:
         (left_out,) = plan.arranged().left_out
         assert "SafetyAmp user zz9zz" in left_out.reason
 
+    def several(self, plan: Plan, access: int, **says: Any) -> Arranged:
+        """7, of whom the source says this, has two users; one has the phone that somebody wants."""
+        plan.state.ambiguous["7"] = ["u7", "u8"]
+        shown = {"email": "two@x.example", "mobile_phone": phone(7), "system_access": access}
+        plan.state.note_stray("u8", "7", shown)
+        plan.claims["7"] = Claim(**{"left": True, "email": mail(7), "mobile_phone": phone(7), **says})
+        plan.wants("1", mobile_phone=phone(7))
+        return plan.arranged()
+
+    @pytest.mark.parametrize("says", [{}, {"mobile_phone": None}])
+    def test_one_of_several_users_of_a_leaver_gives_the_phone_up_once_it_is_off(
+        self, plan: Plan, says: dict[str, Any]
+    ) -> None:
+        arranged = self.several(plan, 0, **says)
+        assert arranged.left_out == []
+        assert [(one.key, one.name) for one in arranged.freed] == [("7", "mobile_phone")]
+        (beside,) = arranged.groups[0][0].beside
+        assert (beside["key"], beside["target_id"], beside["fields"]) == ("7", "u8", {"mobile_phone": None})
+        assert beside["core"]["email"] == "two@x.example"
+        assert beside["fresh"] == list(CORE)
+
+    @pytest.mark.parametrize(
+        ("access", "says"),
+        [(1, {}), (0, {"left": False}), (0, {"left": False, "mobile_phone": None})],
+        ids=["not off yet", "current", "current with another phone"],
+    )
+    def test_one_of_several_users_keeps_it_otherwise_and_is_named(
+        self, plan: Plan, access: int, says: dict[str, Any]
+    ) -> None:
+        arranged = self.several(plan, access, **says)
+        (left_out,) = arranged.left_out
+        assert "SafetyAmp user u8, one of several with the number 7, has it" in left_out.reason
+        assert (arranged.freed, arranged.groups) == ([], [])
+
     @pytest.mark.parametrize(("listed", "sent"), [(False, True), (True, False)])
     def test_a_retry_tries_what_only_an_old_listing_forbids(
         self, plan: Plan, listed: bool, sent: bool

@@ -357,7 +357,8 @@ class ChangeApplier:
         (docs/contracts/safetyamp.md#users).
 
         `taken` notes what SafetyAmp took; that is not sent again. The `fresh` fields of the core were read
-        before this, and are read again for a repetition, half a minute later perhaps.
+        before this, and are read again for a repetition, half a minute later perhaps; so is what was empty
+        and is filled.
         """
         parts: list[FieldValues] = [fields]
         if fields.get(ACCESS) == 1:
@@ -365,7 +366,8 @@ class ChangeApplier:
             parts = [{ACCESS: 1}, rest]
         for part in parts:
             if not part.keys() <= taken.keys():
-                anew = self._anew(change, target_id, core, part, fresh) if fresh else None
+                is_read = fresh or change.fill.keys() & part.keys()
+                anew = self._anew(change, target_id, core, part, fresh) if is_read else None
                 self._client.update(self._resource, target_id, {**core, **part}, anew)
                 self._fresh.is_there(target_id)
                 taken.update(part)
@@ -378,14 +380,18 @@ class ChangeApplier:
         part: FieldValues,
         fresh: Collection[str],
     ) -> Callable[[], FieldValues]:
+        owned = {name: value for name, value in part.items() if name not in change.fill}
+        filled = owned.keys() != part.keys()
+
         def anew() -> FieldValues:
             try:
-                return {**self._repeated(change, target_id, core, sorted(fresh)), **part}
+                fill = self._still_empty(change) if filled else {}
+                return {**self._repeated(change, target_id, core, sorted(fresh)), **owned, **fill}
             except UpstreamUnavailable as error:
                 error.may_have_happened = True  # what is to be repeated
                 raise
             except APIError:
-                return {**core, **part}  # what was read before must do: some of it may have been written
+                return {**core, **owned}  # what was read before must do: some of it may have been written
 
         return anew
 
@@ -460,7 +466,11 @@ class ChangeApplier:
             errors=errors,
             dropped_digests=self._digests(change, dropped or {}),
             taken=_taken(change, errors),
-            reason=_advice(errors, _taken(change, errors)),
+            reason=(
+                _still_has_access(change, errors)
+                if change.action == "deactivate"
+                else _advice(errors, _taken(change, errors))
+            ),
         )
 
 
@@ -508,6 +518,13 @@ def is_ambiguous(change: Change, error: Exception) -> bool:
     """Whether the change may have been carried out although no answer came, and must not be repeated
     blindly: only creations, an update can be repeated."""
     return change.action == "create" and isinstance(error, UpstreamUnavailable) and error.may_have_happened
+
+
+def _still_has_access(change: Change, errors: Mapping[str, list[str]]) -> str:
+    return (
+        f"SafetyAmp refused to switch user {change.target_id} off ({', '.join(sorted(errors))}), who still"
+        " has access: enter there what it names, or switch access off there; each run tries it again"
+    )
 
 
 def _advice(errors: Mapping[str, list[str]], taken: Mapping[str, str]) -> str:

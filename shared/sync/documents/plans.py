@@ -177,6 +177,10 @@ class Plan:
         """How many changes are held, by action."""
         return {action: part["count"] for action, part in self.held_parts.items()}
 
+    def name_in(self, run_id: str) -> str:
+        """How the state names the plan that it was last changed by."""
+        return f"{run_id}/{self.plan_id}"
+
     def plan_of(self, number: int) -> str:
         """The id of the plan whose batch has this number."""
         return self.earlier["plan_id"] if self.earlier and number <= self.done_before else self.plan_id

@@ -314,9 +314,9 @@ class EntityState:
         record = self.records.get(key)
         if record is None or not record[3] or FAILURE not in record[3]:
             return False
-        kept = without(record[3], FAILURE) or None
-        record[3] = kept
-        if record[0] is None and not kept:
+        left = without(record[3], FAILURE)
+        record[3] = left or None
+        if record[0] is None and not left:
             del self.records[key]
         return True
 
@@ -359,8 +359,8 @@ class EntityState:
         return changed
 
     def unique_values(self) -> Iterator[tuple[str, str, int | str, str | None]]:
-        """Field, value, id and key (None: a stray) of every unique value in SafetyAmp; last those that may be
-        there, or not any more."""
+        """Field, value, id and key of every unique value in SafetyAmp; last those that may be there, or not
+        any more. The key of a stray is the one that it claims with others, None for none."""
         doubtful: list[tuple[str, str, int | str, str | None]] = []
         for key, record in self.records.items():
             if record[0] is not None:
@@ -373,9 +373,9 @@ class EntityState:
                 for name in UNIQUE:
                     if isinstance(perhaps := unknown.get(name), str):
                         doubtful.append((name, perhaps, record[0], key))
-        for target_id, _, fields in self.strays.values():
+        for target_id, claimed, fields in self.strays.values():
             for name, value in _unique_of(fields):
-                yield name, value, target_id, None
+                yield name, value, target_id, claimed
         yield from doubtful
 
     def by_last_name(self) -> dict[str, list[tuple[str, int | str]]]:
@@ -418,6 +418,11 @@ class EntityState:
         if entry is not None and entry.target_id is not None:
             self.note_stray(entry.target_id, None, entry.fields)
         self.records.pop(key, None)
+        self.moved.pop(key, None)
+
+    def keep_key(self, key: str, other: str) -> None:
+        """The record that has got the `other` key stays what it was under this one."""
+        self.records[key] = self.records.pop(other)
         self.moved.pop(key, None)
 
     def write_beside(self, key: str | None, target_id: int | str, fields: FieldValues) -> None:

@@ -118,7 +118,8 @@ class DepartmentsMapping:
         Any other cluster has no key of its own: one that is known stays what it is, wherever somebody put it
         (its parent is ours, and is corrected), and a department that is not known is recognised by its code,
         or by the code in its name where it has none.
-        A region whose code is not its name is not ours to move.
+        A region whose code is not its name is not ours to move. One that was renamed here only and has no
+        code is told by `planning.renamed_regions`.
         """
         if row.get("deleted_at") is not None:
             return None

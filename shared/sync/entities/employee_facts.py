@@ -65,7 +65,7 @@ def employee_records(source: EmployeesSource) -> Iterator[SourceRecord | Rejecte
     order of their numbers."""
     rows, rejected = by_key(
         source.rows,
-        _key,
+        key_of,
         "Employee",
         "Vista",
         KEYS["employees"],
@@ -143,12 +143,35 @@ def has_left(record: SourceRecord) -> bool:
     return bool(record.facts) and record.facts[0] == "left"
 
 
+def is_future(record: SourceRecord) -> bool:
+    """Whether this employee's record is that of somebody whose first day is yet to come."""
+    return bool(record.facts) and record.facts[0] == "future"
+
+
+def decides_on_access(record: SourceRecord) -> bool:
+    """Whether the sync gives or takes this employee's access: not of somebody hired later, or with a date
+    that is unusable."""
+    return bool(record.facts) and record.facts[0] in ("active", "left", "out of scope")
+
+
 def why_outside(record: SourceRecord) -> str | None:
     """Why somebody is switched off who is out of scope."""
     return record.facts[1] if record.facts and record.facts[0] == "out of scope" else None
 
 
-def _key(row: EmployeeRow) -> str | None:
+def addresses(row: EmployeeRow, source: EmployeesSource) -> set[str | None]:
+    """All that the sources have of somebody, not checked; None is among them where there is none."""
+    rules = employee_fields(source.options)
+    return {mail_of(row, source), cleaning.email_text(rules.raw_email(row))}
+
+
+def mail_of(row: EmployeeRow, source: EmployeesSource) -> str | None:
+    """The address of the account, or what Vista has, not checked."""
+    return _mail(_with_number(row), source.mails, employee_fields(source.options))[0]
+
+
+def key_of(row: EmployeeRow) -> str | None:
+    """The number of a row in its normal form, None where it has no usable one."""
     number = employee_number(row.employee)
     return None if number is None else str(number)
 
@@ -217,14 +240,14 @@ def _owners(
 def claims_of(source: EmployeesSource, keys: Collection[str]) -> dict[str, Claim]:
     """What the source says of these people's unique values; without those whose number it has not, or has
     twice."""
-    asked = (row for row in source.rows if _key(row) in keys)
-    rows, _ = by_key(asked, _key, "Employee", "Vista", KEYS["employees"])
+    asked = (row for row in source.rows if key_of(row) in keys)
+    rows, _ = by_key(asked, key_of, "Employee", "Vista", KEYS["employees"])
     return {key: _claim(_with_number(row), source) for key, row in rows.items()}
 
 
 def rows_by_number(source: EmployeesSource) -> dict[str, EmployeeRow]:
     """All rows but those without a usable number, and those whose number is there twice."""
-    rows, _ = by_key(source.rows, _key, "Employee", "Vista", KEYS["employees"])
+    rows, _ = by_key(source.rows, key_of, "Employee", "Vista", KEYS["employees"])
     return rows
 
 
@@ -237,7 +260,7 @@ def rows_with_any(
     endings = {value[-_TELLING_DIGITS:] for value in values}
     for row in source.rows:
         try:
-            key = _key(row)
+            key = key_of(row)
             if key is not None and key in keys:
                 has = _has_values(_with_number(row), source, endings)
                 if theirs := {value for value in has if value is not None and value in values}:
@@ -249,9 +272,7 @@ def rows_with_any(
 
 def _has_values(row: EmployeeRow, source: EmployeesSource, endings: Collection[str]) -> set[str | None]:
     rules = employee_fields(source.options)
-    has = {
-        _mail(row, source.mails, rules)[0],
-        cleaning.email_text(rules.raw_email(row)),
+    has = addresses(row, source) | {
         _folded(rules.text("last_name", row)),
         rules.text("date_of_birth", row),
     }

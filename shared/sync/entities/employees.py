@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
+from shared.sync.entities.current_people import CurrentPeople
 from shared.sync.entities.employee_facts import (
     BAD_DATES,
     EmployeeFacts,
     claims_of,
     employee_records,
+    mail_of,
     rows_by_number,
     rows_with_any,
 )
@@ -179,6 +181,27 @@ class EmployeesMapping:
         that is not there, or twice."""
         rows = rows_by_number(source)
         return lambda key: self._person(key, rows[key]) if key in rows else {}
+
+    def repeatable(self, source: EmployeesSource) -> Callable[[str], FieldValues]:
+        """Gives what the sources have, by the employee number and also of those who have left, of the fields
+        that every update must repeat."""
+        rows = rows_by_number(source)
+
+        def own(key: str) -> FieldValues:
+            if (row := rows.get(key)) is None:
+                return {}
+            try:
+                found = map(cleaning.email, (mail_of(row, source), self._rules.raw_email(row)))
+                return {**self._person(key, row), "email": next(filter(None, found), None)}
+            except Exception:
+                logger.exception("the e-mail of employee %s cannot be read", key)
+                return self._person(key, row)
+
+        return own
+
+    def current_people(self, source: EmployeesSource) -> CurrentPeople:
+        """Those who have not left, by what a user can show of them."""
+        return CurrentPeople(source)
 
     def known_by(
         self, source: EmployeesSource, keys: Collection[str], values: Collection[str]

@@ -16,6 +16,18 @@ def is_another_person(known: FieldValues, wanted: FieldValues) -> bool:
     return not _same_names(known, wanted) and known[born] != wanted[born]
 
 
+def has_other_names(known: FieldValues, wanted: FieldValues) -> bool:
+    """Whether first and last name are both other ones, and no birth date says that it is one person.
+
+    That alone makes nobody another person: who is not known by their names may be misspelt twice."""
+    names, born = ("first_name", "last_name"), "date_of_birth"
+    if not all(known.get(name) and wanted.get(name) for name in names):
+        return False
+    if known.get(born) and known.get(born) == wanted.get(born):
+        return False
+    return all(str(known[name]).casefold() != str(wanted[name]).casefold() for name in names)
+
+
 def is_same_person(known: FieldValues, wanted: FieldValues) -> bool:
     """Whether a user shows somebody: the same names, and no other birth date."""
     born = {one["date_of_birth"] for one in (known, wanted) if one.get("date_of_birth")}

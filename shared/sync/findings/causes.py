@@ -280,6 +280,10 @@ LEAVER_WITH_ACCESS = Cause(
     "leaver-with-access", "leaver who may still sign in", "safetyamp", "access", SAFETYAMP,
     "Users > System access", "off, or the right employee number (emp_id)", again=True
 )
+ACCESS_BEFORE_HIRE = Cause(
+    "access-before-hire", "person hired later who may sign in already", "safetyamp", "access", SAFETYAMP,
+    "Users > System access", "off until that day, or the right employee number (emp_id)", again=True
+)
 SWITCHED_OFF_BY_HAND = Cause(
     "switched-off-by-hand", "current person switched off by hand", "safetyamp", "access", SAFETYAMP,
     "Users > System access", "on, if the person may sign in", again=True

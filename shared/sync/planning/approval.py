@@ -16,6 +16,7 @@ from shared.storage.documents import Documents, read_json
 from shared.sync import paths
 from shared.sync.documents.plans import LeftOutChange, OtherForm, Plan, plan_at, read_batch
 from shared.sync.documents.state import EntityState, decode_state
+from shared.sync.findings.causes import NOT_APPLIED
 from shared.sync.planning.guard import GuardLimits, lost_much
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from shared.sync.planning.drafting import Draft
 
 NOT_WANTED = "there is nothing to be done for it any more: SafetyAmp holds what the source says"
+NOT_APPROVED = "it is not among what was approved: the next run does what is to be done for it"
 GONE = "the source does not have it any more"
 
 PAST = {"create": "created", "update": "updated", "deactivate": "deactivated", "reactivate": "reactivated"}
@@ -47,11 +49,22 @@ def approved_changes(documents: Documents, run_id: str, entity: EntityName, plan
 
 
 def what_it_found(
-    documents: Documents, entity: EntityName, plan: Plan, state_etag: str | None
+    documents: Documents,
+    run: Run,
+    entity: EntityName,
+    plan: Plan,
+    state: EntityState | None,
+    etag: str | None,
 ) -> EntityState | None:
-    """What the held plan's listing found in SafetyAmp, which was never merged into the state; None when it
-    found nothing new, or when the state has changed since and SafetyAmp has to be asked again."""
-    if not plan.base or plan.state_etag != state_etag:
+    """What the held plan's listing found in SafetyAmp; None when it found nothing new, or when the state has
+    changed since and SafetyAmp has to be asked again. Of a plan of which only a part is held it was merged
+    into the `state`, with what the other parts did."""
+    if not plan.base:
+        return None
+    if plan.held_batches:
+        is_of_plan = state is not None and state.updated_by == plan.name_in(run.run_id)
+        return state if state is not None and is_of_plan and not state.needs_listing() else None
+    if plan.state_etag != etag:
         return None
     return decode_state(entity, read_json(documents, plan.base), plan.base)
 
@@ -96,12 +109,16 @@ def keep_approved(draft: Draft, approved: Iterable[Change]) -> list[LeftOutChang
     alone = {form: change for form, change in drafted.items() if draft.together.get(change.key) not in broken}
     draft.changes = [change for form, change in alone.items() if form in before]
     others = {form: change for form, change in drafted.items() if form not in before or form not in alone}
+    named = {change.key for change in before.values()}
     for change in others.values():
         # Each record is in one count: these are left to the next run.
         draft.counts[change.action] -= 1
         draft.counts["skipped"] += 1
+        if change.key not in named:
+            draft.report(change.key, NOT_APPROVED, NOT_APPLIED)
     now = {change.key: change for change in others.values()}
     rejected = {one["key"]: one["reason"] for one in draft.problems if one["kind"] != "reported"}
+    rejected |= {key: cause.name for key, cause in draft.outside.items()}
     return [
         _left_out(change, now.get(change.key), rejected.get(change.key), draft.seen)
         if form not in drafted

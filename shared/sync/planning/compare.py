@@ -167,7 +167,12 @@ def _update(
     core: Core,
     left_out: Mapping[str, Reason] | None = None,
 ) -> Change:
-    repeated = core(entry.fields)
+    there = core(entry.fields)
+    # Required with every update: what the record lacks, an absent value would have all of them refused for.
+    own = {**desired.create_only, **desired.fields}
+    lacking = [name for name, value in there.items() if not is_given(value) and name not in (left_out or {})]
+    instead = {name: own[name] for name in lacking if name in own and not isinstance(own[name], Ref)}
+    repeated = {**there, **json_fields(instead)}
     # What a deactivation repeats is what the record holds, whoever owns it: where that is not known, too.
     unknown = entry.flags.get(UNKNOWN, {}).keys() - fields.keys()
     owned = (desired.fields.keys() | fields.keys()) - (left_out or {}).keys() - unknown

@@ -21,10 +21,17 @@ from shared.sync.documents.state import (
     reference_field,
 )
 from shared.sync.documents.switched_off import SwitchedOff
+from shared.sync.entities.cleaning import is_given
+from shared.sync.entities.current_people import CurrentPeople
 from shared.sync.entities.employee_facts import has_left, why_outside
 from shared.sync.entities.employees import EmployeesMapping
 from shared.sync.entities.guarded import desired_of
-from shared.sync.entities.persons import is_another_person, is_same_person, may_have_married
+from shared.sync.entities.persons import (
+    has_other_names,
+    is_another_person,
+    is_same_person,
+    may_have_married,
+)
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Cause, Reason
 from shared.sync.mapping import EntityMapping
@@ -42,10 +49,16 @@ from shared.sync.model import (
     SourceRecord,
 )
 from shared.sync.planning.compare import compare, digest_of
-from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON, Judgement
+from shared.sync.planning.guard import (
+    ANOTHER_PERSON,
+    LEAVER_IS_ANOTHER_PERSON,
+    LEAVER_SHOWS_ANOTHER,
+    Judgement,
+)
+from shared.sync.planning.makeshift import makeshift
 from shared.sync.planning.moved_keys import MovedKeys, People, leavers_with_access
 from shared.sync.planning.resolver import Resolver
-from shared.sync.planning.unique_values import Arranged, arrange
+from shared.sync.planning.unique_values import Arranged, Holder, arrange
 from shared.sync.planning.withholding import Withholding
 from shared.sync.services import Services
 from shared.sync.suggestions import cause_of_refusal, of_the_source, refusal_kind, suggestion_for
@@ -191,6 +204,8 @@ class _Drafting:
         self._moved = MovedKeys(state)
         self._with_moved_keys: dict[str, SourceRecord | Rejected] = {}
         self._people: People | None = None
+        self._current: CurrentPeople | None = None
+        self._repeatable: People | None = None
         self._mapping = mapping
         self._state = state
         self._resolver = resolver
@@ -285,7 +300,7 @@ class _Drafting:
             self._several(record.key, twins, desired, digest, source)
             return
         if isinstance(desired, Rejected):
-            draft.reject(desired)
+            draft.reject(self._with_access(desired))
             return
         self._compare(record, desired, digest, source)
 
@@ -311,6 +326,9 @@ class _Drafting:
         reason, cause = self._why_several(key, twins)
         strays = {twin: self._state.stray(twin) or {} for twin in twins}
         wrong = [twin for twin in twins if self._has_wrong_access(twin, strays[twin], desired)]
+        if isinstance(desired, Rejected) and desired.cause is causes.HIRED_LATER:
+            on = ", ".join(str(twin) for twin in twins if strays[twin].get(ACCESS) != 0)
+            reason += f"; hired on a later date, and user {on} still has access" if on else ""
         for twin in list(wrong):
             if why := self._not_meant(key, twin, strays[twin], desired, source):
                 wrong.remove(twin)
@@ -320,7 +338,10 @@ class _Drafting:
             return
         action: Action = "reactivate" if desired.active else "deactivate"
         access: FieldValues = {ACCESS: int(desired.active)}
-        cores = {twin: self._mapping.core(strays[twin]) for twin in wrong}
+        cores = {
+            twin: {**self._mapping.core(strays[twin]), **self._lacking(key, strays[twin], source)}
+            for twin in wrong
+        }
         beside: list[Beside] = [
             {"key": None, "target_id": twin, "fields": access, "core": core, "fresh": list(core)}
             for twin, core in cores.items()
@@ -343,6 +364,19 @@ class _Drafting:
         self.draft.counts[action] += 1
         self.draft.report(key, reason, cause)
         self.draft.changes.append(change)
+
+    def _with_access(self, rejected: Rejected) -> Rejected:
+        """Somebody hired later whose user can sign in already is told: it may be that of somebody who has
+        left, and got this number by hand."""
+        entry = self._state.entry(rejected.key) if rejected.cause is causes.HIRED_LATER else None
+        if entry is None or entry.target_id is None or entry.is_off:
+            return rejected
+        text = (
+            f"hired on a later date, and SafetyAmp user {entry.target_id}, which has this number, still has"
+            " access: switch it off there, or give it the right number (emp_id) and run with refresh; nothing"
+            " if they may sign in before that day"
+        )
+        return replace(rejected, reason=text, cause=causes.ACCESS_BEFORE_HIRE)
 
     def _why_several(self, key: str, twins: list[int | str]) -> Reason:
         lost, new = self._state.moved.get(key, (None, key))
@@ -369,9 +403,52 @@ class _Drafting:
         if twin in self._moved.spared:
             return f"it was known as employee {self._moved.spared[twin]}"
         if isinstance(desired, Desired) and not desired.active:
-            is_another = is_another_person(fields, self._person(key, source))
-            return "it is another person (other name and other birth date)" if is_another else None
+            if is_another_person(fields, self._person(key, source)):
+                return "it is another person (other name and other birth date)"
+            return self._shows_somebody_current(key, fields, source)
         return None
+
+    def _repeatable_of(self, desired: Desired, entry: Entry | None, source: Source) -> Desired:
+        """With what the update that switches somebody off must repeat and has from nowhere else."""
+        if desired.active or entry is None or entry.is_off:
+            return desired
+        return replace(desired, create_only=self._lacking(desired.key, entry.fields, source))
+
+    def _lacking(self, key: str, shown: FieldValues, source: Source) -> FieldValues:
+        """What every update must repeat and a leaver's user lacks, as the sources have it: access must not
+        hang on that. An address that somebody else has by now is marked as one that stands in for it: it
+        would keep them out, or be refused."""
+        lacks = [name for name, value in self._mapping.core(shown).items() if not is_given(value)]
+        if not lacks or not isinstance(self._mapping, EmployeesMapping):
+            return {}
+        if self._repeatable is None:
+            self._repeatable = self._mapping.repeatable(source)
+        own = self._repeatable(key)
+        found = {name: own[name] for name in lacks if own.get(name)}
+        if (address := found.get("email")) and self._is_of_others(key, address, source):
+            found["email"] = makeshift(str(address))
+        return found
+
+    def _is_of_others(self, key: str, address: JsonValue, source: Source) -> bool:
+        if any(number != key for number in self._current_people(source).shown_by({"email": address})):
+            return True
+        return any(value == address for _, value, _, _ in self._state.unique_values())
+
+    def _shows_somebody_current(self, key: str, fields: FieldValues, source: Source) -> str | None:
+        """Why the user of a leaver's number is somebody else's although a birth date is missing: other names,
+        and names or e-mail of somebody who has not left. Hands mistyped the number, most likely."""
+        if not has_other_names(fields, self._person(key, source)):
+            return None
+        others = [number for number in self._current_people(source).shown_by(fields) if number != key]
+        if not others:
+            return None
+        return f"it shows names or e-mail of employee {' and '.join(others[:3])}, who has not left"
+
+    def _current_people(self, source: Source) -> CurrentPeople:
+        if self._current is None:
+            assert isinstance(self._mapping, EmployeesMapping), "nobody else leaves"
+            self._current = self._mapping.current_people(source)
+        return self._current
 
     def _has_wrong_access(
         self, twin: int | str, fields: Mapping[str, JsonValue], desired: Desired | Rejected
@@ -399,7 +476,7 @@ class _Drafting:
             return
         contested = {name: why for name, why in desired.contested.items() if self._counts(name, entry)}
         result = compare(
-            desired,
+            self._repeatable_of(desired, entry, source),
             entry,
             digest,
             entity=self._mapping.name,
@@ -473,16 +550,15 @@ class _Drafting:
         return Rejected(change.key, "skipped", withheld.text, cause=withheld.cause)
 
     def _is_there_already(self, change: Change, source: Source) -> Rejected | None:
-        """Why nobody is created whom a user shows by names and birth date that has the number of somebody
-        plainly else: the number is wrong."""
+        """Why nobody is created whom a user shows that has the number of somebody plainly else: the number is
+        wrong."""
         if change.action != "create" or not isinstance(self._mapping, EmployeesMapping):
             return None
         if self._by_last_name is None:
             self._by_last_name = self._state.by_last_name()
         for number, target_id in self._by_last_name.get(str(change.fields.get("last_name")).casefold(), ()):
             shown = self._state.fields_of(number, target_id)
-            is_theirs = is_same_person(shown, change.fields) and shown.get("date_of_birth")
-            if is_theirs and is_another_person(shown, self._person(number, source)):
+            if is_same_person(shown, change.fields) and self._is_not_of(number, shown, source):
                 reason = (
                     f"SafetyAmp user {target_id}, which has the number {number} of somebody else, shows this"
                     f" person: nobody is created. Give it {change.key} as emp_id, then run with refresh; if"
@@ -491,15 +567,26 @@ class _Drafting:
                 return Rejected(change.key, "invalid", reason, cause=causes.KEY_MOVED)
         return None
 
+    def _is_not_of(self, number: str, shown: FieldValues, source: Source) -> bool:
+        """Whether a user with this number is plainly not that of the number."""
+        person = self._person(number, source)
+        if shown.get("date_of_birth") and is_another_person(shown, person):
+            return True
+        # Of a leaver the names are enough, as they are for keeping access.
+        return has_other_names(shown, person) and number not in self._current_people(source)
+
     def _is_another(self, key: str, entry: Entry, desired: Desired, source: Source) -> str | None:
         """Why nothing is sent to a user who is plainly another person than the one of the number."""
         if entry.target_id is None:
             return None
         if desired.active:
             return ANOTHER_PERSON if is_another_person(entry.fields, desired.fields) else None
-        if entry.is_off or not is_another_person(entry.fields, self._person(key, source)):
+        if entry.is_off:
             return None
-        return LEAVER_IS_ANOTHER_PERSON
+        if is_another_person(entry.fields, self._person(key, source)):
+            return LEAVER_IS_ANOTHER_PERSON
+        why = self._shows_somebody_current(key, entry.fields, source)
+        return why and LEAVER_SHOWS_ANOTHER.format(why=why)
 
     def _hopeless(self, desired: Desired, entry: Entry | None, digest: str) -> Rejected | None:
         """Why there is no use in comparing: SafetyAmp refused the record as it is, or would. Somebody who has
@@ -650,15 +737,16 @@ class _Drafting:
         for freed in result.freed:
             draft.report(freed.key, freed.reason, freed.cause, freed.name)
 
-    def _kept_by_rules(self, key: str | None, name: str) -> str | None:
+    def _kept_by_rules(self, holder: Holder, name: str) -> str | None:
         """Why the rules let nobody take a unique value from its holder, whoever needs it."""
+        key = holder.key
         if (cause := self.draft.outside.get(key or "")) is not None:
             return cause.name
         rule = self._mapping.rules.fields.get(name)
         if rule is None or rule.owner != "source":
             return f"the rules leave {name} to SafetyAmp"
-        entry = self._state.entry(key) if key is not None else None
-        return self._rules.why_kept(key, entry.fields if entry else {})
+        shown = self._state.fields_of(key, holder.target_id) if key is not None else {}
+        return self._rules.why_kept(key, shown)
 
     def _with_predecessors(self, changes: list[Change], source: Source) -> list[Change]:
         """The user of somebody who has another number in the payroll now, or has two, or has none of the

@@ -182,6 +182,12 @@ LEAVER_IS_ANOTHER_PERSON = (
     " refresh; if it is the same person, mend name or birth date in SafetyAmp or in Vista"
 )
 
+LEAVER_SHOWS_ANOTHER = (
+    "access of SafetyAmp's user of this number was not switched off: {why}, and other names than this person."
+    " Give that user the right employee number (emp_id) there and run with refresh; if it is this person's,"
+    " mend the names there, or switch it off there"
+)
+
 ANOTHER_PERSON = (
     "the number belongs to another person now (other name and other birth date), so nothing was sent."
     " If Vista gave it to somebody else, give SafetyAmp's user another employee number (emp_id), switch"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterator, Mapping
 
 from shared.sync.documents.state import UNIQUE, EntityState
-from shared.sync.entities.employee_facts import has_left
+from shared.sync.entities.employee_facts import decides_on_access, has_left, is_future
 from shared.sync.entities.persons import is_another_person, is_same_person
 from shared.sync.findings.causes import KEY_MOVED, KEY_TAKEN_OFF, LEAVER_WITH_ACCESS, Reason
 from shared.sync.model import ACCESS, FieldValues, KnownBy, Rejected, SourceRecord
@@ -102,12 +102,18 @@ class MovedKeys:
         return old in self._state.ambiguous or self._state.target_id(old) not in (None, target_id)
 
     def _is_followed(self, target_id: int | str, new: str, records: Records, people: People) -> bool:
-        """Whether the user of somebody who has left is that of its new number from now on."""
-        if new not in records or new in self.blocked:
+        """Whether the user of somebody who has left is that of its new number from now on. Where nothing is
+        decided on access under that one (hired later, say), it would keep it, and nobody be told."""
+        record = records.get(new)
+        if record is None or new in self.blocked:
             return False
-        if new in self._state.ambiguous and not _has_left(records[new]):
+        if new in self._state.ambiguous and not _has_left(record):
             return False
-        return not is_another_person(self._shown(target_id, new), people(new))
+        shown = self._shown(target_id, new)
+        if isinstance(record, Rejected):
+            # Left to others by the rules, mostly: theirs only if it is the same person plainly.
+            return is_same_person(shown, people(new))
+        return decides_on_access(record) and not is_another_person(shown, people(new))
 
     def _left_behind(self, old: str, target_id: int | str, new: str, records: Records) -> None:
         if new in self._state.ambiguous:
@@ -140,6 +146,8 @@ class MovedKeys:
             about = ", which others there have too"
         elif new not in records:
             about = ", which the source does not know"
+        elif _is_future(records[new]):
+            about = ", that of somebody who is hired on a later date"
         else:
             about = ""
         return f"SafetyAmp's record {target_id} had this key and has {new} now{about}"
@@ -155,6 +163,10 @@ def _not_theirs(target_id: int | str, old: str) -> str:
 
 def _has_left(record: SourceRecord | Rejected) -> bool:
     return isinstance(record, SourceRecord) and has_left(record)
+
+
+def _is_future(record: SourceRecord | Rejected) -> bool:
+    return isinstance(record, SourceRecord) and is_future(record)
 
 
 def leavers_with_access(

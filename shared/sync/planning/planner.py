@@ -67,6 +67,7 @@ from shared.sync.planning.lookups import forget_lookups
 from shared.sync.planning.prerequisites import check_prerequisites
 from shared.sync.planning.reader import SourceRead, SourceReader, mapping_options, with_known_regions
 from shared.sync.planning.record_view import view_record
+from shared.sync.planning.renamed_regions import keep_renamed_regions
 from shared.sync.planning.resolver import Resolver
 from shared.sync.planning.rules_in_force import rules_text
 from shared.sync.services import Services
@@ -150,8 +151,10 @@ def _make_plan(
         # Before the sources are read: while somebody lists, that would be for nothing.
         lister.take_lease()
     resolver = Resolver(services, run.run_id, entity, mode=run.request.mode)
-    mapping = mappings(mapping_options(services.settings, rules_text(services, run)))[entity]
     approved = approved_plan(documents, run, entity)
+    # Rules that came after a held plan hold for it: they may protect whom it changes.
+    rules = rules_text(services, run if approved is None else None)
+    mapping = mappings(mapping_options(services.settings, rules))[entity]
     last_counts = known.source_counts if known else {}
     only_leavers = leavers is not None
     # Who approves wants to know how the sources are now, not how they were an hour ago.
@@ -162,7 +165,9 @@ def _make_plan(
     source_counts = {**last_counts, **read.counts} if only_leavers else read.counts
     if approved is not None:
         refuse_other_sizes(approved, read.counts, last_counts, _limits(services))
-    found = approved and what_it_found(documents, entity, approved, document.etag if document else None)
+    found = approved and what_it_found(
+        documents, run, entity, approved, known, document.etag if document else None
+    )
     if found:
         state, listed = found, True
     elif leavers and leavers.unlisted and known:
@@ -289,7 +294,7 @@ def _drafted(
             state,
             resolver,
             run,
-            source,
+            with_known_regions(source, state),  # as SafetyAmp spells them now
             # A digest tells that nothing has changed since; whoever asks for a record wants it looked at.
             trust_digests=not listed and not run.request.keys,
             listed=listed,
@@ -361,6 +366,7 @@ def _listed_state(
     found, gone = lister.ask_for(mapping, missing, beyond_doubt=sure)
     state = rebuild(mapping.name, sites_of_jobs([*targets, *found], source), known, run.run_id, gone)
     forget_rekeyed(state, services.clock.now() - LONG_AGO)
+    keep_renamed_regions(state, source)
     return state
 
 
@@ -452,13 +458,15 @@ def _judged(
     draft: Draft,
 ) -> Judgement:
     limits, rules = limits_of(services.settings, mapping.rules), mapping.rules
-    there = sum(1 for record in state.records.values() if record[0] is not None)
+    there = {key for key, record in state.records.items() if record[0] is not None}
+    # A share is one of those who are synced: three of a pilot of eight are many in any company.
+    synced = len(there - draft.outside.keys())
     wanted = sum(draft.counts[name] for name in ("unchanged", *FIRST_THINGS_FIRST))
     read = OWN_READ[cast(EntityName, state.entity)]
     judgement = guard(
         limits,
         draft.counts,
-        size=max(there, wanted),
+        size=max(synced, wanted),
         source_counts=source_counts,
         last_counts=state.source_counts,
         approved_counts=state.approved_counts,
@@ -470,7 +478,7 @@ def _judged(
         *judgement.everything,
         *doubled,
         *_exchanged(limits, draft, known),
-        *_nobody_in_scope(draft, there),
+        *_nobody_in_scope(draft, len(there)),
     ]
     return replace(judgement, everything=everything)
 

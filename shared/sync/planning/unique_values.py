@@ -7,8 +7,9 @@ is free when its turn comes. Only plans that write such a value pay for it.
 - A value that its holder gives up in the same plan is taken after that; both changes are in one batch, whose
   changes one process applies one after the other.
 - A phone that its holder keeps although the source no longer says so (the person has left, has no phone
-  there, or cannot get the new one) is cleared first. An e-mail cannot be cleared, and another address for
-  somebody who has left would be a guess (it may be the same person under a new number): it is only reported.
+  there, or cannot get the new one) is cleared first; of several users of a leaver once they are off. An
+  e-mail cannot be cleared, and another address for somebody who has left would be a guess (it may be the same
+  person under a new number): it is only reported.
 - Of several who want a value, the one who holds it keeps it, else the lowest number gets it.
 - A ring is opened by clearing one phone, or by the person's own new address with `+sync` before the @, until
   that person's own change comes (`makeshift`; `compare` sees to it that it does not stay).
@@ -27,7 +28,7 @@ from shared.sync.documents.change import Beside, Change
 from shared.sync.documents.state import FAILURE, TAKEN, UNIQUE, EntityState
 from shared.sync.findings import causes
 from shared.sync.findings.causes import Cause, Reason
-from shared.sync.model import Claim, FieldValues
+from shared.sync.model import ACCESS, Claim, FieldValues
 from shared.sync.planning.compare import Core, value_digest
 from shared.sync.planning.makeshift import makeshift
 
@@ -40,7 +41,7 @@ Claims = Callable[[Collection[str]], Mapping[str, Claim]]
 
 
 class Holder(NamedTuple):
-    """A user who has a value; `key` None: nobody's of ours."""
+    """A user who has a value; `key` None: nobody's of ours. Several may claim one key."""
 
     target_id: int | str
     key: str | None
@@ -88,7 +89,7 @@ def arrange(
     listed: bool,
     retry: bool,
     doubtful: Collection[str] = (),
-    kept_by_rules: Callable[[str | None, str], str | None] = lambda _key, _name: None,
+    kept_by_rules: Callable[[Holder, str], str | None] = lambda _holder, _name: None,
     held: Collection[Change] = (),
 ) -> Arranged:
     """Decide and order. `changes` are in the order in which they should be applied otherwise.
@@ -96,8 +97,8 @@ def arrange(
     `listed`: the state was just read from SafetyAmp, so that what it does not show is free. `retry`: try what
     was refused before, and what only the state forbids. `doubtful` are keys of creations that were refused
     before, which are dropped unless their e-mail is free now. `kept_by_rules`: why nothing may be taken from
-    the holder with this key, of this field. `held` are changes of the same plan that wait for somebody: whose
-    they are keeps what they have, and nobody else gets what they take.
+    the holder, of this field. `held` are changes of the same plan that wait for somebody: whose they are
+    keeps what they have, and nobody else gets what they take.
     """
     if not any(_wanted(change) for change in changes):
         return Arranged([[change] for change in changes])
@@ -123,7 +124,7 @@ class _Arranging:
         doubtful: Collection[str],
         held: Collection[Change],
     ) -> None:
-        self.kept_by_rules: Callable[[str | None, str], str | None] = lambda _key, _name: None
+        self.kept_by_rules: Callable[[Holder, str], str | None] = lambda _holder, _name: None
         self._changes = changes
         self._state = state
         self._core = core
@@ -209,22 +210,25 @@ class _Arranging:
         """Why the holder keeps the value; None when it is given up, or when that is to be found out."""
         if self._gives_up(holder, name):
             return None
-        if (why := self.kept_by_rules(holder.key, name)) is not None:
+        if (why := self.kept_by_rules(holder, name)) is not None:
             return Reason(f"{holder} has it and keeps it: {why}", causes.VALUE_TAKEN)
-        claim = self._claims.get(holder.key) if holder.key is not None else None
+        claim = self._claim_of(holder)
         if claim is None:
-            why = (
-                "who has no employee number of their own"
-                if holder.key is None
-                else "whom Vista does not tell of"
-            )
+            who, why = str(holder), "whom Vista does not tell of"
+            if holder.key is None:
+                why = "who has no employee number of their own"
+            elif holder.key in self._state.ambiguous:
+                who, why = (
+                    f"SafetyAmp user {holder.target_id}",
+                    f"one of several with the number {holder.key}",
+                )
             todo = (
                 "if that is the same person, enter this number there as emp_id, and nowhere else; otherwise"
                 " take the value from it; then run with refresh"
             )
             if self._retry and not self._listed:
                 return None
-            return Reason(f"{holder}, {why}, has it: {todo}", causes.VALUE_TAKEN)
+            return Reason(f"{who}, {why}, has it: {todo}", causes.VALUE_TAKEN)
         if getattr(claim, name) == value and not claim.left:
             text = f"{holder} has the same one, and it must be unique: give each one of their own"
             return Reason(text, SHARED[name])
@@ -241,6 +245,15 @@ class _Arranging:
         else:
             text = f"{holder} has it in SafetyAmp and nothing to replace it: mend that one first"
         return Reason(text, causes.EMAIL_WAITS_FOR_HOLDER)
+
+    def _claim_of(self, holder: Holder) -> Claim | None:
+        """What the source says of the holder's values; None where it says nothing of that user. Whose number
+        several have, nobody can tell, but all that are off are the leaver's."""
+        claim = self._claims.get(holder.key) if holder.key is not None else None
+        if claim is None or holder.key not in self._state.ambiguous:
+            return claim
+        shown = self._state.stray(holder.target_id) or {}
+        return claim if claim.left and shown.get(ACCESS) == 0 else None
 
     def _gives_up(self, holder: Holder, name: str) -> bool:
         change = self._by_key.get(holder.key or "")
@@ -272,7 +285,7 @@ class _Arranging:
         self._cleared.pop((winner.key, name), None)
         if self._gives_up(holder, name):
             self._after.setdefault(winner.key, {})[name] = holder.key or ""
-        elif name == PHONE and holder.key in self._claims:
+        elif name == PHONE and self._claim_of(holder) is not None:
             self._cleared[winner.key, name] = holder
 
     # -- the changes as they are sent ------------------------------------------------------------------------
@@ -315,8 +328,8 @@ class _Arranging:
         )
 
     def _release_of(self, holder: Holder, fields: FieldValues) -> Beside:
-        entry = self._state.entry(holder.key or "")
-        core = self._core(entry.fields) if entry else {}
+        shown = self._state.fields_of(holder.key or "", holder.target_id)
+        core = self._core(shown) if shown else {}
         fresh = [name for name in core if name not in fields]
         return {
             "key": holder.key,

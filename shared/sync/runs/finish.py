@@ -339,7 +339,7 @@ def _merge(
             merge_outcomes(state, batch.outcomes, run.run_id)
             if batch.list_anew:
                 note_unknown(state, batch.outcomes, run.run_id)
-        state.source_counts, state.updated_by = plan.source_counts, f"{run.run_id}/{plan.plan_id}"
+        state.source_counts, state.updated_by = plan.source_counts, plan.name_in(run.run_id)
         state.approved_counts = plan.approved_counts
         if not is_approved:
             changed = Counter(

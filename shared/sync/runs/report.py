@@ -17,7 +17,14 @@ from shared.sync.documents.outcome import BatchOutcomes, Outcome
 from shared.sync.documents.plans import Plan, read_plan
 from shared.sync.documents.report import Counts, Findings, OutcomeProblem, RecordProblem, Report
 from shared.sync.documents.runs import EntityStatus, Run
-from shared.sync.findings.causes import GONE, NOT_APPLIED, WAITS_FOR_LISTING, WAITS_FOR_RECORD, Cause
+from shared.sync.findings.causes import (
+    GONE,
+    LEAVER_WITH_ACCESS,
+    NOT_APPLIED,
+    WAITS_FOR_LISTING,
+    WAITS_FOR_RECORD,
+    Cause,
+)
 from shared.sync.model import EntityName, JsonValue
 from shared.sync.suggestions import cause_of_refusal
 
@@ -146,6 +153,8 @@ def _outcome_problems(entity: EntityName, batches: Iterable[BatchOutcomes]) -> I
 
 def cause_of(entity: str, outcome: Outcome) -> Cause:
     """The cause of a change that was not carried out."""
+    if outcome.errors and outcome.action == "deactivate":
+        return LEAVER_WITH_ACCESS
     if outcome.errors:
         return cause_of_refusal(entity, outcome.errors, outcome.taken)
     if outcome.result == "waiting":
