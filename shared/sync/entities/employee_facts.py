@@ -135,7 +135,7 @@ def employee_number(value: object) -> int | None:
 
 def with_account(rows: Iterable[EmployeeRow], mails: MailDirectory) -> int:
     """How many rows there are accounts of, enabled or not."""
-    return sum(1 for row in rows if _key(row) in mails.known)
+    return sum(1 for row in rows if key_of(row) in mails.known)
 
 
 def has_left(record: SourceRecord) -> bool:
