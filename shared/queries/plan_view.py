@@ -72,7 +72,7 @@ class _View:
             "held": reasons_to_hold(plan) if plan else [],
             "parts": self._parts(entity, plan) if plan else [],
             "problems": [self._problem(entity, one) for one in plan.problems] if plan else [],
-            "vanished": {"count": 0, "keys": [], **plan.vanished} if plan else {"count": 0, "keys": []},
+            "vanished": plan.vanished if plan else {"count": 0, "keys": []},
         }
 
     def _parts(self, entity: EntityName, plan: Plan) -> list[answers.PlannedPart]:
