@@ -315,7 +315,7 @@ def nothing_of_a_held_part_is_applied(world: World) -> Iterator[str]:
     """What is held has no outcome before somebody approves it."""
     for run_id, run in world.runs():
         for entity, status in run["entities"].items():
-            if status["phase"] != "held":
+            if status["approved"] or (status.get("approval") and status["phase"] != "held"):
                 continue
             held = set(held_changes(world, run_id, entity))
             for key, action in held & set(tried(world, run_id, entity)):

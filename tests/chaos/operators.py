@@ -103,7 +103,7 @@ class Operator:
 def held_changes(world: World, run_id: str, entity: str) -> Iterator[tuple[str, str]]:
     """Key and action of each change that the plan of a run holds: all of it, or the batches behind those that
     are applied."""
-    plan = read_json(world.store, paths.plan(run_id, entity))
+    plan = read_json(world.store, paths.plan(run_id, entity)) or {"held": [], "batches": 0}
     first, count = (
         (1, plan["batches"]) if plan["held"] else (plan["batches"] + 1, plan.get("held_batches", 0))
     )
