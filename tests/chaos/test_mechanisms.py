@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, cast
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -93,20 +93,9 @@ def parts_off() -> Iterator[Patch]:
 
 
 def holding_a_part_off() -> Iterator[Patch]:
-<<<<<<< HEAD
-    """The batches of a held part are sent like the others."""
-    numbers = cast("property", vars(Plan)["numbers"]).fget
-    assert numbers is not None
-
-    def all_of_them(self: Plan) -> range:
-        return range(1, numbers(self).stop + self.held_batches)
-
-    yield mock.patch.object(Plan, "numbers", property(all_of_them))
-=======
     """What the guard says of a part is written down, and the part is applied."""
     yield mock.patch.object(drafting._Drafting, "_held_apart", return_value=[])
     yield mock.patch.object(planner, "_reasons_to_hold_all", return_value=[])
->>>>>>> 4dbe584 (Switch the parts off once, and see the simulation find it)
 
 
 def single_probe_off() -> Iterator[Patch]:
