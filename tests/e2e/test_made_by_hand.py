@@ -3,6 +3,7 @@ time, or told."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,10 +321,15 @@ def test_somebody_else_costs_none(rig: PeopleRig) -> None:
     assert rig.run().listings == []
 
 
-def test_who_is_back_is_recognised_when_a_held_plan_is_approved_later(new_rig: NewRig) -> None:
+def test_who_is_back_is_recognised_when_a_held_plan_is_approved_later(
+    new_rig: NewRig, tmp_path: Path
+) -> None:
     """The state is that of the held plan, and hands act until somebody approves."""
-    rig = new_rig(GUARD_MAX_PERCENT="20")
+    file = tmp_path / "rules.toml"
+    file.write_text("version = 1")
+    rig = new_rig(RULES_FILE=str(file))
     rig.run()
+    file.write_text('version = 1\n[employees.actions]\ncreate = "hold"')
     user = rig.user(1001)["id"]
     for number in (1001, 1002, 1003, 1004):
         rig.leaves(number)

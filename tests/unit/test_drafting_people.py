@@ -966,3 +966,14 @@ def test_who_has_married_under_a_new_number_is_asked_for_by_first_name_and_birth
     new, other = people.draft().changes
     assert (new.key, new.predecessors) == ("2", [{"key": "1", "target_id": "u1"}])
     assert (other.key, other.predecessors) == ("3", []), "born on the same day, and another first name"
+
+
+def test_of_many_with_one_first_name_and_birth_date_nobody_is_asked_for() -> None:
+    """A made-up date tells nobody apart, and each question is a call."""
+    numbers = range(3, 7)
+    new = a_person(2, first_name="Pat", last_name="Married")
+    people = People(new, *(a_person(number, first_name="Pat") for number in numbers))
+    for number in numbers:
+        people.know(number, first_name="Pat")
+    [change] = people.draft().changes
+    assert (change.key, change.predecessors) == ("2", [])

@@ -70,6 +70,8 @@ FIRST_THINGS_FIRST = {"deactivate": 0, "create": 1, "reactivate": 1, "update": 2
 LEFT_TO_OTHERS = (causes.OUT_OF_SCOPE, causes.NOT_IN_PILOT)
 """Why the rules have a record left as it is."""
 
+FEW_NAMESAKES = 3
+
 TELLING = ("last_name", "date_of_birth")
 """By which of these somebody new is looked for among those who are there."""
 
@@ -771,11 +773,13 @@ class _Drafting:
         ]
 
         def asking(change: Change) -> Change:
+            there = [one for one in candidates if one[1] is not None]
+            same = [one for one in there if is_same_person(one[2], change.fields)]
+            married = [one for one in there if one not in same and may_have_married(one[2], change.fields)]
+            # Where many have one first name and birth date, these are made up and tell nobody apart.
+            asked = same + (married if len(married) <= FEW_NAMESAKES else [])
             found: list[Predecessor] = [
-                {"key": key, "target_id": target_id}
-                for key, target_id, person in candidates
-                if target_id is not None
-                and (is_same_person(person, change.fields) or may_have_married(person, change.fields))
+                {"key": key, "target_id": target_id} for key, target_id, _ in asked if target_id is not None
             ]
             return replace(change, predecessors=found) if found and change.action == "create" else change
 
