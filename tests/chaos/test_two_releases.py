@@ -109,16 +109,15 @@ def lay_off_and_hire(world: World) -> None:
 
 
 @pytest.mark.parametrize("last", ["before", "today"])
-@pytest.mark.parametrize("planner", ["before", "today"])
-def test_a_plan_of_which_a_part_is_held_is_safe_where_both_are_at_work(
-    planner: str, last: str, before: Path
+def test_a_plan_of_which_a_part_is_held_is_safe_where_the_release_before_applies_it(
+    last: str, before: Path
 ) -> None:
     """What waits there the release before does not see: nobody loses access by it, and nothing gets stuck."""
     world = SideBySide(
         *(0, ("late approval",)),
         before=before,
         way=(last,),
-        planner=planner,
+        planner="today",
         loaded=True,
         loaded_by="today",
         **WITHOUT_PEOPLE,

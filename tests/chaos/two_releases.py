@@ -98,10 +98,11 @@ class TwoReleases(World):
 
     def uncounted(self, plan: dict[str, Any] | None) -> int:
         """Release 0.1.0 counts from a plan only what its own plans have: who waits there, or whose part is
-        held, is missing in the report of the one run that it ends in place of today's release."""
+        held apart, is missing in the report of the one run that it ends in place of today's release."""
         if plan is None:
             return 0
-        held = sum(int(part["count"]) for part in plan.get("held_parts", {}).values())
+        parts = {} if plan["held"] else plan.get("held_parts", {})
+        held = sum(int(part["count"]) for part in parts.values())
         return int(plan["counts"].get("waiting", 0)) + held
 
     def _beginning(self) -> beginnings.Settled:
