@@ -127,6 +127,8 @@ def _after(body: dict[str, Any]) -> int | None:
 
 
 def _number_of(value: Any, name: str) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON knows one kind of number
     if type(value) is not int or not 0 <= value <= MOST_VERSIONS:
         raise BadRequest(f"{name} must be the number of a version; 0 is the default file")
     return value
