@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.sync.decisions.approve import approve
+from shared.sync.decisions.record import Author
+from shared.sync.decisions.rules import push
 from tests.e2e.people_rig import NewRig, PeopleRig, adds_up, new_rig
 
 __all__ = ["new_rig"]
@@ -173,6 +175,25 @@ def test_who_is_protected_is_never_written(ruled: Ruled, rules_file: Path) -> No
     assert rig.reasons(ran, 1001) == (
         "protected by the rules (break-glass): it would deactivate (system_access)"
     )
+
+
+def test_who_is_protected_gives_no_phone_up_under_the_number_that_somebody_gave_them(
+    new_rig: NewRig,
+) -> None:
+    """1001 and 1002 have each other's number in SafetyAmp."""
+    rig = new_rig()
+    rig.run()
+    one, other = rig.user(1001)["id"], rig.user(1002)["id"]
+    rig.safetyamp.edit("users", one, emp_id="1002")
+    rig.safetyamp.edit("users", other, emp_id="1001")
+    rules = 'version = 1\n[[employees.protect]]\nreason = "break-glass"\nkeys = ["1001"]'
+    push(rig.stack.runtime, rules, Author("local"), None)
+    rig.moves(1001, Phone="225-555-9001")
+    rig.hired(2001, Phone="225-555-1001")
+    rig.run(refresh=True)
+    users = {row["id"]: row for row in rig.safetyamp.snapshot()["users"]}
+    assert users[one]["mobile_phone"] == rig.phone(1001)
+    assert rig.user(2001)["mobile_phone"] is None
 
 
 def test_an_action_that_is_only_reported_is_not_done(ruled: Ruled, rules_file: Path) -> None:

@@ -741,14 +741,16 @@ class _Drafting:
 
     def _kept_by_rules(self, holder: Holder, name: str) -> str | None:
         """Why the rules let nobody take a unique value from its holder, whoever needs it."""
-        key = holder.key
-        if (cause := self.draft.outside.get(key or "")) is not None:
-            return cause.name
         rule = self._mapping.rules.fields.get(name)
         if rule is None or rule.owner != "source":
             return f"the rules leave {name} to SafetyAmp"
-        shown = self._state.fields_of(key, holder.target_id) if key is not None else {}
-        return self._rules.why_kept(key, shown)
+        # Somebody may have given it another number: the rules go on to mean it by the one that it had.
+        former = (old for old, place in self._state.moved.items() if place.target_id == holder.target_id)
+        keys = [holder.key, *former]
+        if cause := next((self.draft.outside[key] for key in keys if key in self.draft.outside), None):
+            return cause.name
+        shown = self._state.fields_of(holder.key, holder.target_id) if holder.key is not None else {}
+        return next((why for key in keys if (why := self._rules.why_kept(key, shown)) is not None), None)
 
     def _with_predecessors(self, changes: list[Change], source: Source) -> list[Change]:
         """The user of somebody who has another number in the payroll now, or has two, or has none of the
