@@ -23,7 +23,7 @@ TOP_LEVEL = {"function_app.py", "functions", "host.json", "requirements.txt", "s
 SUFFIXES = {
     "": {".py", ".json", ".txt"},
     "functions": {".py"},
-    "shared": {".py", ".json", ".lua", ".css", ".html", ".js"},
+    "shared": {".py", ".json", ".lua", ".css", ".html", ".js", ".toml"},
 }
 LIBRARIES = ".python_packages/lib/site-packages"
 LARGEST_CODE_BYTES = 600_000
