@@ -977,3 +977,11 @@ def test_of_many_with_one_first_name_and_birth_date_nobody_is_asked_for() -> Non
         people.know(number, first_name="Pat")
     [change] = people.draft().changes
     assert (change.key, change.predecessors) == ("2", [])
+
+
+def test_a_user_whose_number_another_one_claims_is_asked_for_too() -> None:
+    """One listing lacked the user, and hands gave the number to somebody else."""
+    people = People(a_leaver(1), a_person(2, first_name="First1", last_name="Last1"))
+    people.several(1, u1=ON, u7={**ON, **ANOTHER})
+    created = [change for change in people.draft().changes if change.action == "create"]
+    assert [change.predecessors for change in created] == [[{"key": None, "target_id": "u1"}]]

@@ -790,10 +790,10 @@ class _Drafting:
     def _not_of_the_source(
         self, names: Collection[str]
     ) -> Iterator[tuple[str | None, int | str | None, FieldValues]]:
-        """Users of these last names or birth dates whose number is none of the source's, or who have none:
-        key, id, and what they show. Whose number several claim is told, and never created."""
-        for target_id, key, _ in self._state.strays.values():
-            person = self._state.stray(target_id) if key is None else None
+        """Users of these last names or birth dates whose number is none of the source's, or that of several
+        users, or who have none: key, id, and what they show."""
+        for target_id, _, _ in self._state.strays.values():
+            person = self._state.stray(target_id)
             if person and _has_any(person, names):
                 yield None, target_id, person
         for key in self._state.keys_in_target():
