@@ -151,7 +151,7 @@ def test_columns_that_rules_name_are_selected_quoted_and_of_their_own_table() ->
 
 @pytest.mark.parametrize("column", ['x" FROM bPREH; --', "a b", "", "ſsn"])
 def test_what_is_no_column_name_is_never_part_of_a_statement(column: str) -> None:
-    with pytest.raises(ConfigurationError, match="RULES_FILE"):
+    with pytest.raises(ConfigurationError, match=r"rules\.toml"):
         queries.with_columns(queries.EMPLOYEES, COLUMNS._replace(employees=(column,)))
 
 

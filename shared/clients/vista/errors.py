@@ -19,7 +19,7 @@ SQLITE_NAME = re.compile(r"no such (table|column): \"?([A-Za-z0-9_.\"]{1,128})")
 
 CONNECTION_SETTING = "VISTA_CONNECTION_STRING"
 COLUMN_SETTINGS = ("VISTA_TITLE_COLUMN", "VISTA_REGION_COLUMN")
-RULES = "RULES_FILE"
+RULES = "rules.toml"
 OF_THE_FILE = ("SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PERM", "SQLITE_AUTH")
 
 BROKE = f"the connection broke: look at the server that {CONNECTION_SETTING} names and at the network to it"
@@ -187,8 +187,9 @@ def sqlite_error(error: Exception) -> DatabaseError:
 def missing_column(name: str, where: str = "", setting: str | None = None) -> MissingColumn:
     """The error for a column that Vista lacks; `setting` is the one that names it, if that is known."""
     if setting == RULES:
-        text = f"column {name}, which the rules name ({RULES}), does not exist: correct the name there"
-        return MissingColumn(f"{where}: {text}", name, setting)
+        advice = "correct the name there, and preview rules before they are in force"
+        text = f"column {name}, which the rules name, does not exist"
+        return MissingColumn(Advised(text, advice), name, setting, where=where)
     if setting is not None:
         advice = f"set {setting} to a column that this Vista has, upper and lower case count"
         return MissingColumn(Advised(f"column {name} does not exist", advice), name, setting, where=where)

@@ -18,6 +18,7 @@ from shared.sync.model import ACCESS, FieldValues, JsonValue, Ref, Target
 from shared.sync.planning.compare import wanted_digest
 from shared.sync.planning.listing import RESOURCES, UNIQUE_VALUE
 from shared.sync.planning.resolver import Resolver
+from shared.sync.planning.withholding import Withholding
 from shared.sync.services import Services
 from shared.sync.suggestions import NO_FIELD, of_the_source, refusal_kind, suggestion_for
 
@@ -84,6 +85,16 @@ class PhoneInUse(MustBeListed):
         )
 
 
+class ProtectedByNow(MustBeListed):
+    """The user has an address by now that the rules protect."""
+
+    def __init__(self, target_id: int | str) -> None:
+        super().__init__(
+            f"SafetyAmp user {target_id} has an address there by now that the rules protect, so nothing was"
+            " sent: the next run lists SafetyAmp and decides anew"
+        )
+
+
 class ChangeApplier:
     """Applies changes of one entity within one handler.
 
@@ -101,6 +112,7 @@ class ChangeApplier:
         self._mapping = mapping
         self._resource = RESOURCES[mapping.name]
         self._resolver = resolver
+        self._withholding = Withholding(mapping.name, mapping.rules)
         self._fresh = FreshReader(services.safetyamp, mapping.name)
         self._resolved: FieldValues = {}
         self.repeated = False
@@ -184,12 +196,19 @@ class ChangeApplier:
         be read alone: for these a listing of this run must do. What is not shown is left for another run."""
         if not change.fill or change.target_id is None:
             return {}
+        fill = {name: self._known(value) for name, value in change.fill.items()}
+        fill = {name: value for name, value in fill.items() if value is not None}
         if not self._fresh.can_read:
-            return change.fill if self._listed else {}
+            return fill if self._listed else {}
         now = self._mapping.target(self._fresh.record(change.target_id) or {"deleted_at": "not shown"})
         if now is None:
             return {}
-        return {name: value for name, value in change.fill.items() if not is_given(now.fields.get(name))}
+        return {name: value for name, value in fill.items() if not is_given(now.fields.get(name))}
+
+    def _known(self, value: JsonValue) -> JsonValue:
+        """The value, or the id of what it refers to; None where that is not there yet."""
+        ref = reference(value)
+        return value if ref is None else self._resolver.resolve(ref)
 
     def _ask_predecessors(self, change: Change, done: HalfDone) -> None:
         """Raises OtherNumber when somebody has given one of them another number since the last listing."""
@@ -264,6 +283,8 @@ class ChangeApplier:
             return dict(core)
         urgent = change.action == "deactivate"
         now = self._fresh.values(target_id, [*names, *([] if of is None else [NUMBER])], urgent=urgent)
+        if self._withholding.protects(now.get("email")):
+            raise ProtectedByNow(target_id)
         number = now.pop(NUMBER, of)
         if of is not None:
             number = normal_key(self._mapping.name, str(number))
@@ -447,9 +468,9 @@ class ChangeApplier:
 
     def _digests(self, change: Change, dropped: Iterable[str]) -> dict[str, str]:
         """Of the values that were refused."""
+        sent = {**change.fill, **change.fields}
         return {
-            name: wanted_digest(reference(change.fields[name]) or change.fields[name], self._resolved[name])
-            for name in dropped
+            name: wanted_digest(reference(sent[name]) or sent[name], self._resolved[name]) for name in dropped
         }
 
     def _refused(

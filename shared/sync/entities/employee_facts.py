@@ -116,6 +116,15 @@ def _ours(
         return ours, others
     departments = {str(row.employee): row.department for row in ours}
     taking_part = pilot_keys("employees", pilot, departments, departments.__getitem__)
+    everybody = {str(row.employee): row.department for row in rows}
+    named = pilot_keys(
+        "employees", pilot.model_copy(update={"first": None}), everybody, everybody.__getitem__
+    )
+    # Who is not in the pilot is left as they are, in scope or not.
+    others = [
+        not_in_pilot(other.key) if isinstance(other, SourceRecord) and other.key not in named else other
+        for other in others
+    ]
     others += [not_in_pilot(key) for key in departments if key not in taking_part]
     return [row for row in ours if str(row.employee) in taking_part], others
 
@@ -194,11 +203,13 @@ def standing(row: EmployeeRow, today: date, rules: EmployeeFields | None = None)
     One before a HireDate yet to come is somebody who left and will come back.
     """
     rules = rules or employee_fields(MappingOptions())
+    if rules.is_inactive(row):
+        return "left"
     hired = _day_or_earliest(row.hire_date)
     left = _day_or_earliest(row.term_date)
     if left is not None and left <= cleaning.EARLIEST_DAY:
         return "bad TermDate"
-    if rules.has_left(left, row, today):
+    if rules.has_left(left, today):
         is_contradiction = left is not None and hired is not None and left < hired <= today
         return "bad TermDate" if is_contradiction else "left"
     if hired is None or hired <= cleaning.EARLIEST_DAY:

@@ -89,10 +89,12 @@ class EmployeeFields:
         rule = self.rules.fields.get(name)
         return rule is not None and rule.owner == "source"
 
-    def has_left(self, left: date | None, row: EmployeeRow, today: date) -> bool:
+    def has_left(self, left: date | None, today: date) -> bool:
         """Whether the person has left by `today`; `left` is the day of TermDate."""
-        if left is not None and left + (ONE_DAY if self._last_day_worked else timedelta()) <= today:
-            return True
+        return left is not None and left + (ONE_DAY if self._last_day_worked else timedelta()) <= today
+
+    def is_inactive(self, row: EmployeeRow) -> bool:
+        """Whether the column that the rules name says that the person does not work here."""
         return self._active is not None and (cleaning.code(self._active(row)) or "").upper() == INACTIVE
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.sync.documents.change import Change, json_fields
-from shared.sync.documents.state import OFF_BY, REJECTED, UNKNOWN, Entry
+from shared.sync.documents.state import OFF_BY, REJECTED, TAKEN, UNKNOWN, Entry
 from shared.sync.entities.cleaning import is_given
 from shared.sync.findings.causes import REFERENCE_REFUSED, REFUSED, SWITCHED_OFF_BY_HAND, Reason, texts_of
 from shared.sync.model import ACCESS, Action, Desired, EntityName, FieldValues, JsonValue, Ref
@@ -83,12 +83,33 @@ def compare(
             "or set REENABLE_DISABLED=true",
             SWITCHED_OFF_BY_HAND,
         )
-    fill = {name: value for name, value in desired.fill.items() if not is_given(entry.fields.get(name))}
+    fill, refused = _fill(desired, entry, entity, resolve, again=listed or retry)
+    left_out |= refused
     if not fields and not fill:
         return Comparison(None, note, left_out)
-    change = replace(_update(action, desired, entry, fields, digest, core, left_out), fill=fill)
+    change = replace(_update(action, desired, entry, fields, digest, core, left_out), fill=json_fields(fill))
     # What is said of it is said in the next run too.
     return Comparison(replace(change, incomplete=change.incomplete or bool(note)), note, left_out)
+
+
+def _fill(
+    desired: Desired, entry: Entry, entity: EntityName, resolve: Resolve, *, again: bool
+) -> tuple[FieldValues, dict[str, Reason]]:
+    """What is to be filled, and what is not, as SafetyAmp has refused it; `again`: it is tried again."""
+    fill: dict[str, JsonValue] = {}
+    left_out: dict[str, Reason] = {}
+    refused = {name: taken["digest"] for name, taken in entry.flags.get(TAKEN, {}).items()}
+    refused |= entry.flags.get(REJECTED, {})
+    for name, value in desired.fill.items():
+        if is_given(entry.fields.get(name)):
+            continue
+        wanted = wanted_digest(value, resolve(value) if isinstance(value, Ref) else value)
+        if refused.get(name) == wanted and not again:
+            text = f"{name} left out: SafetyAmp refused this value and it has not changed"
+            left_out[name] = Reason(text, REFUSED[entity])
+        else:
+            fill[name] = value
+    return fill, left_out
 
 
 def _creation(desired: Desired, digest: str) -> Comparison:

@@ -24,7 +24,7 @@ from shared.sync.documents.switched_off import SwitchedOff
 from shared.sync.entities.cleaning import is_given
 from shared.sync.entities.current_people import CurrentPeople
 from shared.sync.entities.employee_facts import has_left, why_outside
-from shared.sync.entities.employees import EmployeesMapping
+from shared.sync.entities.employees import PERSON, EmployeesMapping
 from shared.sync.entities.guarded import desired_of
 from shared.sync.entities.persons import (
     has_other_names,
@@ -96,8 +96,8 @@ class Draft:
     counts: Counter[str] = field(default_factory=Counter)
     outside: dict[str, Cause] = field(default_factory=dict)
     """Records that the rules leave to others -> why."""
-    switched_off_outside: int = 0
-    """How many are out of scope, and the rules have them switched off."""
+    admitted: int = 0
+    """How many the rules admit, of all that the source has; without leavers."""
     seen: set[str] = field(default_factory=set)
     state_changed: bool = False
     held: list[Change] = field(default_factory=list)
@@ -234,8 +234,8 @@ class _Drafting:
         self.draft.seen.add(record.key)
         if isinstance(record, Rejected) and record.cause in LEFT_TO_OTHERS:
             self.draft.outside[record.key] = record.cause
-        elif isinstance(record, SourceRecord) and why_outside(record):
-            self.draft.switched_off_outside += 1
+        elif isinstance(record, SourceRecord) and not (has_left(record) or why_outside(record)):
+            self.draft.admitted += 1
         if record.key in self._moved.keys:
             # What is right for them depends on one another's standing: see `consider_moved`.
             self._with_moved_keys[record.key] = record
@@ -582,7 +582,10 @@ class _Drafting:
         if entry.target_id is None:
             return None
         if desired.active:
-            return ANOTHER_PERSON if is_another_person(entry.fields, desired.fields) else None
+            fields = self._mapping.rules.fields
+            is_owned = all((rule := fields.get(name)) and rule.owner == "source" for name in PERSON)
+            person = desired.fields if is_owned else self._person(key, source)
+            return ANOTHER_PERSON if is_another_person(entry.fields, person) else None
         if entry.is_off:
             return None
         if is_another_person(entry.fields, self._person(key, source)):

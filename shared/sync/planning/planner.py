@@ -478,17 +478,16 @@ def _judged(
         *judgement.everything,
         *doubled,
         *_exchanged(limits, draft, known),
-        *_nobody_in_scope(draft, len(there)),
+        *_nobody_in_scope(draft, len(there), has_filters=bool(rules.scope or rules.pilot)),
     ]
     return replace(judgement, everything=everything)
 
 
-def _nobody_in_scope(draft: Draft, there: int) -> list[str]:
+def _nobody_in_scope(draft: Draft, there: int, *, has_filters: bool) -> list[str]:
     """A filter that admits nobody is a typing error: it would leave everybody alone, or switch them off."""
-    outside, source = len(draft.outside) + draft.switched_off_outside, draft.counts["source"]
-    if not outside or outside < source or not there:
+    if draft.admitted or not has_filters or not there:
         return []
-    return [f"the rules would leave 0 of {source} in scope: check scope and pilot of rules.toml"]
+    return [f"the rules would leave 0 of {len(draft.seen)} in scope: check scope and pilot of rules.toml"]
 
 
 def _exchanged(limits: GuardLimits, draft: Draft, known: EntityState | None) -> list[str]:

@@ -39,6 +39,10 @@ class Withholding:
             return f"protected by the rules ({reason})"
         return "the rules have update only reported" if self._actions.update == "report" else None
 
+    def protects(self, email: JsonValue) -> bool:
+        """Whether an address is one of those that are never written."""
+        return bool(self._emails) and cleaning.email_text(email) in self._emails
+
     def _protection(self, key: str | None, fields: Mapping[str, JsonValue]) -> str | None:
         by_key = self._keys.get(key) if key is not None else None
         return by_key or (
