@@ -165,6 +165,8 @@ def _test(options: argparse.Namespace) -> int:
         say(console, f"{path} expects nothing: docs/rules.md tells how to write [[expect]]")
     elif not options.quiet:
         say(console, f"{len(found) - len(unmet)} of {len(found)} are met")
+    if not unmet and not options.quiet:
+        say(console, f"next: {PROGRAM} rules preview {path} shows what it would do")
     return SOMETHING_FAILED if unmet else NOTHING_FAILED
 
 

@@ -35,7 +35,13 @@ def _version(number: int) -> str:
 def show_history(console: Console, value: answers.RulesHistory) -> None:
     """A line for each version, the newest first, and why below it."""
     if value["in_force"] is None:
-        say(console, Text("RULES_FILE is set: that file is in force, whatever was pushed", style="yellow"))
+        say(
+            console,
+            Text(
+                "a file is in force, whatever was pushed (RULES_FILE, or rules.toml of the current folder)",
+                style="yellow",
+            ),
+        )
     for one in value["versions"]:
         mark = " (in force)" if one["number"] == value["in_force"] else ""
         back = "" if one["back_to"] is None else f", {_version(one['back_to'])} again"

@@ -70,8 +70,8 @@ def roll_back(
 def _refuse_beside_a_file(services: Services) -> None:
     if services.settings.rules_file:
         raise RulesConflict(
-            f"{RULES_FILE} is set: that file is in force here, whatever is pushed. Change the file, or unset"
-            f" {RULES_FILE}"
+            f"{services.settings.rules_file} is in force here, whatever is pushed: change that file, or unset"
+            f" {RULES_FILE}; where it is the file of that name in the current folder, give it another name"
         )
 
 
