@@ -13,6 +13,7 @@ import pytest
 from functions.control_api import pause_sync, resume_sync, show_control
 from functions.health import metrics
 from functions.sync_api import start_sync
+from shared.clients.safetyamp import SafetyAmpClient
 from shared.errors import BusError, Paused, StorageError
 from shared.storage.bus import Message
 from shared.storage.documents import read_json
@@ -239,16 +240,16 @@ class TestEndingAProcess:
     ) -> None:
         run_id = request_run(rig.stack.runtime, RunRequest())
         services = rig.stack.runtime
-        create = services.safetyamp.create
+        create = SafetyAmpClient.create
 
-        def create_and_end(resource: str, payload: dict[str, Any]) -> dict[str, Any]:
-            created = create(resource, payload)
+        def create_and_end(client: SafetyAmpClient, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
+            created = create(client, resource, payload)
             if resource == "users":
                 services.shutdown.begin()
             return created
 
         with monkeypatch.context() as patched:
-            patched.setattr(services.safetyamp, "create", create_and_end)
+            patched.setattr(SafetyAmpClient, "create", create_and_end)
             rig.until(lambda: rig.safetyamp.created.get("users", 0) > 0)
         progress = [read_json(rig.documents, path) for path in self._progress_paths(rig, run_id)]
         assert sum(len(one["outcomes"]) for one in progress) == 1

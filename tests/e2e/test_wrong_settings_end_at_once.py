@@ -18,6 +18,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from shared.clients.http.failures import wrong_setting
+from shared.clients.safetyamp import SafetyAmpClient
 from shared.clients.vista.driver import VistaConnection
 from shared.clients.vista.errors import odbc_error
 from tests.e2e.rig import HOSTS, LOGIN, START, Ran, Rig
@@ -160,22 +161,24 @@ def test_a_directory_without_accounts_says_what_to_check_in_the_directory(rig_of
     assert "VISTA" not in reason
 
 
-def test_a_certificate_that_is_not_trusted_any_more_ends_the_entity_and_not_the_record(rig_of: RigOf) -> None:
+def test_a_certificate_that_is_not_trusted_any_more_ends_the_entity_and_not_the_record(
+    rig_of: RigOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig = rig_of()
     untrusted = ssl.SSLCertVerificationError(1, "certificate verify failed")
     untrusted.verify_code = 20
     error = wrong_setting(requests.exceptions.SSLError(untrusted), HOSTS["safetyamp"], "SAFETYAMP_BASE_URL")
     assert error is not None
-    create = rig.stack.runtime.safetyamp.create
+    create = SafetyAmpClient.create
     tries: list[str] = []
 
-    def refuse(resource: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def refuse(client: SafetyAmpClient, resource: str, payload: dict[str, Any]) -> dict[str, Any]:
         if resource != "users":
-            return create(resource, payload)
+            return create(client, resource, payload)
         tries.append(resource)
         raise error
 
-    vars(rig.stack.runtime.safetyamp)["create"] = refuse
+    monkeypatch.setattr(SafetyAmpClient, "create", refuse)
     ran = rig.run()
     assert tries == ["users"]
     assert ran.entity("employees")["phase"] == "failed"

@@ -93,7 +93,8 @@ def finish_entity(services: Services, run: Run, entity: EntityName, plan: Plan) 
 
     def end(status: EntityStatus) -> None:
         failed = status.stop_reason or trouble or plan.failed
-        well: EntityPhase = "held" if plan.held_parts else "done"
+        # A plan that was held as a whole is applied as a whole: by an approval that release 0.1.0 began.
+        well: EntityPhase = "held" if plan.held_batches else "done"
         status.phase = well if not failed else "cancelled" if status.cancelled else "failed"
         status.reason = failed or _how_it_ended(plan)
         set_figures(status, plan, outcomes)
@@ -112,7 +113,7 @@ def finish_entity(services: Services, run: Run, entity: EntityName, plan: Plan) 
 
 
 def _how_it_ended(plan: Plan) -> str | None:
-    held = why_held(plan)
+    held = why_held(plan) if plan.held_batches else None
     return f"{held}; what is not held was applied" if held else about_left_out(plan)
 
 
@@ -395,6 +396,7 @@ def set_figures(status: EntityStatus, plan: Plan, outcomes: Iterable[Outcome] = 
     """The entity's counts, calls and waits from its plan and outcomes. After those of what was applied before
     the rest was approved: of that each record has been counted."""
     applied = Counter(COUNTED_AS[outcome.result] for outcome in outcomes)
+    waiting = plan.held_changes if plan.held_batches or not applied else {}
     meter = Meter()
     if plan.earlier and status.counts.get("unapproved"):
         left = status.counts["unapproved"] - planned_changes(plan)
@@ -403,10 +405,10 @@ def set_figures(status: EntityStatus, plan: Plan, outcomes: Iterable[Outcome] = 
         meter.add(status.calls, status.requests, status.waited_seconds)
     else:
         applied.update({name: plan.counts.get(name, 0) for name in COUNTED_BY_PLANNING})
-        applied["unapproved"] += sum(plan.held_changes.values())
+        applied["unapproved"] += sum(waiting.values())
         status.planned = {action: plan.counts.get(action, 0) for action in DONE}
     status.counts = {name: applied[name] for name in COUNTS}
-    status.held_changes = plan.held_changes
+    status.held_changes = waiting
     meter.add(plan.calls, plan.requests, plan.waited_seconds)
     _set_costs(status, meter)
     status.failing = plan.refused
