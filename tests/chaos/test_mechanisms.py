@@ -237,8 +237,9 @@ MECHANISMS: dict[str, tuple[Callable[[], Iterator[Patch]], str, int, dict[str, A
         {"kinds": EXCHANGES, "often": 4},
     ),
     "known by id": (
+        # Nobody is locked out even so: whoever shows somebody current is told by names and e-mail.
         known_by_id_off,
-        "nobody_is_locked_out_by_the_sync",
+        "a_changed_number_is_reported",
         20,
         {"kinds": ("hand changes a number",), "often": 4, "loaded": True},
     ),
