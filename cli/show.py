@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import inert, say
+from shared.sync.documents.report import COUNTS
 from shared.sync.planning.approval import PAST
-from shared.sync.runs.finish import COUNTS
 from shared.version import PROGRAM
 
 MOST_SHOWN = 12

@@ -131,7 +131,7 @@ class EntityReport(TypedDict):
     vanished: Vanished
     left_out: LeftOut
     progress: EntityProgress
-    # The rest are `sync.runs.finish.COUNTS`, as far as they have been counted.
+    # The rest are `sync.documents.report.COUNTS`, as far as they have been counted.
     source: NotRequired[Count]
     unchanged: NotRequired[Count]
     created: NotRequired[Count]

@@ -29,6 +29,7 @@ from shared.sync.documents.runs import get_run
 from shared.sync.documents.state import state_from_json
 from shared.sync.runs.stopping import cancel, pause
 from shared.sync.runs.totals import overview
+from tests.e2e.people_rig import COUNTED
 from tests.e2e.power import Crash
 from tests.e2e.rig import START, Ran, Rig
 from tests.e2e.small_company import FIRST_NUMBER, job_row, new_person, small_company
@@ -99,20 +100,9 @@ def approved(rig: Rig, run_id: str) -> Ran:
     before = len(rig.safetyamp.calls)
     approve(rig.stack.runtime, run_id)
     ran = rig.finish(run_id, since=before)
-    names = (
-        "unchanged",
-        "created",
-        "updated",
-        "deactivated",
-        "skipped",
-        "invalid",
-        "failed",
-        "waiting",
-        "unapproved",
-    )
     for entity in ran.report["entities"].values():
         if entity["phase"] == "done":
-            assert sum(entity[name] for name in names) == entity["source"]
+            assert sum(entity[name] for name in COUNTED) == entity["source"]
     return ran
 
 

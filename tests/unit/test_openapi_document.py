@@ -28,7 +28,7 @@ from shared.queries.run_detail import run_detail
 from shared.queries.search import search
 from shared.queries.status import status
 from shared.queries.trends import trends
-from shared.sync.runs.finish import COUNTS
+from shared.sync.documents.report import COUNTS
 from shared.version import VERSION
 
 NAMES = [operation.name for operation in OPERATIONS]

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from cli.show import show_report
-from shared.sync.runs.finish import COUNTS
+from shared.sync.documents.report import COUNTS
 
 
 def a_report(**counts: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
 from shared.sync.documents.plans import LeftOutChange, Problem, Vanished
 from shared.sync.documents.runs import EntityPhase, Mode, RunPhase
@@ -19,6 +19,7 @@ CountName = Literal[
     "waiting",
     "unapproved",
 ]
+COUNTS: tuple[CountName, ...] = get_args(CountName)
 
 
 class OutcomeProblem(TypedDict):

@@ -20,7 +20,7 @@ from shared.sync.applying.settled import settled
 from shared.sync.documents.active import release_active
 from shared.sync.documents.outcome import DONE, BatchOutcomes, Outcome
 from shared.sync.documents.plans import Plan, planned_changes
-from shared.sync.documents.report import Report
+from shared.sync.documents.report import COUNTS, Report
 from shared.sync.documents.runs import EntityPhase, EntityStatus, Run, RunPhase, change_run
 from shared.sync.documents.state import EntityState, decode_state, distrust_state, state_from_json
 from shared.sync.documents.switched_off import note_switched_off
@@ -51,19 +51,6 @@ COUNTED_AS = {
     "cancelled": "skipped",
 }
 """In which of the report's counts each result goes."""
-
-COUNTS = (
-    "source",
-    "unchanged",
-    "created",
-    "updated",
-    "deactivated",
-    "skipped",
-    "invalid",
-    "failed",
-    "waiting",
-    "unapproved",
-)
 
 COUNTED_BY_PLANNING = ("source", "unchanged", "skipped", "invalid", "waiting")
 """Those that the plan knows already."""
