@@ -23,6 +23,9 @@ from shared.sync.documents.state import (
     TakenValue,
 )
 from shared.sync.entities import mappings
+from shared.sync.entities.persons import is_same_person
+from shared.sync.model import FieldValues
+from shared.sync.planning import drafting
 from shared.sync.planning.compare import value_digest
 from shared.sync.planning.drafting import Draft, draft_changes
 from shared.sync.planning.guard import ANOTHER_PERSON, LEAVER_IS_ANOTHER_PERSON
@@ -985,3 +988,22 @@ def test_a_user_whose_number_another_one_claims_is_asked_for_too() -> None:
     people.several(1, u1=ON, u7={**ON, **ANOTHER})
     created = [change for change in people.draft().changes if change.action == "create"]
     assert [change.predecessors for change in created] == [[{"key": None, "target_id": "u1"}]]
+
+
+def test_of_a_company_of_which_half_is_new_nobody_is_held_beside_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A first load that broke off: two thousand times two thousand comparisons would take minutes."""
+    compared: list[str] = []
+
+    def same(known: FieldValues, wanted: FieldValues) -> bool:
+        compared.append(f"{known['last_name']} {wanted['last_name']}")
+        return is_same_person(known, wanted)
+
+    rows = [a_person(number, birth_date=f"{1960 + number % 40}-02-03 00:00:00") for number in range(1, 81)]
+    people = People(*rows)
+    for row in rows[:40]:
+        people.know(row.employee, date_of_birth=str(row.birth_date)[:10])
+    monkeypatch.setattr(drafting, "is_same_person", same)
+    assert len(actions(people.draft())) == 40
+    assert len(compared) == 40  # each with the one who has the same birth date

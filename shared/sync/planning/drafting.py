@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -71,9 +72,7 @@ LEFT_TO_OTHERS = (causes.OUT_OF_SCOPE, causes.NOT_IN_PILOT)
 """Why the rules have a record left as it is."""
 
 FEW_NAMESAKES = 3
-
-TELLING = ("last_name", "date_of_birth")
-"""By which of these somebody new is looked for among those who are there."""
+"""So many with one first name and birth date may be one person each."""
 
 REFERENCES: Mapping[EntityName, Mapping[str, EntityName]] = {
     "departments": {"parent_cluster_id": "departments"},
@@ -761,47 +760,39 @@ class _Drafting:
         SafetyAmp was listed, or while it was: reading its pages can take minutes at the limit. Whoever
         creates them asks first."""
         mapping = self._mapping
-        # Who has married meanwhile is known by first name and birth date.
-        names = {
-            str(change.fields.get(name)).casefold()
-            for change in changes
-            for name in TELLING
-            if change.action == "create" and change.fields.get(name)
-        }
+        names = {sign for change in changes if change.action == "create" for sign in _signs(change.fields)}
         if not names or not isinstance(mapping, EmployeesMapping):
             return changes
         known = {key for key in self._state.keys_in_target() if key not in self._state.ambiguous}
         people = mapping.known_by(source, known, names)
-        candidates = [
+        # By their signs: of a company of which half is new, each would be held beside each otherwise.
+        by_sign: dict[str, list[tuple[Predecessor, FieldValues]]] = {}
+        for key, target_id, person in (
             *((key, self._state.target_id(key), one.person) for key, one in people.items()),
             *self._not_of_the_source(names),
+        ):
+            if target_id is not None:
+                for sign in _signs(person):
+                    by_sign.setdefault(sign, []).append(({"key": key, "target_id": target_id}, person))
+        return [
+            replace(change, predecessors=found)
+            if change.action == "create" and (found := _predecessors(change.fields, by_sign))
+            else change
+            for change in changes
         ]
 
-        def asking(change: Change) -> Change:
-            there = [one for one in candidates if one[1] is not None]
-            same = [one for one in there if is_same_person(one[2], change.fields)]
-            married = [one for one in there if one not in same and may_have_married(one[2], change.fields)]
-            # Where many have one first name and birth date, these are made up and tell nobody apart.
-            asked = same + (married if len(married) <= FEW_NAMESAKES else [])
-            found: list[Predecessor] = [
-                {"key": key, "target_id": target_id} for key, target_id, _ in asked if target_id is not None
-            ]
-            return replace(change, predecessors=found) if found and change.action == "create" else change
-
-        return [asking(change) for change in changes]
-
     def _not_of_the_source(
-        self, names: Collection[str]
+        self, names: AbstractSet[str]
     ) -> Iterator[tuple[str | None, int | str | None, FieldValues]]:
         """Users of these last names or birth dates whose number is none of the source's, or that of several
         users, or who have none: key, id, and what they show."""
         for target_id, _, _ in self._state.strays.values():
             person = self._state.stray(target_id)
-            if person and _has_any(person, names):
+            if person and not names.isdisjoint(_signs(person)):
                 yield None, target_id, person
         for key in self._state.keys_in_target():
             entry = None if key in self.draft.seen else self._state.entry(key)
-            if entry is not None and _has_any(entry.fields, names):
+            if entry is not None and not names.isdisjoint(_signs(entry.fields)):
                 yield key, entry.target_id, entry.fields
 
     def _unsettle(self, key: str) -> None:
@@ -841,8 +832,25 @@ class _Drafting:
         return failure is not None and failure["digest"] == digest and not self._retry_failed
 
 
-def _has_any(person: FieldValues, names: Collection[str]) -> bool:
-    return any(str(person.get(name)).casefold() in names for name in TELLING)
+def _signs(person: FieldValues) -> set[str]:
+    """By what somebody new is looked for among those who are there: the last name, or for who has married
+    meanwhile the birth date."""
+    return {str(person[name]).casefold() for name in ("last_name", "date_of_birth") if person.get(name)}
+
+
+def _predecessors(
+    new: FieldValues, by_sign: Mapping[str, Iterable[tuple[Predecessor, FieldValues]]]
+) -> list[Predecessor]:
+    """Users that show somebody new, each once."""
+    there = {
+        one["target_id"]: (one, person)
+        for sign in sorted(_signs(new))
+        for one, person in by_sign.get(sign, ())
+    }
+    same = [one for one, person in there.values() if is_same_person(person, new)]
+    married = [one for one, person in there.values() if one not in same and may_have_married(person, new)]
+    # Where many have one first name and birth date, these are made up and tell nobody apart.
+    return same + (married if len(married) <= FEW_NAMESAKES else [])
 
 
 def _failure_text(entry: Entry) -> str:
