@@ -17,7 +17,7 @@ from shared.clients.vista.rows import EmployeeRow
 from shared.sync.entities import cleaning
 from shared.sync.entities.employee_fields import EmployeeFields, employee_fields
 from shared.sync.entities.keys import by_key
-from shared.sync.entities.scoping import not_in_pilot, pilot_keys, unclear
+from shared.sync.entities.scoping import named_by_pilot, not_in_pilot, why_left_out
 from shared.sync.findings.causes import KEYS, OUT_OF_SCOPE
 from shared.sync.model import Claim, Facts, Rejected, SourceRecord
 from shared.sync.sources import EmployeesSource, MailDirectory, MappingOptions
@@ -98,35 +98,26 @@ def _ours(
     others: list[SourceRecord | Rejected] = []
     for row in rows:
         key = str(row.employee)
-        try:
-            why = rules.outside(row) if rules.outside else None
-        except Exception:
-            logger.exception("whether employee %s is in scope cannot be told", key)
-            others.append(unclear(key))
-            continue
-        if why is None:
+        left_out = why_left_out("employees", key, row, rules.outside)
+        if left_out is None:
             ours.append(row)
-        elif rules.rules.out_of_scope.do == "deactivate" and standing(row, today, rules) != "left":
-            others.append(SourceRecord(key, ("out of scope", why)))
-        elif rules.rules.out_of_scope.do == "deactivate":
+        elif left_out.cause is not OUT_OF_SCOPE or rules.rules.out_of_scope.do == "leave":
+            others.append(left_out)
+        elif standing(row, today, rules) == "left":
             ours.append(row)  # a leaver like any other
         else:
-            others.append(Rejected(key, "skipped", why, cause=OUT_OF_SCOPE))
+            others.append(SourceRecord(key, ("out of scope", left_out.reason)))
     if (pilot := rules.rules.pilot) is None:
         return ours, others
-    departments = {str(row.employee): row.department for row in ours}
-    taking_part = pilot_keys("employees", pilot, departments, departments.__getitem__)
-    everybody = {str(row.employee): row.department for row in rows}
-    named = pilot_keys(
-        "employees", pilot.model_copy(update={"first": None}), everybody, everybody.__getitem__
-    )
+    named = named_by_pilot("employees", pilot, {str(row.employee): row.department for row in rows})
+    chosen = named | {str(row.employee) for row in ours[: pilot.first or 0]}
     # Who is not in the pilot is left as they are, in scope or not.
     others = [
         not_in_pilot(other.key) if isinstance(other, SourceRecord) and other.key not in named else other
         for other in others
     ]
-    others += [not_in_pilot(key) for key in departments if key not in taking_part]
-    return [row for row in ours if str(row.employee) in taking_part], others
+    others += [not_in_pilot(key) for row in ours if (key := str(row.employee)) not in chosen]
+    return [row for row in ours if str(row.employee) in chosen], others
 
 
 def jobs_by_number(latest: Iterable[tuple[object, str]]) -> dict[int, str]:

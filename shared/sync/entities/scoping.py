@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from shared.sync.entities import cleaning
 from shared.sync.entities.conditions import compile_scope
@@ -12,13 +12,14 @@ from shared.sync.entities.keys import normal_key
 from shared.sync.findings.causes import NOT_IN_PILOT, OUT_OF_SCOPE, UNEXPECTED_DATA
 from shared.sync.model import EntityName, Rejected
 from shared.sync.rules.columns import Columns
-from shared.sync.rules.model import EntityRules, Pilot
+
+if TYPE_CHECKING:
+    from shared.sync.entities.fields import Row
+    from shared.sync.rules.model import EntityRules, Pilot
 
 logger = logging.getLogger(__name__)
 
-Row = Any
-"""A row of Vista, or a vehicle of Samsara."""
-Outside = Callable[[Row], str | None]
+Outside = Callable[["Row"], str | None]
 """Why a row is out of scope; None when it belongs."""
 
 
@@ -48,32 +49,33 @@ def admitted_rows(
 ) -> tuple[list[str], list[Rejected]]:
     """The keys of the rows that the rules let be synced, in their order, and a rejection for every other one.
     `department`: the column that a pilot's departments mean."""
-    ours, others = sorted(rows), list[Rejected]()
-    if outside is not None:
-        why = {key: _why(entity, key, rows[key], outside) for key in ours}
-        others = [reason for reason in why.values() if reason is not None]
-        ours = [key for key in ours if why[key] is None]
+    ours, others = list[str](), list[Rejected]()
+    for key in sorted(rows):
+        left_out = why_left_out(entity, key, rows[key], outside)
+        if left_out is None:
+            ours.append(key)
+        else:
+            others.append(left_out)
     if rules.pilot is not None:
         get = columns.getter(department)
-        chosen = pilot_keys(entity, rules.pilot, ours, lambda key: get(rows[key]))
+        chosen = named_by_pilot(entity, rules.pilot, {key: get(rows[key]) for key in ours})
+        chosen |= set(ours[: rules.pilot.first or 0])
         others += [not_in_pilot(key) for key in ours if key not in chosen]
         ours = [key for key in ours if key in chosen]
     return ours, others
 
 
-def _why(entity: EntityName, key: str, row: Row, outside: Outside) -> Rejected | None:
+def why_left_out(entity: EntityName, key: str, row: Row, outside: Outside | None) -> Rejected | None:
+    """Why a row is out of scope; None for one that belongs. One odd value leaves its own record alone."""
+    if outside is None:
+        return None
     try:
         reason = outside(row)
     except Exception:
         logger.exception("whether %s %s is in scope cannot be told", entity, key)
-        return unclear(key)
+        text = "whether the rules admit this record cannot be told, see the log: it is left as it is"
+        return Rejected(key, "invalid", text, cause=UNEXPECTED_DATA)
     return None if reason is None else Rejected(key, "skipped", reason, cause=OUT_OF_SCOPE)
-
-
-def unclear(key: str) -> Rejected:
-    """For a record of which the rules cannot say whether it belongs."""
-    reason = "whether the rules admit this record cannot be told, see the log: it is left as it is"
-    return Rejected(key, "invalid", reason, cause=UNEXPECTED_DATA)
 
 
 def not_in_pilot(key: str) -> Rejected:
@@ -82,14 +84,8 @@ def not_in_pilot(key: str) -> Rejected:
     return Rejected(key, "skipped", reason, cause=NOT_IN_PILOT)
 
 
-def pilot_keys(
-    entity: EntityName, pilot: Pilot, keys: Iterable[str], department_of: Callable[[str], object]
-) -> frozenset[str]:
-    """Those of `keys`, which are in their order, that take part in the pilot."""
-    keys = list(keys)
-    named = {normal_key(entity, key) for key in pilot.keys or ()}
-    departments = {cleaning.code(code) for code in pilot.departments or ()}
-    chosen = {key for key in keys if key in named}
-    if departments:
-        chosen |= {key for key in keys if cleaning.code(department_of(key)) in departments}
-    return frozenset(chosen.union(keys[: pilot.first or 0]))
+def named_by_pilot(entity: EntityName, pilot: Pilot, departments: Mapping[str, object]) -> set[str]:
+    """Who takes part in the pilot by key, or by department; `departments`: key -> the department's code."""
+    named = {normal_key(entity, key) for key in pilot.keys or ()} & departments.keys()
+    codes = {cleaning.code(code) for code in pilot.departments or ()}
+    return named | {key for key, code in departments.items() if codes and cleaning.code(code) in codes}
