@@ -15,8 +15,9 @@ from cli.settings_file import local_environment
 from local.host.once import NOTHING_FAILED, SETTINGS_WRONG, SOMETHING_FAILED
 from shared.config import Settings, given_values
 from shared.errors import ConfigurationError
+from shared.sync.rules.fields import MOST_BYTES
 from shared.sync.rules.problems import RulesError
-from shared.sync.rules.reading import MOST_BYTES, default_text, text_of
+from shared.sync.rules.reading import default_text, text_of
 from shared.sync.sources import MappingOptions
 from shared.version import PROGRAM
 

@@ -20,8 +20,9 @@ from shared.queries.rules_preview import preview_request, rules_preview
 from shared.sync.decisions.rules import push, roll_back
 from shared.sync.documents.runs import get_run
 from shared.sync.planning.rules_in_force import effective_rules
-from shared.sync.rules.reading import MOST_BYTES
+from shared.sync.rules.fields import MOST_BYTES
 from shared.sync.runs.requests import request_run
+from shared.sync.services import Services
 
 blueprint = func.Blueprint()
 
@@ -62,8 +63,8 @@ def push_rules(req: func.HttpRequest) -> func.HttpResponse:
     """Put other rules in force: for runs that begin from now on."""
     body = json_body(req, "text", "after", *SAYING, most_bytes=LARGEST_BODY, hint=SHORTER)
     deciding, services = said(Params(req, *SAYING), body), runtime.current()
-    text, after, _ = _text(body), _after(body), services.settings  # what is wrong with those is no rule
-    with _told():
+    text, after = _text(body), _after(body)
+    with _told(services):
         return json_response(rules.put(push(services, text, deciding.by, deciding.reason, after)))
 
 
@@ -73,8 +74,7 @@ def roll_back_rules(req: func.HttpRequest) -> func.HttpResponse:
     body = json_body(req, "version", "after", *SAYING)
     deciding, services = said(Params(req, *SAYING), body), runtime.current()
     number, after = _number_of(body.get("version"), "version"), _after(body)
-    _ = services.settings
-    with _told():
+    with _told(services):
         return json_response(rules.put(roll_back(services, number, deciding.by, deciding.reason, after)))
 
 
@@ -84,9 +84,8 @@ def preview_rules(req: func.HttpRequest) -> func.HttpResponse:
     body = json_body(req, "text", most_bytes=LARGEST_BODY, hint=SHORTER)
     Params(req)
     text, services = _text(body), runtime.current()
-    settings = services.settings
-    with _told():
-        effective_rules(settings, text)
+    with _told(services):
+        effective_rules(services.settings, text)
     return started(request_run(services, preview_request(services.documents, text)))
 
 
@@ -113,8 +112,10 @@ def _text(body: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Raises Problem with all that is wrong with the rules that are given in the block."""
+def _told(services: Services) -> Iterator[None]:
+    """Raises Problem with all that is wrong with the rules that are given in the block; wrong settings are no
+    rules, and their error passes through."""
+    _ = services.settings
     try:
         yield
     except ConfigurationError as error:

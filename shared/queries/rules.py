@@ -20,7 +20,6 @@ from shared.sync.documents.rules import (
     version_of,
 )
 from shared.sync.planning.rules_in_force import effective_rules, text_of, text_of_file
-from shared.sync.rules.reading import default_text
 from shared.sync.services import Services
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ def _problem(text: str, settings: Settings) -> str | None:
 
 
 def _text(documents: Documents, version: PushedRules | None) -> str:
+    from shared.sync.rules.reading import default_text  # as in `MappingOptions.rules`
+
     text = None if version is None else text_of(documents, version.digest)
     return default_text() if text is None else text
 

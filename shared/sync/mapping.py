@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.sync.model import ApiRow, Desired, EntityName, FieldValues, Rejected, Source, SourceRecord, Target
-from shared.sync.rules.model import EntityRules
 from shared.sync.sources import MappingOptions
+
+if TYPE_CHECKING:
+    from shared.sync.rules.model import EntityRules
 
 
 class EntityMapping(Protocol):

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from shared.clients.vista.rows import DepartmentRow, EmployeeRow, JobRow
 from shared.sync.model import ApiRow
-from shared.sync.rules.model import Rules
-from shared.sync.rules.reading import read_rules
+
+if TYPE_CHECKING:
+    from shared.sync.rules.model import Rules
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class MappingOptions:
     @cached_property
     def rules(self) -> Rules:
         """The rules, with these settings in the place of their names; raises RulesError."""
+        from shared.sync.rules.reading import read_rules  # its models cost every cold start 50 ms
+
         return read_rules(
             self.rules_text,
             (

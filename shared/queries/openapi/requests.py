@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from shared.queries.cache_names import CacheName
 from shared.sync.model import EntityName
-from shared.sync.rules.reading import MOST_BYTES
+from shared.sync.rules.fields import MOST_BYTES
 
 LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
 """No control characters, no line or paragraph separators, nothing that turns the direction of writing."""

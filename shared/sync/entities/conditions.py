@@ -6,11 +6,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.sync.entities import cleaning
-from shared.sync.rules.fields import PERSONAL
-from shared.sync.rules.model import CONDITION_WORDS, Condition, Scope
+from shared.sync.rules.fields import CONDITION_WORDS, PERSONAL
+
+if TYPE_CHECKING:
+    from shared.sync.rules.model import Condition, Scope
 
 Get = Callable[[str], object]
 """Gives the raw value of a column."""

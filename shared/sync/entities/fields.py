@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.sync.entities import cleaning
 from shared.sync.entities.notes import Notes
 from shared.sync.model import Desired, EntityName, JsonValue
 from shared.sync.rules.columns import Columns, Get
 from shared.sync.rules.fields import FIELDS, Cleaner
-from shared.sync.rules.model import FieldRule
+
+if TYPE_CHECKING:
+    from shared.sync.rules.model import FieldRule
 
 Row = Any
 """A row of Vista, or a vehicle of Samsara."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from shared.sync.model import ACTIONS, Action
 from shared.sync.planning.guard import GuardLimits, PartLimits
-from shared.sync.rules.model import EntityRules, Limit
 
 if TYPE_CHECKING:
     from shared.config import Settings
+    from shared.sync.rules.model import EntityRules, Limit
 
 IN_24_HOURS = 2
 """Times what one plan may do: a second wave on the same day passes, a third one is asked for."""
@@ -17,9 +17,9 @@ IN_24_HOURS = 2
 
 def limits_of(settings: Settings, rules: EntityRules | None = None) -> GuardLimits:
     """The limits of an entity, those of the rules before those of the settings. Access that is given back has
-    those of access that is taken: a source that was
-    restored from yesterday's backup must not let a crowd in again by itself. What is new or changed has none:
-    a company that hires hires, and what a wrong source would create has a source that doubled."""
+    those of access that is taken: a source that was restored from yesterday's backup must not let a crowd in
+    again by itself. What is new or changed has none: a company that hires hires, and what a wrong source
+    would create has a source that doubled."""
     count, percent = settings.guard_max_deactivations, settings.guard_max_percent
     access = PartLimits(count, percent, IN_24_HOURS * count)
     parts: dict[Action, PartLimits] = {"deactivate": access, "reactivate": access}

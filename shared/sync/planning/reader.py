@@ -26,7 +26,6 @@ from shared.sync.model import Desired, EntityName, JsonValue, Rejected, Source, 
 from shared.sync.planning.guard import EMPLOYEES_ACCOUNTS, FEWEST_ACCOUNTS, refuse_empty
 from shared.sync.planning.resolver import Resolver
 from shared.sync.rules.columns import columns_of
-from shared.sync.rules.model import Rules
 from shared.sync.services import Services
 from shared.sync.sources import (
     DepartmentsSource,
@@ -40,6 +39,7 @@ from shared.sync.sources import (
 
 if TYPE_CHECKING:
     from shared.config import Settings
+    from shared.sync.rules.model import Rules
 
 S = TypeVar("S")
 

@@ -11,15 +11,13 @@ from shared.errors import ConfigurationError, SettingProblem, UnreadableDocument
 from shared.storage.documents import Documents
 from shared.sync.documents.rules import DEFAULT, read_pushed, read_text, store_rules
 from shared.sync.documents.runs import Run
-from shared.sync.entities.expectations import outcomes
 from shared.sync.planning.reader import mapping_options
-from shared.sync.rules import reading
-from shared.sync.rules.model import Rules
 from shared.sync.services import Services
 from shared.sync.sources import MappingOptions
 
 if TYPE_CHECKING:
     from shared.config import Settings
+    from shared.sync.rules.model import Rules
 
 RULES_FILE, EXPECT = "RULES_FILE", "[[expect]]"
 
@@ -73,6 +71,8 @@ def text_of(documents: Documents, digest: str) -> str | None:
 
 def text_of_file(settings: Settings) -> str:
     """What the file says that RULES_FILE names. Raises ConfigurationError with all that is wrong with it."""
+    from shared.sync.rules import reading  # as in `MappingOptions.rules`
+
     try:
         text = reading.text_of(Path(settings.rules_file or "").read_bytes(), RULES_FILE)
     except OSError as error:
@@ -90,6 +90,8 @@ def effective_rules(settings: Settings, text: str) -> Rules:
 def check_rules(services: Services, text: str) -> None:
     """Raises ConfigurationError with all that is wrong with the text of a `rules.toml`, or with what it gives
     where it says itself what it expects."""
+    from shared.sync.entities.expectations import outcomes  # as in `MappingOptions.rules`
+
     settings = services.settings
     options = mapping_options(settings, text)
     today = services.clock.now().astimezone(ZoneInfo(settings.default_timezone)).date()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from shared.sync.documents.change import Change
 from shared.sync.entities import cleaning
 from shared.sync.entities.keys import normal_key
 from shared.sync.findings.causes import ONLY_REPORTED, PROTECTED, Reason
 from shared.sync.model import EntityName, FieldValues, JsonValue
-from shared.sync.rules.model import EntityRules
+
+if TYPE_CHECKING:
+    from shared.sync.rules.model import EntityRules
 
 
 class Withholding:

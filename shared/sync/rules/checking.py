@@ -19,6 +19,7 @@ from shared.sync.model import ACCESS, ENTITIES, EntityName, JsonValue
 from shared.sync.rules.fields import (
     CODE,
     COLUMNS,
+    CONDITION_WORDS,
     FIELDS,
     MICROSOFT_ACCOUNT,
     NEVER_READ,
@@ -28,7 +29,6 @@ from shared.sync.rules.fields import (
 )
 from shared.sync.rules.lines import Path
 from shared.sync.rules.model import (
-    CONDITION_WORDS,
     MOST_NAMES,
     Condition,
     Expectation,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.sync.model import EntityName
 from shared.sync.rules.fields import COLUMNS, MICROSOFT_ACCOUNT
-from shared.sync.rules.model import EmployeeRules, EntityRules, Rules
+
+if TYPE_CHECKING:
+    from shared.sync.rules.model import Rules
 
 Get = Callable[[Any], Any]
 """Gives a column's value of a row."""
@@ -55,21 +57,22 @@ def columns_of(rules: Rules, entity: EntityName) -> Columns:
     own = own_columns(rules, entity)
     known = {name.casefold() for name in own}
     more: dict[str, str] = {}
-    for name in named_columns(rules.of(entity)):
+    for name in named_columns(rules, entity):
         if name.casefold() not in known:
             more.setdefault(name.casefold(), name)
     return Columns(own, tuple(more.values()))
 
 
-def named_columns(rules: EntityRules) -> Iterator[str]:
+def named_columns(rules: Rules, entity: EntityName) -> Iterator[str]:
     """Every column that the rules of an entity name, some several times."""
-    for rule in rules.fields.values():
+    own = rules.of(entity)
+    for rule in own.fields.values():
         yield from (name for name in rule.from_ or () if name != MICROSOFT_ACCOUNT)
         yield from names_in(rule.text or "")
-    for scope in rules.scope:
+    for scope in own.scope:
         yield from (condition.column for condition in scope.all)
-    if isinstance(rules, EmployeeRules) and rules.people.active_column:
-        yield rules.people.active_column
+    if entity == "employees" and rules.employees.people.active_column:
+        yield rules.employees.people.active_column
 
 
 def names_in(text: str) -> Iterable[str]:

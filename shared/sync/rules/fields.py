@@ -119,6 +119,12 @@ NEVER_READ = frozenset({"SSN", "AcctNum", "RoutingId", "BankCode", "HrlyRate", "
 """Columns of bPREH that no rule may name: social security and bank numbers, and pay
 (docs/contracts/vista.md#tables)."""
 
+CONDITION_WORDS = ("is", "in", "is_not", "not_in", "starts_with", "before", "after")
+"""What a condition can say of a value, beside `empty`."""
+
+MOST_BYTES = 256 * 1024
+"""Of a file of rules."""
+
 PERSONAL = frozenset(
     {"firstname", "midname", "lastname", "sortname", "suffix", "address", "address2", "city", "state", "zip"}
     | {"phone", "cellphone", "workphone", "email", "sex", "birthdate", "licnumber", "notes"}

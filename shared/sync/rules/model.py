@@ -40,10 +40,6 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-CONDITION_WORDS = ("is", "in", "is_not", "not_in", "starts_with", "before", "after")
-"""What a condition can say of a value, beside `empty`."""
-
-
 class Condition(Strict):
     """What a column must hold, in one of these words. Texts are compared without white space around them and
     without regard to case. What is empty meets no condition but `empty = true`, which can stand beside

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.sync.model import ACTIONS, ENTITIES, EntityName
-from shared.sync.rules.fields import CODE, FIELDS, MICROSOFT_ACCOUNT, UNIT
+from shared.sync.rules.fields import CODE, CONDITION_WORDS, FIELDS, MICROSOFT_ACCOUNT, UNIT
 from shared.sync.rules.model import (
-    CONDITION_WORDS,
     Condition,
     DepartmentRules,
     EmployeeRules,

@@ -16,13 +16,13 @@ from pydantic import ValidationError
 
 from shared.sync.model import JsonValue
 from shared.sync.rules.checking import contradictions
+from shared.sync.rules.fields import MOST_BYTES
 from shared.sync.rules.lines import Path, line_numbers, line_of
 from shared.sync.rules.model import VERSION, Rules
 from shared.sync.rules.problems import MOST_PROBLEMS, ORIGIN, RuleProblem, RulesError, meant, place_of, shown
 from shared.sync.rules.structure import Finding, structural
 
 SETTING_MARK = "$"
-MOST_BYTES = 256 * 1024
 BYTE_ORDER_MARK = "\ufeff"
 
 PlaceHolders = tuple[tuple[str, JsonValue], ...]
